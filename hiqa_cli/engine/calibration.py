@@ -1,0 +1,54 @@
+"""How sure a score is: a half-width in points from the score, the spread of its tiles and their number.
+
+    half-width = scale * exp(c0 + c1*s + c2*s^2 + c3*log(1 + spread) + c4*log(tiles))
+
+with s = score / 100 and `spread` the standard deviation of the tile scores in points (0 for one tile).
+The coefficients are fitted on validation images by training, so that 80 % of the scores the weights
+were trained for lie within the half-width; they travel with the regressor's weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SMALLEST = 0.1  # points
+LARGEST = 60.0  # points; beyond it a score on 0..100 says nothing
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """coefficients: c0 .. c4 of the module's formula; scale: a positive factor on the whole."""
+
+    coefficients: tuple[float, float, float, float, float]
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        numbers = (*self.coefficients, self.scale)
+        if len(self.coefficients) != 5 or not all(math.isfinite(number) for number in numbers):
+            raise ValueError(f"a calibration has five finite coefficients and a scale, found {self}")
+        if self.scale <= 0:
+            raise ValueError(f"the scale of a calibration is positive, found {self.scale}")
+
+    def half_width(self, score: float, tile_scores: Sequence[float]) -> float:
+        """Half-width in points, 0.1..60, for an image's score 0..100 and its tiles' scores 0..100."""
+        s = score / 100.0
+        spread = float(np.std(tile_scores))
+        features = (1.0, s, s * s, math.log1p(spread), math.log(len(tile_scores)))
+        logarithm = sum(c * f for c, f in zip(self.coefficients, features, strict=True))
+        logarithm += math.log(self.scale)
+        bounded = min(max(logarithm, math.log(SMALLEST)), math.log(LARGEST))  # exp cannot overflow
+        return math.exp(bounded)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"coefficients": list(self.coefficients), "scale": self.scale}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Calibration:
+        """Raises KeyError, TypeError or ValueError where `fields` is not what to_dict() gives."""
+        c0, c1, c2, c3, c4 = (float(value) for value in fields["coefficients"])
+        return cls((c0, c1, c2, c3, c4), float(fields["scale"]))

@@ -1,0 +1,159 @@
+"""Tiles through the networks: the one place of inference mode, precision, batch shape and memory.
+
+The same tile gets the same score whatever is scored beside it: to 1e-3 points in float32, where a
+batch is as large as there are tiles, and to 0.02 in bf16, where every batch is filled up to one fixed
+shape, since kernels for other shapes round differently. R's head is float32 always.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..networks.hiqa import HiqaNet
+from .devices import Placement
+from .results import TILE
+
+# What torch, oneDNN and the drivers say where it is not an OutOfMemoryError.
+MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class TileOutOfMemoryError(Exception):
+    """Memory ran out on a single tile; `index` is its place among the tiles that were given."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+@dataclass(frozen=True)
+class TileOutputs:
+    """What the networks say of n tiles.
+
+    first: place of the first of them among the tiles that were given.
+    scores: (n,) float64, points on 0..100.
+    corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full
+        range; None where nobody asked.
+    """
+
+    first: int
+    scores: np.ndarray
+    corrections: np.ndarray | None
+
+
+class TileRunner:
+    """The networks on their device; run() takes any number of tiles."""
+
+    def __init__(
+        self,
+        network: HiqaNet,
+        placement: Placement,
+        batch_size: int,
+        notice: Callable[[str], None],
+    ) -> None:
+        network.eval()
+        fold_batch_norms(network)
+        network.in_precision(placement.dtype)
+        self._network = network.to(placement.device, memory_format=torch.channels_last)
+        self._placement = placement
+        self._notice = notice
+        self.batch_size = batch_size
+
+    def run(self, tiles: Sequence[np.ndarray], corrections: bool) -> Iterator[TileOutputs]:
+        """Score tiles (TILE, TILE, 3) uint8 or uint16, in order, a batch at a time.
+
+        Where memory runs out the batch is halved for good, with a notice; TileOutOfMemoryError where
+        even one tile is too many.
+        """
+        first = 0
+        while first < len(tiles):
+            part = tiles[first : first + self.batch_size]
+            outputs = self._try(part, first, corrections)
+            if outputs is not None:
+                yield outputs
+                first += len(part)
+            elif self.batch_size == 1:
+                raise TileOutOfMemoryError(first)
+            else:
+                self._halve()
+
+    def _try(self, part: Sequence[np.ndarray], first: int, wanted: bool) -> TileOutputs | None:
+        """The outputs, or None where memory ran out: by then nothing holds on to the batch."""
+        try:
+            return self._forward(part, first, wanted)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
+
+    def _halve(self) -> None:
+        before, self.batch_size = self.batch_size, self.batch_size // 2
+        if self._placement.device == "cuda":
+            torch.cuda.empty_cache()
+        elif self._placement.device == "mps":
+            torch.mps.empty_cache()
+        self._notice(f"out of memory at batch {before}, going on with {self.batch_size}")
+
+    def _forward(self, part: Sequence[np.ndarray], first: int, wanted: bool) -> TileOutputs:
+        fixed = self._placement.precision == "bf16"
+        batch = np.zeros((self.batch_size if fixed else len(part), TILE, TILE, 3), np.float32)
+        for place, tile in zip(batch, part, strict=False):
+            np.divide(tile, np.float32(np.iinfo(tile.dtype).max), out=place, casting="unsafe")
+        with torch.inference_mode(), steady_kernels(self._placement.device):
+            # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
+            images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._placement.device)
+            output = self._network(images)
+            scores = output.score.double().cpu().numpy()[: len(part)] * 100.0
+            pictures = None
+            if wanted:
+                correction = output.correction[: len(part)].float().permute(0, 2, 3, 1)
+                pictures = correction.contiguous().cpu().numpy()
+        return TileOutputs(first, scores, pictures)
+
+
+@contextlib.contextmanager
+def steady_kernels(device: str) -> Iterator[None]:
+    """On CUDA: kernels that do not change from run to run, and float32 that is float32 (no TF32)."""
+    if device != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch, of a driver or of numpy says that memory ran out."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in MEMORY_WORDS)
+
+
+def fold_batch_norms(network: nn.Module) -> None:
+    """Fold every batch norm, in place, into the convolution before it: the same function, less work.
+
+    In bf16 it is more exact, too: the statistics never leave float32. A norm `normX` follows `convX`
+    of the same module, or the convolution before it in a Sequential.
+    """
+    for module in list(network.modules()):
+        children = dict(module.named_children())
+        names = list(children)
+        for place, name in enumerate(names):
+            norm = children[name]
+            if not isinstance(norm, nn.BatchNorm2d):
+                continue
+            in_order = isinstance(module, nn.Sequential)
+            before = names[place - 1] if in_order else name.replace("norm", "conv")
+            convolution = children[before]
+            if not isinstance(convolution, nn.Conv2d):
+                raise TypeError(f"{name} of {type(module).__name__} follows no convolution")
+            setattr(module, before, fuse_conv_bn_eval(convolution, norm))
+            setattr(module, name, nn.Identity())

@@ -1,0 +1,200 @@
+"""The engine's front: load weights once, then score images.
+
+    scorer = Scorer.load()
+    result = scorer.score("photo.jpg")
+    print(result.score, result.uncertainty)
+
+Scores are points on 0..100, high is good. A score is the mean over overlapping tiles of 256x256 px
+of the picture's own pixels (section 3.4): nothing is resized.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .._version import __version__
+from ..errors import HiqaError, ImageError, UsageError
+from ..networks.hiqa import HiqaNet
+from .arrays import picture_of
+from .artefacts import Artefacts, open_sinks
+from .devices import Placement, default_batch_size, place
+from .jobs import Job
+from .limits import Limits
+from .numerics import TileRunner
+from .picture import Picture
+from .read_ahead import ReadAhead
+from .reading import read_picture
+from .results import DEFAULT_STRIDE, ScoreResult
+from .stream import OpenSinks, ScoreStream
+from .strips import Sink, WholeArrays
+from .tiles import TileGrid, check_stride
+from .weights import LoadedWeights, load_weights
+
+__all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer"]
+
+
+class Scorer:
+    """Weights on a device, ready to score; make one with Scorer.load().
+
+    weights_id: first 8 hex digits of the sha256 of the weights' manifest.
+    device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
+    """
+
+    def __init__(
+        self,
+        weights: LoadedWeights,
+        placement: Placement,
+        batch_size: int,
+        notice: Callable[[str], None],
+    ) -> None:
+        """Takes the networks of `weights` for itself: they are changed to run fast."""
+        network = HiqaNet(weights.generator, weights.regressor)
+        self._runner = TileRunner(network, placement, batch_size, notice)
+        self._calibration = weights.calibration
+        self.weights_id = weights.weights_id
+        self.device = placement.device
+        self.precision = placement.precision
+
+    @classmethod
+    def load(
+        cls,
+        weights: Path | str | None = None,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        batch_size: int | None = None,
+        threads: int | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> Scorer:
+        """Load weights and settle where they run.
+
+        weights: a folder with a manifest; None: the weights installed with hiqa.
+        device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda" or "mps".
+        precision: "auto" (bf16 where the hardware multiplies in it, else fp32), "fp32" or "bf16".
+        batch_size: tiles at once, at least 1; None: what suits the device.
+        threads: of torch, for the whole process; None: as torch has it.
+        notice: gets one-line warnings, such as a batch halved for want of memory.
+
+        Raises WeightsError, DeviceError, UsageError.
+        """
+        check_count("batch size", batch_size)
+        check_count("number of threads", threads)
+        placement = place(device, precision)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        tell = notice if notice is not None else ignore
+        if placement.notice:
+            tell(placement.notice)
+        size = batch_size if batch_size is not None else default_batch_size(placement.device)
+        return cls(load_weights(weights), placement, size, tell)
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """What a result depends on, or might: for records beside the scores."""
+        return {
+            "hiqa": __version__,
+            "weights": self.weights_id,
+            "device": self.device,
+            "precision": self.precision,
+            "batch_size": self._runner.batch_size,
+            "threads": torch.get_num_threads(),
+            "torch": str(torch.__version__),
+        }
+
+    def score(
+        self,
+        image: str | os.PathLike[str] | np.ndarray | Picture,
+        *,
+        stride: int = DEFAULT_STRIDE,
+        hallucination: bool = False,
+        discrepancy: bool = False,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+    ) -> ScoreResult:
+        """Score one image.
+
+        image: a path; an array, (H, W, 3) RGB or (H, W) grey, uint8, uint16 or float in 0..1; or a
+            Picture. Any size from 1x1; a side below 256 px is reflected up to it, and `notes` says so.
+        stride: px between tiles, 1..256; smaller takes longer.
+        hallucination, discrepancy: put these arrays, (H, W, 3), into the result.
+        limits: what of a file is read at most.
+
+        Raises ImageError where the image cannot be read or scored, UsageError for a wrong stride.
+        """
+        name = os.fspath(image) if isinstance(image, str | os.PathLike) else "array"
+        picture = self._picture(image, limits)
+        arrays = WholeArrays(picture.width, picture.height, hallucination, discrepancy)
+        sinks: list[Sink] = [arrays] if hallucination or discrepancy else []
+        ((_, outcome),) = self._stream(
+            [Job(name, lambda: picture)], lambda job, grid: sinks, stride
+        )
+        if isinstance(outcome, HiqaError):
+            raise outcome
+        return dataclasses.replace(
+            outcome, hallucination=arrays.hallucination, discrepancy=arrays.discrepancy
+        )
+
+    def score_stream(
+        self, jobs: Iterable[Job], *, stride: int = DEFAULT_STRIDE
+    ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
+        """Score many images; yields (job, result or error) in their order, each as soon as it is ready.
+
+        Tiles of several images share batches; images are read ahead on a thread of its own (so are
+        `jobs` themselves iterated there), but a result never waits for a job that has not arrived.
+        An image that cannot be read or scored, or whose artefacts cannot be written, gives its
+        HiqaError as the result; nothing is raised for one image. Raises UsageError for a wrong
+        stride, BrokenPipeError where a stream to write to has lost its reader, and what `jobs` raises.
+        """
+        return self._stream(jobs, self._artefact_sinks, stride)
+
+    def _stream(
+        self, jobs: Iterable[Job], sinks: OpenSinks, stride: int
+    ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
+        check_stride(stride)
+        return self._results(jobs, sinks, stride)
+
+    def _results(
+        self, jobs: Iterable[Job], sinks: OpenSinks, stride: int
+    ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
+        yield from ScoreStream(
+            self._runner,
+            self._calibration,
+            ReadAhead(jobs),
+            sinks,
+            stride=stride,
+            precision=self.precision,
+            weights_id=self.weights_id,
+        ).results()
+
+    def _artefact_sinks(self, job: Job, grid: TileGrid) -> list[Sink]:
+        if job.artefacts is None:
+            return []
+        return open_sinks(job.artefacts, grid, self.weights_id)
+
+    @staticmethod
+    def _picture(
+        image: str | os.PathLike[str] | np.ndarray | Picture, limits: Limits
+    ) -> Picture:
+        if isinstance(image, Picture):
+            return image
+        if isinstance(image, np.ndarray):
+            return picture_of(image)
+        try:
+            return read_picture(image, limits)
+        except ImageError as error:
+            raise ImageError(f"{os.fspath(image)}: {error.message}", error.hint) from error
+
+
+def check_count(what: str, value: int | None) -> None:
+    """UsageError unless `value` is None or a whole number of at least 1."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise UsageError(f"the {what} must be a whole number of at least 1, found {value!r}")
+
+
+def ignore(notice: str) -> None:
+    """Where nobody wants to hear notices."""

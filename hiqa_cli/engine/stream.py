@@ -1,0 +1,140 @@
+"""Many images through one set of networks: full batches, results in order, as soon as they are ready.
+
+The rule: a batch is filled with the tiles of the image in hand, then of the next images that are
+already read; where none is, the batch runs as it is. Nothing is waited for while any image is
+unfinished, so a result never hangs on an input that has not arrived.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import HiqaError, ImageError
+from .calibration import Calibration
+from .image_run import ImageRun, failed_run
+from .jobs import Job
+from .numerics import TileOutOfMemoryError, TileRunner
+from .picture import Picture
+from .read_ahead import ReadAhead
+from .results import ScoreResult
+from .strips import Sink
+from .tiles import TileGrid, plan_tiles
+
+OpenSinks = Callable[[Job, TileGrid], list[Sink]]
+
+
+@dataclass
+class _Ticket:
+    """A tile in a batch and the image it belongs to."""
+
+    run: ImageRun
+    tile: np.ndarray
+
+
+class ScoreStream:
+    """Scores the images that `source` reads; results() yields them in order."""
+
+    def __init__(
+        self,
+        runner: TileRunner,
+        calibration: Calibration,
+        source: ReadAhead,
+        open_sinks: OpenSinks,
+        *,
+        stride: int,
+        precision: str,
+        weights_id: str,
+    ) -> None:
+        self._runner = runner
+        self._calibration = calibration
+        self._source = source
+        self._open_sinks = open_sinks
+        self._stride = stride
+        self._precision = precision
+        self._weights_id = weights_id
+        self._active: deque[ImageRun] = deque()  # in input order
+
+    def results(self) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
+        """(job, result or error) in input order; stops reading and writing when closed early."""
+        try:
+            while True:
+                batch = self._gather()
+                self._score(batch)
+                if not batch and not self._active:
+                    return
+                while self._active and self._active[0].outcome is not None:
+                    run = self._active.popleft()
+                    yield run.job, run.outcome
+        finally:
+            self._source.close()
+            for run in self._active:
+                if run.outcome is None:
+                    run.fail(ImageError("stopped before it was scored"))
+
+    def _gather(self) -> list[_Ticket]:
+        """The next batch: as full as the images at hand allow, empty where a result is due or none is left."""
+        batch: list[_Ticket] = []
+        while len(batch) < self._runner.batch_size:
+            run = self._active[-1] if self._active else None
+            if run is not None and run.has_tiles:
+                batch.append(_Ticket(run, run.next_tile()))
+                continue
+            if run is not None and self._active[0].outcome is not None and not batch:
+                break
+            arrived = self._source.take(wait=run is None)
+            if arrived is None:
+                break
+            self._active.append(self._begin(*arrived))
+        return batch
+
+    def _begin(self, job: Job, outcome: Picture | HiqaError) -> ImageRun:
+        if isinstance(outcome, HiqaError):
+            return failed_run(job, outcome)
+        try:
+            grid = plan_tiles(outcome.width, outcome.height, self._stride)
+            return ImageRun(job, outcome, grid, self._open_sinks(job, grid))
+        except (HiqaError, MemoryError) as error:
+            self._source.release(outcome.width * outcome.height)
+            return failed_run(job, _as_hiqa_error(error))
+
+    def _score(self, batch: list[_Ticket]) -> None:
+        """Run a batch and hand its outputs out; an image that fails takes no other with it."""
+        while batch:
+            wanted = any(ticket.run.needs_corrections for ticket in batch)
+            done = 0
+            try:
+                for part in self._runner.run([ticket.tile for ticket in batch], wanted):
+                    for place, score in enumerate(part.scores):
+                        correction = None if part.corrections is None else part.corrections[place]
+                        self._hand_out(batch[done].run, float(score), correction)
+                        done += 1
+                return
+            except TileOutOfMemoryError as error:
+                text = "out of memory with a single tile"
+                self._fail(batch[error.index].run, ImageError(text, "free memory, or try --device cpu"))
+            batch = [ticket for ticket in batch[done:] if ticket.run.outcome is None]
+
+    def _hand_out(self, run: ImageRun, score: float, correction: np.ndarray | None) -> None:
+        if run.outcome is not None:
+            return
+        try:
+            run.receive(score, correction)
+            if run.is_complete:
+                run.finish(self._calibration, self._precision, self._weights_id, self._stride)
+                self._source.release(run.pixel_count)
+        except (HiqaError, MemoryError) as error:
+            self._fail(run, _as_hiqa_error(error))
+
+    def _fail(self, run: ImageRun, error: HiqaError) -> None:
+        run.fail(error)
+        self._source.release(run.pixel_count)
+
+
+def _as_hiqa_error(error: HiqaError | MemoryError) -> HiqaError:
+    if isinstance(error, HiqaError):
+        return error
+    return ImageError("out of memory while its pictures were made", "give it more memory")

@@ -1,0 +1,98 @@
+"""Where the tiles lie: a fixed grid that covers every pixel, without randomness (section 3.4).
+
+Tiles of TILE x TILE px start every `stride` px; the last row and column are flush with the border.
+A side shorter than TILE is continued by reflection to the right and downwards. The reflection is
+done by index, tile by tile, so that a picture of 1 x 100000 px never needs a copy of 256 x 100000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import UsageError
+from .results import TILE
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """The tiles of one picture.
+
+    width, height: px of the picture.
+    xs, ys: left and top edges of the tiles, ascending; the grid is their product.
+    """
+
+    width: int
+    height: int
+    xs: tuple[int, ...]
+    ys: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.xs) * len(self.ys)
+
+    @property
+    def padded_width(self) -> int:
+        return max(self.width, TILE)
+
+    @property
+    def padded_height(self) -> int:
+        return max(self.height, TILE)
+
+    @property
+    def note(self) -> str:
+        """The words for a picture that had to be reflected, empty for any other."""
+        if self.width >= TILE and self.height >= TILE:
+            return ""
+        return f"reflected to {self.padded_width}x{self.padded_height}"
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """(x, y) of every tile, row by row."""
+        for y in self.ys:
+            for x in self.xs:
+                yield x, y
+
+
+def check_stride(stride: int) -> int:
+    """The stride itself, or UsageError where tiles would leave gaps or never advance."""
+    if isinstance(stride, bool) or not isinstance(stride, int) or not 1 <= stride <= TILE:
+        raise UsageError(
+            f"stride must be a whole number of px from 1 to {TILE}, found {stride!r}",
+            "smaller strides score more tiles and take longer",
+        )
+    return stride
+
+
+def tile_starts(length: int, stride: int) -> tuple[int, ...]:
+    """Starts of tiles along one side of `length` px; the last one ends at the border."""
+    last = max(length, TILE) - TILE
+    return (*range(0, last, stride), last)
+
+
+def plan_tiles(width: int, height: int, stride: int) -> TileGrid:
+    """The grid for a picture of width x height px (both at least 1)."""
+    check_stride(stride)
+    return TileGrid(width, height, tile_starts(width, stride), tile_starts(height, stride))
+
+
+def reflected_indices(start: int, length: int) -> np.ndarray:
+    """Indices (TILE,) into a side of `length` px for places start .. start+TILE-1, reflected past
+    its end without repeating the border (as often as it takes; a side of 1 px repeats itself)."""
+    if length == 1:
+        return np.zeros(TILE, dtype=np.intp)
+    period = 2 * (length - 1)
+    places = np.arange(start, start + TILE) % period
+    return np.minimum(places, period - places)
+
+
+def cut_tile(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
+    """The tile (TILE, TILE, 3) of pixels (H, W, 3) at x, y: a view, or a copy where it is reflected."""
+    height, width = pixels.shape[:2]
+    tile = pixels[y : y + TILE, x : x + TILE]  # a side that is short starts at 0 and has one tile
+    if tile.shape[1] < TILE:
+        tile = tile[:, reflected_indices(x, width)]
+    if tile.shape[0] < TILE:
+        tile = tile[reflected_indices(y, height)]
+    return tile

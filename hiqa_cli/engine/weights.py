@@ -1,0 +1,229 @@
+"""Weights on disk: strict both ways, written by training and read by the scorer in one format.
+
+A folder holds `manifest.json` and one safetensors file for each network: float16 tensors, and as
+metadata what is needed to build the network (`hiqa.network`, `hiqa.config`, `hiqa.version`; the
+regressor's also `hiqa.calibration`). Anything that is not exactly as written is refused: a score from
+half-loaded weights would look like any other. Importing this module loads no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._version import __version__
+from ..errors import WeightsError
+from .calibration import Calibration
+from .manifest import (
+    FORMAT,
+    GENERATOR_FILE,
+    MANIFEST,
+    REGRESSOR_FILE,
+    REINSTALL,
+    FileCheck,
+    Manifest,
+    default_folder,
+    read_manifest,
+    read_verified,
+    verify_manifest,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..networks.generator import Generator
+    from ..networks.regressor import Regressor
+
+__all__ = [
+    "FileCheck",
+    "LoadedWeights",
+    "Manifest",
+    "load_weights",
+    "read_manifest",
+    "save_weights",
+    "verify_manifest",
+]
+
+# Counts the batches of training; means nothing to a network that only scores.
+NOT_SAVED = "num_batches_tracked"
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """Both networks in float32 on the CPU, in evaluation mode, as the manifest vouches for them."""
+
+    generator: Generator
+    regressor: Regressor
+    calibration: Calibration
+    manifest: Manifest
+    weights_id: str
+    folder: Path
+
+
+def load_weights(folder: Path | str | None = None) -> LoadedWeights:
+    """Load a folder of weights (None: those installed with the package).
+
+    Raises WeightsError, one line, for a missing file, a wrong sha256, another format or
+    architecture, tensors missing, left over or of another shape, NaN and Inf.
+    """
+    from ..networks.generator import Generator, GeneratorConfig
+    from ..networks.regressor import Regressor, RegressorConfig
+
+    where = default_folder() if folder is None else Path(os.fspath(folder))
+    manifest = read_manifest(where)
+    stored = _StoredNetwork(where, manifest, GENERATOR_FILE, "generator")
+    generator = Generator(stored.config(GeneratorConfig.from_dict))
+    stored.fill(generator)
+    stored = _StoredNetwork(where, manifest, REGRESSOR_FILE, "regressor")
+    regressor = Regressor(stored.config(RegressorConfig.from_dict))
+    stored.fill(regressor)
+    calibration = stored.parsed("hiqa.calibration", Calibration.from_dict)
+    return LoadedWeights(generator, regressor, calibration, manifest, manifest.weights_id, where)
+
+
+class _StoredNetwork:
+    """One safetensors file of a folder, its sha256 checked, on its way into a network."""
+
+    def __init__(self, folder: Path, manifest: Manifest, name: str, network: str) -> None:
+        import safetensors
+        from safetensors.torch import load
+
+        self.path = folder / name
+        data = read_verified(folder, manifest, name)
+        try:
+            self._metadata = safetensors_metadata(data)
+            self._tensors: dict[str, Tensor] = load(data)
+        except (safetensors.SafetensorError, ValueError, struct.error, AttributeError) as error:
+            raise self._refusal(f"is no safetensors file ({error})") from error
+        if self._metadata.get("hiqa.format") != str(FORMAT):
+            raise self._refusal(f"is of format {self._metadata.get('hiqa.format')!r}, not '{FORMAT}'")
+        if self._metadata.get("hiqa.network") != network:
+            raise self._refusal(f"holds {self._metadata.get('hiqa.network')!r}, not a {network}")
+
+    def config(self, from_dict: Any) -> Any:
+        return self.parsed("hiqa.config", from_dict)
+
+    def parsed(self, key: str, from_dict: Any) -> Any:
+        """What the metadata's JSON under `key` describes; refused where it does not fit."""
+        try:
+            return from_dict(json.loads(self._metadata[key]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refusal(f"has no usable {key} ({error!r})") from error
+
+    def fill(self, network: nn.Module) -> None:
+        """Put every tensor into the network, which must want exactly these."""
+        import torch
+
+        wanted = _state(network)
+        missing = sorted(wanted.keys() - self._tensors.keys())
+        extra = sorted(self._tensors.keys() - wanted.keys())
+        if missing:
+            raise self._refusal(f"lacks the tensor {missing[0]} ({len(missing)} missing in all)")
+        if extra:
+            raise self._refusal(f"has the unknown tensor {extra[0]} ({len(extra)} in all)")
+        for name, tensor in self._tensors.items():
+            if tensor.shape != wanted[name].shape:
+                raise self._refusal(
+                    f"has {name} of shape {tuple(tensor.shape)}, "
+                    f"the network wants {tuple(wanted[name].shape)}"
+                )
+            if tensor.dtype != torch.float16:
+                raise self._refusal(f"has {name} in {tensor.dtype}, expected torch.float16")
+            if not bool(torch.isfinite(tensor).all()):
+                raise self._refusal(f"has NaN or Inf in {name}")
+        network.load_state_dict({name: value.float() for name, value in self._tensors.items()})
+        network.eval()
+
+    def _refusal(self, problem: str) -> WeightsError:
+        return WeightsError(f"{self.path} {problem}", REINSTALL)
+
+
+def safetensors_metadata(data: bytes) -> dict[str, str]:
+    """The text-to-text metadata in the header of a safetensors file.
+
+    The library gives it for paths only; here the bytes whose sha256 was checked are the ones read.
+    """
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    return dict(header.get("__metadata__", {}))
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: t for name, t in network.state_dict().items() if not name.endswith(NOT_SAVED)}
+
+
+def save_weights(
+    folder: Path,
+    generator: Generator,
+    regressor: Regressor,
+    calibration: Calibration,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    training_data: Sequence[Mapping[str, str]],
+    measured: Mapping[str, Any],
+) -> str:
+    """Write a folder of weights that load_weights() takes; gives its weights_id.
+
+    training_data: one {"name", "terms", "use"} a data set. The manifest is written last and every
+    file under a temporary name first, so that a folder cut short is never mistaken for a whole one.
+    Raises WeightsError where a tensor is not finite, or too large for float16.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    extra = {"hiqa.calibration": json.dumps(calibration.to_dict())}
+    for file, kind, network, more in (
+        (GENERATOR_FILE, "generator", generator, {}),
+        (REGRESSOR_FILE, "regressor", regressor, extra),
+    ):
+        data = _packed(kind, network, json.dumps(network.config.to_dict()), more)
+        _write_whole(folder / file, data)
+        files[file] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "licence": licence,
+        "training_data": [dict(row) for row in training_data],
+        "measured": dict(measured),
+        "files": files,
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    _write_whole(folder / MANIFEST, text.encode("utf-8"))
+    return read_manifest(folder).weights_id
+
+
+def _packed(kind: str, network: nn.Module, config: str, more: Mapping[str, str]) -> bytes:
+    import torch
+    from safetensors.torch import save
+
+    tensors = {}
+    for name, tensor in _state(network).items():
+        half = tensor.detach().to("cpu", torch.float16).contiguous()
+        if not bool(torch.isfinite(half).all()):
+            raise WeightsError(
+                f"the {kind}'s {name} has NaN, Inf or values beyond float16",
+                "it was not saved; look at the training",
+            )
+        tensors[name] = half
+    metadata = {
+        "hiqa.format": str(FORMAT),
+        "hiqa.network": kind,
+        "hiqa.config": config,
+        "hiqa.version": __version__,
+        **more,
+    }
+    return save(tensors, metadata)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
