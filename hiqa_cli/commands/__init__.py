@@ -1,0 +1,1 @@
+"""The commands: terminal, files and exit codes; what an image is worth is the engine's business."""

@@ -1,0 +1,146 @@
+"""R, the hallucination-guided quality regression network.
+
+Lin and Wang, CVPR 2018, section 3.3: a modified ResNet-18 (He et al., CVPR 2016) on the distorted image and its
+discrepancy map, formula (10), whose features are joined with a linear projection of G's own high-level
+features, formulas (11) and (12):
+
+    F = f(H_{5,2}(I_d)) (x) R1(I_d, I_map),   score = R2(F)
+
+What is modified: six input channels instead of three; `width` channels in the first stage (64 is ResNet-18's;
+fewer cost less with the same depth); and a head of two layers instead of one, since the score is not linear in
+what the features tell. Features are joined place by place (8x8 for a 256x256 tile) and pooled after that.
+
+The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
+are tied at the ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
+DISCREPANCY_GAIN = 8.0
+
+
+@dataclass(frozen=True)
+class RegressorConfig:
+    """width: channels of the first stage (ResNet-18: 64); semantic_channels: of `H_{5,2}`.
+
+    `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
+    discrepancy map alone is HCM, both are HSF (ablation, figure 4).
+    """
+
+    width: int = 48
+    semantic_channels: int = 128
+    hidden: int = 128
+    discrepancy: bool = True
+    semantic: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
+        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+
+
+class BasicBlock(nn.Module):
+    """ResNet-18's block: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels_out)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or channels_in != channels_out:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(channels_out),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = functional.relu(self.norm1(self.conv1(x)))
+        return functional.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
+
+
+class Trunk(nn.Module):
+    """R1: the convolutions of ResNet-18, (B, channels, H, W) -> features of its four stages, 1/4 to 1/32."""
+
+    def __init__(self, channels_in: int, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, width, 7, stride=2, padding=3, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        widths = (width, width, 2 * width, 4 * width, 8 * width)
+        self.stages = nn.ModuleList(
+            nn.Sequential(BasicBlock(before, here, 1 if n == 0 else 2), BasicBlock(here, here, 1))
+            for n, (before, here) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = functional.max_pool2d(functional.relu(self.norm(self.conv(x))), 3, stride=2, padding=1)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class Head(nn.Module):
+    """R2: pooled features -> score in 0..1; always in float32, whatever the convolutions run in."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(channels, hidden)
+        self.score = nn.Linear(hidden, 1)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        with torch.autocast(pooled.device.type, enabled=False):
+            hidden = functional.relu(self.hidden(pooled.float()))
+            return torch.sigmoid(self.score(hidden).squeeze(1))
+
+
+class Regressor(nn.Module):
+    """R of formulas (10)-(12): tensors of a batch of tiles -> (B,) scores in 0..1, high is good, float32."""
+
+    def __init__(self, config: RegressorConfig) -> None:
+        super().__init__()
+        self.config = config
+        features = 8 * config.width
+        self.trunk = Trunk(6 if config.discrepancy else 3, config.width)
+        if config.semantic:
+            self.project = nn.Conv2d(config.semantic_channels, features, 1)  # f of formula (11)
+        self.head = Head(2 * features if config.semantic else features, config.hidden)
+
+    def forward(
+        self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None
+    ) -> Tensor:
+        """Scores of a batch.
+
+        distorted: (B, 3, H, W) RGB in 0..1.
+        discrepancy: (B, 3, H, W), distorted minus hallucination, signed: it tells overshoot from loss.
+        semantic: (B, C, H/32, W/32), `H_{5,2}(I_d)`.
+        Raises ValueError where an input that the configuration asks for is missing.
+        """
+        features = self.quality_features(distorted, discrepancy)[-1]  # R1: (B, 8w, H/32, W/32)
+        if self.config.semantic:
+            if semantic is None:
+                raise ValueError("this regressor fuses G's features: give `semantic`")
+            features = torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
+        return self.head(features.float().mean(dim=(2, 3)))
+
+    def quality_features(self, distorted: Tensor, discrepancy: Tensor | None = None) -> list[Tensor]:
+        """Features of the four stages; the third is psi of formula (5) when R has been trained on images alone."""
+        x = distorted * 4 - 2
+        if self.config.discrepancy:
+            if discrepancy is None:
+                raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
+            x = torch.cat([x, discrepancy * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
+        features: list[Tensor] = self.trunk(x)
+        return features

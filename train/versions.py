@@ -1,0 +1,84 @@
+"""Groups of versions of one patch, labelled: what R learns from.
+
+A group is one reference in several versions: two strengths of one kind of distortion, another kind, and the
+reference itself or a third kind. Within a group the content is the same, so that only the distortion can
+explain the difference of the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from .distortions import distort
+from .labels import tile_quality
+from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, to_tensor
+from .pristine import Pristine
+
+GROUP = 4  # versions of one reference
+
+
+@dataclass(frozen=True)
+class Versions:
+    """A batch for R, groups of GROUP neighbours.
+
+    distorted: (B, 3, P, P) RGB in 0..1; quality: (B,) in 0..1, high is good; discrepancy, semantic: what G makes
+    of `distorted` (see `Regressor.forward`), or None where R is trained on images alone.
+    """
+
+    distorted: Tensor
+    quality: Tensor
+    discrepancy: Tensor | None = None
+    semantic: Tensor | None = None
+
+
+def draw_group(
+    images: list[Pristine], patch: int, shares: Mapping[str, float], seed: int, number: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Group `number` of `seed`: GROUP distorted patches and their reference, (P, P, 3) uint8 RGB."""
+    random = np.random.default_rng([seed, number])
+    piece = cut_piece(images, max(patch + MARGIN, SMALLEST_FOR_JPEG2000), random)
+    first, second, third = (choose_kind(shares, random) for _ in range(3))
+    kinds = [first, first, second, "clean" if random.random() < 0.5 else third]
+    side = piece.shape[0]
+    y, x = random.integers(8, side - patch - 8 + 1, size=2)
+    window = np.s_[y : y + patch, x : x + patch]
+    # Each version has its own random stream: what one draws does not move the next.
+    streams = random.spawn(GROUP)
+    versions = [distort(piece, kind, stream)[window] for kind, stream in zip(kinds, streams, strict=True)]
+    return versions, piece[window]
+
+
+class VersionBatches(Dataset[Versions]):
+    """Batch number `step` of a run, made where it is asked for (a loader's worker, if there is one)."""
+
+    def __init__(
+        self, images: list[Pristine], patch: int, shares: Mapping[str, float], seed: int, groups: int,
+        first: int, last: int, generator: nn.Module | None,
+    ) -> None:  # fmt: skip
+        self.images, self.patch, self.shares, self.seed, self.groups = images, patch, shares, seed, groups
+        self.first, self.last = first, last
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    @torch.no_grad()
+    def __getitem__(self, index: int) -> Versions:
+        step = self.first + index
+        distorted, references = [], []
+        for number in range(step * self.groups, (step + 1) * self.groups):
+            versions, reference = draw_group(self.images, self.patch, self.shares, self.seed, number)
+            distorted += versions
+            references += [reference] * GROUP
+        seen = to_tensor(distorted)
+        quality = tile_quality(seen, to_tensor(references))
+        if self.generator is None:
+            return Versions(seen, quality)
+        imagined = self.generator(seen)
+        return Versions(seen, quality, seen - imagined.hallucination, imagined.semantic)
