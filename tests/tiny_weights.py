@@ -1,4 +1,4 @@
-"""Small random weights in the released format, for every test that needs a scorer but no good scores."""
+"""Small random weights in the released format, for tests that need a scorer but no good scores."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from .maps import DiscrepancyPicture, QualityPicture
+from .panel import PanelPicture
 from .png_stream import PngStream, own_text
 from .strips import Sink, Strip
 from .tiles import TileGrid
@@ -38,6 +40,12 @@ def open_sinks(artefacts: Artefacts, grid: TileGrid, weights_id: str) -> list[Si
     try:
         if artefacts.hallucination is not None:
             sinks.append(HallucinationPicture(artefacts.hallucination, grid, weights_id))
+        if artefacts.discrepancy is not None:
+            sinks.append(DiscrepancyPicture(artefacts.discrepancy, grid, weights_id))
+        if artefacts.quality is not None:
+            sinks.append(QualityPicture(artefacts.quality, grid, weights_id))
+        if artefacts.panel is not None:
+            sinks.append(PanelPicture(artefacts.panel, grid, weights_id))
     except BaseException:
         for sink in sinks:
             sink.abandon()

@@ -1,10 +1,10 @@
-"""How sure a score is: a half-width in points from the score, the spread of its tiles and their number.
+"""How sure a score is: a half-width in points from the score, its tiles' spread and number.
 
     half-width = scale * exp(c0 + c1*s + c2*s^2 + c3*log(1 + spread) + c4*log(tiles))
 
-with s = score / 100 and `spread` the standard deviation of the tile scores in points (0 for one tile).
-The coefficients are fitted on validation images by training, so that 80 % of the scores the weights
-were trained for lie within the half-width; they travel with the regressor's weights.
+with s = score / 100 and `spread` the standard deviation of the tile scores in points (0 for one
+tile). The coefficients are fitted on validation images by training, so that 80 % of the scores the
+weights were trained for lie within the half-width; they travel with the regressor's weights.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Calibration:
     def __post_init__(self) -> None:
         numbers = (*self.coefficients, self.scale)
         if len(self.coefficients) != 5 or not all(math.isfinite(number) for number in numbers):
-            raise ValueError(f"a calibration has five finite coefficients and a scale, found {self}")
+            raise ValueError(f"a calibration is five finite coefficients and a scale, found {numbers}")
         if self.scale <= 0:
             raise ValueError(f"the scale of a calibration is positive, found {self.scale}")
 
     def half_width(self, score: float, tile_scores: Sequence[float]) -> float:
-        """Half-width in points, 0.1..60, for an image's score 0..100 and its tiles' scores 0..100."""
+        """Half-width in points, 0.1..60, from an image's score and its tiles' scores, 0..100."""
         s = score / 100.0
         spread = float(np.std(tile_scores))
         features = (1.0, s, s * s, math.log1p(spread), math.log(len(tile_scores)))

@@ -18,7 +18,7 @@ from ..errors import DeviceError, UsageError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 BATCH_SIZE = {"cpu": 8, "cuda": 32, "mps": 32}  # tiles at once, where nobody says otherwise
-CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # torch.cpu.get_capabilities() and /proc/cpuinfo agree on these
+CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # so called by torch.cpu.get_capabilities() and Linux alike
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def place(device: str, precision: str) -> Placement:
 def devices_here() -> tuple[str, ...]:
     """Devices that torch can use on this machine, the one to prefer first."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an old driver warns; that there is no device says the same
+        warnings.simplefilter("ignore")  # an old driver warns; no device is answer enough
         cuda = torch.cuda.is_available()
         mps = getattr(torch.backends, "mps", None)
         return (

@@ -1,4 +1,4 @@
-"""One image on its way through the networks: gives its tiles in order, takes their scores in order."""
+"""One image on its way through the networks: gives its tiles, takes their scores, in order."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ImageRun:
         """The outputs of the next tile in order; raises HiqaError where a sink cannot write."""
         if self._picture is None:
             return  # the image failed while tiles of it were still under way
-        if not math.isfinite(score) or (correction is not None and not np.isfinite(correction).all()):
+        if not math.isfinite(score) or not (correction is None or np.isfinite(correction).all()):
             raise ImageError("the networks gave a value that is not finite", "try --precision fp32")
         across = len(self._grid.xs)
         x = self._grid.xs[len(self._scores) % across]
@@ -84,7 +84,7 @@ class ImageRun:
         return self._picture is not None and len(self._scores) == self._grid.count
 
     def finish(self, calibration: Calibration, precision: str, weights: str, stride: int) -> None:
-        """Make the result of a complete image and put its pictures in place; may raise HiqaError."""
+        """Make a complete image's result and put its pictures in place; may raise HiqaError."""
         picture = self._picture
         if picture is None:
             raise ValueError("this image is finished or has failed")

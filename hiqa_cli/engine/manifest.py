@@ -1,7 +1,7 @@
 """The manifest of a folder of weights: what they are, and the sha256 of every file. Needs no torch.
 
-`manifest.json` names the weights, their licence, the data they were trained on and what they measured;
-its own sha256 is the weights' identity, since it holds the hash of everything else.
+`manifest.json` names the weights, their licence, the data they were trained on and what they
+measured; its own sha256 is the weights' identity, since it holds the hash of everything else.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def default_folder() -> Path:
         folder = Path(str(importlib.resources.files("hiqa_cli.weights")))
     except ModuleNotFoundError as error:
         raise WeightsError(
-            "no weights are installed with this hiqa", "install hiqa with pip, or give --weights DIR"
+            "no weights are installed with this hiqa",
+            "install hiqa with pip, or give --weights DIR",
         ) from error
     return folder
 

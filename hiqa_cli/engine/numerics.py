@@ -1,8 +1,8 @@
 """Tiles through the networks: the one place of inference mode, precision, batch shape and memory.
 
 The same tile gets the same score whatever is scored beside it: to 1e-3 points in float32, where a
-batch is as large as there are tiles, and to 0.02 in bf16, where every batch is filled up to one fixed
-shape, since kernels for other shapes round differently. R's head is float32 always.
+batch is as large as there are tiles, and to 0.02 in bf16, where every batch is filled up to one
+fixed shape, since kernels for other shapes round differently. R's head is float32 always.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class TileRunner:
         network.eval()
         fold_batch_norms(network)
         network.in_precision(placement.dtype)
-        self._network = network.to(placement.device, memory_format=torch.channels_last)
+        network.to(placement.device)
+        # torch's type hints lack memory_format without a tensor.
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._placement = placement
         self._notice = notice
         self.batch_size = batch_size
@@ -68,8 +70,8 @@ class TileRunner:
     def run(self, tiles: Sequence[np.ndarray], corrections: bool) -> Iterator[TileOutputs]:
         """Score tiles (TILE, TILE, 3) uint8 or uint16, in order, a batch at a time.
 
-        Where memory runs out the batch is halved for good, with a notice; TileOutOfMemoryError where
-        even one tile is too many.
+        Where memory runs out the batch is halved for good, with a notice; raises
+        TileOutOfMemoryError where even one tile is too many.
         """
         first = 0
         while first < len(tiles):
@@ -119,7 +121,7 @@ class TileRunner:
 
 @contextlib.contextmanager
 def steady_kernels(device: str) -> Iterator[None]:
-    """On CUDA: kernels that do not change from run to run, and float32 that is float32 (no TF32)."""
+    """On CUDA: kernels that stay the same from run to run, and float32 without TF32."""
     if device != "cuda":
         yield
         return
@@ -138,10 +140,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Fold every batch norm, in place, into the convolution before it: the same function, less work.
+    """Fold every batch norm, in place, into the convolution before it: same function, less work.
 
-    In bf16 it is more exact, too: the statistics never leave float32. A norm `normX` follows `convX`
-    of the same module, or the convolution before it in a Sequential.
+    In bf16 it is more exact, too: the statistics never leave float32. A norm `normX` follows
+    `convX` of the same module, or the convolution before it in a Sequential.
     """
     for module in list(network.modules()):
         children = dict(module.named_children())

@@ -1,12 +1,13 @@
 """A PNG written a strip of rows at a time, so that no picture need be held whole.
 
 8 bits a channel, RGB or grey, not interlaced (ISO/IEC 15948). Each row gets the filter with the
-smallest sum of absolute differences, the specification's own advice (section 12.8). Own pictures are
-marked by a text chunk, so that hiqa never scores what it wrote itself.
+smallest sum of absolute differences, the specification's own advice (section 12.8). Own pictures
+are marked by a text chunk, so that hiqa never scores what it wrote itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import struct
@@ -29,7 +30,7 @@ FILTER_BYTES = 1 << 20  # raw bytes filtered at once: five candidates of this si
 
 
 def own_text(kind: str, weights_id: str) -> str:
-    """The text that marks a picture as hiqa's: who made it, with which weights, and what it shows."""
+    """The text that marks a picture as hiqa's: its maker, the weights, and what it shows."""
     return f"hiqa {__version__}; weights {weights_id}; {kind}"
 
 
@@ -41,8 +42,8 @@ class PngStream:
     channels: 1 (grey) or 3 (RGB).
     text: value of the text chunk that marks the picture, Latin-1.
 
-    Raises OutputError where the target cannot be written. BrokenPipeError of a stream is let through:
-    a reader that goes away is no fault of the output.
+    Raises OutputError where the target cannot be written. BrokenPipeError of a stream is let
+    through: a reader that goes away is no fault of the output.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class PngStream:
     def _open(self, target: Path | BinaryIO) -> BinaryIO:
         if not isinstance(target, Path):
             return target
-        # A short name of its own: beside a name that is nearly too long, a longer one would not fit.
+        # A short name of its own: one made from a name that is nearly too long would not fit.
         self._temporary = target.parent / f".hiqa-{secrets.token_hex(6)}.part"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ class PngStream:
         width, channels = self._shape
         flat = np.ascontiguousarray(rows).reshape(-1, width * channels)
         if flat.dtype != np.uint8 or len(flat) > self._rows_left:
-            raise ValueError(f"{len(flat)} rows of {flat.dtype}, {self._rows_left} of uint8 are due")
+            raise ValueError(f"{len(flat)} rows of {flat.dtype}, due: {self._rows_left} of uint8")
         at_once = max(1, FILTER_BYTES // flat.shape[1])
         for start in range(0, len(flat), at_once):
             part = flat[start : start + at_once]
@@ -123,14 +124,10 @@ class PngStream:
         """Leave nothing behind of a picture that was not committed; never raises for the disk."""
         if self._temporary is None:
             return
-        try:
+        with contextlib.suppress(OSError):  # what could not be written is deleted anyway
             self._file.close()
-        except (OSError, AttributeError):
-            pass  # what could not be written is deleted anyway
-        try:
+        with contextlib.suppress(OSError):  # the folder itself may have gone
             self._temporary.unlink(missing_ok=True)
-        except OSError:
-            pass  # the folder itself has gone
         self._temporary = None
 
     def __enter__(self) -> PngStream:
@@ -170,11 +167,12 @@ class PngStream:
     def _failure(self, error: OSError) -> OutputError:
         name = str(self._target) if isinstance(self._target, Path) else "standard output"
         reason = error.strerror or str(error)
-        return OutputError(f"cannot write {name}: {reason}", "see that the folder exists and has room")
+        return OutputError(f"cannot write {name}: {reason}", "see that its folder has room")
 
 
 def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:
-    """Filtered bytes of rows (n, m) uint8, each after its filter's number; above (m,) is the row before.
+    """Filtered bytes of rows (n, m) uint8, each after its filter's number; above (m,) is the row
+    before the first.
 
     Of the five filters of section 9 None, Sub, Up and Paeth are tried; Average hardly ever wins.
     """
@@ -200,7 +198,7 @@ def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:
 
 
 def paeth(left: np.ndarray, upper: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Whichever of three neighbours is nearest to left + upper - corner, ties in this order (9.4)."""
+    """Of three neighbours the nearest to left + upper - corner, ties in this order (9.4)."""
     to_left = np.abs(upper.astype(np.int16) - corner)
     to_upper = np.abs(left.astype(np.int16) - corner)
     to_corner = np.abs(left.astype(np.int16) + upper - 2 * corner.astype(np.int16))

@@ -1,9 +1,9 @@
 """Reads the next images on a thread of its own while the networks are busy with the present ones.
 
 The rule: an image is read as soon as its job is there, but no further image is begun while
-READ_AHEAD_IMAGES are waiting or the pictures in memory have READ_AHEAD_PIXELS or more together. So a
-folder of small images keeps batches full, a second large picture is never held beside a first, and
-nobody waits for a job that has not arrived: take(wait=False) says at once what is there.
+READ_AHEAD_IMAGES are waiting or the pictures in memory have READ_AHEAD_PIXELS or more together. So
+a folder of small images keeps batches full, a second large picture is never held beside a first,
+and nobody waits for a job that has not arrived: take(wait=False) says at once what is there.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class Scorer:
         """Score one image.
 
         image: a path; an array, (H, W, 3) RGB or (H, W) grey, uint8, uint16 or float in 0..1; or a
-            Picture. Any size from 1x1; a side below 256 px is reflected up to it, and `notes` says so.
+            Picture. Any size from 1x1; a side below 256 px is reflected up to it; `notes` says so.
         stride: px between tiles, 1..256; smaller takes longer.
         hallucination, discrepancy: put these arrays, (H, W, 3), into the result.
         limits: what of a file is read at most.
@@ -142,13 +142,14 @@ class Scorer:
     def score_stream(
         self, jobs: Iterable[Job], *, stride: int = DEFAULT_STRIDE
     ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
-        """Score many images; yields (job, result or error) in their order, each as soon as it is ready.
+        """Score many images; yields (job, result or error) in order, each as soon as it is ready.
 
         Tiles of several images share batches; images are read ahead on a thread of its own (so are
         `jobs` themselves iterated there), but a result never waits for a job that has not arrived.
         An image that cannot be read or scored, or whose artefacts cannot be written, gives its
         HiqaError as the result; nothing is raised for one image. Raises UsageError for a wrong
-        stride, BrokenPipeError where a stream to write to has lost its reader, and what `jobs` raises.
+        stride, BrokenPipeError where a stream that is written to has lost its reader, and whatever
+        `jobs` raises. Close the iterator to stop early: half-written pictures are then removed.
         """
         return self._stream(jobs, self._artefact_sinks, stride)
 

@@ -1,4 +1,4 @@
-"""Many images through one set of networks: full batches, results in order, as soon as they are ready.
+"""Many images through one set of networks: full batches, results in order, as soon as ready.
 
 The rule: a batch is filled with the tiles of the image in hand, then of the next images that are
 already read; where none is, the batch runs as it is. Nothing is waited for while any image is
@@ -66,9 +66,8 @@ class ScoreStream:
                 self._score(batch)
                 if not batch and not self._active:
                     return
-                while self._active and self._active[0].outcome is not None:
-                    run = self._active.popleft()
-                    yield run.job, run.outcome
+                while self._active and (outcome := self._active[0].outcome) is not None:
+                    yield self._active.popleft().job, outcome
         finally:
             self._source.close()
             for run in self._active:
@@ -76,7 +75,8 @@ class ScoreStream:
                     run.fail(ImageError("stopped before it was scored"))
 
     def _gather(self) -> list[_Ticket]:
-        """The next batch: as full as the images at hand allow, empty where a result is due or none is left."""
+        """The next batch, as full as the images at hand allow; empty where a result is due or no image
+        is left."""
         batch: list[_Ticket] = []
         while len(batch) < self._runner.batch_size:
             run = self._active[-1] if self._active else None
@@ -114,8 +114,8 @@ class ScoreStream:
                         done += 1
                 return
             except TileOutOfMemoryError as error:
-                text = "out of memory with a single tile"
-                self._fail(batch[error.index].run, ImageError(text, "free memory, or try --device cpu"))
+                refusal = ImageError("out of memory with a single tile", "try --device cpu")
+                self._fail(batch[error.index].run, refusal)
             batch = [ticket for ticket in batch[done:] if ticket.run.outcome is None]
 
     def _hand_out(self, run: ImageRun, score: float, correction: np.ndarray | None) -> None:

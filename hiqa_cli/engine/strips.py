@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +22,11 @@ class Strip:
     distorted: np.ndarray
     hallucination: np.ndarray
     discrepancy: np.ndarray
+
+    @functools.cached_property
+    def levels(self) -> np.ndarray:
+        """(n, W) float32: mean over the channels of the absolute discrepancy, in 8-bit levels."""
+        return np.abs(self.discrepancy).mean(axis=2) * np.float32(255.0)
 
 
 class Sink(Protocol):
@@ -49,8 +55,10 @@ class Sink(Protocol):
 
 
 def compose(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:
-    """The strip of rows from y on: pixels (n, W, 3) uint8 or uint16, correction (n, W, 3) float32 in
-    units of the full range."""
+    """The strip of rows from y on.
+
+    pixels: (n, W, 3) uint8 or uint16; correction: (n, W, 3) float32 in units of the full range.
+    """
     distorted = pixels.astype(np.float32)
     if pixels.dtype != np.uint8:
         distorted *= np.float32(255.0 / np.iinfo(pixels.dtype).max)
@@ -62,7 +70,7 @@ def compose(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:
 
 
 class WholeArrays:
-    """A sink that keeps the whole hallucination and discrepancy, for callers that asked for arrays."""
+    """A sink that keeps the whole hallucination and discrepancy, for callers who want arrays."""
 
     needs_corrections = True
     needs_quality = False

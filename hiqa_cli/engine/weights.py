@@ -2,8 +2,8 @@
 
 A folder holds `manifest.json` and one safetensors file for each network: float16 tensors, and as
 metadata what is needed to build the network (`hiqa.network`, `hiqa.config`, `hiqa.version`; the
-regressor's also `hiqa.calibration`). Anything that is not exactly as written is refused: a score from
-half-loaded weights would look like any other. Importing this module loads no torch.
+regressor's also `hiqa.calibration`). Anything that is not exactly as written is refused: a score
+from half-loaded weights would look like any other. Importing this module loads no torch.
 """
 
 from __future__ import annotations
@@ -101,10 +101,10 @@ class _StoredNetwork:
             self._tensors: dict[str, Tensor] = load(data)
         except (safetensors.SafetensorError, ValueError, struct.error, AttributeError) as error:
             raise self._refusal(f"is no safetensors file ({error})") from error
-        if self._metadata.get("hiqa.format") != str(FORMAT):
-            raise self._refusal(f"is of format {self._metadata.get('hiqa.format')!r}, not '{FORMAT}'")
-        if self._metadata.get("hiqa.network") != network:
-            raise self._refusal(f"holds {self._metadata.get('hiqa.network')!r}, not a {network}")
+        for key, expected in (("hiqa.format", str(FORMAT)), ("hiqa.network", network)):
+            found = self._metadata.get(key)
+            if found != expected:
+                raise self._refusal(f"has {key} {found!r}, expected {expected!r}")
 
     def config(self, from_dict: Any) -> Any:
         return self.parsed("hiqa.config", from_dict)
