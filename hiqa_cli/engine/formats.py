@@ -1,13 +1,170 @@
-"""Names of image formats: by suffix and by first bytes. Imports nothing heavy."""
+"""Names of image formats, by suffix and by first bytes. Imports nothing heavy.
+
+What is not an image that hiqa reads is refused by name, so that people see at once what they handed over.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import stat
+from typing import NoReturn
+
+from hiqa_cli.errors import ImageError
+
 HIQA_PNG_KEY = "hiqa"
+"""Keyword of the PNG text chunk (tEXt) that marks pictures written by hiqa."""
+
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .dib .pbm .pgm .ppm .pnm .pam "
     ".jp2 .j2k .j2c .jpc .avif .gif".split()
 )
+"""Suffixes that count as images in a folder: lower case, with the dot."""
+
+SNIFFED = 4096
+"""Bytes from the start of a file that `sniff` looks at."""
+
+_HINT = "hiqa reads JPEG, PNG, WebP, TIFF, BMP, PNM, JPEG 2000, AVIF and GIF"
+
+_READ = (
+    (rb"\xff\xd8\xff", "JPEG"),
+    (rb"\x89PNG\r\n\x1a\n", "PNG"),
+    (rb"RIFF....WEBP", "WebP"),
+    (rb"BM....\0\0\0\0|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "BMP"),
+    (rb"P[1-6](\s|#)|P7\n", "PNM"),
+    (rb"\0\0\0\x0cjP  \r\n\x87\n", "JP2"),
+    (rb"\xff\x4f\xff\x51", "J2K"),
+    (rb"GIF8[79]a", "GIF"),
+)
+_CAMERA_RAW = (
+    rb"II\*\0.{4}CR|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|II.{4}HEAPCCDR|FOVb|\0MRM|....ftypcrx "
+)
+_REFUSED = (
+    (_CAMERA_RAW, "camera raw"),
+    (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC/HEIF"),
+    (rb"....ftyp(qt  |isom|iso\d|mp4|M4V|avc1|3gp|dash)", "MP4 video"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (rb"II\xbc", "JPEG XR"),
+    (rb"%PDF-|\xef\xbb\xbf%PDF-", "PDF"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
+    (rb"8BPS", "Photoshop PSD"),
+    (rb"gimp xcf", "GIMP XCF"),
+    (rb"v/1\x01", "OpenEXR"),
+    (rb"#\?(RADIANCE|RGBE)", "Radiance HDR"),
+    (rb"P[Ff]\s", "PFM (floating-point)"),
+    (rb"\0\0[\x01\x02]\0[\x01-\x40]\0", "Windows icon"),
+    (rb"qoif", "QOI"),
+    (rb"FLIF", "FLIF"),
+    (rb"DDS ", "DDS texture"),
+    (rb"SDPX|XPDS", "DPX"),
+    (rb"SIMPLE  =", "FITS"),
+    (rb"\x59\xa6\x6a\x95", "Sun raster"),
+    (rb".{128}DICM", "DICOM"),
+    (rb"\x0a[\x00-\x05][\x00\x01][\x01\x02\x04\x08]", "PCX"),
+    (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "Windows metafile"),
+    (rb"RIFF....AVI |\x1aE\xdf\xa3|\0\0\x01[\xb3\xba]|FLV\x01", "video"),
+    (rb"RIFF....WAVE|ID3|OggS|fLaC", "sound"),
+    (rb"PK\x03\x04|PK\x05\x06", "ZIP archive or office document"),
+    (rb"\x1f\x8b|BZh\d|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|.{257}ustar", "archive"),
+    (rb"\x93NUMPY", "NumPy array file"),
+    (rb"\x89HDF", "HDF5"),
+    (rb"\x7fELF|MZ", "program"),
+    (rb"SQLite format 3", "SQLite database"),
+)
+_TEXT = (
+    (rb"version https://git-lfs", "Git LFS pointer (the image itself was not fetched)"),
+    (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", "SVG drawing"),
+    (rb"\s*(<!--.*?-->\s*)*<(!DOCTYPE\s+html|html|head|body)", "HTML page"),
+    (rb"\s*<\?xml", "XML file"),
+    (rb"\s*[\[{].*[\]}:,]", "JSON or other text file"),
+)
+_READ_AS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _READ)
+_REFUSED_AS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _REFUSED)
+_TEXT_AS = tuple((re.compile(pattern, re.DOTALL | re.IGNORECASE), name) for pattern, name in _TEXT)
 
 
-def is_own_picture(path: str) -> bool:
+def sniff(head: bytes) -> str:
+    """The format's key by the first SNIFFED bytes; raises ImageError that names what it is instead.
+
+    Keys: JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF, GIF.
+    """
+    if not head:
+        raise ImageError("the file is empty (0 bytes)")
+    for pattern, name in _READ_AS:
+        if pattern.match(head):
+            return name
+    if _is_avif(head):
+        return "AVIF"
+    for pattern, name in _REFUSED_AS:
+        if pattern.match(head):
+            _refuse(name)
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    _refuse_text(head)
+    if not head.strip(b"\0"):
+        raise ImageError(f"not an image: it begins with {len(head):,} zero bytes", _HINT)
+    shown = head[:8].hex(" ")
+    raise ImageError(f"not an image in a known format: it begins with bytes {shown}", _HINT)
+
+
+def _is_avif(head: bytes) -> bool:
+    """An ISO base media file whose brands, major or compatible, name AVIF."""
+    if head[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
+    return bool(brands & {b"avif", b"avis"})
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ImageError(f"{name} is not supported", _HINT)
+
+
+def _refuse_text(head: bytes) -> None:
+    """Text, if it is: UTF-8 (perhaps cut within a character) without control characters, or UTF-16."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ImageError("not an image: a text file (UTF-16)", _HINT)
+    body = head.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(body) - 3:
+            return
+        text = body[: error.start].decode("utf-8")
+    if any(c < " " and c not in "\t\n\r\f\x1b\b" for c in text):
+        return
+    for pattern, name in _TEXT_AS:
+        if pattern.match(body):
+            raise ImageError(f"not an image: {_article(name)} {name}", _HINT)
+    raise ImageError("not an image: a text file", _HINT)
+
+
+def _article(name: str) -> str:
+    return "an" if name[:3] in ("SVG", "HTM", "XML") and name[0] in "SHX" else "a"
+
+
+def is_own_picture(path: str | bytes | os.PathLike) -> bool:
+    """Whether the file is a PNG that hiqa wrote (a tEXt chunk `hiqa` before the picture data).
+
+    Reads the first chunks only; False for anything else, unreadable files and pipes included.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            if file.read(8) != b"\x89PNG\r\n\x1a\n":
+                return False
+            for _ in range(64):
+                head = file.read(8)
+                length, kind = int.from_bytes(head[:4], "big"), head[4:]
+                if len(head) < 8 or kind in (b"IDAT", b"IEND"):
+                    return False
+                if kind == b"tEXt":
+                    keyword = file.read(min(length, 80)).partition(b"\0")[0]
+                    if keyword == HIQA_PNG_KEY.encode("latin-1"):
+                        return True
+                    length -= min(length, 80)
+                file.seek(length + 4, os.SEEK_CUR)
+    except (OSError, ValueError):
+        pass
     return False

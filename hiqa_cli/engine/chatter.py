@@ -1,0 +1,50 @@
+"""Keeps what C libraries print on file descriptor 2 while they decode, away from the user's terminal.
+
+libjpeg and libpng inside OpenCV write their warnings straight to descriptor 2, past Python and past
+OpenCV's log level. libjpeg's are also the only sign of damage inside scan data, so they are wanted.
+While a picture is decoded, descriptor 2 is a temporary file; one lock lets one picture do so at a time,
+so that a warning belongs to the picture it is about. Lines that are no decoder's (another thread wrote to
+stderr meanwhile) are passed on afterwards. Where descriptor 2 is closed, nothing is done.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LOCK = threading.Lock()
+_DECODER = re.compile(
+    rb"libpng (warning|error)|Corrupt JPEG|Premature end|Invalid SOS|Inconsistent progression"
+    rb"|Unknown Adobe|Unsupported marker|Application transferred|Bogus|JPEG|TIFF"
+    rb"|\[ ?(ERROR|WARN|WARNING|INFO|FATAL)|imdecode_|imread_|OpenCV|> |'"
+    rb"|in function|where|Unsupported number"
+)
+
+
+@contextmanager
+def decoder_chatter() -> Iterator[list[str]]:
+    """Gives a list that holds, after the block, the lines which decoders printed in it."""
+    lines: list[str] = []
+    with _LOCK:
+        try:
+            kept = os.dup(2)
+        except OSError:
+            yield lines
+            return
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            try:
+                yield lines
+            finally:
+                os.dup2(kept, 2)
+                os.close(kept)
+                sink.seek(0)
+                for line in sink.read().splitlines(keepends=True):
+                    if _DECODER.match(line) or not line.strip():
+                        lines.append(line.decode("utf-8", "replace").strip())
+                    else:
+                        os.write(2, line)

@@ -1,0 +1,86 @@
+"""OpenCV decodes what the header allows; what it gives is held against the header.
+
+A JPEG needs its decoded size once here; a progressive one also libjpeg's coefficients of the whole
+picture (two bytes a sample).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hiqa_cli.errors import ImageError
+
+from .chatter import decoder_chatter
+from .header import Header, damaged, unsupported
+from .jpeg import judge_chatter
+from .opencv import cv2
+from .pnm import decode_pnm
+
+_MOST_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
+_LONGEST_SIDE = 2**20  # px, and so many pixels at most: OpenCV's own guards
+_MOST_PIXELS = 2**30
+_PROBED = {"AVIF": ".avif", "GIF": ".gif", "WebP": ".webp", "JPEG 2000": ".jp2"}
+_PNM = ("PBM", "PGM", "PPM", "PAM")
+
+
+def check_opencv_limits(header: Header, size: int) -> None:
+    """Refuse from the header what OpenCV would fail on without saying why."""
+    suffix = _PROBED.get(header.format)
+    if suffix and not cv2.haveImageWriter(suffix):  # built with the reader or with neither
+        unsupported(f"{header.format} (by this build of OpenCV, {cv2.__version__})")
+    if header.format in _PNM:
+        return
+    if size > _MOST_BYTES:
+        unsupported(f"a file of {size:,} bytes (OpenCV takes {_MOST_BYTES:,})")
+    pixels = header.width * header.height
+    if max(header.width, header.height) > _LONGEST_SIDE or pixels > _MOST_PIXELS:
+        unsupported(f"{header.width} x {header.height} px (beyond OpenCV's limits)")
+
+
+def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Decode held[0] and empty `held`, so that the file's bytes are gone when the pixels are worked on.
+
+    Gives (H, W, 3) BGR or, where the header says alpha, (H, W, 4) BGRA, uint8 or uint16, as stored
+    (not turned), and remarks on damage.
+    """
+    if header.format in _PNM:
+        return decode_pnm(held.pop()), ()
+    if header.orientation_at is not None:
+        held[0] = _neutralised(held[0], header.orientation_at)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    if header.alpha:
+        flags = cv2.IMREAD_UNCHANGED
+    pixels, error = None, ""
+    with decoder_chatter() as lines:
+        try:
+            pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
+        except cv2.error as failure:
+            error = " ".join((failure.err or "").split())
+        except MemoryError:
+            error = "out of memory"
+    if pixels is None:
+        said = error or next((line for line in lines if line.startswith("libpng error")), "")
+        reason = f"OpenCV cannot decode it ({said})" if said else "OpenCV cannot decode it"
+        raise damaged(header.format, f"{reason}, or a kind that OpenCV does not know")
+    _compare(pixels, header)
+    return pixels, judge_chatter(lines) if header.format == "JPEG" else ()
+
+
+def _neutralised(data: bytes | bytearray, at: int) -> bytearray:
+    """The TIFF with its orientation tag's 16-bit value set to 1 (in place where the bytes are ours)."""
+    mine = data if isinstance(data, bytearray) else bytearray(data)
+    mine[at : at + 2] = b"\x01\0" if mine[:2] == b"II" else b"\0\x01"
+    return mine
+
+
+def _compare(pixels: np.ndarray, header: Header) -> None:
+    """What was decoded must be what the header promised."""
+    height, width = pixels.shape[:2]
+    if (width, height) != (header.width, header.height):
+        found, expected = f"{width} x {height}", f"{header.width} x {header.height}"
+        raise damaged(header.format, f"its header says {expected} px, its data {found}")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        unsupported(f"{header.format} with {pixels.dtype} samples")
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        channels = pixels.shape[2] if pixels.ndim == 3 else 1
+        raise ImageError(f"{header.format} decoded to {channels} channels, expected colour")

@@ -1,0 +1,93 @@
+"""Decoded pixels to what the networks take: RGB, full scale, opaque, upright.
+
+Works in strips, in place wherever there is no alpha, so that a picture of 100 megapixels never stands in
+memory more than twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .header import Header
+from .opencv import cv2
+
+BACKGROUND = 128
+"""The grey (of 255, in the picture's own values) that transparent places are laid over."""
+
+Convert = Callable[[np.ndarray], np.ndarray]
+_STRIP = 2**21  # samples worked on at a time
+
+
+def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple[np.ndarray, bool]:
+    """(H, W, 3) BGR or (H, W, 4) BGRA to (H, W, 3) RGB of the same type, C-contiguous.
+
+    convert: a colour conversion (H, W, 3) uint8 to the same, applied last. Also gives whether anything
+    was transparent and so laid over BACKGROUND.
+    """
+    height, width, channels = pixels.shape
+    white = 65535 if pixels.dtype == np.uint16 else 255
+    scale = _scale(pixels, header, white)
+    # Three channels are worked on in place; four need a second, smaller picture.
+    out = pixels if channels == 3 else np.empty((height, width, 3), pixels.dtype)
+    composited = False
+    rows = max(1, _STRIP // (width * channels))
+    for top in range(0, height, rows):
+        strip = pixels[top : top + rows]
+        colours = strip[..., 2::-1].copy()
+        alpha = strip[..., 3:] if channels == 4 else None
+        if header.key is not None:
+            clear = strip[..., :1] == header.key
+            alpha = np.where(clear, 0, white).astype(pixels.dtype)
+        if scale is not None:
+            colours = _rescale(colours, scale, white)
+            alpha = None if alpha is None else _rescale(alpha, scale, white)
+        if header.inverted:
+            np.subtract(white, colours, out=colours)
+        if alpha is not None and int(alpha.min()) < white:
+            colours = _composite(colours, alpha, white, header.premultiplied)
+            composited = True
+        out[top : top + rows] = colours if convert is None else convert(colours)
+    return out, composited
+
+
+def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn a stored picture upright by EXIF's orientation 1..8; (H, W, 3) to (H, W, 3) or (W, H, 3)."""
+    if orientation in (2, 3, 4):
+        return cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation], dst=pixels)
+    if orientation == 6:
+        return cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
+    if orientation == 8:
+        return cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
+    if orientation in (5, 7):
+        turned = cv2.transpose(pixels)
+        return turned if orientation == 5 else cv2.flip(turned, -1, dst=turned)
+    return pixels
+
+
+def _scale(pixels: np.ndarray, header: Header, white: int) -> int | None:
+    """The value to be stretched to white, where OpenCV has not done so itself."""
+    if header.full_scale in (None, white) or int(pixels.max()) > header.full_scale:
+        return None
+    return header.full_scale
+
+
+def _rescale(samples: np.ndarray, scale: int, white: int) -> np.ndarray:
+    return ((samples.astype(np.uint32) * white + scale // 2) // scale).astype(samples.dtype)
+
+
+def _composite(colours: np.ndarray, alpha: np.ndarray, white: int, premultiplied: bool) -> np.ndarray:
+    """Lay colours over BACKGROUND; rounded to nearest. The sums stay below 2**32 also for 16 bits."""
+    grey = BACKGROUND * white // 255
+    share = alpha.astype(np.uint32)
+    part = colours.astype(np.uint32)
+    part *= np.uint32(white) if premultiplied else share
+    np.subtract(white, share, out=share)
+    share *= np.uint32(grey)
+    if premultiplied:
+        np.minimum(part, np.uint32(white * white) - share, out=part)  # a broken file may add up to more
+    part += share
+    part += np.uint32(white // 2)
+    part //= np.uint32(white)
+    return part.astype(colours.dtype)
