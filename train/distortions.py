@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import cv2
 import numpy as np
+
+from hiqa_cli.engine.opencv import cv2
 
 Random = np.random.Generator
 
@@ -39,7 +40,15 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     ok, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     if not ok:
         raise RuntimeError("OpenCV could not write a JPEG")
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return decode(data)
+
+
+def decode(data: np.ndarray) -> np.ndarray:
+    """The (H, W, 3) uint8 RGB picture in a file's bytes, written by ourselves a moment ago."""
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise RuntimeError("OpenCV could not read its own file")
+    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def jpeg2000_bytes(image: np.ndarray, per_mille: int) -> np.ndarray:
@@ -54,8 +63,7 @@ def jpeg2000_bytes(image: np.ndarray, per_mille: int) -> np.ndarray:
 def jpeg2000(image: np.ndarray, bits_per_pixel: float) -> np.ndarray:
     """JPEG 2000 near a rate in bits a pixel (24 is raw), as close as OpenCV's unit of 0.024 bit allows."""
     per_mille = max(1, round(bits_per_pixel / 24 * 1000))
-    data = jpeg2000_bytes(image, per_mille)
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return decode(jpeg2000_bytes(image, per_mille))
 
 
 def reduce(image: np.ndarray, factor: float, up: int = cv2.INTER_CUBIC) -> np.ndarray:

@@ -44,8 +44,8 @@ class Averaged:
         decay = min(self.decay, (1 + step) / (10 + step))
         for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
             mine.lerp_(theirs, 1 - decay)
-        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+        for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(current)
 
 
 class StopSignal:

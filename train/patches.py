@@ -38,7 +38,7 @@ def cut_piece(images: list[Pristine], side: int, random: Random) -> np.ndarray:
     pixels = images[random.integers(len(images))].pixels
     y = random.integers(pixels.shape[0] - side + 1)
     x = random.integers(pixels.shape[1] - side + 1)
-    piece = np.rot90(pixels[y : y + side, x : x + side], random.integers(4))
+    piece = np.rot90(pixels[y : y + side, x : x + side], int(random.integers(4)))
     return np.ascontiguousarray(piece[:, ::-1] if random.random() < 0.5 else piece)
 
 

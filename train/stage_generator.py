@@ -30,7 +30,7 @@ KIND = "generator"
 class GeneratorRecipe:
     """Everything that decides a run of this stage; saved with it."""
 
-    steps: int = 8000
+    steps: int = 7000
     batch: int = 8
     patch: int = 128
     peak: float = 6e-4

@@ -30,15 +30,15 @@ KIND = "regressor"
 class RegressorRecipe:
     """Everything that decides a run of this stage; saved with it."""
 
-    steps: int = 2000
-    groups: int = 4  # a batch: groups of GROUP versions of one reference
-    patch: int = 192
-    peak: float = 1e-3
-    warmup: int = 100
-    decay_share: float = 0.5
-    averaging: float = 0.995
+    steps: int
+    groups: int  # a batch: groups of GROUP versions of one reference
+    patch: int
+    peak: float
+    warmup: int
+    decay_share: float
+    averaging: float
+    seed: int
     ranking_weight: float = 0.5
-    seed: int = 2
     workers: int = 1
     checkpoint_every: int = 100
     shares: dict[str, float] = field(
@@ -49,8 +49,18 @@ class RegressorRecipe:
     )  # fmt: skip
 
 
+# On distorted images alone, small patches and many of them: the source of psi, and where the final R begins.
+ALONE = RegressorRecipe(
+    steps=1700, groups=6, patch=128, peak=1e-3, warmup=100, decay_share=0.5, averaging=0.995, seed=2
+)
+# On whole tiles, with G's discrepancy map and features.
+FINAL = RegressorRecipe(
+    steps=650, groups=4, patch=256, peak=5e-4, warmup=50, decay_share=0.8, averaging=0.99, seed=3
+)
+
+
 def begin_from(network: Regressor, alone: dict[str, Tensor]) -> None:
-    """Take over what an R trained on images alone knows: the new inputs begin unheard, so its scores stay as they are."""
+    """Take over what an R trained on images alone knows: the new inputs begin unheard, its scores stay as they are."""
     state = network.state_dict()
     for name, old in alone.items():
         new = state[name]

@@ -56,7 +56,7 @@ class Hallucination(NamedTuple):
 
 
 class Residual(nn.Module):
-    """(B, C, H, W) -> same: two plain 3x3 convolutions; the last begins small, so that the block begins near identity."""
+    """(B, C, H, W) -> same: two plain 3x3 convolutions; the last begins small: the block begins near identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -101,12 +101,13 @@ class Generator(nn.Module):
         finest = config.channels[0]
         self.enter = nn.Conv2d(12, finest, 3, padding=1)
         self.hourglasses = nn.ModuleList(Hourglass(config.channels) for _ in range(config.stacks))
-        self.heads = nn.ModuleList(nn.Conv2d(finest, 12, 3, padding=1) for _ in range(config.stacks))
+        heads = [nn.Conv2d(finest, 12, 3, padding=1) for _ in range(config.stacks)]
+        for head in heads:
+            shrink(head, 0.1)  # G begins near identity
+        self.heads = nn.ModuleList(heads)
         # Newell's merges: what a stack found and what it predicted both go into the next one.
         self.merge_found = nn.ModuleList(nn.Conv2d(finest, finest, 1) for _ in range(config.stacks - 1))
         self.merge_predicted = nn.ModuleList(nn.Conv2d(12, finest, 1) for _ in range(config.stacks - 1))
-        for head in self.heads:
-            shrink(head, 0.1)
 
     def forward(self, distorted: Tensor) -> Hallucination:
         height, width = distorted.shape[-2:]

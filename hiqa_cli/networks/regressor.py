@@ -17,6 +17,7 @@ are tied at the ends.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -76,11 +77,14 @@ class Trunk(nn.Module):
     def __init__(self, channels_in: int, width: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels_in, width, 7, stride=2, padding=3, bias=False)
+        # Distortions are faint beside content: filters that begin without a mean look past it from the start.
+        with torch.no_grad():
+            self.conv.weight -= self.conv.weight.mean(dim=(2, 3), keepdim=True)
         self.norm = nn.BatchNorm2d(width)
         widths = (width, width, 2 * width, 4 * width, 8 * width)
         self.stages = nn.ModuleList(
             nn.Sequential(BasicBlock(before, here, 1 if n == 0 else 2), BasicBlock(here, here, 1))
-            for n, (before, here) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+            for n, (before, here) in enumerate(pairwise(widths))
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:

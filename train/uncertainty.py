@@ -1,0 +1,134 @@
+"""How far off a score is: fitting the half-width that hiqa states, and checking it on other pictures.
+
+The truth here is the score that the weights were trained for: the mean over the same tiles of the tiles' quality
+by full-reference measure (`labels`). The half-width is fitted on validation pictures by quantile regression, so
+that it covers 80 % of the errors; see `hiqa_cli.engine.calibration` for its formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.results import ScoreResult, TileScore
+from hiqa_cli.engine.scorer import Scorer
+
+from .distortions import RANDOM, Random, distort
+from .labels import tile_quality
+from .patches import to_tensor
+from .pristine import Pristine
+
+COVERED = 0.8  # share of validation images whose trained-for score lies within the half-width
+KINDS = (*RANDOM, "mixture", "clean")
+SMALLEST, TILE = 256, 256
+
+
+@dataclass(frozen=True)
+class Case:
+    """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points."""
+
+    score: float
+    tiles: tuple[float, ...]
+    half_width: float
+    target: float
+
+    @property
+    def error(self) -> float:
+        return abs(self.score - self.target)
+
+
+def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
+    """The trained-for score of a picture, in points: mean quality of its tiles."""
+
+    def cut(picture: np.ndarray) -> list[np.ndarray]:
+        return [picture[tile.y : tile.y + TILE, tile.x : tile.x + TILE] for tile in tiles]
+
+    quality = tile_quality(to_tensor(cut(distorted)), to_tensor(cut(reference)))
+    return 100 * float(quality.mean())
+
+
+def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
+    """A window of random size, from one tile to the whole picture, at a random place."""
+    height, width = (random.integers(SMALLEST, side + 1) for side in pixels.shape[:2])
+    y = random.integers(pixels.shape[0] - height + 1)
+    x = random.integers(pixels.shape[1] - width + 1)
+    return np.ascontiguousarray(pixels[y : y + height, x : x + width])
+
+
+def draw_cases(
+    scorer: Scorer, images: list[Pristine], versions: int, seed: int, *, stride: int,
+    tell: Callable[[str], None],
+) -> list[Case]:  # fmt: skip
+    """`versions` randomly distorted windows of each picture, all kinds in turn, scored."""
+    cases = []
+    for number, image in enumerate(images):
+        for version in range(versions):
+            random = np.random.default_rng([seed, number, version])
+            reference = random_window(image.pixels, random)
+            distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
+            result: ScoreResult = scorer.score(distorted, stride=stride)
+            cases.append(Case(
+                result.score, tuple(tile.score for tile in result.tiles), result.uncertainty,
+                target_of(distorted, reference, result.tiles),
+            ))  # fmt: skip
+        tell(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
+    return cases
+
+
+def fit_calibration(cases: list[Case]) -> Calibration:
+    """Coefficients of the half-width by quantile regression on the logarithm of the errors, then a scale
+    that makes the coverage on `cases` just COVERED."""
+
+    def features(case: Case) -> list[float]:
+        s = case.score / 100
+        return [1.0, s, s * s, float(np.log1p(np.std(case.tiles))), float(np.log(len(case.tiles)))]
+
+    x = np.array([features(case) for case in cases])
+    errors = np.array([case.error for case in cases])
+    y = np.log(np.maximum(errors, 0.05))
+
+    def pinball(coefficients: np.ndarray) -> float:
+        rest = y - x @ coefficients
+        # A little ridge: few validation pictures must not give wild coefficients.
+        ridge = 1e-3 * float(np.sum(coefficients[1:] ** 2))
+        return float(np.mean(np.maximum(COVERED * rest, (COVERED - 1) * rest))) + ridge
+
+    start = np.linalg.lstsq(x, y, rcond=None)[0]
+    start[0] += 0.5
+    options = {"maxiter": 20000, "maxfev": 20000, "xatol": 1e-5, "fatol": 1e-8}
+    found = minimize(pinball, start, method="Nelder-Mead", options=options).x
+    c0, c1, c2, c3, c4 = (float(value) for value in found)
+    unscaled = Calibration((c0, c1, c2, c3, c4), 1.0)
+    ratios = [case.error / unscaled.half_width(case.score, case.tiles) for case in cases]
+    return Calibration(unscaled.coefficients, float(np.quantile(ratios, COVERED)))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """covered: share of cases within the stated half-width; error_ratio: mean error of the third with the widest
+    half-widths over that of the third with the narrowest; mean_error, mean_half_width: in points."""
+
+    cases: int
+    covered: float
+    error_ratio: float
+    mean_error: float
+    mean_half_width: float
+
+
+def check(cases: list[Case]) -> Coverage:
+    """Does the stated half-width hold on these cases?"""
+    ordered = sorted(cases, key=lambda case: case.half_width)
+    third = len(ordered) // 3
+    narrow = float(np.mean([case.error for case in ordered[:third]]))
+    wide = float(np.mean([case.error for case in ordered[-third:]]))
+    return Coverage(
+        len(cases),
+        float(np.mean([case.error <= case.half_width for case in cases])),
+        wide / narrow,
+        float(np.mean([case.error for case in cases])),
+        float(np.mean([case.half_width for case in cases])),
+    )
