@@ -1,6 +1,8 @@
-"""AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 as far as size, turning, alpha and completeness need them.
+"""AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 as far as size, turning, alpha and completeness
+need them.
 
-OpenCV does not turn AVIF pictures; in this format `irot` and `imir` count, and EXIF's orientation does not.
+OpenCV does not turn AVIF pictures; in this format `irot` and `imir` count, and EXIF's orientation
+does not.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from .profile import cicp_name
 
 NAME = "AVIF"
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
-# (quarter turns anti-clockwise, mirror axis or None) as EXIF's orientation: turned first, then mirrored.
+# (quarter turns anti-clockwise, mirror axis or None) as EXIF's orientation: turned first, then
+# mirrored.
 _TURNS = {(0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6, (0, 0): 4, (0, 1): 2, (1, 0): 5,
           (1, 1): 7, (2, 0): 2, (2, 1): 4, (3, 0): 7, (3, 1): 5}  # fmt: skip
 
@@ -111,10 +114,7 @@ def _owned(meta: _Meta, item: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _is_alpha(data: Data, meta: _Meta, item: int) -> bool:
-    return any(
-        kind == b"auxC" and data[start + 4 : end].startswith(_ALPHA)
-        for kind, start, end in _owned(meta, item)
-    )
+    return any(kind == b"auxC" and data[start + 4 : end].startswith(_ALPHA) for kind, start, end in _owned(meta, item))
 
 
 def _read_meta(data: Data, start: int, end: int, meta: _Meta) -> None:
@@ -158,7 +158,8 @@ def _read_references(data: Data, at: int, end: int, meta: _Meta) -> None:
 
 
 def _read_locations(data: Data, at: int, meta: _Meta) -> None:
-    """iloc: where each item's bytes stand; only those counted from the start of the file are kept."""
+    """iloc: where each item's bytes stand; only those counted from the start of the file are
+    kept."""
     version = data[at]
     sizes = number(data, at + 4, 2, NAME)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15

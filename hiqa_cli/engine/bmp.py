@@ -11,7 +11,8 @@ _KINDS = {4: "JPEG", 5: "PNG"}
 
 
 def read_bmp(data: Data) -> Header:
-    """Read the header; check that the rows (plain) or the stated data (run-length) are all there."""
+    """Read the header; check that the rows (plain) or the stated data (run-length) are all
+    there."""
     start, size = unpack("<II", data, 10, NAME)
     if size == _OLD_HEADER:
         width, height, planes, bits = unpack("<HHHH", data, 18, NAME)
@@ -22,8 +23,10 @@ def read_bmp(data: Data) -> Header:
         raise damaged(NAME, f"header of {size} bytes")
     if compression in _KINDS:
         unsupported(f"BMP with {_KINDS[compression]} inside")
+    if bits == 16:
+        unsupported("16-bit BMP (5 or 6 bits a channel)")  # OpenCV leaves its white at 248
     height = abs(height)  # negative: stored from the top down
-    if width <= 0 or not height or planes != 1 or bits not in (1, 4, 8, 16, 24, 32):
+    if width <= 0 or not height or planes != 1 or bits not in (1, 4, 8, 24, 32):
         raise damaged(NAME, f"{width} x {height} px, {bits} bits")
     if compression in _RLE:
         if len(data) <= start or len(data) < start + stated:

@@ -1,10 +1,12 @@
-"""Keeps what C libraries print on file descriptor 2 while they decode, away from the user's terminal.
+"""Keeps what C libraries print on file descriptor 2 while they decode, away from the user's
+terminal.
 
 libjpeg and libpng inside OpenCV write their warnings straight to descriptor 2, past Python and past
 OpenCV's log level. libjpeg's are also the only sign of damage inside scan data, so they are wanted.
-While a picture is decoded, descriptor 2 is a temporary file; one lock lets one picture do so at a time,
-so that a warning belongs to the picture it is about. Lines that are no decoder's (another thread wrote to
-stderr meanwhile) are passed on afterwards. Where descriptor 2 is closed, nothing is done.
+While a picture is decoded, descriptor 2 is a temporary file; one lock lets one picture do so at a
+time, so that a warning belongs to the picture it is about. Lines that are no decoder's (another
+thread wrote to stderr meanwhile) are passed on afterwards. Where descriptor 2 is closed, nothing is
+done.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from hiqa_cli.errors import ImageError
 
 _LOCK = threading.Lock()
 _DECODER = re.compile(
@@ -48,3 +52,22 @@ def decoder_chatter() -> Iterator[list[str]]:
                         lines.append(line.decode("utf-8", "replace").strip())
                     else:
                         os.write(2, line)
+
+
+def judge_chatter(lines: list[str], name: str) -> tuple[str, ...]:
+    """A decoder's complaints: data that are missing are refused, lesser damage becomes a note.
+
+    libjpeg fills what is missing with grey and only warns, so its warning is the one sign that an
+    end marker stands where picture data should be. libtiff's errors leave 8-bit pictures black from
+    there on.
+    """
+    for line in lines:
+        lowered = line.lower()
+        if "premature end" in lowered:
+            raise ImageError(f"truncated {name}: its scan data end before the picture is complete")
+        if "tiff_error" in lowered:
+            raise ImageError(f"damaged {name}: {lowered.partition('tiff_error')[2].strip()}")
+        for sign in ("corrupt jpeg data:", "inconsistent progression"):
+            if sign in lowered:
+                return (f"damaged in part: {lowered.partition(sign)[2].strip() or sign}",)
+    return ()

@@ -10,10 +10,9 @@ import numpy as np
 
 from hiqa_cli.errors import ImageError
 
-from .chatter import decoder_chatter
+from .chatter import decoder_chatter, judge_chatter
 from .header import Header, damaged, unsupported
-from .jpeg import judge_chatter
-from .opencv import cv2
+from .opencv import SILENT, WARNING, cv2, set_log_level
 from .pnm import decode_pnm
 
 _MOST_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
@@ -38,7 +37,8 @@ def check_opencv_limits(header: Header, size: int) -> None:
 
 
 def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Decode held[0] and empty `held`, so that the file's bytes are gone when the pixels are worked on.
+    """Decode held[0] and empty `held`, so that the file's bytes are gone when the pixels are worked
+    on.
 
     Gives (H, W, 3) BGR or, where the header says alpha, (H, W, 4) BGRA, uint8 or uint16, as stored
     (not turned), and remarks on damage.
@@ -52,22 +52,26 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
         flags = cv2.IMREAD_UNCHANGED
     pixels, error = None, ""
     with decoder_chatter() as lines:
+        set_log_level(WARNING)
         try:
             pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
         except cv2.error as failure:
             error = " ".join((failure.err or "").split())
         except MemoryError:
             error = "out of memory"
+        finally:
+            set_log_level(SILENT)
     if pixels is None:
         said = error or next((line for line in lines if line.startswith("libpng error")), "")
         reason = f"OpenCV cannot decode it ({said})" if said else "OpenCV cannot decode it"
         raise damaged(header.format, f"{reason}, or a kind that OpenCV does not know")
     _compare(pixels, header)
-    return pixels, judge_chatter(lines) if header.format == "JPEG" else ()
+    return pixels, judge_chatter(lines, header.format)
 
 
 def _neutralised(data: bytes | bytearray, at: int) -> bytearray:
-    """The TIFF with its orientation tag's 16-bit value set to 1 (in place where the bytes are ours)."""
+    """The TIFF with its orientation tag's 16-bit value set to 1 (in place where the bytes are
+    ours)."""
     mine = data if isinstance(data, bytearray) else bytearray(data)
     mine[at : at + 2] = b"\x01\0" if mine[:2] == b"II" else b"\0\x01"
     return mine

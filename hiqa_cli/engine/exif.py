@@ -1,6 +1,7 @@
 """The two things hiqa takes from EXIF: orientation, and whether the camera says Adobe RGB.
 
-EXIF is a TIFF structure inside other formats (JPEG APP1, PNG eXIf, WebP EXIF). A broken one never costs
+EXIF is a TIFF structure inside other formats (JPEG APP1, PNG eXIf, WebP EXIF). A broken one never
+costs
 the picture: it counts as absent, as in every viewer.
 """
 
@@ -16,7 +17,8 @@ ORIENTATION, EXIF_IFD, INTEROP_IFD, INTEROP_INDEX = 0x0112, 0x8769, 0xA005, 0x00
 
 @dataclass(frozen=True)
 class Exif:
-    """orientation: 1..8; adobe_rgb: the camera's file follows DCF's option file system, that is Adobe RGB."""
+    """orientation: 1..8; adobe_rgb: the camera's file follows DCF's option file system, that is
+    Adobe RGB."""
 
     orientation: int = 1
     adobe_rgb: bool = False

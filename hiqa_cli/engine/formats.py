@@ -1,6 +1,7 @@
 """Names of image formats, by suffix and by first bytes. Imports nothing heavy.
 
-What is not an image that hiqa reads is refused by name, so that people see at once what they handed over.
+What is not an image that hiqa reads is refused by name, so that people see at once what they handed
+over.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ HIQA_PNG_KEY = "hiqa"
 """Keyword of the PNG text chunk (tEXt) that marks pictures written by hiqa."""
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .dib .pbm .pgm .ppm .pnm .pam "
-    ".jp2 .j2k .j2c .jpc .avif .gif".split()
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".jp2", ".j2k", ".j2c", ".jpc", ".avif", ".gif"),
+    }
 )
 """Suffixes that count as images in a folder: lower case, with the dot."""
 
@@ -36,9 +39,7 @@ _READ = (
     (rb"\xff\x4f\xff\x51", "J2K"),
     (rb"GIF8[79]a", "GIF"),
 )
-_CAMERA_RAW = (
-    rb"II\*\0.{4}CR|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|II.{4}HEAPCCDR|FOVb|\0MRM|....ftypcrx "
-)
+_CAMERA_RAW = rb"II\*\0.{4}CR|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|II.{4}HEAPCCDR|FOVb|\0MRM|....ftypcrx "
 _REFUSED = (
     (_CAMERA_RAW, "camera raw"),
     (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC/HEIF"),
@@ -121,7 +122,8 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _refuse_text(head: bytes) -> None:
-    """Text, if it is: UTF-8 (perhaps cut within a character) without control characters, or UTF-16."""
+    """Text, if it is: UTF-8 (perhaps cut within a character) without control characters, or
+    UTF-16."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ImageError("not an image: a text file (UTF-16)", _HINT)
     body = head.removeprefix(b"\xef\xbb\xbf")

@@ -10,6 +10,9 @@ from hiqa_cli.errors import ImageError
 
 Data = bytes | bytearray
 
+DROPPED = "fourth channel, of no stated meaning, ignored"
+"""Remark on a channel that no part of the file calls opacity."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -23,7 +26,8 @@ class Header:
         (which turns a TIFF whatever it is asked) decodes.
     alpha: OpenCV is asked for four channels, the last being opacity.
     premultiplied: what OpenCV gives has the colours multiplied by alpha already.
-    key: the grey value (as OpenCV gives it) that means transparent, for formats where OpenCV drops that.
+    key: the grey value (as OpenCV gives it) that means transparent, for formats where OpenCV drops
+        that.
     inverted: 0 is white in what OpenCV gives.
     full_scale: the value of white in what OpenCV gives, where that is not 255 or 65535.
     cmyk: four inks; OpenCV mixes them to RGB without a profile.

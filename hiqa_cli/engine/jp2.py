@@ -1,45 +1,49 @@
-"""JPEG 2000: the JP2 boxes, and a walk over the codestream's tile-parts to its end (ITU-T T.800, A and I)."""
+"""JPEG 2000: the JP2 boxes, and a walk over the codestream's tile-parts to its end (ITU-T T.800, A
+and I)."""
 
 from __future__ import annotations
 
-from .header import Data, Header, damaged, number, truncated, unpack, unsupported
 from .avif import boxes
+from .header import DROPPED, Data, Header, damaged, number, truncated, unpack, unsupported
 
 NAME = "JPEG 2000"
+_SPACES = {12: "CMYK", 14: "CIELab", 18: "sYCC"}
 _SOT, _EOC = 0xFF90, b"\xff\xd9"
 
 
 def read_jp2(data: Data) -> Header:
     """A JP2 file: the first codestream, with what its header boxes say of colours."""
     alpha = premultiplied = False
-    profile, colour = b"", ""
+    profile = b""
     for kind, start, end in boxes(data, 0, len(data), NAME):
         if kind == b"jp2h":
             for inner, at, stop in boxes(data, start, end, NAME):
-                if inner == b"colr" and not profile and not colour:
-                    profile, colour = _colour(data, at, stop)
+                if inner == b"colr" and not profile:
+                    profile = _profile(data, at, stop)
                 elif inner == b"cdef":
                     kinds = _channel_kinds(data, at)
                     alpha, premultiplied = bool({1, 2} & kinds), 2 in kinds
         elif kind == b"jp2c":
             # Whatever stands behind the picture is no fault.
-            return _codestream(data, start, end, alpha, premultiplied, profile, colour)
+            return _codestream(data, start, end, alpha, premultiplied, profile)
     raise truncated(NAME, data, "before the picture data (jp2c box)")
 
 
 def read_j2k(data: Data) -> Header:
     """A raw codestream."""
-    return _codestream(data, 0, len(data), False, False, b"", "")
+    return _codestream(data, 0, len(data), False, False, b"")
 
 
-def _colour(data: Data, at: int, end: int) -> tuple[bytes, str]:
+def _profile(data: Data, at: int, end: int) -> bytes:
     method = number(data, at, 1, NAME)
     if method in (2, 3):
-        return bytes(data[at + 3 : end]), ""
+        return bytes(data[at + 3 : end])
     if method != 1:
-        return b"", ""
+        return b""
     code = number(data, at + 3, 4, NAME)
-    return b"", "" if code in (16, 17, 18) else f"JPEG 2000 colour space {code}"
+    if code not in (16, 17):  # OpenCV gets the colours of sYCC (18) wrong, and knows no others
+        unsupported(f"JPEG 2000 in {_SPACES.get(code, f'colour space {code}')}")
+    return b""
 
 
 def _channel_kinds(data: Data, at: int) -> set[int]:
@@ -47,14 +51,10 @@ def _channel_kinds(data: Data, at: int) -> set[int]:
     return {number(data, at + 2 + 6 * index + 2, 2, NAME) for index in range(count)}
 
 
-def _codestream(
-    data: Data, at: int, end: int, alpha: bool, premultiplied: bool, profile: bytes, colour: str
-) -> Header:
+def _codestream(data: Data, at: int, end: int, alpha: bool, premultiplied: bool, profile: bytes) -> Header:
     if data[at : at + 4] != b"\xff\x4f\xff\x51":
         raise damaged(NAME, "no codestream where one should begin")
-    right, bottom, left, top, tile_w, tile_h, tile_x, tile_y, count = unpack(
-        ">8IH", data, at + 8, NAME
-    )
+    right, bottom, left, top, tile_w, tile_h, tile_x, tile_y, count = unpack(">8IH", data, at + 8, NAME)
     if right <= left or bottom <= top or not tile_w or not tile_h or not count:
         raise damaged(NAME, f"{right - left} x {bottom - top} px")
     components = [unpack(">3B", data, at + 42 + 3 * index, NAME) for index in range(count)]
@@ -69,7 +69,7 @@ def _codestream(
         premultiplied=premultiplied,
         full_scale=2**bits - 1 if bits not in (8, 16) else None,
         profile=profile,
-        colour=colour,
+        remarks=(DROPPED,) if count == 4 and not alpha else (),
     )
 
 

@@ -1,14 +1,14 @@
 """JPEG: header, and a walk over every marker to the end marker (ITU-T T.81, annex B).
 
-Entropy-coded data are searched with a regular expression, so that the walk runs at the speed of memory.
-Whether the scan data themselves are sound only decoding tells: `judge_chatter` reads what libjpeg says.
+Entropy-coded data are searched with a regular expression, so that the walk runs at the speed of
+memory.
+Whether the scan data themselves are sound only decoding tells: `judge_chatter` reads what libjpeg
+    says.
 """
 
 from __future__ import annotations
 
 import re
-
-from hiqa_cli.errors import ImageError
 
 from .exif import Exif, read_exif
 from .header import Data, Header, damaged, number, truncated, unsupported
@@ -37,7 +37,8 @@ class _Walk:
 
 
 def read_jpeg(data: Data) -> Header:
-    """Walk the file to its end marker. Bytes after it (a second picture, a video, junk) are no fault."""
+    """Walk the file to its end marker. Bytes after it (a second picture, a video, junk) are no
+    fault."""
     walk, at = _Walk(), 2
     while True:
         marker, at = _next_marker(data, at)
@@ -123,18 +124,3 @@ def _header(walk: _Walk) -> Header:
         profile=profile,
         colour="Adobe RGB (named in EXIF)" if walk.exif.adobe_rgb and not profile else "",
     )
-
-
-def judge_chatter(lines: list[str]) -> tuple[str, ...]:
-    """libjpeg's warning, if it gave one: data that end too soon are refused, others become a note.
-
-    libjpeg fills what is missing with grey and only warns, so its warning is the one sign that an end
-    marker stands where picture data should be.
-    """
-    for line in lines:
-        lowered = line.lower()
-        if "premature end" in lowered:
-            raise ImageError("truncated JPEG: its scan data end before the picture is complete")
-        if "corrupt jpeg data" in lowered or "inconsistent progression" in lowered:
-            return (f"damaged in part: {lowered.split(':', 1)[-1].strip()}",)
-    return ()

@@ -1,4 +1,5 @@
-"""How large an image may be. The only place where these defaults are written; imports nothing heavy."""
+"""How large an image may be. The only place where these defaults are written; imports nothing
+heavy."""
 
 from __future__ import annotations
 

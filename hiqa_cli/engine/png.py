@@ -1,4 +1,5 @@
-"""PNG: header, and a walk over every chunk to IEND with the CRC of the critical ones (ISO/IEC 15948)."""
+"""PNG: header, and a walk over every chunk to IEND with the CRC of the critical ones (ISO/IEC
+15948)."""
 
 from __future__ import annotations
 
@@ -97,7 +98,8 @@ def _grey_key(transparent: bytes, bits: int) -> int | None:
 
 
 def _profile(chunk: bytes) -> bytes:
-    """The profile of an iCCP chunk: name, NUL, method 0, zlib data. A broken one counts as absent."""
+    """The profile of an iCCP chunk: name, NUL, method 0, zlib data. A broken one counts as
+    absent."""
     _, separator, rest = chunk.partition(b"\0")
     if not separator:
         return b""

@@ -1,7 +1,8 @@
 """PBM, PGM, PPM (P1 to P6) and PAM (P7): header, sizes, and pixels.
 
 The one family that hiqa decodes itself: OpenCV does not stretch values to the full scale where the
-largest is not 255 or 65535, swaps red and blue in PAM, and fails where an ASCII file has no last newline.
+largest is not 255 or 65535, swaps red and blue in PAM, and fails where an ASCII file has no last
+newline.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class _Layout:
 
 
 def read_pnm(data: Data) -> Header:
-    """Read the header; check that the pixels are all there (of ASCII files: at least a character each)."""
+    """Read the header; check that the pixels are all there (of ASCII files: at least a character
+    each)."""
     layout = _layout(data)
     have, need = len(data) - layout.start, _need(layout)
     if have < need:
@@ -47,7 +49,8 @@ def read_pnm(data: Data) -> Header:
 
 
 def decode_pnm(data: Data) -> np.ndarray:
-    """Pixels as OpenCV would give them: (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or uint16, full scale."""
+    """Pixels as OpenCV would give them: (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or uint16, full
+    scale."""
     layout = _layout(data)
     shape = (layout.height, layout.width, layout.channels)
     if layout.magic == 1:
@@ -109,10 +112,7 @@ def _pam(data: Data) -> _Layout:
     for line in bytes(data[3:end]).decode("latin-1").splitlines():
         key, _, value = line.strip().partition(" ")
         fields[key] = value.strip()
-    numbers = [
-        _number(fields.get(key, "").encode("latin-1"), "PAM")
-        for key in ("WIDTH", "HEIGHT", "DEPTH", "MAXVAL")
-    ]
+    numbers = [_number(fields.get(key, "").encode("latin-1"), "PAM") for key in ("WIDTH", "HEIGHT", "DEPTH", "MAXVAL")]
     width, height, depth, largest = numbers
     kind = fields.get("TUPLTYPE", "") or {1: "GRAYSCALE", 3: "RGB"}.get(depth, "")
     if _DEPTHS.get(kind) != depth:
@@ -123,7 +123,7 @@ def _pam(data: Data) -> _Layout:
 
 def _number(token: bytes, name: str) -> int:
     if not token.isdigit() or len(token) > 10:
-        raise damaged(name, f"no number in the header: {ascii(token[:20].decode('latin-1'))}")
+        raise damaged(name, f"no number in the header: {token[:20].decode('latin-1')!a}")
     return int(token)
 
 

@@ -1,7 +1,7 @@
 """Embedded colour profiles (ICC.1:2022): their name, whether they are sRGB, conversion with Pillow.
 
-hiqa's networks take sRGB. A profile that means the same is not worth a word; any other is named in the
-result, and converted where Pillow (the extra hiqa[icc]) is installed.
+hiqa's networks take sRGB. A profile that means the same is not worth a word; any other is named in
+the result, and converted where Pillow (the extra hiqa[icc]) is installed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 
 from .header import Data
 
-# Red, green and blue of sRGB as XYZ relative to D50, as its profiles carry them (IEC 61966-2-1, adapted).
+# Red, green and blue of sRGB as XYZ relative to D50, as its profiles carry them (IEC 61966-2-1,
+# adapted).
 _SRGB_COLORANTS = (0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141)
 _PRIMARIES = {1: "BT.709", 4: "BT.470 M", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020",
               11: "DCI P3", 12: "Display P3"}  # fmt: skip
@@ -25,7 +26,8 @@ _TRANSFERS = {1: "", 4: "gamma 2.2", 5: "gamma 2.8", 6: "", 8: "linear", 13: "",
 def cicp_name(primaries: int, transfer: int) -> str:
     """Code points of ITU-T H.273 as a name, or nothing where they are sRGB's or unspecified.
 
-    The transfer functions of BT.601, BT.709 and BT.2020 (1, 6, 14, 15) count as sRGB's, as in browsers.
+    The transfer functions of BT.601, BT.709 and BT.2020 (1, 6, 14, 15) count as sRGB's, as in
+    browsers.
     """
     colours = "" if primaries in (1, 2) else _PRIMARIES.get(primaries, f"primaries {primaries}")
     curve = "" if transfer == 2 else _TRANSFERS.get(transfer, f"transfer {transfer}")
@@ -63,8 +65,9 @@ def profile_name(icc: Data) -> str:
 def is_srgb(icc: Data) -> bool:
     """Whether reading the picture as sRGB is right to about one 8-bit step in a hundred.
 
-    Judged by what the profile does (colorants within 0.01, curve within 0.01 of sRGB's), not by its name,
-    except where it calls itself sRGB and has sRGB's curve, or tables only. A grey profile needs the curve only.
+    Judged by what the profile does (colorants within 0.01, curve within 0.01 of sRGB's), not by its
+    name, except where it calls itself sRGB and has sRGB's curve, or tables only. A grey profile
+    needs the curve only.
     """
     found = tags(icc)
     curve = found.get(b"rTRC") or found.get(b"kTRC")
@@ -147,7 +150,7 @@ def srgb_converter(icc: bytes) -> Callable[[np.ndarray], np.ndarray] | None:
     def convert(rgb: np.ndarray) -> np.ndarray:
         samples = np.ascontiguousarray(rgb if mode == "RGB" else rgb[..., 0])
         size = (rgb.shape[1], rgb.shape[0])
-        image = Image.frombuffer(mode, size, samples.data, "raw", mode, 0, 1)
+        image = Image.frombuffer(mode, size, samples.tobytes(), "raw", mode, 0, 1)
         return np.asarray(ImageCms.applyTransform(image, transform))
 
     return convert

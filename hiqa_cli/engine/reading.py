@@ -1,13 +1,13 @@
 """Bytes to a Picture: hiqa decides what is acceptable, OpenCV decodes.
 
-A format is one whose header hiqa reads itself: it is recognised by its first bytes (`formats`), walked to
-its end (one module a family), and refused when truncated, damaged, too large or of a kind that OpenCV
-reads wrongly. Then it is decoded once, without any turning by OpenCV (`decode`), and made RGB, opaque and
-upright in strips (`upright`), the same on OpenCV 4 and 5.
+A format is one whose header hiqa reads itself: it is recognised by its first bytes (`formats`),
+    walked to its end (one module a family), and refused when truncated, damaged, too large or of a
+    kind that OpenCV reads wrongly. Then it is decoded once, without any turning by OpenCV
+    (`decode`), and made RGB, opaque and upright in strips (`upright`), the same on OpenCV 4 and 5.
 
-Alpha is laid over grey 128 (`upright.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames the
-first is read. Colours are taken as sRGB; a profile that says otherwise is named in the notes, and an
-8-bit picture is converted where Pillow (the extra hiqa[icc]) is installed.
+Alpha is laid over grey 128 (`upright.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames
+the first is read. Colours are taken as sRGB; a profile that says otherwise is named in the notes,
+and an 8-bit picture is converted where Pillow (the extra hiqa[icc]) is installed.
 """
 
 from __future__ import annotations
@@ -63,14 +63,12 @@ _READERS: dict[str, Callable[[Data], Header]] = {
 DEFAULT_LIMITS = Limits()
 
 
-def read_picture(
-    source: str | bytes | os.PathLike | BinaryIO, limits: Limits = DEFAULT_LIMITS
-) -> Picture:
+def read_picture(source: str | bytes | os.PathLike | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Read an image from a path (str, bytes or PathLike) or from a binary stream.
 
-    Raises ImageError, whose message is one line and names no path, for whatever is wrong with the image:
-    missing, unreadable, no file, empty, not an image, of a kind not supported, truncated, damaged, too
-    large. Raises DependencyError (at import) where OpenCV cannot be loaded.
+    Raises ImageError, whose message is one line and names no path, for whatever is wrong with the
+    image: missing, unreadable, no file, empty, not an image, of a kind not supported, truncated,
+    damaged, too large. Raises DependencyError (at import) where OpenCV cannot be loaded.
     """
     return _decode([read_bytes(source, limits)], limits)
 
@@ -91,7 +89,8 @@ def read_header(data: Data) -> Header:
 
 
 def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
-    """Takes the only reference to the file's bytes, in a list, so that `decode` can let go of them."""
+    """Takes the only reference to the file's bytes, in a list, so that `decode` can let go of
+    them."""
     header = read_header(held[0])
     pixels = header.width * header.height
     if pixels > limits.max_pixels:

@@ -54,7 +54,8 @@ def _read_stream(stream: BinaryIO, limits: Limits) -> bytearray:
 def _read(stream: BinaryIO | io.RawIOBase, limits: Limits, known: int | None) -> bytearray:
     """Read to the end or one byte beyond the limit; what is no image is refused by its first bytes.
 
-    A regular file's size only says how much room to make: it may be wrong (/proc) or grow meanwhile.
+    A regular file's size only says how much room to make: it may be wrong (/proc) or grow
+    meanwhile.
     """
     held = bytearray(min(known or SNIFFED, limits.max_bytes) + 1)
     filled, sniffed = 0, False

@@ -1,24 +1,28 @@
 """TIFF and BigTIFF: the first page's tags, and the extents of its strips or tiles (TIFF 6.0).
 
-OpenCV turns a TIFF by its orientation tag whatever it is asked, loses the alpha of grey pictures, mixes
-up 16-bit pictures whose channels are stored apart, and does not invert white-is-zero above 8 bits. What it
-gets wrong is put right later (`Header`) or refused here by name.
+OpenCV turns a TIFF by its orientation tag whatever it is asked, loses the alpha of grey pictures,
+mixes up 16-bit pictures whose channels are stored apart, and does not invert white-is-zero above 8
+bits. What it gets wrong is put right later (`Header`) or refused here by name.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
 
-from .header import Data, Header, damaged, truncated, unpack, unsupported
+from .header import DROPPED, Data, Header, damaged, truncated, unpack, unsupported
 
 NAME = "TIFF"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
           16: 8, 17: 8, 18: 8}  # fmt: skip
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _MOST_PAGES = 10_000
+_INFLATED_AT_ONCE = 2**22  # bytes
+_DEFLATE = (8, 32946)
+_COMPRESSIONS = (1, 2, 3, 4, 5, 7, *_DEFLATE, 32773)  # plain, fax, LZW, JPEG, deflate, PackBits
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR = 273, 274, 277, 279, 284
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
@@ -92,14 +96,15 @@ def read_tiff(data: Data) -> Header:
         raise damaged(NAME, f"{width} x {height} px")
     bits = reader.values(tags.get(BITS), (1,))
     samples = reader.value(tags.get(SAMPLES), 1)
+    compression = reader.value(tags.get(COMPRESSION), 1)
+    if compression not in _COMPRESSIONS:  # OpenCV gives a black picture for some of the others
+        _refuse(f"compression {compression}")
     kind = _judge(reader, tags, {int(value) for value in bits[:samples]}, samples)
-    _check_extents(reader, tags)
+    _check_extents(reader, tags, compression)
     return _header(reader, tags, kind, (width, height), int(bits[0]), after)
 
 
-def _header(
-    reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, after: int
-) -> Header:
+def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, after: int) -> Header:
     extra = reader.values(tags.get(EXTRA_SAMPLES))
     alpha = kind == "RGB" and len(extra) == 1 and int(extra[0]) in (1, 2)
     orientation = reader.value(tags.get(ORIENTATION), 1)
@@ -118,7 +123,7 @@ def _header(
         full_scale=(2**bits - 1) << (16 - bits) if 8 < bits < 16 else None,
         cmyk=kind == "CMYK",
         profile=profile,
-        remarks=("fourth channel, of no stated meaning, ignored",) if dropped else (),
+        remarks=(DROPPED,) if dropped else (),
     )
 
 
@@ -159,14 +164,15 @@ def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
         unsupported("camera raw (TIFF-based)")
 
 
-def _check_extents(reader: _Reader, tags: dict[int, _Tag]) -> None:
-    """Every strip or tile must lie within the file."""
+def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> None:
+    """Every strip or tile must lie within the file, and inflate to its checksum where it has
+    one."""
     tiled = TILE_OFFSETS in tags
     starts = reader.values(tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS))
     sizes = reader.values(tags.get(TILE_BYTES if tiled else STRIP_BYTES))
     if not len(starts):
         raise damaged(NAME, "no picture data")
-    if not len(sizes) and len(starts) == 1 and reader.value(tags.get(COMPRESSION), 1) == 1:
+    if not len(sizes) and len(starts) == 1 and compression == 1:
         return  # old writers leave the size of a single plain strip out; libtiff works it out
     if len(sizes) != len(starts):
         raise damaged(NAME, f"{len(starts)} strips or tiles, but {len(sizes)} sizes")
@@ -177,6 +183,26 @@ def _check_extents(reader: _Reader, tags: dict[int, _Tag]) -> None:
         part = "tile" if tiled else "strip"
         place = f"{int(outside.argmax()) + 1:,} of {len(starts):,}"
         raise truncated(NAME, reader.data, f"before or inside {part} {place}")
+    if compression in _DEFLATE:
+        _check_deflated(reader.data, starts, sizes)
+
+
+def _check_deflated(data: Data, starts: np.ndarray, sizes: np.ndarray) -> None:
+    """libtiff stops reading where a strip has enough rows, and so never sees its checksum."""
+    with memoryview(data) as view:
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+            if not size:
+                continue  # a sparse tile
+            stream = zlib.decompressobj()
+            rest: memoryview | bytes = view[start : start + size]
+            try:
+                while rest and not stream.eof:
+                    stream.decompress(rest, _INFLATED_AT_ONCE)
+                    rest = stream.unconsumed_tail
+            except zlib.error:
+                raise damaged(NAME, f"compressed data at byte {start:,} do not inflate") from None
+            if not stream.eof:
+                raise damaged(NAME, f"compressed data at byte {start:,} end too soon")
 
 
 def _pages(reader: _Reader, after: int) -> int:

@@ -1,7 +1,7 @@
 """Decoded pixels to what the networks take: RGB, full scale, opaque, upright.
 
-Works in strips, in place wherever there is no alpha, so that a picture of 100 megapixels never stands in
-memory more than twice.
+Works in strips, in place wherever there is no alpha, so that a picture of 100 megapixels never
+stands in memory more than twice.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _STRIP = 2**21  # samples worked on at a time
 def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple[np.ndarray, bool]:
     """(H, W, 3) BGR or (H, W, 4) BGRA to (H, W, 3) RGB of the same type, C-contiguous.
 
-    convert: a colour conversion (H, W, 3) uint8 to the same, applied last. Also gives whether anything
-    was transparent and so laid over BACKGROUND.
+    convert: a colour conversion (H, W, 3) uint8 to the same, applied last. Also gives whether
+        anything was transparent and so laid over BACKGROUND.
     """
     height, width, channels = pixels.shape
     white = 65535 if pixels.dtype == np.uint16 else 255
@@ -53,7 +53,8 @@ def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple
 
 
 def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn a stored picture upright by EXIF's orientation 1..8; (H, W, 3) to (H, W, 3) or (W, H, 3)."""
+    """Turn a stored picture upright by EXIF's orientation 1..8; (H, W, 3) to (H, W, 3) or (W, H,
+    3)."""
     if orientation in (2, 3, 4):
         return cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation], dst=pixels)
     if orientation == 6:
@@ -78,7 +79,8 @@ def _rescale(samples: np.ndarray, scale: int, white: int) -> np.ndarray:
 
 
 def _composite(colours: np.ndarray, alpha: np.ndarray, white: int, premultiplied: bool) -> np.ndarray:
-    """Lay colours over BACKGROUND; rounded to nearest. The sums stay below 2**32 also for 16 bits."""
+    """Lay colours over BACKGROUND; rounded to nearest. The sums stay below 2**32 also for 16
+    bits."""
     grey = BACKGROUND * white // 255
     share = alpha.astype(np.uint32)
     part = colours.astype(np.uint32)
@@ -86,7 +88,8 @@ def _composite(colours: np.ndarray, alpha: np.ndarray, white: int, premultiplied
     np.subtract(white, share, out=share)
     share *= np.uint32(grey)
     if premultiplied:
-        np.minimum(part, np.uint32(white * white) - share, out=part)  # a broken file may add up to more
+        # A broken file may add up to more than white.
+        np.minimum(part, np.uint32(white * white) - share, out=part)
     part += share
     part += np.uint32(white // 2)
     part //= np.uint32(white)

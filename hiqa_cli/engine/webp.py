@@ -59,7 +59,8 @@ def _lossy(data: Data, at: int) -> tuple[tuple[int, int], bool]:
 
 
 def _lossless(data: Data, at: int) -> tuple[tuple[int, int], bool]:
-    """A VP8L stream: signature 2f, then 14 bits each of width and height less one, one bit alpha."""
+    """A VP8L stream: signature 2f, then 14 bits each of width and height less one, one bit
+    alpha."""
     if data[at : at + 1] != b"\x2f":
         raise damaged(NAME, "no lossless picture")
     bits = number(data, at + 1, 4, NAME, little=True)
