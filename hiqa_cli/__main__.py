@@ -1,0 +1,51 @@
+"""The entry of `hiqa` and of `python -m hiqa_cli`: streams, signals, and every error to a line and a code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from .commands import interrupts, streams
+from .commands.exit_codes import ExitCode, code_for_error
+from .commands.messages import say
+from .errors import HiqaError
+
+
+def main() -> None:
+    """Run the command line and exit with one of commands/exit_codes.py."""
+    try:
+        streams.prepare()
+        interrupts.install()
+        code = _guarded(sys.argv[1:])
+    except interrupts.Interrupted as stop:  # a second signal, while the first was seen to
+        code = stop.exit_code
+    except streams.ReaderGone:
+        code = ExitCode.READER_GONE
+    sys.exit(int(code))
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        from .app import run
+
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
+    except HiqaError as error:
+        say(str(error))
+        return code_for_error(error)
+    except interrupts.Interrupted as stop:
+        say(f"stopped by {stop.signal_name}")
+        return stop.exit_code
+    except Exception as error:
+        if "--verbose" in arguments:
+            traceback.print_exc()
+        say(
+            f"internal error: {type(error).__name__}: {error}; this is a fault of hiqa's, please report"
+            f" it with what --verbose shows"
+        )
+        return ExitCode.FAILED
+
+
+if __name__ == "__main__":
+    main()

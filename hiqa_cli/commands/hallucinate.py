@@ -1,0 +1,231 @@
+"""`hiqa hallucinate`: the picture that an image should have been, and its discrepancy map."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..engine.limits import Limits
+from ..errors import HiqaError, UsageError
+from . import options as common
+from .exit_codes import code_for_counts
+from .inputs import Input, Inputs, find_inputs
+from .messages import Messages
+from .options import EngineOptions, limits_from
+from .progress import ImageProgress
+from .rows import as_text
+from .running import Work, check_standard_input, load_scorer, outcomes
+from .screen import write
+from .targets import DISCREPANCY, HALLUCINATION, PANEL, Targets, check_targets, plan_targets
+from .text import count, for_pipe, name_text
+
+if TYPE_CHECKING:
+    from ..engine.scorer import Scorer
+
+DEFAULT_FOLDER = Path("hiqa-out")
+
+
+@dataclass(frozen=True)
+class HallucinateOptions:
+    """The command line of `hiqa hallucinate`. output: None where -o was not given."""
+
+    images: tuple[str, ...]
+    recursive: bool
+    files_from: str | None
+    nul_separated: bool
+    output: Path | None
+    panel: bool
+    overwrite: bool
+    limits: Limits
+    engine: EngineOptions
+    quiet: bool
+    verbose: bool
+
+
+def hallucinate(
+    images: common.Images = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help=f"Folder for the pictures, made where it is missing; {DEFAULT_FOLDER} if not given.",
+        ),
+    ] = None,
+    panel: Annotated[
+        bool,
+        typer.Option(
+            "--panel", help="Write distorted, hallucination, map and score in one picture too."
+        ),
+    ] = False,
+    recursive: common.Recursive = False,
+    files_from: common.FilesFrom = None,
+    null: common.NulSeparated = False,
+    overwrite: common.Overwrite = False,
+    device: common.Device = "auto",
+    precision: common.Precision = "auto",
+    batch_size: common.BatchSize = None,
+    threads: common.Threads = None,
+    weights: common.WeightsFolder = None,
+    max_pixels: common.MaxPixels = None,
+    max_bytes: common.MaxBytes = None,
+    quiet: common.Quiet = False,
+    verbose: common.Verbose = False,
+) -> int:
+    """Show the picture that an image should have been, and what is wrong with it.
+
+    Writes NAME.hallucination.png and NAME.discrepancy.png (false colour, its scale beside it) and
+    names them on standard output. Existing pictures are refused before any work.
+
+    \b
+    hiqa hallucinate photo.jpg --panel
+    hiqa hallucinate photos/ -r -o evidence
+    hiqa hallucinate - < photo.jpg > photo.png
+
+    Exit codes: 0 all written; 1 some could not be; 2 wrong usage, or nothing could start.
+    """
+    return run_hallucinate(
+        HallucinateOptions(
+            images=tuple(images or ()),
+            recursive=recursive,
+            files_from=files_from,
+            nul_separated=null,
+            output=output,
+            panel=panel,
+            overwrite=overwrite,
+            limits=limits_from(max_pixels, max_bytes),
+            engine=EngineOptions(device, precision, batch_size, threads, weights),
+            quiet=quiet,
+            verbose=verbose,
+        )
+    )
+
+
+def run_hallucinate(options: HallucinateOptions) -> int:
+    """Write the pictures of what the options name; the exit code."""
+    inputs = find_inputs(
+        options.images,
+        recursive=options.recursive,
+        files_from=options.files_from,
+        nul_separated=options.nul_separated,
+    )
+    check_standard_input(inputs.images)
+    to_stdout = options.output is None and any(entry.is_standard_input for entry in inputs.images)
+    if to_stdout:
+        _check_stdout(options, inputs.images)
+        targets: list[Targets | None] = [None]
+    else:
+        targets = _checked_targets(options, inputs.images)
+    works = _works(inputs.images, targets, to_stdout)
+    messages = Messages(quiet=options.quiet, verbose=options.verbose)
+    scorer: Scorer | None = None
+    if any(not work.entry.problem for work in works):
+        scorer = load_scorer(options.engine, messages)
+    written, failed = _write_pictures(options, scorer, works, targets, messages)
+    _say_summary(inputs, written, failed, messages)
+    return code_for_counts(written, failed, below_gate=0)
+
+
+def _check_stdout(options: HallucinateOptions, images: Sequence[Input]) -> None:
+    if len(images) > 1:
+        raise UsageError(
+            "- writes one picture to standard output, other images cannot go beside it",
+            "give -o DIR to write files of all",
+        )
+    if options.panel:
+        raise UsageError("--panel is a second picture, standard output takes one", "give -o DIR")
+    if sys.stdout.isatty():
+        raise UsageError(
+            "standard output is a terminal, a picture would go there",
+            "send it on: hiqa hallucinate - > picture.png, or give -o DIR",
+        )
+
+
+def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> list[Targets | None]:
+    folder = DEFAULT_FOLDER if options.output is None else options.output
+    kinds = (HALLUCINATION, DISCREPANCY, *((PANEL,) if options.panel else ()))
+    targets = plan_targets(images, folder, kinds)
+    check_targets(
+        targets,
+        images,
+        folder,
+        may_exist=options.overwrite,
+        way_out="replace it by --overwrite, or give another folder with -o",
+    )
+    return targets
+
+
+def _works(
+    images: Sequence[Input], targets: Sequence[Targets | None], to_stdout: bool
+) -> list[Work]:
+    """Every input with its pictures; a file given twice has them written once."""
+    from ..engine.artefacts import Artefacts
+
+    if to_stdout:
+        return [Work(images[0], Artefacts(hallucination=sys.stdout.buffer))]
+    works = []
+    planned = set()
+    for entry, target in zip(images, targets, strict=True):
+        artefacts = None
+        if target is not None and target.pictures[HALLUCINATION] not in planned:
+            planned.add(target.pictures[HALLUCINATION])
+            artefacts = Artefacts(
+                hallucination=target.pictures[HALLUCINATION],
+                discrepancy=target.pictures[DISCREPANCY],
+                panel=target.pictures.get(PANEL),
+            )
+        works.append(Work(entry, artefacts))
+    return works
+
+
+def _write_pictures(
+    options: HallucinateOptions,
+    scorer: Scorer | None,
+    works: Sequence[Work],
+    targets: Sequence[Targets | None],
+    messages: Messages,
+) -> tuple[int, int]:
+    """(images written, images failed); what was written is named on standard output."""
+    from ..engine.results import DEFAULT_STRIDE
+
+    written = failed = 0
+    progress = ImageProgress(len(works), wanted=not options.quiet)
+    messages.clear = progress.cleared
+    try:
+        results = outcomes(scorer, works, options.limits, DEFAULT_STRIDE)
+        for (work, outcome), target in zip(results, targets, strict=True):
+            if isinstance(outcome, HiqaError):
+                failed += 1
+                messages.error(f"{work.entry.name}: {as_text(outcome)}")
+            else:
+                written += 1
+                for note in outcome.notes:
+                    messages.detail(f"{work.entry.name}: {note}")
+                with progress.cleared():
+                    _name(target)
+            progress.advance()
+    finally:
+        progress.close()
+    return written, failed
+
+
+def _name(target: Targets | None) -> None:
+    for path in target.pictures.values() if target is not None else ():
+        write(f"{for_pipe(name_text(str(path)))}\n")
+
+
+def _say_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:
+    if not inputs.images:
+        messages.error("no image found: the list of files is empty")
+    elif failed or inputs.own_skipped:
+        parts = [f"{count(written, 'image')} hallucinated"]
+        parts += [f"{failed:,} failed"] if failed else []
+        if inputs.own_skipped:
+            parts.append(f"{count(inputs.own_skipped, 'picture')} of hiqa's own skipped")
+        messages.warn(", ".join(parts))

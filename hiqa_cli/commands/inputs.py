@@ -1,0 +1,173 @@
+"""Which images are meant: paths, folders, patterns, standard input, lists of names."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ..engine.formats import IMAGE_SUFFIXES, is_own_picture
+from ..errors import UsageError
+from .file_lists import STANDARD_INPUT, read_file_list
+from .text import count, name_text
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image to be read, or the reason why there is none.
+
+    path: as given; for a file found in a folder, the folder as given and the way to the file.
+    anchor: the folder that was given, or that the file lies in: outputs are mirrored below the
+        common root of all anchors. Empty for standard input.
+    problem: why no image can be read here, else "".
+    """
+
+    path: str
+    anchor: str = ""
+    problem: str = ""
+
+    @property
+    def is_standard_input(self) -> bool:
+        return self.path == STANDARD_INPUT and not self.anchor
+
+    @property
+    def name(self) -> str:
+        """The path as text for outputs and messages, see text.name_text."""
+        return name_text(self.path)
+
+
+@dataclass
+class Inputs:
+    """All that was asked for, in order.
+
+    own_skipped: pictures in folders that hiqa itself wrote.
+    """
+
+    images: list[Input] = field(default_factory=list)
+    own_skipped: int = 0
+
+
+def find_inputs(
+    paths: Iterable[str], *, recursive: bool, files_from: str | None, nul_separated: bool
+) -> Inputs:
+    """Everything that the command line names.
+
+    Raises UsageError where nothing is named, standard input is used twice, or the list cannot be
+    read; what matches nothing becomes an Input with its problem.
+    """
+    given = list(paths)
+    uses = given.count(STANDARD_INPUT) + (files_from == STANDARD_INPUT)
+    if uses > 1:
+        raise UsageError("standard input (-) is asked for twice", "it can be read once only")
+    if nul_separated and files_from is None:
+        raise UsageError("-0 says how --files-from is to be read", "give --files-from FILE or -")
+    if not given and files_from is None:
+        raise UsageError("no image given", "give files, folders, - or --files-from")
+    found = Inputs()
+    for path in given:
+        if path == STANDARD_INPUT:
+            found.images.append(Input(path))
+        else:
+            _add_argument(path, recursive, found)
+    if files_from is not None:
+        for path in read_file_list(files_from, nul_separated=nul_separated):
+            _add_path(path, recursive, found)
+    return found
+
+
+def _add_argument(path: str, recursive: bool, found: Inputs) -> None:
+    """A path, or a pattern where no file has literally this name."""
+    if os.path.lexists(path) or not glob.has_magic(path):
+        _add_path(path, recursive, found)
+        return
+    matches = sorted(glob.glob(path, recursive=True))
+    if not matches:
+        found.images.append(Input(path, os.curdir, "the pattern matches nothing"))
+    for match in matches:
+        _add_path(match, recursive, found)
+
+
+def _add_path(path: str, recursive: bool, found: Inputs) -> None:
+    problem = _missing(path)
+    if problem:
+        found.images.append(Input(path, os.curdir, problem))
+    elif os.path.isdir(path):
+        _add_folder(path, recursive, found)
+    else:
+        found.images.append(Input(path, os.path.dirname(path) or os.curdir))
+
+
+def _missing(path: str) -> str:
+    """Why nothing is there, or ""; a link that leads nowhere is told apart from a wrong name."""
+    if not path:
+        return "an empty path"
+    if "\0" in path:
+        return "a path cannot hold NUL; a list of names that end in NUL wants -0"
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return "a link that leads nowhere" if os.path.islink(path) else "no such file or folder"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
+
+
+def _add_folder(folder: str, recursive: bool, found: Inputs) -> None:
+    """The images of a folder; a folder that gives none is an error of its own."""
+    before, own_before = len(found.images), found.own_skipped
+    has_folders = False
+    for path, problem in _walk(folder, recursive):
+        if problem is None:
+            has_folders = True
+        elif problem:
+            found.images.append(Input(path, folder, problem))
+        elif is_own_picture(path):
+            found.own_skipped += 1
+        else:
+            found.images.append(Input(path, folder))
+    if len(found.images) == before:
+        own = found.own_skipped - own_before
+        details = [f"{count(own, 'picture')} of hiqa's own skipped"] if own else []
+        details += ["its subfolders are read with -r"] if has_folders and not recursive else []
+        reason = "; ".join(["no image in this folder", *details])
+        found.images.append(Input(folder, folder, reason))
+
+
+def _walk(folder: str, recursive: bool) -> Iterator[tuple[str, str | None]]:
+    """(path, problem) of what a folder holds, by name; problem "": an image by its suffix; None: a
+    subfolder that is not looked into. Hidden names and links to folders are passed over."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, f"the folder cannot be read: {(error.strerror or str(error)).lower()}"
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or _is_hidden(entry):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if recursive:
+                yield from _walk(entry.path, recursive)
+            else:
+                yield entry.path, None
+        elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and not _links_to_folder(
+            entry
+        ):
+            yield entry.path, ""
+
+
+def _links_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or into a folder that is closed: reading it will tell
+        return False
+
+
+def _is_hidden(entry: os.DirEntry[str]) -> bool:
+    """Hidden by Windows' attribute; elsewhere a leading dot says it."""
+    try:
+        attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    except OSError:
+        return False
+    return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0))

@@ -1,0 +1,96 @@
+"""Progress with rate and time left: on standard error, on a terminal only, gone when it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+CELLS = 24
+REFRESH = 4  # times a second
+
+
+class ImageProgress:
+    """A progress line for so many images; nothing at all where nobody could see it."""
+
+    def __init__(self, total: int, *, wanted: bool) -> None:
+        self._total = total
+        self._done = 0
+        self._began = time.monotonic()
+        self._live: Live | None = None
+        if wanted and total and sys.stderr.isatty():
+            self._live = self._line()
+            self._live.start(refresh=True)
+
+    def _line(self) -> Live:
+        from rich.console import Console
+        from rich.live import Live
+
+        return Live(
+            console=Console(file=sys.stderr),
+            get_renderable=self._text,
+            refresh_per_second=REFRESH,
+            transient=True,
+            # rows for standard output must go there, not to where the progress is
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def _text(self) -> Text:
+        """Always one line: taking off more would take results off with it."""
+        from rich.text import Text
+
+        return Text(
+            progress_text(self._done, self._total, time.monotonic() - self._began),
+            no_wrap=True,
+            overflow="crop",
+            end="",
+        )
+
+    def advance(self) -> None:
+        """One image is done."""
+        self._done += 1
+
+    @contextmanager
+    def cleared(self) -> Iterator[None]:
+        """The line is off the terminal while something else is written there."""
+        live = self._live
+        if live is None:
+            yield
+            return
+        live.stop()
+        try:
+            yield
+        finally:
+            if self._live is not None:
+                live.start()
+
+    def close(self) -> None:
+        """Take the line off for good."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+
+def progress_text(done: int, total: int, seconds: float) -> str:
+    """ "━━━━────  3/12  1.50 images/s  0:06 left"; rate and time once an image is done."""
+    full = CELLS * done // total
+    line = f"{'━' * full}{'─' * (CELLS - full)}  {done:,}/{total:,}"
+    if not done or seconds <= 0:
+        return f"{line}  {clock(seconds)}"
+    rate = done / seconds
+    speed = f"{rate:.2f} images/s" if rate >= 0.1 else f"{1 / rate:.0f} s an image"
+    return f"{line}  {speed}  {clock((total - done) / rate)} left"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 0:07, 12:30 or 2:03:00."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,0 +1,182 @@
+"""`hiqa score`: the options, and what they must not be together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..engine.limits import Limits
+from ..errors import UsageError
+from . import options as common
+from .options import EngineOptions, limits_from, one_of, points, whole_number
+from .tables import Existing
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """The command line of `hiqa score`, checked. Empty or None: not given."""
+
+    images: tuple[str, ...]
+    recursive: bool
+    files_from: str | None
+    nul_separated: bool
+    csv: str | None
+    jsonl: str | None
+    maps: Path | None
+    existing: Existing
+    min_score: float | None
+    order: str
+    worst: int | None
+    stride: int | None
+    limits: Limits
+    engine: EngineOptions
+    quiet: bool
+    verbose: bool
+
+
+def score(
+    images: common.Images = None,
+    recursive: common.Recursive = False,
+    files_from: common.FilesFrom = None,
+    null: common.NulSeparated = False,
+    csv: Annotated[
+        str | None,
+        typer.Option("--csv", metavar="FILE|-", help="Write rows of CSV; - for standard output."),
+    ] = None,
+    jsonl: Annotated[
+        str | None,
+        typer.Option(
+            "--jsonl",
+            metavar="FILE|-",
+            help="Write lines of JSON, with every tile's score; - for standard output.",
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--maps",
+            metavar="DIR",
+            help="Write every image's hallucination, discrepancy map and quality map.",
+        ),
+    ] = None,
+    overwrite: common.Overwrite = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with existing files: skip what is finished, try errors again, keep maps.",
+        ),
+    ] = False,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            "--min-score",
+            metavar="X",
+            parser=points("--min-score"),
+            help="Exit with 3 if an image scores below this.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="score|path",
+            parser=one_of("--sort", common.ORDERS),
+            autocompletion=lambda: list(common.ORDERS),
+            help="Order standard output at the end: worst score first, or by path.",
+        ),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            "--worst",
+            metavar="N",
+            parser=whole_number("--worst"),
+            help="Show the N lowest scores only, on standard output, at the end.",
+        ),
+    ] = None,
+    stride: Annotated[
+        int | None,
+        typer.Option(
+            "--stride",
+            metavar="PX",
+            parser=whole_number("--stride"),
+            help="Pixels between tiles, 1 to 256; 128 if not given. Smaller takes longer.",
+        ),
+    ] = None,
+    device: common.Device = "auto",
+    precision: common.Precision = "auto",
+    batch_size: common.BatchSize = None,
+    threads: common.Threads = None,
+    weights: common.WeightsFolder = None,
+    max_pixels: common.MaxPixels = None,
+    max_bytes: common.MaxBytes = None,
+    quiet: common.Quiet = False,
+    verbose: common.Verbose = False,
+) -> int:
+    """Score images: 0 to 100, high is good.
+
+    On a terminal a table; in a pipe a line an image, score TAB path. Folders give the images in
+    them. An image that cannot be scored is named on standard error, and the others go on.
+
+    \b
+    hiqa score photos/*.jpg --csv out.csv
+    find . -name '*.jpg' -print0 | hiqa score --files-from - -0
+    hiqa score build/ -r --min-score 60 --worst 5
+
+    Exit codes: 0 all scored, and at or above the gate; 1 an image could not be scored, none was
+    found, or output failed; 2 wrong usage, or nothing could start; 3 some below the gate.
+    """
+    from .score_run import run_score
+
+    return run_score(
+        ScoreOptions(
+            images=tuple(images or ()),
+            recursive=recursive,
+            files_from=files_from,
+            nul_separated=null,
+            csv=csv,
+            jsonl=jsonl,
+            maps=maps,
+            existing=existing_policy(overwrite, resume),
+            min_score=min_score,
+            order=sort or "",
+            worst=worst,
+            stride=stride,
+            limits=limits_from(max_pixels, max_bytes),
+            engine=EngineOptions(device, precision, batch_size, threads, weights),
+            quiet=quiet,
+            verbose=verbose,
+        )
+    )
+
+
+def existing_policy(overwrite: bool, resume: bool) -> Existing:
+    """What becomes of files that are there; UsageError where both were asked for."""
+    if overwrite and resume:
+        raise UsageError("--overwrite and --resume contradict each other", "give one of them")
+    if overwrite:
+        return Existing.OVERWRITE
+    return Existing.RESUME if resume else Existing.REFUSE
+
+
+def check_together(options: ScoreOptions) -> None:
+    """UsageError for options that make no sense together."""
+    files = [name for name in (options.csv, options.jsonl) if name is not None]
+    if files.count(STDOUT) > 1:
+        raise UsageError("--csv - and --jsonl - both want standard output", "give one a file")
+    for option, name in (("--csv", options.csv), ("--jsonl", options.jsonl)):
+        if name == "":
+            raise UsageError(f"{option}: expected a file or -, found an empty name")
+    resumable = [name for name in files if name != STDOUT]
+    if options.existing is Existing.RESUME and not resumable and options.maps is None:
+        raise UsageError("--resume needs files to go on with", "give --csv, --jsonl or --maps")
+    if options.stride is not None:
+        from ..engine.tiles import check_stride
+
+        check_stride(options.stride)

@@ -1,0 +1,161 @@
+"""Where pictures go: names that never collide, never outside the folder, never over an input.
+
+Below the output folder the inputs' folders are mirrored, from the common root of what was given. NAME
+is the stem of a file; files of one folder that share it go by their full names.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from .inputs import Input
+from .text import count, name_text
+
+HALLUCINATION, DISCREPANCY, QUALITY, PANEL = "hallucination", "discrepancy", "quality", "panel"
+STANDARD_INPUT_NAME = "stdin"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The pictures of one input: kind -> path."""
+
+    pictures: dict[str, Path]
+
+    @property
+    def all_exist(self) -> bool:
+        return all(os.path.lexists(path) for path in self.pictures.values())
+
+
+def plan_targets(
+    inputs: Sequence[Input], folder: Path, kinds: Sequence[str]
+) -> list[Targets | None]:
+    """The pictures of every input, None for one that has a problem already.
+
+    The same file given twice has the same targets twice; different files never share one.
+    """
+    places = [None if entry.problem else _place(entry) for entry in inputs]
+    root = _common_root([_anchor(entry) for entry in inputs if not entry.problem])
+    names = _names({place for place in places if place is not None})
+    plans: list[Targets | None] = []
+    for place in places:
+        if place is None:
+            plans.append(None)
+            continue
+        base = folder / _below(place[0], root) / names[place]
+        plans.append(Targets({kind: Path(f"{base}.{kind}.png") for kind in kinds}))
+    return plans
+
+
+def _place(entry: Input) -> tuple[str, str]:
+    """(absolute folder, file name); the folder of standard input is "", the root itself."""
+    if entry.is_standard_input:
+        return "", STANDARD_INPUT_NAME
+    return _absolute(os.path.dirname(entry.path)), os.path.basename(entry.path)
+
+
+def _anchor(entry: Input) -> str:
+    return "" if entry.is_standard_input else _absolute(entry.anchor)
+
+
+def _absolute(folder: str) -> str:
+    """An absolute folder without `..`: two ways to write a folder are one, and links stay links
+    unless `..` steps back over one, where only the file system knows what is meant."""
+    if os.pardir in Path(folder).parts:
+        return os.path.realpath(folder)
+    return os.path.abspath(folder)
+
+
+def _common_root(anchors: Sequence[str]) -> str:
+    """The deepest folder above all, "" where there is none (two drives, or standard input only)."""
+    folders = {anchor for anchor in anchors if anchor}
+    try:
+        return os.path.commonpath(folders) if folders else ""
+    except ValueError:  # different drives on Windows
+        return ""
+
+
+def _below(folder: str, root: str) -> Path:
+    """The folder as a relative path below the root; a drive's letter becomes a folder."""
+    if not folder:
+        return Path()
+    if root:
+        return Path(os.path.relpath(folder, root))
+    drive, rest = os.path.splitdrive(folder)
+    return Path(drive.strip(":\\/").replace("\\", "_") or "root") / rest.strip("\\/")
+
+
+def _names(places: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The NAME of every (folder, file name): its stem, or its full name where the stem is shared.
+
+    A full name may be another file's stem (a.png beside a.png.tif), so it is tried until it holds.
+    Names that differ in case or in Unicode composition only are one to some file systems.
+    """
+    names = {place: os.path.splitext(place[1])[0] for place in places}
+    while True:
+        owners = defaultdict(list)
+        for place, name in names.items():
+            folded = unicodedata.normalize("NFC", name_text(name)).casefold()
+            owners[place[0], folded].append(place)
+        shared = [place for group in owners.values() if len(group) > 1 for place in group]
+        clashing = [place for place in shared if names[place] != place[1]]
+        if not clashing:
+            return names
+        for place in clashing:
+            names[place] = place[1]
+
+
+def check_targets(
+    plans: Sequence[Targets | None],
+    inputs: Sequence[Input],
+    folder: Path,
+    *,
+    may_exist: bool,
+    way_out: str,
+) -> None:
+    """UsageError, before any work, where the pictures cannot or must not be written.
+
+    may_exist: existing pictures are replaced or kept; else the first is named, with the way out.
+    """
+    check_folder(folder)
+    sources = {
+        os.path.realpath(entry.path)
+        for entry in inputs
+        if not entry.problem and not entry.is_standard_input
+    }
+    inside = os.path.realpath(folder)
+    targets = {path for plan in plans if plan for path in plan.pictures.values()}
+    existing = []
+    for parent in {path.parent for path in targets}:
+        if os.path.commonpath([os.path.realpath(parent), inside]) != inside:
+            raise UsageError(
+                f"{parent} is a link that leads out of {folder}", "give another folder"
+            )
+    for path in sorted(targets):
+        if os.path.realpath(path) in sources:
+            raise UsageError(f"{path} is one of the images to be read", "give another folder")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder, a picture was to be written there")
+        if os.path.lexists(path):
+            existing.append(path)
+    if existing and not may_exist:
+        others = f" (and {count(len(existing) - 1, 'other')})" if len(existing) > 1 else ""
+        raise UsageError(f"{existing[0]} exists already{others}", way_out)
+
+
+def check_folder(folder: Path) -> None:
+    """UsageError where a folder does not exist and cannot be made, or cannot be written to."""
+    if str(folder) == "-":
+        raise UsageError("a folder is expected, found -", "a folder of that name is ./-")
+    nearest = folder
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise UsageError(f"{nearest} is not a folder", f"{folder} cannot be made or written to")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(f"{nearest} cannot be written to", "give another folder")
