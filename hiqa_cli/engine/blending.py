@@ -20,7 +20,7 @@ STRIP_ROWS = 64  # rows handed on at once: keeps the temporary copies of a wide 
 
 
 def raised_cosine() -> np.ndarray:
-    """The window (TILE,) float64: near 0 at both ends, never 0, so that its sums can be divided by."""
+    """The window (TILE,) float64: near 0 at both ends, never 0, so that one can divide by it."""
     places = (np.arange(TILE) + 0.5) / TILE
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * places)
 
@@ -36,7 +36,7 @@ class SideWeights:
             self._total[start : start + TILE] += self._window
 
     def of_tile(self, start: int) -> np.ndarray:
-        """Weights (n,) float32 of the tile at `start`; n is TILE, or what of it lies in the picture."""
+        """Weights (n,) float32 of the tile at `start`; n is TILE, or less at the border."""
         weights = self._window / self._total[start : start + TILE]
         return weights[: self.length - start].astype(np.float32)
 

@@ -30,7 +30,7 @@ class Calibration:
     def __post_init__(self) -> None:
         numbers = (*self.coefficients, self.scale)
         if len(self.coefficients) != 5 or not all(math.isfinite(number) for number in numbers):
-            raise ValueError(f"a calibration is five finite coefficients and a scale, found {numbers}")
+            raise ValueError(f"a calibration is 5 finite coefficients and a scale, found {numbers}")
         if self.scale <= 0:
             raise ValueError(f"the scale of a calibration is positive, found {self.scale}")
 

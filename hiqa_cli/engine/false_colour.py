@@ -1,4 +1,4 @@
-"""Numbers as colours: tables whose steps look even, on scales that are the same for every picture."""
+"""Numbers as colours: tables whose steps look even, on scales that are fixed for all pictures."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class ColourScale:
         return min(max((number - self.low) / (self.high - self.low), 0.0), 1.0)
 
 
-# Mean over the channels of the absolute discrepancy. Fixed, so that maps of different pictures can be
-# compared; 48 levels are reached by strong noise only, and more is drawn as 48, which the scale says.
+# Mean over the channels of the absolute discrepancy. Fixed, so that maps of different pictures can
+# be compared; strong noise alone reaches 48 levels, and more is drawn as 48, which the scale says.
 DISCREPANCY_SCALE = ColourScale(
     title="discrepancy",
     unit="levels of 255",

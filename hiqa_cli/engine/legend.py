@@ -46,7 +46,9 @@ def upright_legend(scale: ColourScale, unit: float, room: int) -> np.ndarray:
     return canvas
 
 
-def lying_legend(canvas: np.ndarray, scale: ColourScale, unit: float, x: int, y: int, width: int) -> None:
+def lying_legend(
+    canvas: np.ndarray, scale: ColourScale, unit: float, x: int, y: int, width: int
+) -> None:
     """Draw a scale of `width` px with its labels below it on a canvas, top left corner at x, y."""
     letters = LETTERS * unit
     high = round(0.7 * BAR * unit)

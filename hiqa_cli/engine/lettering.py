@@ -1,4 +1,4 @@
-"""Words on pictures: OpenCV's strokes, drawn four times too large and reduced, so that they are smooth."""
+"""Words on pictures: OpenCV's letters, drawn four times too large and reduced to be smooth."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ INK = (32, 32, 36)
 PAPER = (255, 255, 255)
 
 
-def text_mask(text: str, height: float, bold: bool = False) -> np.ndarray:
-    """Coverage 0..1 (h, w) float32 of ASCII text whose capitals are `height` px high, cut to its line."""
+def text_mask(text: str, height: float, bold: bool = False) -> tuple[np.ndarray, int]:
+    """Coverage 0..1, (h, w) float32, of ASCII text whose capitals are `height` px high, and the
+    number of rows above the capitals' top (strokes are round, some letters are taller)."""
     scale = FINER * height / CAPITAL
     thickness = max(1, round(FINER * height * (0.17 if bold else 0.11)))
     (width, above), below = cv2.getTextSize(text, FONT, scale, thickness)
@@ -27,9 +28,8 @@ def text_mask(text: str, height: float, bold: bool = False) -> np.ndarray:
     used = np.flatnonzero(small.max(axis=0))
     if len(used):
         small = small[:, used[0] : used[-1] + 1]
-    above_line = (border + above) // FINER  # the line the letters stand on
-    top = max(0, above_line - round(height))
-    return small[top:].astype(np.float32) / np.float32(255.0)
+    line = (border + above) // FINER  # where the letters stand
+    return small.astype(np.float32) / np.float32(255.0), line - round(height)
 
 
 def draw_text(
@@ -48,12 +48,14 @@ def draw_text(
     y: top of its capitals. x: its left edge for anchor 0, its middle for 0.5, its right edge for 1.
     What does not fit on the canvas is cut off.
     """
-    mask = text_mask(text, height, bold)
-    left, top = round(x - anchor * mask.shape[1]), round(y)
-    first_row, first_column = max(0, -top), max(0, -left)
-    part = canvas[max(0, top) : top + mask.shape[0], max(0, left) : left + mask.shape[1]]
-    mask = mask[first_row : first_row + part.shape[0], first_column : first_column + part.shape[1]]
+    mask, rise = text_mask(text, height, bold)
+    wide = int(mask.shape[1])
+    left, top = round(x - anchor * wide), round(y) - rise
+    mask = mask[max(0, -top) :, max(0, -left) :]
+    left, top = max(0, left), max(0, top)
+    part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
+    mask = mask[: part.shape[0], : part.shape[1]]
     if part.size and mask.size:
         cover = mask[:, :, None]
         part[...] = np.rint(part * (1 - cover) + np.array(ink, np.float32) * cover)
-    return int(mask.shape[1])
+    return wide

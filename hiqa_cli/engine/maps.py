@@ -57,7 +57,7 @@ class _MapPicture:
 
 
 class DiscrepancyPicture(_MapPicture):
-    """The discrepancy map: mean over the channels of its absolute value, formula (10), in 8-bit levels."""
+    """The discrepancy map, formula (10), as the mean over the channels, in 8-bit levels."""
 
     needs_corrections = True
     needs_quality = False

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..errors import DeviceError
 from ..networks.hiqa import HiqaNet
 from .devices import Placement
 from .results import TILE
@@ -60,7 +61,7 @@ class TileRunner:
         network.eval()
         fold_batch_norms(network)
         network.in_precision(placement.dtype)
-        network.to(placement.device)
+        move_to(network, placement.device)
         # torch's type hints lack memory_format without a tensor.
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._placement = placement
@@ -111,12 +112,23 @@ class TileRunner:
             # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
             images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._placement.device)
             output = self._network(images)
-            scores = output.score.double().cpu().numpy()[: len(part)] * 100.0
+            scores = output.score.cpu().numpy()[: len(part)].astype(np.float64) * 100.0
             pictures = None
             if wanted:
                 correction = output.correction[: len(part)].float().permute(0, 2, 3, 1)
                 pictures = correction.contiguous().cpu().numpy()
         return TileOutputs(first, scores, pictures)
+
+
+def move_to(network: HiqaNet, device: str) -> None:
+    """Put the weights on a device; DeviceError where its driver will not have them."""
+    try:
+        network.to(device)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+        raise DeviceError(
+            f"device {device} cannot be used: {reason}", "use --device cpu, or free the device"
+        ) from error
 
 
 @contextlib.contextmanager

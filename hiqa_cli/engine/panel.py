@@ -1,4 +1,4 @@
-"""One picture that shows it all: distorted, hallucination, discrepancy map, and the score in words."""
+"""One picture that shows it all: distorted, hallucination, discrepancy map, score in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABELS = ("distorted", "hallucination", "discrepancy map", "score")
 
 
 class PanelPicture:
-    """Gathers its three pictures at their reduced size while strips come, and is drawn at the end."""
+    """Gathers its three pictures at their reduced size while strips come; drawn at the end."""
 
     needs_corrections = True
     needs_quality = False

@@ -1,4 +1,4 @@
-"""The score on a panel: the number, its uncertainty, a bar with the grades' words, the map's scale."""
+"""The score on a panel: the number, its uncertainty, a bar with the grades, the map's scale."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def draw_score_card(
     score: float,
     uncertainty: float,
 ) -> None:
-    """Draw the card, top left corner at x, y, in `room` px of width; about 220 px high at unit 1."""
+    """Draw the card, top left corner at x, y, in `room` px of width; 220 px high at unit 1."""
     width = min(room, round(WIDEST * unit))
     wide = draw_text(canvas, f"{score:.1f}", x, y + 6 * unit, 38 * unit, bold=True)
     beside = x + wide + 16 * unit

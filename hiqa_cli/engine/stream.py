@@ -75,8 +75,8 @@ class ScoreStream:
                     run.fail(ImageError("stopped before it was scored"))
 
     def _gather(self) -> list[_Ticket]:
-        """The next batch, as full as the images at hand allow; empty where a result is due or no image
-        is left."""
+        """The next batch, as full as the images at hand allow; empty where a result is due, or none
+        is left to come."""
         batch: list[_Ticket] = []
         while len(batch) < self._runner.batch_size:
             run = self._active[-1] if self._active else None
@@ -130,6 +130,8 @@ class ScoreStream:
             self._fail(run, _as_hiqa_error(error))
 
     def _fail(self, run: ImageRun, error: HiqaError) -> None:
+        if run.outcome is not None:
+            return
         run.fail(error)
         self._source.release(run.pixel_count)
 

@@ -88,7 +88,7 @@ def reflected_indices(start: int, length: int) -> np.ndarray:
 
 
 def cut_tile(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
-    """The tile (TILE, TILE, 3) of pixels (H, W, 3) at x, y: a view, a copy where it is reflected."""
+    """The tile (TILE, TILE, 3) of pixels (H, W, 3) at x, y; a copy where it is reflected."""
     height, width = pixels.shape[:2]
     tile = pixels[y : y + TILE, x : x + TILE]  # a side that is short starts at 0 and has one tile
     if tile.shape[1] < TILE:

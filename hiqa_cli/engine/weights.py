@@ -12,10 +12,10 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._version import __version__
 from ..errors import WeightsError
@@ -50,6 +50,8 @@ __all__ = [
     "verify_manifest",
 ]
 
+Built = TypeVar("Built")
+
 # Counts the batches of training; means nothing to a network that only scores.
 NOT_SAVED = "num_batches_tracked"
 
@@ -78,12 +80,13 @@ def load_weights(folder: Path | str | None = None) -> LoadedWeights:
     where = default_folder() if folder is None else Path(os.fspath(folder))
     manifest = read_manifest(where)
     stored = _StoredNetwork(where, manifest, GENERATOR_FILE, "generator")
-    generator = Generator(stored.config(GeneratorConfig.from_dict))
+    generator = stored.built("hiqa.config", lambda c: Generator(GeneratorConfig.from_dict(c)))
     stored.fill(generator)
     stored = _StoredNetwork(where, manifest, REGRESSOR_FILE, "regressor")
-    regressor = Regressor(stored.config(RegressorConfig.from_dict))
+    regressor = stored.built("hiqa.config", lambda c: Regressor(RegressorConfig.from_dict(c)))
     stored.fill(regressor)
-    calibration = stored.parsed("hiqa.calibration", Calibration.from_dict)
+    calibration = stored.built("hiqa.calibration", Calibration.from_dict)
+    _try_together(generator, regressor, where)
     return LoadedWeights(generator, regressor, calibration, manifest, manifest.weights_id, where)
 
 
@@ -106,15 +109,14 @@ class _StoredNetwork:
             if found != expected:
                 raise self._refusal(f"has {key} {found!r}, expected {expected!r}")
 
-    def config(self, from_dict: Any) -> Any:
-        return self.parsed("hiqa.config", from_dict)
-
-    def parsed(self, key: str, from_dict: Any) -> Any:
-        """What the metadata's JSON under `key` describes; refused where it does not fit."""
+    def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
+        """What the metadata's JSON under `key` describes; refused where it cannot be built."""
         try:
-            return from_dict(json.loads(self._metadata[key]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._refusal(f"has no usable {key} ({error!r})") from error
+            return build(json.loads(self._metadata[key]))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
+            why = f"{type(error).__name__}: {reason}"
+            raise self._refusal(f"has no usable {key} ({why})") from error
 
     def fill(self, network: nn.Module) -> None:
         """Put every tensor into the network, which must want exactly these."""
@@ -142,6 +144,22 @@ class _StoredNetwork:
 
     def _refusal(self, problem: str) -> WeightsError:
         return WeightsError(f"{self.path} {problem}", REINSTALL)
+
+
+def _try_together(generator: Generator, regressor: Regressor, folder: Path) -> None:
+    """Refuse networks that are each whole but do not fit each other: a grey patch must pass."""
+    import torch
+
+    from ..networks.hiqa import HiqaNet
+
+    with torch.inference_mode():
+        patch = torch.full((1, 3, 64, 64), 0.5)
+        try:
+            HiqaNet(generator, regressor).eval()(patch)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"the generator and the regressor in {folder} do not fit each other", REINSTALL
+            ) from error
 
 
 def safetensors_metadata(data: bytes) -> dict[str, str]:

@@ -1,0 +1,141 @@
+"""PNG pictures written in strips: every reader sees the same pixels, and no half file is left."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from hiqa_cli.engine.png_stream import PngStream, own_text
+from hiqa_cli.engine.reading import is_own_picture
+from hiqa_cli.errors import OutputError
+
+
+def photograph_like(height: int, width: int) -> np.ndarray:
+    """Smooth parts, edges and noise, so that every filter is chosen somewhere."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:height, :width]
+    picture = np.stack([x * 2 + y, 255 - x, (x // 16 + y // 16) % 2 * 200], axis=2)
+    picture[: height // 3] += rng.integers(-30, 30, (height // 3, width, 3))
+    picture[-(height // 4) :] = 77
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def written(picture: np.ndarray, strips: list[int], channels: int = 3) -> bytes:
+    stream = io.BytesIO()
+    with PngStream(stream, picture.shape[1], picture.shape[0], channels, "a test") as png:
+        for start, stop in zip([0, *strips], [*strips, len(picture)], strict=True):
+            png.write(picture[start:stop])
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("strips", [[], [1, 2, 90], [64, 128]])
+def test_opencv_and_pillow_read_back_what_was_written(strips: list[int]) -> None:
+    picture = photograph_like(200, 131)
+    data = written(picture, strips)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), picture)
+    by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert by_opencv is not None
+    assert np.array_equal(by_opencv[:, :, ::-1], picture)
+
+
+def test_grey_pictures_and_single_pixels_can_be_written() -> None:
+    grey = photograph_like(50, 60)[:, :, 0]
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(written(grey, [7], 1)))), grey)
+    pixel = np.array([[[9, 8, 7]]], np.uint8)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(written(pixel, [])))), pixel)
+
+
+def test_filtering_pays_smooth_pictures_become_small() -> None:
+    y, x = np.mgrid[:256, :256]
+    ramp = np.stack([x, y, (x + y) // 2], axis=2).astype(np.uint8)
+    assert len(written(ramp, [])) < ramp.nbytes / 40
+
+
+def test_a_picture_is_known_as_hiqas_own_by_its_text(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    with PngStream(target, 4, 4, 3, own_text("hallucination", "0123abcd")) as png:
+        png.write(np.zeros((4, 4, 3), np.uint8))
+    text = Image.open(target).info["hiqa"]
+    assert "0123abcd" in text
+    assert "hallucination" in text
+    assert is_own_picture(target)
+
+
+def test_the_name_appears_only_when_the_picture_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "a.png"
+    png = PngStream(target, 4, 4, 3, "x")
+    png.write(np.zeros((4, 4, 3), np.uint8))
+    png.finish()
+    assert not target.exists()
+    png.commit()
+    assert [path.name for path in target.parent.iterdir()] == ["a.png"]
+
+
+def test_an_error_leaves_the_old_picture_and_no_half_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    target.write_bytes(b"old")
+    with pytest.raises(ValueError, match="due: 1"), PngStream(target, 4, 4, 3, "x") as png:
+        for _ in range(2):
+            png.write(np.zeros((3, 4, 3), np.uint8))  # the second strip is one too many
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_picture_that_lacks_rows_is_not_finished(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    with pytest.raises(ValueError, match="2 rows"), PngStream(target, 4, 4, 3, "x") as png:
+        png.write(np.zeros((2, 4, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_target_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"cannot write .*a\.png: ") as caught:
+        PngStream(tmp_path / "file" / "a.png", 4, 4, 3, "x")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_picture_has_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with PngStream(tmp_path / "a.png", 1, 1, 3, "x") as png:
+            png.write(np.zeros((1, 1, 3), np.uint8))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o644
+
+
+def test_a_name_of_255_bytes_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 251 + ".png")
+    with PngStream(target, 1, 1, 3, "x") as png:
+        png.write(np.zeros((1, 1, 3), np.uint8))
+    assert target.exists()
+
+
+class Full(io.RawIOBase):
+    """A disk that is full after the first bytes."""
+
+    def write(self, data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+class Gone(io.RawIOBase):
+    """A pipe whose reader went away."""
+
+    def write(self, data: object) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_full_disk_is_an_output_error_and_a_lost_reader_a_broken_pipe() -> None:
+    with pytest.raises(OutputError, match="No space left on device"):
+        PngStream(Full(), 4, 4, 3, "x")  # type: ignore[arg-type]
+    with pytest.raises(BrokenPipeError):
+        PngStream(Gone(), 4, 4, 3, "x")  # type: ignore[arg-type]
