@@ -45,8 +45,8 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
     """
     if header.format in _PNM:
         return decode_pnm(held.pop()), ()
-    if header.orientation_at is not None:
-        held[0] = _neutralised(held[0], header.orientation_at)
+    if header.patches:
+        held[0] = _patched(held[0], header)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     if header.alpha:
         flags = cv2.IMREAD_UNCHANGED
@@ -61,6 +61,8 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
             error = "out of memory"
         finally:
             set_log_level(SILENT)
+    if pixels is None and header.frames > 1 and not error:
+        unsupported(f"this animated {header.format} (by this OpenCV, {cv2.__version__})")
     if pixels is None:
         said = error or next((line for line in lines if line.startswith("libpng error")), "")
         reason = f"OpenCV cannot decode it ({said})" if said else "OpenCV cannot decode it"
@@ -69,11 +71,11 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
     return pixels, judge_chatter(lines, header.format)
 
 
-def _neutralised(data: bytes | bytearray, at: int) -> bytearray:
-    """The TIFF with its orientation tag's 16-bit value set to 1 (in place where the bytes are
-    ours)."""
+def _patched(data: bytes | bytearray, header: Header) -> bytearray:
+    """The file with the header's patches, in place where the bytes are ours to change."""
     mine = data if isinstance(data, bytearray) else bytearray(data)
-    mine[at : at + 2] = b"\x01\0" if mine[:2] == b"II" else b"\0\x01"
+    for at, change in header.patches:
+        mine[at : at + len(change)] = change
     return mine
 
 

@@ -22,8 +22,8 @@ class Header:
     width, height: px as stored, before any turning.
     frames: pictures in the file; the first is read.
     orientation: EXIF's 1..8, how the stored picture is turned to stand upright.
-    orientation_at: where in the file the TIFF tag's value stands, to be set to 1 before OpenCV
-        (which turns a TIFF whatever it is asked) decodes.
+    patches: (place, bytes) to be written over the file's before OpenCV decodes: it turns a TIFF
+        by its orientation tag whatever it is asked, and prefers a PNG's animation to its picture.
     alpha: OpenCV is asked for four channels, the last being opacity.
     premultiplied: what OpenCV gives has the colours multiplied by alpha already.
     key: the grey value (as OpenCV gives it) that means transparent, for formats where OpenCV drops
@@ -41,7 +41,7 @@ class Header:
     height: int
     frames: int = 1
     orientation: int = 1
-    orientation_at: int | None = None
+    patches: tuple[tuple[int, bytes], ...] = ()
     alpha: bool = False
     premultiplied: bool = False
     key: int | None = None

@@ -12,9 +12,11 @@ from .header import Data, Header, damaged, truncated
 from .profile import cicp_name
 
 NAME = "PNG"
+STILL = "still picture of an animated file"
 _CHECKED = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _KEPT = frozenset({b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"acTL", b"cICP", b"gAMA", b"sRGB"})
 _LARGEST_PROFILE = 4 * 2**20  # bytes; real ones have at most about 2 MiB
+_IGNORED = b"hqAn"  # a private, ancillary chunk
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -23,6 +25,8 @@ class _Walk:
     ihdr: bytes = b""
     kept: dict[bytes, bytes] = field(default_factory=dict)
     has_data: bool = False
+    animation: int = 0  # where its acTL chunk stands
+    shares_first_frame: bool = False  # the picture data are the animation's first frame
 
 
 def read_png(data: Data) -> Header:
@@ -61,8 +65,12 @@ def _take_chunk(walk: _Walk, kind: bytes, data: Data, start: int, end: int, soun
         raise damaged(NAME, "its first chunk is not IHDR")
     elif kind == b"IDAT":
         walk.has_data = True
+    elif kind == b"fcTL" and not walk.has_data:
+        walk.shares_first_frame = True
     elif kind in _KEPT and sound:
         walk.kept.setdefault(kind, bytes(data[start:end]))
+        if kind == b"acTL" and not walk.animation:
+            walk.animation = start - 4
 
 
 def _header(walk: _Walk) -> Header:
@@ -75,18 +83,29 @@ def _header(walk: _Walk) -> Header:
         raise damaged(NAME, "no palette")
     transparent = walk.kept.get(b"tRNS", b"")
     exif = read_exif(walk.kept.get(b"eXIf", b""))
+    frames = max(1, int.from_bytes(walk.kept.get(b"acTL", b"")[:4], "big"))
     profile = _profile(walk.kept.get(b"iCCP", b""))
     return Header(
         NAME,
         width,
         height,
-        frames=max(1, int.from_bytes(walk.kept.get(b"acTL", b"")[:4], "big")),
+        frames=frames if walk.shares_first_frame else 1,
+        patches=_without_animation(walk),
+        remarks=(STILL,) if frames > 1 and not walk.shares_first_frame else (),
         orientation=exif.orientation,
         alpha=colour_type in (4, 6) or (colour_type in (2, 3) and bool(transparent)),
         key=_grey_key(transparent, bits) if colour_type == 0 else None,
         profile=profile,
         colour="" if profile else _colour(walk.kept),
     )
+
+
+def _without_animation(walk: _Walk) -> tuple[tuple[int, bytes], ...]:
+    """Renames acTL (and corrects its CRC), so that every OpenCV decodes the picture data, IDAT."""
+    if not walk.animation:
+        return ()
+    body = _IGNORED + walk.kept[b"acTL"]
+    return ((walk.animation, body + struct.pack(">I", zlib.crc32(body))),)
 
 
 def _grey_key(transparent: bytes, bits: int) -> int | None:

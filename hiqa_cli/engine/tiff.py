@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         *size,
         frames=_pages(reader, after),
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        orientation_at=tags[ORIENTATION].at if orientation != 1 else None,
+        patches=_upright(reader, tags[ORIENTATION]) if orientation != 1 else (),
         alpha=alpha,
         # libtiff multiplies 8-bit colours itself where the file has not done so.
         premultiplied=alpha and (bits == 8 or int(extra[0]) == 1),
@@ -125,6 +125,12 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         profile=profile,
         remarks=(DROPPED,) if dropped else (),
     )
+
+
+def _upright(reader: _Reader, tag: _Tag) -> tuple[tuple[int, bytes], ...]:
+    """The patch that sets the orientation tag to 1: turning is hiqa's business, once."""
+    order: Literal["little", "big"] = "little" if reader.order == "<" else "big"
+    return ((tag.at, (1).to_bytes(_SIZES[tag.kind], order)),)
 
 
 def _judge(reader: _Reader, tags: dict[int, _Tag], bits: set[int], samples: int) -> str:
