@@ -81,9 +81,10 @@ def test_the_name_appears_only_when_the_picture_is_whole(tmp_path: Path) -> None
 def test_an_error_leaves_the_old_picture_and_no_half_file(tmp_path: Path) -> None:
     target = tmp_path / "a.png"
     target.write_bytes(b"old")
-    with pytest.raises(ValueError, match="due: 1"), PngStream(target, 4, 4, 3, "x") as png:
-        for _ in range(2):
-            png.write(np.zeros((3, 4, 3), np.uint8))  # the second strip is one too many
+    png = PngStream(target, 4, 4, 3, "x")
+    png.write(np.zeros((3, 4, 3), np.uint8))
+    with pytest.raises(ValueError, match="due: 1"), png:
+        png.write(np.zeros((3, 4, 3), np.uint8))
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

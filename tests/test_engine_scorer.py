@@ -99,7 +99,7 @@ def test_the_same_score_on_one_thread_and_on_two(weights: Path) -> None:
     for count in (1, 2):
         scorer = Scorer.load(weights, device="cpu", precision="fp32", threads=count)
         assert torch.get_num_threads() == count
-        scores.append(scorer.score(PICTURES[0]).score)
+        scores.append(scorer.score(PICTURES[1]).score)
     assert scores[0] == pytest.approx(scores[1], abs=FP32)
 
 

@@ -9,6 +9,7 @@ import torch
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
+from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
 
@@ -38,12 +39,27 @@ def tiny_networks(seed: int = 0) -> tuple[Generator, Regressor]:
         torch.manual_seed(seed)
         generator = Generator(GeneratorConfig(channels=(4, 4, 8, 8, 8), stacks=2))
         regressor = Regressor(RegressorConfig(width=4, semantic_channels=8, hidden=8))
-    _spread_scores(regressor)
-    return generator.eval(), regressor.eval()
+    generator.eval()
+    regressor.eval()
+    _spread_scores(generator, regressor)
+    return generator, regressor
 
 
-@torch.no_grad()
-def _spread_scores(regressor: Regressor) -> None:
-    """Let the random head answer strongly: as it begins, every score would be nearly the same."""
-    regressor.head.hidden.weight.mul_(6.0)
-    regressor.head.score.weight.mul_(6.0)
+@torch.inference_mode()
+def _spread_scores(generator: Generator, regressor: Regressor) -> None:
+    """Set the random head so that a few unlike pictures lie around the middle of the scale, about
+    ten points apart: as it begins, every picture would get nearly the same score."""
+    network = HiqaNet(generator, regressor)
+    logits = torch.logit(network(_unlike_pictures()).score)
+    factor = 0.5 / logits.std()
+    head = regressor.head.score
+    head.weight.mul_(factor)
+    head.bias.mul_(factor).sub_(logits.mean() * factor)
+
+
+def _unlike_pictures() -> torch.Tensor:
+    """Black, white, a ramp, stripes and noise, (5, 3, 256, 256)."""
+    ramp = torch.linspace(0, 1, 256).expand(3, 256, 256)
+    stripes = (torch.arange(256) // 4 % 2).float().expand(3, 256, 256)
+    noise = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(0))
+    return torch.stack([torch.zeros_like(ramp), torch.ones_like(ramp), ramp, stripes, noise])

@@ -39,7 +39,8 @@ class ReadAhead:
     def take(self, wait: bool) -> tuple[Job, Picture | HiqaError] | None:
         """The next image; None where there is none any more, or, without `wait`, none as yet.
 
-        An error of the iterable of jobs itself is raised here, after the images before it.
+        An error of the iterable of jobs itself is raised here, to a caller that waits: one that
+        does not has images in hand, whose results come first.
         """
         with self._change:
             while wait and not self._ready and not self._ended:
@@ -47,7 +48,7 @@ class ReadAhead:
             if self._ready:
                 self._change.notify_all()
                 return self._ready.popleft()
-            if self._ended and self._fault is not None:
+            if wait and self._fault is not None:
                 fault, self._fault = self._fault, None
                 raise fault
             return None
