@@ -37,14 +37,27 @@ def _guarded(arguments: list[str]) -> int:
     except interrupts.Interrupted as stop:
         say(f"stopped by {stop.signal_name}")
         return stop.exit_code
+    except OSError as error:  # the system refused something that no command foresaw
+        _show_traceback(arguments)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        say(f"{where}{(error.strerror or str(error)).lower()}")
+        return ExitCode.FAILED
+    except MemoryError:
+        _show_traceback(arguments)
+        say("out of memory")
+        return ExitCode.FAILED
     except Exception as error:
-        if "--verbose" in arguments:
-            traceback.print_exc()
+        _show_traceback(arguments)
         say(
             f"internal error: {type(error).__name__}: {error}; this is a fault of hiqa's, please report"
             f" it with what --verbose shows"
         )
         return ExitCode.FAILED
+
+
+def _show_traceback(arguments: list[str]) -> None:
+    if {"--verbose", "-v"} & set(arguments):
+        traceback.print_exc()
 
 
 if __name__ == "__main__":

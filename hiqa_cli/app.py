@@ -9,6 +9,7 @@ classes of both from Typer's public names, so that it works with either.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any, cast
@@ -27,6 +28,7 @@ COMMANDS = {  # name, which is also the name of its module and function -> one l
     "evaluate": "Measure the weights on a folder of clean pictures.",
     "train": "Train the networks.",
 }
+COMPLETION_VARIABLE = "_HIQA_COMPLETE"  # Typer's name for it: the shell asks for completions
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 # UsageError and ClickException of Typer's (or Click's) own, by way of the one every Typer exports
@@ -102,7 +104,7 @@ def run(arguments: list[str]) -> int:
 
     Raises HiqaError, of which UsageError for everything that Typer finds wrong.
     """
-    if not arguments:
+    if not arguments and COMPLETION_VARIABLE not in os.environ:
         raise UsageError(f"no command given; one of {', '.join(COMMANDS)}: see hiqa --help")
     try:
         command = typer.main.get_command(app)

@@ -207,7 +207,7 @@ def _write_pictures(
                 written += 1
                 for note in outcome.notes:
                     messages.detail(f"{work.entry.name}: {note}")
-                with progress.cleared():
+                with progress.cleared_for_results():
                     _name(target)
             progress.advance()
     finally:

@@ -138,23 +138,36 @@ def _add_folder(folder: str, recursive: bool, found: Inputs) -> None:
 def _walk(folder: str, recursive: bool) -> Iterator[tuple[str, str | None]]:
     """(path, problem) of what a folder holds, by name; problem "": an image by its suffix; None: a
     subfolder that is not looked into. Hidden names and links to folders are passed over."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, f"the folder cannot be read: {(error.strerror or str(error)).lower()}"
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or _is_hidden(entry):
+    open_folders = [_listing(folder)]  # a stack, not a recursion: folders may lie very deep
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+        elif isinstance(entry, tuple):
+            yield entry
+        elif entry.name.startswith(".") or _is_hidden(entry):
             continue
-        if entry.is_dir(follow_symlinks=False):
+        elif entry.is_dir(follow_symlinks=False):
             if recursive:
-                yield from _walk(entry.path, recursive)
+                open_folders.append(_listing(entry.path))
             else:
                 yield entry.path, None
-        elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and not _links_to_folder(
-            entry
-        ):
+        elif _has_image_suffix(entry.name) and not _links_to_folder(entry):
             yield entry.path, ""
+
+
+def _listing(folder: str) -> Iterator[os.DirEntry[str] | tuple[str, str]]:
+    """The entries of a folder by name, or (folder, problem) where it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return iter(sorted(entries, key=lambda entry: entry.name))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return iter([(folder, f"the folder cannot be read: {reason}")])
+
+
+def _has_image_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _links_to_folder(entry: os.DirEntry[str]) -> bool:
@@ -171,3 +184,12 @@ def _is_hidden(entry: os.DirEntry[str]) -> bool:
     except OSError:
         return False
     return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0))
+
+
+def real_paths(inputs: Iterable[Input]) -> set[str]:
+    """The files behind the inputs, links followed: what must never be written over."""
+    return {
+        os.path.realpath(entry.path)
+        for entry in inputs
+        if not entry.problem and not entry.is_standard_input
+    }

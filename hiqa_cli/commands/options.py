@@ -7,6 +7,7 @@ right word. Defaults of the engine stay in the engine: an option that was not gi
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,18 @@ PRECISIONS = ("auto", "fp32", "bf16")
 ORDERS = ("score", "path")
 
 
-def one_of(option: str, words: tuple[str, ...]) -> Callable[[str], str]:
-    """A parser for an option whose value is one of a few words."""
+def one_of(option: str, words: tuple[str, ...], variable: str = "") -> Callable[[str], str]:
+    """A parser for an option whose value is one of a few words.
+
+    variable: the environment variable that sets it too, to be named where it is to blame.
+    """
 
     def parse(value: str) -> str:
         if value in words:
             return value
         guess = did_you_mean(value, words) if value else ""
-        raise UsageError(f"{option}: expected {', '.join(words)}; found {value!r}{guess}")
+        blamed = variable if variable and os.environ.get(variable) == value else option
+        raise UsageError(f"{blamed}: expected {', '.join(words)}; found {value!r}{guess}")
 
     return parse
 
@@ -68,7 +73,7 @@ def points(option: str) -> Callable[[str], float]:
 Images = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[IMAGE]...",
+        metavar="IMAGE",
         help="Files, folders, patterns that the shell did not expand; - for one image on standard input.",
         show_default=False,
     ),
@@ -93,7 +98,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="|".join(DEVICES),
-        parser=one_of("--device", DEVICES),
+        parser=one_of("--device", DEVICES, "HIQA_DEVICE"),
         autocompletion=lambda: list(DEVICES),
         envvar="HIQA_DEVICE",
         help="Where to compute.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class ImageProgress:
         finally:
             if self._live is not None:
                 live.start()
+
+    def cleared_for_results(self) -> AbstractContextManager[None]:
+        """As cleared(), where results go to a terminal too; else they are not in the way."""
+        return self.cleared() if sys.stdout.isatty() else nullcontext()
 
     def close(self) -> None:
         """Take the line off for good."""

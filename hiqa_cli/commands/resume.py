@@ -32,13 +32,16 @@ def plan_resume(
     """Match inputs with the rows of all tables, by path, as often as it is given.
 
     An input is finished when every table has its score and all its pictures are there. Of any other
-    the old rows are replaced by what this run finds.
+    the old rows are replaced by what this run finds. Standard input is never finished.
     """
     if not tables:
         return Plan([None] * len(inputs), [])
     open_rows = [_by_path(table) for table in tables]
     finished: list[Row | None] = []
     for entry, target in zip(inputs, targets, strict=True):
+        if entry.is_standard_input:  # what comes in there now is another image
+            finished.append(None)
+            continue
         key = key_text(entry.name)
         places = [rows[key].popleft() if rows[key] else None for rows in open_rows]
         found = [
@@ -73,7 +76,7 @@ def _left_over(
 ) -> Iterator[Row]:
     """Rows of the first table that no input claims. An error row whose input has a row besides (a run
     was killed between writing the new one and removing the old) is dropped from its table."""
-    keys = {key_text(entry.name) for entry in inputs}
+    keys = {key_text(entry.name) for entry in inputs if not entry.is_standard_input}
     for number, (table, rows) in enumerate(zip(tables, open_rows, strict=True)):
         for key, places in rows.items():
             for place in places:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
-from ..errors import HiqaError, UsageError
-from .inputs import Input, Inputs, find_inputs
+from ..errors import HiqaError, OutputError, UsageError
+from .inputs import Input, Inputs, find_inputs, real_paths
 from .interrupts import Interrupted
 from .messages import Messages
 from .progress import ImageProgress
@@ -99,15 +99,12 @@ def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
         for name, form in wanted
         if name is not None and name != STDOUT
     ]
-    if len(tables) == 2 and tables[0].is_same_file(tables[1].name):
+    if len(tables) == 2 and tables[0].path == tables[1].path:
         raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
-    sources = {
-        os.path.realpath(entry.path)
-        for entry in images
-        if not entry.problem and not entry.is_standard_input
-    }
-    for table in tables:
-        if any(table.is_same_file(source) for source in sources):
+    existing = [table for table in tables if os.path.exists(table.path)]
+    sources = real_paths(images) if existing else set()
+    for table in existing:
+        if table.path in sources:
             raise UsageError(f"{table.name} is one of the images to be read", "give another file")
     return tables
 
@@ -192,7 +189,7 @@ class ScoreRun:
             stride = int(self.settings["stride"])
             for work, outcome in outcomes(scorer, works, self.options.limits, stride):
                 self._take(work.entry, outcome, progress)
-        except Interrupted:
+        except (Interrupted, OutputError):
             progress.close()
             self._say_what_stays(len(works))
             self.screen.end(self.report)
@@ -222,7 +219,7 @@ class ScoreRun:
         for table in self.tables:
             table.append(row)
         self.report.add(row)
-        with progress.cleared():
+        with progress.cleared_for_results():
             self.screen.show(row)
         progress.advance()
 

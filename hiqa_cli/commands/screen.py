@@ -13,6 +13,7 @@ from .rows import COLUMNS, Row, csv_line, csv_row, json_row
 from .text import count, for_pipe, for_terminal
 
 BAR_CELLS = 20
+BAR_HEADER = f"{'0 bad':<10}{'good 100':>{BAR_CELLS - 10}}"
 EIGHTHS = " ▏▎▍▌▋▊▉"
 GRADE_STYLES = {
     "bad": "red",
@@ -68,7 +69,14 @@ class TerminalTable:
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self._console = Console(
+            file=sys.stdout,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            # NO_COLOR takes bold and dim with it: whoever sets it wants plain text
+            color_system=None if os.environ.get("NO_COLOR") else "auto",
+        )
         self._rows = 0
 
     def show(self, row: Row) -> None:
@@ -77,9 +85,7 @@ class TerminalTable:
         if row.score is None:
             return  # its message is on standard error
         if not self._rows:
-            self._print(
-                Text(f" score     ±  0{'100':>{BAR_CELLS}}  quality    image", style="bold")
-            )
+            self._print(Text(f" score     ±  {BAR_HEADER}  quality    image", style="bold"))
         self._rows += 1
         word = grade_word(row.score)
         style = GRADE_STYLES[word]

@@ -35,10 +35,13 @@ class Table:
     """One --csv or --jsonl file."""
 
     def __init__(self, path: str, form: TableFormat, existing: Existing) -> None:
-        """Checks the file, changes nothing. Raises UsageError."""
+        """Checks the file, changes nothing. Raises UsageError.
+
+        path: as given, kept as `name`; `path` is the file itself, links followed.
+        """
         self.name = path
         self._form = form
-        self._path = os.path.realpath(path)
+        self.path = os.path.realpath(path)
         self._existing = existing
         self._file: int | None = None
         self._size = 0
@@ -52,9 +55,9 @@ class Table:
     def _check(self, existing: Existing) -> None:
         option = self._form.option
         try:
-            status = os.stat(self._path)
+            status = os.stat(self.path)
         except FileNotFoundError:
-            folder = os.path.dirname(self._path)
+            folder = os.path.dirname(self.path)
             if not os.path.isdir(folder):
                 raise UsageError(f"{option} {self.name}: no such folder: {folder}") from None
             if not os.access(folder, os.W_OK | os.X_OK):
@@ -64,7 +67,7 @@ class Table:
             raise UsageError(f"{option} {self.name}: {_reason(error)}") from error
         if stat.S_ISDIR(status.st_mode):
             raise UsageError(f"{option} {self.name}: is a folder, expected a file")
-        if not os.access(self._path, os.W_OK):
+        if not os.access(self.path, os.W_OK):
             raise UsageError(f"{option} {self.name}: cannot be written to")
         if existing is Existing.RESUME:
             self._read(status)
@@ -78,14 +81,10 @@ class Table:
         if not stat.S_ISREG(status.st_mode):
             raise UsageError(f"{self._form.option} {self.name}: --resume wants an ordinary file")
         try:
-            with open(self._path, "rb") as file:
+            with open(self.path, "rb") as file:
                 self.records, self._whole = read_records(file, self._form, self.name)
         except OSError as error:
             raise UsageError(f"{self._form.option} {self.name}: {_reason(error)}") from error
-
-    def is_same_file(self, path: str) -> bool:
-        """Whether this table is the file at `path`."""
-        return os.path.realpath(path) == self._path
 
     def replace(self, place: int) -> None:
         """The next row of the same path takes the place of this one."""
@@ -101,7 +100,7 @@ class Table:
         if self._existing is Existing.OVERWRITE:
             flags |= os.O_TRUNC
         try:
-            self._file = os.open(self._path, flags, 0o666)
+            self._file = os.open(self.path, flags, 0o666)
             if self._existing is Existing.RESUME:
                 os.ftruncate(self._file, self._whole)
             self._size = os.fstat(self._file).st_size
@@ -139,25 +138,27 @@ class Table:
         """Close the file, and put replaced rows into their places: all or nothing."""
         if self._file is None:
             return
+        # a signal may have come right after a row was written: the file knows better than _size
+        size = os.fstat(self._file).st_size
         os.close(self._file)
         self._file = None
         if self._replaced:
-            self._settle()
+            self._settle(size)
 
-    def _settle(self) -> None:
-        folder, name = os.path.split(self._path)
+    def _settle(self, size: int) -> None:
+        folder, name = os.path.split(self.path)
         try:
             handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
         except OSError as error:
             raise OutputError(f"{self.name} cannot be put in order: {_reason(error)}") from error
         try:
-            with os.fdopen(handle, "wb") as new, open(self._path, "rb") as old:
-                for start, end in self._settled_spans():
+            with os.fdopen(handle, "wb") as new, open(self.path, "rb") as old:
+                for start, end in self._settled_spans(size):
                     _copy(old, new, start, end)
                 new.flush()
                 os.fsync(new.fileno())
-            shutil.copymode(self._path, temporary)
-            os.replace(temporary, self._path)
+            shutil.copymode(self.path, temporary)
+            os.replace(temporary, self.path)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -167,7 +168,7 @@ class Table:
                 ) from error
             raise
 
-    def _settled_spans(self) -> list[tuple[int, int]]:
+    def _settled_spans(self, size: int) -> list[tuple[int, int]]:
         """Which bytes of the file make up the new one, in order."""
         spans = [(0, len(self._form.header))]
         for place, record in enumerate(self.records):
@@ -177,7 +178,7 @@ class Table:
         for start, end in self._moved:  # what lies between was appended without replacing
             spans.append((position, start))
             position = end
-        return [*spans, (position, self._size)]
+        return [*spans, (position, size)]
 
 
 def _copy(old: BinaryIO, new: BinaryIO, start: int, end: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from .inputs import Input
+from .inputs import Input, real_paths
 from .text import count, name_text
 
 HALLUCINATION, DISCREPANCY, QUALITY, PANEL = "hallucination", "discrepancy", "quality", "panel"
@@ -123,26 +123,20 @@ def check_targets(
     may_exist: existing pictures are replaced or kept; else the first is named, with the way out.
     """
     check_folder(folder)
-    sources = {
-        os.path.realpath(entry.path)
-        for entry in inputs
-        if not entry.problem and not entry.is_standard_input
-    }
     inside = os.path.realpath(folder)
     targets = {path for plan in plans if plan for path in plan.pictures.values()}
-    existing = []
-    for parent in {path.parent for path in targets}:
+    for parent in sorted({path.parent for path in targets}):
         if os.path.commonpath([os.path.realpath(parent), inside]) != inside:
             raise UsageError(
                 f"{parent} is a link that leads out of {folder}", "give another folder"
             )
-    for path in sorted(targets):
+    existing = [path for path in sorted(targets) if os.path.lexists(path)]
+    sources = real_paths(inputs) if existing else set()
+    for path in existing:
         if os.path.realpath(path) in sources:
             raise UsageError(f"{path} is one of the images to be read", "give another folder")
         if path.is_dir():
             raise UsageError(f"{path} is a folder, a picture was to be written there")
-        if os.path.lexists(path):
-            existing.append(path)
     if existing and not may_exist:
         others = f" (and {count(len(existing) - 1, 'other')})" if len(existing) > 1 else ""
         raise UsageError(f"{existing[0]} exists already{others}", way_out)
