@@ -16,6 +16,8 @@ from .header import Data, Header, damaged, truncated, unsupported
 
 _LONGEST_HEADER = 64 * 1024  # bytes; comments included
 _TOKEN = re.compile(rb"(?:\s|#[^\n]*\n)*([^\s#]+)")
+_NUMBERS = re.compile(rb"[\d\s]*")
+_TOO_LONG = re.compile(rb"\d{6}")
 _BLANK = b" \t\n\r\v\f"
 _DEPTHS = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "RGB": 3, "BLACKANDWHITE_ALPHA": 2,
            "GRAYSCALE_ALPHA": 2, "RGB_ALPHA": 4}  # fmt: skip
@@ -159,10 +161,14 @@ def _ascii_bits(data: Data, layout: _Layout) -> np.ndarray:
 def _ascii_values(data: Data, layout: _Layout) -> np.ndarray:
     count = layout.width * layout.height * layout.channels
     text = bytes(_text(data, layout))
-    if text.translate(None, _BLANK + b"0123456789"):
-        raise damaged(layout.name, "something other than numbers among the pixels")
-    values = np.fromstring(text.decode("ascii"), np.uint32, count, sep=" ")
+    numbers = _NUMBERS.match(text)
+    length = numbers.end() if numbers else 0
+    if _TOO_LONG.search(text, 0, length):
+        raise damaged(layout.name, "a value of more than five digits")
+    values = np.fromstring(text[:length].decode("ascii"), np.uint32, sep=" ")[:count]
     if len(values) < count:
+        if length < len(text):
+            raise damaged(layout.name, f"no number after {len(values):,} of {count:,} values")
         raise truncated(layout.name, data, f"after {len(values):,} of {count:,} values")
     return values
 
