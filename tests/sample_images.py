@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -118,7 +118,7 @@ def tiff(
     *,
     order: str = "<",
     big: bool = False,
-    tags: dict[int, tuple[int, Sequence[int]]] | None = None,
+    tags: Mapping[int, tuple[int, Sequence[int]]] | None = None,
 ) -> bytes:
     """A TIFF (or BigTIFF) of one strip by hand. tags: more of them, or other values: type (3, 4), values.
 

@@ -23,9 +23,8 @@ from hiqa_cli.errors import ImageError
 _LOCK = threading.Lock()
 _DECODER = re.compile(
     rb"libpng (warning|error)|Corrupt JPEG|Premature end|Invalid SOS|Inconsistent progression"
-    rb"|Unknown Adobe|Unsupported marker|Application transferred|Bogus|JPEG|TIFF"
-    rb"|\[ ?(ERROR|WARN|WARNING|INFO|FATAL)|imdecode_|imread_|OpenCV|> |'"
-    rb"|in function|where|Unsupported number"
+    rb"|Unknown Adobe|Unsupported marker|Application transferred|TIFF[A-Z]"
+    rb"|\[ ?(ERROR|WARN|WARNING|INFO|FATAL)|imdecode_|OpenCV|> "
 )
 
 
@@ -47,11 +46,18 @@ def decoder_chatter() -> Iterator[list[str]]:
                 os.dup2(kept, 2)
                 os.close(kept)
                 sink.seek(0)
-                for line in sink.read().splitlines(keepends=True):
-                    if _DECODER.match(line) or not line.strip():
-                        lines.append(line.decode("utf-8", "replace").strip())
-                    else:
-                        os.write(2, line)
+                _sort(sink.read(), lines)
+
+
+def _sort(printed: bytes, lines: list[str]) -> None:
+    """Decoders' lines (and the blank ones that OpenCV puts behind its own) to `lines`, the rest on."""
+    ours = False
+    for line in printed.splitlines(keepends=True):
+        ours = bool(_DECODER.match(line)) or (ours and not line.strip())
+        if not ours:
+            os.write(2, line)
+        elif line.strip():
+            lines.append(line.decode("utf-8", "replace").strip())
 
 
 def judge_chatter(lines: list[str], name: str) -> tuple[str, ...]:

@@ -110,6 +110,9 @@ def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
 
 def _colours(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:
     """How to convert the picture to sRGB, if it must be and can be, and what to say of it."""
+    if header.cmyk:
+        profile = f"its profile {profile_name(header.profile)}" if header.profile else "a profile"
+        return None, f"CMYK mixed to RGB without {profile}"
     if not header.profile:
         return None, f"colours {header.colour}, read as sRGB" if header.colour else ""
     if is_srgb(header.profile):
@@ -117,7 +120,9 @@ def _colours(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:
     name = profile_name(header.profile)
     if decoded.dtype == np.uint16:
         return None, f"profile {name}, read as sRGB (16-bit pictures are not converted)"
-    convert = srgb_converter(header.profile)
+    grey = header.profile[16:20] == b"GRAY"
+    fits = not grey or (decoded[..., 0] == decoded[..., 2]).all()
+    convert = srgb_converter(header.profile) if fits else None
     if convert is None:
         return None, f"profile {name}, read as sRGB"
     return convert, f"profile {name}, converted to sRGB"
@@ -128,7 +133,6 @@ def _notes(header: Header, composited: bool, colour_note: str) -> tuple[str, ...
         f"first of {header.frames:,} frames" if header.frames > 1 else "",
         f"turned upright (EXIF orientation {header.orientation})" if header.orientation > 1 else "",
         f"alpha composited over grey {BACKGROUND}" if composited else "",
-        "CMYK mixed to RGB without a profile" if header.cmyk else "",
         colour_note,
         *header.remarks,
     ]
