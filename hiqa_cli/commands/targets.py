@@ -18,7 +18,8 @@ from .inputs import Input, real_paths
 from .text import count, name_text
 
 HALLUCINATION, DISCREPANCY, QUALITY, PANEL = "hallucination", "discrepancy", "quality", "panel"
-STANDARD_INPUT_NAME = "stdin"
+STANDARD_INPUT_FILE = "\0"  # stands for a file name, which no file can have
+STANDARD_INPUT_NAMES = ("stdin", "-")  # NAME, and the "full name" where a file has that one
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def plan_targets(
 
     The same file given twice has the same targets twice; different files never share one.
     """
-    places = [None if entry.problem else _place(entry) for entry in inputs]
     root = _common_root([_anchor(entry) for entry in inputs if not entry.problem])
+    places = [None if entry.problem else _place(entry, root) for entry in inputs]
     names = _names({place for place in places if place is not None})
     plans: list[Targets | None] = []
     for place in places:
@@ -52,10 +53,10 @@ def plan_targets(
     return plans
 
 
-def _place(entry: Input) -> tuple[str, str]:
-    """(absolute folder, file name); the folder of standard input is "", the root itself."""
+def _place(entry: Input, root: str) -> tuple[str, str]:
+    """(absolute folder, file name); standard input lies in the root."""
     if entry.is_standard_input:
-        return "", STANDARD_INPUT_NAME
+        return root, STANDARD_INPUT_FILE
     return _absolute(os.path.dirname(entry.path)), os.path.basename(entry.path)
 
 
@@ -96,18 +97,26 @@ def _names(places: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
     A full name may be another file's stem (a.png beside a.png.tif), so it is tried until it holds.
     Names that differ in case or in Unicode composition only are one to some file systems.
     """
-    names = {place: os.path.splitext(place[1])[0] for place in places}
+    stems = {place: _stem_and_full_name(place[1]) for place in places}
+    names = {place: stem for place, (stem, _) in stems.items()}
     while True:
         owners = defaultdict(list)
         for place, name in names.items():
             folded = unicodedata.normalize("NFC", name_text(name)).casefold()
             owners[place[0], folded].append(place)
         shared = [place for group in owners.values() if len(group) > 1 for place in group]
-        clashing = [place for place in shared if names[place] != place[1]]
+        clashing = [place for place in shared if names[place] != stems[place][1]]
         if not clashing:
             return names
-        for place in clashing:
-            names[place] = place[1]
+        files = [place for place in clashing if place[1] != STANDARD_INPUT_FILE]
+        for place in files or clashing:  # standard input gives way last
+            names[place] = stems[place][1]
+
+
+def _stem_and_full_name(file: str) -> tuple[str, str]:
+    if file == STANDARD_INPUT_FILE:
+        return STANDARD_INPUT_NAMES
+    return os.path.splitext(file)[0], file
 
 
 def check_targets(

@@ -1,0 +1,117 @@
+"""What several test files need: weights without quality, small pictures, hiqa as a real process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import hiqa_cli
+
+CHECKOUT = Path(hiqa_cli.__file__).resolve().parent.parent
+HIQA = [sys.executable, "-m", "hiqa_cli"]
+TIMEOUT = 120  # s; generous: a machine may be busy
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended: exit code, standard output, standard error."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.decode("utf-8", "surrogateescape").splitlines()
+
+    @property
+    def messages(self) -> list[str]:
+        return self.err.decode("utf-8", "surrogateescape").splitlines()
+
+
+RunHiqa = Callable[..., Finished]
+
+
+def environment(weights: Path | None = None, **more: str) -> dict[str, str]:
+    """The environment of a child: none of the caller's own hiqa or locale settings."""
+    unwanted = ("HIQA_", "LC_", "LANG", "PYTHONIOENCODING", "PYTHONUTF8", "NO_COLOR", "TERM")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), kept.get("PYTHONPATH", "")]))
+    kept["OMP_NUM_THREADS"] = "1"
+    kept["TERM"] = "xterm-256color"
+    if weights is not None:
+        kept["HIQA_WEIGHTS"] = str(weights)
+    return {**kept, **more}
+
+
+def obey_signals() -> None:
+    """In a child: a test run in the background ignores SIGINT, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small random weights: scores are finite, differ, and mean nothing."""
+    from tiny_weights import write_tiny_weights
+
+    return write_tiny_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="session")
+def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another folder of such weights."""
+    from tiny_weights import write_tiny_weights
+
+    return write_tiny_weights(tmp_path_factory.mktemp("other"), seed=1)
+
+
+@pytest.fixture(scope="session")
+def run_hiqa() -> RunHiqa:
+    """run_hiqa(*arguments, weights=, cwd=, input=, env=): hiqa as a process, to its end."""
+
+    def run(
+        *arguments: str | bytes | Path,
+        weights: Path | None = None,
+        cwd: Path | None = None,
+        input: bytes = b"",
+        env: dict[str, str] | None = None,
+    ) -> Finished:
+        done = subprocess.run(
+            [*HIQA, *arguments],
+            cwd=cwd,
+            input=input,
+            capture_output=True,
+            env=environment(weights, **(env or {})),
+            timeout=TIMEOUT,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def picture_bytes(seed: int = 0, width: int = 80, height: int = 60, suffix: str = ".png") -> bytes:
+    """A small picture of smooth noise, encoded; another seed is another picture."""
+    import cv2
+    import numpy as np
+
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    pixels = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    done, data = cv2.imencode(suffix, pixels)
+    assert done
+    return data.tobytes()
+
+
+def write_picture(path: Path | str | bytes, seed: int = 0, **size: int) -> None:
+    """Write such a picture; the suffix of the path says the format. Folders are made."""
+    name = os.fsdecode(path)
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(picture_bytes(seed, suffix=os.path.splitext(name)[1].lower(), **size))
