@@ -16,7 +16,9 @@ import numpy as np
 from .results import TILE
 from .tiles import TileGrid
 
-STRIP_ROWS = 64  # rows handed on at once: keeps the temporary copies of a wide picture small
+# What is handed on at once, so that the temporary copies of a wide picture stay small.
+STRIP_ROWS = 64
+STRIP_PIXELS = 1_000_000
 
 
 def raised_cosine() -> np.ndarray:
@@ -45,8 +47,9 @@ def row_strips(grid: TileGrid, row: int) -> Iterator[tuple[int, int]]:
     """(y, rows) of the strips that no tile row after number `row` touches, and none gave before."""
     first = grid.ys[row]
     last = grid.ys[row + 1] if row + 1 < len(grid.ys) else grid.height
-    for y in range(first, last, STRIP_ROWS):
-        yield y, min(STRIP_ROWS, last - y)
+    at_once = max(1, min(STRIP_ROWS, STRIP_PIXELS // grid.width))
+    for y in range(first, last, at_once):
+        yield y, min(at_once, last - y)
 
 
 class CorrectionBlender:

@@ -29,7 +29,7 @@ class _MapPicture:
         self._legend = upright_legend(scale, unit, self._rows)
         width = self._width + self._legend.shape[1]
         self._y = 0
-        self._png = PngStream(target, width, self._rows, 3, text)
+        self._png = PngStream(target, width, self._rows, 3, text, false_colour=True)
 
     def add(self, numbers: np.ndarray) -> None:
         """The next rows (n, W)."""

@@ -71,8 +71,8 @@ class TileRunner:
     def run(self, tiles: Sequence[np.ndarray], corrections: bool) -> Iterator[TileOutputs]:
         """Score tiles (TILE, TILE, 3) uint8 or uint16, in order, a batch at a time.
 
-        Where memory runs out the batch is halved for good, with a notice; raises
-        TileOutOfMemoryError where even one tile is too many.
+        Where memory runs out the batch is halved for good, with a notice. Raises
+        TileOutOfMemoryError where even one tile is too many, DeviceError where the device fails.
         """
         first = 0
         while first < len(tiles):
@@ -90,10 +90,12 @@ class TileRunner:
         """The outputs, or None where memory ran out: by then nothing holds on to the batch."""
         try:
             return self._forward(part, first, wanted)
-        except Exception as error:
-            if not is_out_of_memory(error):
+        except (MemoryError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                return None
+            if self._placement.device == "cpu":
                 raise
-        return None
+            raise device_failure(self._placement.device, error) from error
 
     def _halve(self) -> None:
         before, self.batch_size = self.batch_size, self.batch_size // 2
@@ -125,10 +127,15 @@ def move_to(network: HiqaNet, device: str) -> None:
     try:
         network.to(device)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
-        raise DeviceError(
-            f"device {device} cannot be used: {reason}", "use --device cpu, or free the device"
-        ) from error
+        raise device_failure(device, error) from error
+
+
+def device_failure(device: str, error: Exception) -> DeviceError:
+    """What a driver says in many lines, in one."""
+    reason = (str(error).strip() or "no reason given").splitlines()[0]
+    return DeviceError(
+        f"device {device} cannot be used: {reason}", "use --device cpu, or free the device"
+    )
 
 
 @contextlib.contextmanager

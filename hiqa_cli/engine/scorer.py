@@ -40,7 +40,7 @@ __all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer"]
 
 
 class Scorer:
-    """Weights on a device, ready to score; make one with Scorer.load().
+    """Weights on a device, ready to score; make one with Scorer.load(). For one thread at a time.
 
     weights_id: first 8 hex digits of the sha256 of the weights' manifest.
     device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
@@ -148,8 +148,9 @@ class Scorer:
         `jobs` themselves iterated there), but a result never waits for a job that has not arrived.
         An image that cannot be read or scored, or whose artefacts cannot be written, gives its
         HiqaError as the result; nothing is raised for one image. Raises UsageError for a wrong
-        stride, BrokenPipeError where a stream that is written to has lost its reader, and whatever
-        `jobs` raises. Close the iterator to stop early: half-written pictures are then removed.
+        stride, DeviceError where the device itself fails, BrokenPipeError where a stream that is
+        written to has lost its reader, and whatever `jobs` raises. Close the iterator to stop
+        early: half-written pictures are then removed.
         """
         return self._stream(jobs, self._artefact_sinks, stride)
 
