@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from tiny_weights import write_tiny_weights
+from tiny_weights import tiny_networks, write_tiny_weights
 
+from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.picture import Picture
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Scorer
+from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.errors import ImageError, UsageError
 
 FP32 = 1e-3  # points
@@ -50,7 +53,7 @@ PICTURES = [picture(300, 280, 0), picture(90, 40, 1), picture(256, 256, 2), pict
 
 
 def streamed(scorer: Scorer, arrays: list[np.ndarray]) -> list[ScoreResult]:
-    jobs = [Job(str(n), lambda a=a: Picture(a, "array")) for n, a in enumerate(arrays)]
+    jobs = [Job(str(n), partial(Picture, array, "array")) for n, array in enumerate(arrays)]
     results = []
     for n, (job, result) in enumerate(scorer.score_stream(jobs)):
         assert job.name == str(n)
@@ -196,6 +199,37 @@ def test_a_wrong_stride_is_refused_before_anything_is_read(scorer: Scorer) -> No
 
     with pytest.raises(UsageError, match="stride"):
         scorer.score_stream([Job("a", read)], stride=0)
+
+
+def test_a_generator_that_corrects_nothing_gives_the_picture_back_bit_for_bit(
+    tmp_path: Path,
+) -> None:
+    generator, regressor = tiny_networks()
+    with torch.no_grad():
+        for parameter in generator.heads.parameters():
+            parameter.zero_()
+    save_weights(
+        tmp_path, generator, regressor, Calibration((0, 0, 0, 0, 0)), name="clean", version="1",
+        licence="none", training_data=[], measured={},
+    )
+    clean = Scorer.load(tmp_path, device="cpu", precision="fp32")
+    array = picture(400, 300, 5)
+    result = clean.score(array, hallucination=True, discrepancy=True)
+    assert result.hallucination is not None
+    assert np.array_equal(result.hallucination, array)
+    assert result.discrepancy is not None
+    assert not result.discrepancy.any()
+
+
+def test_the_hallucination_has_no_seams_where_tiles_begin_and_end(scorer: Scorer) -> None:
+    level = np.full((640, 768, 3), 120, np.uint8)  # on a picture without edges every edge is a seam
+    discrepancy = scorer.score(level, discrepancy=True).discrepancy
+    assert discrepancy is not None
+    assert np.ptp(discrepancy) > 1e-3, "nothing was corrected: a seam could not be seen"
+    steps = np.abs(np.diff(discrepancy, axis=1)).mean(axis=(0, 2))
+    borders = [x + side for x in range(0, 513, 128) for side in (-1, 255) if 0 < x + side < 767]
+    elsewhere = np.delete(steps, borders)
+    assert steps[borders].max() <= elsewhere.max()
 
 
 def test_arrays_asked_for_are_the_picture_minus_its_hallucination(scorer: Scorer) -> None:

@@ -66,7 +66,8 @@ def test_a_picture_100000_wide_and_1_high_is_cut_without_a_large_copy() -> None:
 
 def blended(grid: TileGrid, field: np.ndarray) -> np.ndarray:
     """What the blender makes of corrections that are cut from one field (H, W, 3)."""
-    blender, out, seen = CorrectionBlender(grid), np.full_like(field, np.nan), []
+    blender, out = CorrectionBlender(grid), np.full_like(field, np.nan)
+    seen: list[int] = []
     for y in grid.ys:
         for x in grid.xs:
             blender.add(x, cut_tile(field, x, y))

@@ -239,6 +239,8 @@ def test_folded_batch_norms_change_no_score() -> None:
     generator, regressor = tiny_networks(3)
     for module in regressor.modules():  # statistics as after training, not as at birth
         if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
