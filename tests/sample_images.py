@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -116,7 +117,7 @@ def tiff(
     bits: Sequence[int] = (8, 8, 8),
     photometric: int = 2,
     *,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     big: bool = False,
     tags: Mapping[int, tuple[int, Sequence[int]]] | None = None,
 ) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import pytest
@@ -93,7 +95,7 @@ def test_a_picture_of_one_pixel_is_read(suffix: str) -> None:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("deep", [False, True])
-def test_tiff_and_bigtiff_of_both_byte_orders_are_read(order: str, big: bool, deep: bool) -> None:
+def test_tiff_and_bigtiff_of_both_byte_orders_are_read(order: Literal["<", ">"], big: bool, deep: bool) -> None:
     samples = PHOTO.astype(np.uint16) * 257 if deep else PHOTO
     data = make.tiff(samples, (WIDTH, HEIGHT), [16 if deep else 8] * 3, order=order, big=big)
     assert np.array_equal(decode_picture(data).pixels, samples)

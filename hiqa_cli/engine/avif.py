@@ -172,7 +172,7 @@ def _read_locations(data: Data, at: int, meta: _Meta) -> None:
         at += (2 if version else 0) + 2
         base, at = number(data, at, base_size, NAME), at + base_size
         extents, at = number(data, at, 2, NAME), at + 2
-        for _ in range(extents):
+        for _ in range(extents if index_size + offset_size + length_size else 0):
             at += index_size
             offset, at = number(data, at, offset_size, NAME), at + offset_size
             length, at = number(data, at, length_size, NAME), at + length_size
@@ -180,12 +180,12 @@ def _read_locations(data: Data, at: int, meta: _Meta) -> None:
                 meta.extents.append((base + offset, base + offset + length))
 
 
-def _samples(data: Data, start: int, end: int) -> int:
+def _samples(data: Data, start: int, end: int, depth: int = 0) -> int:
     """The number of pictures in the longest track of an image sequence (stsz)."""
     longest = 0
     for kind, at, stop in boxes(data, start, end, NAME):
-        if kind in (b"trak", b"mdia", b"minf", b"stbl"):
-            longest = max(longest, _samples(data, at, stop))
+        if kind in (b"trak", b"mdia", b"minf", b"stbl") and depth < 4:
+            longest = max(longest, _samples(data, at, stop, depth + 1))
         elif kind == b"stsz":
             longest = max(longest, number(data, at + 8, 4, NAME))
     return longest

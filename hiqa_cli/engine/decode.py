@@ -1,7 +1,7 @@
 """OpenCV decodes what the header allows; what it gives is held against the header.
 
-A JPEG needs its decoded size once here; a progressive one also libjpeg's coefficients of the whole
-picture (two bytes a sample).
+OpenCV's Python binding copies what it has decoded, so that for a moment the picture stands in memory
+twice, beside the file's bytes; a progressive JPEG needs libjpeg's coefficients too (two bytes a sample).
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ class _Walk:
         self.profile: dict[int, bytes] = {}
         self.exif = Exif()
         self.has_exif = False
+        self.patches: tuple[tuple[int, bytes], ...] = ()
 
 
 def read_jpeg(data: Data) -> Header:
@@ -53,6 +54,9 @@ def read_jpeg(data: Data) -> Header:
         if end > len(data):
             raise truncated(NAME, data, "inside the header, no end marker")
         _take_segment(walk, marker, data[at + 2 : end])
+        if marker == 0xE0 and data[at + 2 : at + 7] == b"JFIF\0" and data[at + 7] != 1:
+            # libjpeg prints its first warning only: one about an odd version would hide a grave one.
+            walk.patches += ((at + 7, b"\1\1"),)
         at = end
         if marker == _SOS:
             found = _MARKER.search(data, at)
@@ -120,6 +124,7 @@ def _header(walk: _Walk) -> Header:
         walk.width,
         walk.height,
         orientation=walk.exif.orientation,
+        patches=walk.patches,
         cmyk=len(walk.components) == 4,
         profile=profile,
         colour="Adobe RGB (named in EXIF)" if walk.exif.adobe_rgb and not profile else "",

@@ -95,7 +95,7 @@ def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
     pixels = header.width * header.height
     if pixels > limits.max_pixels:
         size = f"{header.width} x {header.height} = {pixels:,} pixels"
-        raise ImageError(f"{size}, more than the limit of {limits.max_pixels:,}", "raise --max-pixels")
+        raise ImageError(f"{size}, more than the limit of {limits.max_pixels:,}", "raise max_pixels (--max-pixels)")
     check_opencv_limits(header, len(held[0]))
     try:
         decoded, damage = decode(held, header)

@@ -107,4 +107,4 @@ def _reason(error: OSError) -> str:
 
 
 def _too_large(what: str, limits: Limits) -> ImageError:
-    return ImageError(f"larger than the limit of {limits.max_bytes:,} bytes: {what}", "raise --max-bytes")
+    return ImageError(f"larger than the limit of {limits.max_bytes:,} bytes: {what}", "raise max_bytes (--max-bytes)")

@@ -51,12 +51,23 @@ class _Reader:
     def first(self) -> int:
         return unpack(self.order + self.offset, self.data, 8 if self.big else 4, NAME)[0]
 
-    def directory(self, at: int) -> tuple[dict[int, _Tag], int]:
-        """The tags of the IFD at `at`, and the place of the next one (0: none)."""
-        head, entry, inline = (8, 20, 8) if self.big else (2, 12, 4)
+    def next(self, at: int) -> int:
+        """The place of the IFD after the one at `at`, 0 for none."""
+        head, entry, count = self._layout(at)
+        after = at + head + count * entry
+        return unpack(self.order + self.offset, self.data, after, NAME)[0]
+
+    def _layout(self, at: int) -> tuple[int, int, int]:
+        """An IFD's bytes before its tags, bytes a tag, and number of tags."""
         (count,) = unpack(self.order + ("Q" if self.big else "H"), self.data, at, NAME)
         if count > 65_535:
             raise damaged(NAME, f"a directory of {count:,} tags")
+        return (8, 20, count) if self.big else (2, 12, count)
+
+    def directory(self, at: int) -> dict[int, _Tag]:
+        """The tags of the IFD at `at`."""
+        head, entry, count = self._layout(at)
+        inline = 8 if self.big else 4
         found: dict[int, _Tag] = {}
         for start in range(at + head, at + head + count * entry, entry):
             tag, kind, n = unpack(self.order + "HH" + self.offset, self.data, start, NAME)
@@ -64,8 +75,7 @@ class _Reader:
             if n * _SIZES.get(kind, 1) > inline:
                 (value,) = unpack(self.order + self.offset, self.data, value, NAME)
             found.setdefault(tag, _Tag(kind, n, value))
-        after = at + head + count * entry
-        return found, unpack(self.order + self.offset, self.data, after, NAME)[0]
+        return found
 
     def raw(self, tag: _Tag) -> Data:
         end = tag.at + tag.count * _SIZES.get(tag.kind, 1)
@@ -89,7 +99,8 @@ class _Reader:
 def read_tiff(data: Data) -> Header:
     """Read the first page's tags and check that all its data are there; count the pages."""
     reader = _Reader(data)
-    tags, after = reader.directory(reader.first())
+    first = reader.first()
+    tags = reader.directory(first)
     _refuse_raw(reader, tags)
     width, height = reader.value(tags.get(WIDTH), 0), reader.value(tags.get(HEIGHT), 0)
     if not width or not height:
@@ -101,7 +112,7 @@ def read_tiff(data: Data) -> Header:
         _refuse(f"compression {compression}")
     kind = _judge(reader, tags, {int(value) for value in bits[:samples]}, samples)
     _check_extents(reader, tags, compression)
-    return _header(reader, tags, kind, (width, height), int(bits[0]), after)
+    return _header(reader, tags, kind, (width, height), int(bits[0]), reader.next(first))
 
 
 def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, after: int) -> Header:
@@ -164,7 +175,7 @@ def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
     pages = [tags]
     if SUB_IFDS in tags:
         for at in reader.values(tags[SUB_IFDS])[:8]:
-            pages.append(reader.directory(int(at))[0])
+            pages.append(reader.directory(int(at)))
     kinds = {reader.value(page.get(PHOTOMETRIC), -1) for page in pages if PHOTOMETRIC in page}
     if DNG_VERSION in tags or kinds & {CFA, LINEAR_RAW}:
         unsupported("camera raw (TIFF-based)")
@@ -217,6 +228,6 @@ def _pages(reader: _Reader, after: int) -> int:
         seen.add(after)
         if after + 2 > len(reader.data):
             raise truncated(NAME, reader.data, f"before the directory of page {pages + 1}")
-        _, after = reader.directory(after)
+        after = reader.next(after)
         pages += 1
     return pages
