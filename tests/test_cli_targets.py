@@ -56,6 +56,15 @@ def test_a_folder_that_was_given_is_the_root_whatever_it_holds() -> None:
     assert planned(inputs("p/", recursive=True)) == ["one/a"]
 
 
+def test_what_is_missing_now_does_not_move_the_others_when_it_is_back() -> None:
+    images = inputs("p/a.jpg")
+    found = find_inputs(
+        ["p/a.jpg", "q/b.jpg", "q/*.gif"], recursive=False, files_from=None, nul_separated=False
+    )
+    assert planned(found.images) == ["p/a", "", ""]
+    assert planned([*images, *inputs("q/b.jpg")]) == ["p/a", "q/b"]
+
+
 def test_files_that_share_folder_and_stem_go_by_their_full_names() -> None:
     assert planned(inputs("a.jpg", "a.png", "b.png")) == ["a.jpg", "a.png", "b"]
 

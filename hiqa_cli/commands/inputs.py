@@ -20,7 +20,8 @@ class Input:
 
     path: as given; for a file found in a folder, the folder as given and the way to the file.
     anchor: the folder that was given, or that the file lies in: outputs are mirrored below the
-        common root of all anchors. Empty for standard input.
+        common root of all anchors, also of those where nothing was found, so that a file that
+        comes back does not move the others' outputs. Empty for standard input.
     problem: why no image can be read here, else "".
     """
 
@@ -84,15 +85,24 @@ def _add_argument(path: str, recursive: bool, found: Inputs) -> None:
         return
     matches = sorted(glob.glob(path, recursive=True))
     if not matches:
-        found.images.append(Input(path, os.curdir, "the pattern matches nothing"))
+        found.images.append(Input(path, _plain_folder(path), "the pattern matches nothing"))
     for match in matches:
         _add_path(match, recursive, found)
+
+
+def _plain_folder(pattern: str) -> str:
+    """The deepest folder of a pattern that is not itself a pattern."""
+    folder = os.path.dirname(pattern)
+    while folder and glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder or os.curdir
 
 
 def _add_path(path: str, recursive: bool, found: Inputs) -> None:
     problem = _missing(path)
     if problem:
-        found.images.append(Input(path, os.curdir, problem))
+        folder = os.curdir if "\0" in path else os.path.dirname(path) or os.curdir
+        found.images.append(Input(path, folder, problem))
     elif os.path.isdir(path):
         _add_folder(path, recursive, found)
     else:

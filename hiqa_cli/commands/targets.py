@@ -40,7 +40,7 @@ def plan_targets(
 
     The same file given twice has the same targets twice; different files never share one.
     """
-    root = _common_root([_anchor(entry) for entry in inputs if not entry.problem])
+    root = _common_root([_anchor(entry) for entry in inputs])
     places = [None if entry.problem else _place(entry, root) for entry in inputs]
     names = _names({place for place in places if place is not None})
     plans: list[Targets | None] = []
