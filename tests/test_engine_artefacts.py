@@ -173,6 +173,15 @@ def test_area_reduction_in_strips_weighs_every_pixel_once(columns: int, rows: in
     np.testing.assert_allclose(result, expected, atol=2e-3)
 
 
+def test_the_scale_of_small_discrepancies_has_room_for_them() -> None:
+    assert DISCREPANCY_SCALE.share(3.0) == pytest.approx(0.25)
+    shares = np.array([DISCREPANCY_SCALE.share(number) for number, _ in DISCREPANCY_SCALE.ticks])
+    assert (np.diff(shares) > 0.1).all(), "labels would overlap"
+    numbers = np.array([number for number, _ in DISCREPANCY_SCALE.ticks])
+    painted = DISCREPANCY_SCALE.paint(numbers)
+    assert np.array_equal(painted, DISCREPANCY_SCALE.colours(shares))
+
+
 def test_colours_beyond_the_scale_are_those_of_its_ends() -> None:
     table = DISCREPANCY_SCALE.table
     painted = DISCREPANCY_SCALE.paint(np.array([-5.0, 0.0, 48.0, 200.0]))

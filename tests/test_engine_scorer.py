@@ -156,8 +156,11 @@ def test_arrays_of_every_kind_that_mean_the_same_score_the_same(scorer: Scorer) 
     eight = picture(256, 256, 1)
     score = scorer.score(eight).score
     assert scorer.score(eight.astype(np.uint16) * 257).score == pytest.approx(score, abs=FP32)
+    assert scorer.score(eight.astype(">u2") * 257).score == pytest.approx(score, abs=FP32)
     assert scorer.score(eight / 255.0).score == pytest.approx(score, abs=FP32)
     assert scorer.score((eight / 255.0).astype(np.float32)).score == pytest.approx(score, abs=FP32)
+    coarse = (eight / 255.0).astype(np.float16)
+    assert scorer.score(coarse).score == pytest.approx(score, abs=0.5)
     grey = eight[:, :, 0]
     assert scorer.score(grey).score == scorer.score(np.dstack([grey] * 3)).score
 

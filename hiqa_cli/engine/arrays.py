@@ -20,7 +20,7 @@ def picture_of(array: np.ndarray) -> Picture:
         raise ImageError(f"an array of shape {array.shape}", EXPECTED)
     if array.dtype.kind == "f":
         array = _sixteen_bits(array)
-    elif array.dtype not in (np.uint8, np.uint16):
+    elif array.dtype.kind != "u" or array.dtype.itemsize > 2:
         raise ImageError(f"an array of dtype {array.dtype}", EXPECTED)
     if array.ndim == 2:
         array = np.repeat(array[:, :, None], 3, axis=2)
@@ -31,4 +31,6 @@ def _sixteen_bits(array: np.ndarray) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0.0 and high <= 1.0):  # written so that NaN fails, too
         raise ImageError(f"a {array.dtype} array with values from {low:g} to {high:g}", EXPECTED)
-    return np.rint(array.astype(np.float64) * 65535.0).astype(np.uint16)
+    if array.dtype.itemsize < 4:
+        array = array.astype(np.float32)  # float16 has too few digits for 65535 steps
+    return np.rint(array * 65535.0).astype(np.uint16)

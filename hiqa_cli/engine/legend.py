@@ -31,8 +31,7 @@ def upright_legend(scale: ColourScale, unit: float, room: int) -> np.ndarray:
     top = round((MARGIN + HEADING) * unit)
     bottom = height - round((MARGIN + LETTERS / 2) * unit)
     right = left + BAR * unit
-    shares = np.linspace(1.0, 0.0, bottom - top)
-    bar = scale.paint(scale.low + shares * (scale.high - scale.low))
+    bar = scale.colours(np.linspace(1.0, 0.0, bottom - top))
     canvas[top:bottom, round(left) : round(right)] = bar[:, None]
     for number, label in scale.ticks:
         y = top + (1.0 - scale.share(number)) * (bottom - top - 1)
@@ -52,7 +51,7 @@ def lying_legend(
     """Draw a scale of `width` px with its labels below it on a canvas, top left corner at x, y."""
     letters = LETTERS * unit
     high = round(0.7 * BAR * unit)
-    bar = scale.paint(np.linspace(scale.low, scale.high, width))
+    bar = scale.colours(np.linspace(0.0, 1.0, width))
     canvas[y : y + high, x : x + width] = bar[None]
     for number, label in scale.ticks:
         place = x + scale.share(number) * (width - 1)

@@ -109,7 +109,7 @@ class TileRunner:
         fixed = self._placement.precision == "bf16"
         batch = np.zeros((self.batch_size if fixed else len(part), TILE, TILE, 3), np.float32)
         for place, tile in zip(batch, part, strict=False):
-            np.divide(tile, np.float32(np.iinfo(tile.dtype).max), out=place, casting="unsafe")
+            np.divide(tile, np.float32(np.iinfo(tile.dtype).max), out=place, dtype=np.float32)
         with torch.inference_mode(), steady_kernels(self._placement.device):
             # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
             images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._placement.device)
