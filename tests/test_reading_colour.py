@@ -166,6 +166,14 @@ def test_a_transparent_gif_is_composited() -> None:
     assert np.array_equal(picture.pixels[10:], np.asarray(image.convert("RGB"))[10:])
 
 
+@pytest.mark.skipif(not HAS_GIF, reason="this OpenCV has no GIF")
+def test_a_gif_whose_background_colour_does_not_exist_is_read() -> None:
+    image = Image.fromarray(PHOTO).quantize(16)
+    data = bytearray(make.pillow(image, "GIF"))
+    data[11] = 255
+    assert np.array_equal(decode_picture(bytes(data)).pixels, np.asarray(image.convert("RGB")))
+
+
 def cmyk(**settings: object) -> tuple[Image.Image, bytes]:
     image = Image.fromarray(PHOTO).convert("CMYK")
     inks = np.asarray(image).copy()

@@ -178,6 +178,15 @@ def test_a_tiff_whose_later_page_is_missing_is_refused() -> None:
     assert refusal(data[: len(data) // 2 + 100]).startswith("truncated TIFF")
 
 
+def test_a_tiff_with_fewer_strips_or_bytes_than_its_size_needs_is_refused() -> None:
+    few = make.tiff(PHOTO, (96, 64), tags={278: (4, [16])})
+    assert refusal(few) == "damaged TIFF: 1 strips where 96 x 64 px need 4"
+    short = make.tiff(PHOTO[:40], (96, 64))
+    assert refusal(short).startswith("damaged TIFF: 11,520 bytes of pixels")
+    tiles = {322: (3, [32]), 323: (3, [32]), 324: (4, [200]), 325: (4, [3072])}
+    assert "1 tiles" in refusal(make.tiff(PHOTO, (96, 64), tags=tiles))
+
+
 def test_a_header_that_promises_another_size_than_the_data_is_refused() -> None:
     data = bytearray(FILES["JPEG 2000 codestream"])
     data[8:12] = struct.pack(">I", 200)

@@ -19,6 +19,7 @@ _MOST_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
 _LONGEST_SIDE = 2**20  # px, and so many pixels at most: OpenCV's own guards
 _MOST_PIXELS = 2**30
 _PROBED = {"AVIF": ".avif", "GIF": ".gif", "WebP": ".webp", "JPEG 2000": ".jp2"}
+_REASONS = ("libpng error", "> ")
 _PNM = ("PBM", "PGM", "PPM", "PAM")
 
 
@@ -64,7 +65,7 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
     if pixels is None and header.frames > 1 and not error:
         unsupported(f"this animated {header.format} (by this OpenCV, {cv2.__version__})")
     if pixels is None:
-        said = error or next((line for line in lines if line.startswith("libpng error")), "")
+        said = error or next((line for line in lines if line.startswith(_REASONS)), "").lstrip("> ")
         reason = f"OpenCV cannot decode it ({said})" if said else "OpenCV cannot decode it"
         raise damaged(header.format, f"{reason}, or a kind that OpenCV does not know")
     _compare(pixels, header)

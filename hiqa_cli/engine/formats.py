@@ -73,11 +73,11 @@ _REFUSED = (
     (rb"SQLite format 3", "SQLite database"),
 )
 _TEXT = (
-    (rb"version https://git-lfs", "Git LFS pointer (the image itself was not fetched)"),
-    (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", "SVG drawing"),
-    (rb"\s*(<!--.*?-->\s*)*<(!DOCTYPE\s+html|html|head|body)", "HTML page"),
-    (rb"\s*<\?xml", "XML file"),
-    (rb"\s*[\[{].*[\]}:,]", "JSON or other text file"),
+    (rb"version https://git-lfs", "a Git LFS pointer (the image itself was not fetched)"),
+    (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", "an SVG drawing"),
+    (rb"\s*(<!--.*?-->\s*)*<(!DOCTYPE\s+html|html|head|body)", "an HTML page"),
+    (rb"\s*<\?xml", "an XML file"),
+    (rb"\s*[\[{].*[\]}:,]", "a JSON or other text file"),
 )
 _READ_AS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _READ)
 _REFUSED_AS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _REFUSED)
@@ -137,12 +137,8 @@ def _refuse_text(head: bytes) -> None:
         return
     for pattern, name in _TEXT_AS:
         if pattern.match(body):
-            raise ImageError(f"not an image: {_article(name)} {name}", _HINT)
+            raise ImageError(f"not an image: {name}", _HINT)
     raise ImageError("not an image: a text file", _HINT)
-
-
-def _article(name: str) -> str:
-    return "an" if name[:3] in ("SVG", "HTM", "XML") and name[0] in "SHX" else "a"
 
 
 def is_own_picture(path: str | bytes | os.PathLike) -> bool:

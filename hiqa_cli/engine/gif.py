@@ -31,7 +31,8 @@ def read_gif(data: Data) -> Header:
             raise damaged(NAME, f"no block at byte {at:,}")
     if not frames or not width or not height:
         raise damaged(NAME, f"{frames} pictures of {width} x {height} px")
-    return Header(NAME, width, height, frames=frames, alpha=alpha)
+    # OpenCV refuses a background colour outside the table; nobody looks at that byte any more.
+    return Header(NAME, width, height, frames=frames, alpha=alpha, patches=((11, b"\0"),))
 
 
 def _table(flags: int) -> int:

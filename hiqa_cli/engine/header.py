@@ -65,7 +65,7 @@ def damaged(name: str, what: str) -> ImageError:
 
 def unsupported(what: str) -> NoReturn:
     """A kind of image, named, that hiqa does not read."""
-    raise ImageError(f"{what} is not supported", "convert it to PNG or TIFF first")
+    raise ImageError(f"{what} is not supported", "convert it to an 8-bit or 16-bit PNG first")
 
 
 def number(data: Data, at: int, size: int, name: str, *, little: bool = False) -> int:

@@ -25,6 +25,7 @@ _DEFLATE = (8, 32946)
 _COMPRESSIONS = (1, 2, 3, 4, 5, 7, *_DEFLATE, 32773)  # plain, fax, LZW, JPEG, deflate, PackBits
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR = 273, 274, 277, 279, 284
+ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
 ICC, CFA, LINEAR_RAW, DNG_VERSION = 34675, 32803, 34892, 50706
 _PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
@@ -112,6 +113,7 @@ def read_tiff(data: Data) -> Header:
         _refuse(f"compression {compression}")
     kind = _judge(reader, tags, {int(value) for value in bits[:samples]}, samples)
     _check_extents(reader, tags, compression)
+    _check_amount(reader, tags, kind, (width, height), int(bits[0]) * samples)
     return _header(reader, tags, kind, (width, height), int(bits[0]), reader.next(first))
 
 
@@ -202,6 +204,31 @@ def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> 
         raise truncated(NAME, reader.data, f"before or inside {part} {place}")
     if compression in _DEFLATE:
         _check_deflated(reader.data, starts, sizes)
+
+
+def _check_amount(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int) -> None:
+    """There must be as many strips or tiles as the size needs, and of plain strips as many bytes.
+
+    OpenCV leaves what is missing black.
+    """
+    width, height = size
+    if TILE_OFFSETS in tags:
+        across, down = reader.value(tags.get(TILE_WIDTH), 0), reader.value(tags.get(TILE_HEIGHT), 0)
+        need = -(-width // across) * -(-height // down) if across and down else 0
+        found, part = tags[TILE_OFFSETS].count, "tiles"
+    else:
+        rows = reader.value(tags.get(ROWS_PER_STRIP), height)
+        need, found = -(-height // rows) if rows else 0, tags[STRIP_OFFSETS].count
+        part = "strips"
+    if not need or found < need:
+        raise damaged(NAME, f"{found} {part} where {width} x {height} px need {need}")
+    plain = reader.value(tags.get(COMPRESSION), 1) == 1 and part == "strips"
+    if plain and kind != "YCbCr" and STRIP_BYTES in tags:
+        stated = int(reader.values(tags[STRIP_BYTES]).sum())
+        planes = bits // 8 if reader.value(tags.get(PLANAR), 1) == 2 else 1  # of 8 bits each
+        expected = height * planes * (-(-width * (bits // planes) // 8))
+        if stated < expected:
+            raise damaged(NAME, f"{stated:,} bytes of pixels where the size needs {expected:,}")
 
 
 def _check_deflated(data: Data, starts: np.ndarray, sizes: np.ndarray) -> None:
