@@ -38,6 +38,12 @@ def test_damaged_pictures_leave_stderr_empty(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == "stderr works again\n"
 
 
+def test_opencv_itself_logs_nothing_once_hiqa_has_loaded_it(tmp_path: Path) -> None:
+    code = "import sys; from hiqa_cli.engine.opencv import cv2; cv2.imread(sys.argv[1])"
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "none.png")], capture_output=True, check=True)
+    assert run.stderr == b""
+
+
 def test_lines_of_others_on_stderr_are_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
     with decoder_chatter() as lines:
         os.write(2, b"\n12 % done\rCorrupt JPEG data: bad Huffman code\nsomebody's error\n\n")

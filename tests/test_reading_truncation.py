@@ -166,9 +166,15 @@ def test_a_png_whose_compressed_data_end_too_soon_is_refused() -> None:
 
 
 def test_a_deflated_tiff_whose_data_do_not_inflate_is_refused() -> None:
-    data = bytearray(FILES["deflate TIFF"])
-    data[len(data) // 2] ^= 0x5A
-    assert refusal(bytes(data)).startswith("damaged TIFF")
+    stored = zlib.compress(PHOTO.tobytes(), 0)  # OpenCV never looks at the checksum behind it
+    whole = make.tiff(stored, (96, 64), tags={259: (3, [8])})
+    assert np.array_equal(decode_picture(whole).pixels, PHOTO)
+    for place in (len(whole) - len(stored) // 2, len(whole) - 3):
+        data = bytearray(whole)
+        data[place] ^= 0x5A
+        assert refusal(bytes(data)).endswith("do not inflate")
+    short = make.tiff(stored[:-40], (96, 64), tags={259: (3, [8])})
+    assert refusal(short).endswith("end too soon")
 
 
 def test_a_tiff_whose_later_page_is_missing_is_refused() -> None:

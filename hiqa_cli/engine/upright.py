@@ -17,7 +17,7 @@ BACKGROUND = 128
 """The grey (of 255, in the picture's own values) that transparent places are laid over."""
 
 Convert = Callable[[np.ndarray], np.ndarray]
-_STRIP = 2**21  # samples worked on at a time
+_STRIP = 2**18  # samples worked on at a time: few enough to stay in a processor's cache
 
 
 def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple[np.ndarray, bool]:
