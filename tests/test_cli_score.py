@@ -18,7 +18,9 @@ from hiqa_cli.app import run
 from hiqa_cli.commands.rows import COLUMNS
 from hiqa_cli.errors import UsageError, WeightsError
 
-ODD_NAMES = os.name == "posix" and os.uname().sysname == "Linux"  # file systems elsewhere refuse them
+ODD_NAMES = (
+    os.name == "posix" and os.uname().sysname == "Linux"
+)  # file systems elsewhere refuse them
 pytestmark = pytest.mark.skipif(not ODD_NAMES, reason="names of any bytes need Linux")
 
 LATIN = b"caf\xe9.png"
@@ -55,9 +57,7 @@ def folder_run(
         cwd=home,
         env={"LC_ALL": "C", "PYTHONIOENCODING": "cp1252"},
     )
-    return FolderRun(
-        home, done, (home / "out.csv").read_bytes(), (home / "out.jsonl").read_bytes()
-    )
+    return FolderRun(home, done, (home / "out.csv").read_bytes(), (home / "out.jsonl").read_bytes())
 
 
 def rows_of(text: bytes) -> list[dict[str, str]]:
@@ -196,7 +196,9 @@ def test_existing_files_and_maps_are_refused_before_any_work(
     monkeypatch.chdir(folder_run.home)
     for target in (["--csv", "out.csv"], ["--jsonl", "out.jsonl"], ["--maps", "maps"]):
         with pytest.raises(UsageError, match="exists already"):
-            run(["score", "photos", "-r", *target, "--weights", "not-even-looked-at"])
+            run(
+                ["score", "photos", "missing.png", "-r", *target, "--weights", "not-even-looked-at"]
+            )
     with pytest.raises(UsageError, match="same file"):
         run(["score", "photos", "--csv", "x", "--jsonl", "./x"])
     with pytest.raises(UsageError, match="one of the images"):
@@ -249,7 +251,16 @@ def test_the_worst_alone_are_shown_while_files_get_everything(
     monkeypatch.chdir(folder_run.home)
     out = tmp_path / "all.csv"
     code = run(
-        ["score", "photos/[!c]*.png", "photos/sub", "photos/torn.jpg", "--worst", "2", "--csv", str(out)]
+        [
+            "score",
+            "photos/[!c]*.png",
+            "photos/sub",
+            "photos/torn.jpg",
+            "--worst",
+            "2",
+            "--csv",
+            str(out),
+        ]
         + ["--weights", str(tiny_weights), "--quiet"]
     )
     captured = capsys.readouterr()

@@ -12,9 +12,12 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import OutputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 PIPE_CLOSED = {errno.EPIPE, errno.EINVAL} if os.name == "nt" else {errno.EPIPE}
 
@@ -23,19 +26,33 @@ class ReaderGone(BaseException):
     """The reader of standard output went away; not an Exception, so that nobody swallows it."""
 
 
-class StandardOutputFile(io.FileIO):
-    """Descriptor 1, with errors told apart: the reader went away, or the disk is full."""
+class StandardOutputBuffer(io.BufferedWriter):
+    """The bytes of standard output, with errors told apart: the reader went away, or the disk is full.
 
-    def write(self, data: object) -> int:
-        """Bytes written; ReaderGone or OutputError where the descriptor takes no more."""
+    A layer above the descriptor on purpose: a signal that arrives while the descriptor is written to
+    is seen by the buffer itself, which knows what went out, so that nothing goes out twice.
+    """
+
+    def write(self, data: Buffer) -> int:
+        """Bytes taken; ReaderGone or OutputError where the descriptor takes no more."""
         try:
-            return super().write(data)  # type: ignore[arg-type]
+            return super().write(data)
         except OSError as error:
-            silence(self.fileno())
-            if error.errno in PIPE_CLOSED:
-                raise ReaderGone from None
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"standard output cannot be written: {reason}") from error
+            raise self._told_apart(error) from error
+
+    def flush(self) -> None:
+        """As write()."""
+        try:
+            super().flush()
+        except OSError as error:
+            raise self._told_apart(error) from error
+
+    def _told_apart(self, error: OSError) -> BaseException:
+        silence(self.fileno())
+        if error.errno in PIPE_CLOSED:
+            return ReaderGone()
+        reason = (error.strerror or str(error)).lower()
+        return OutputError(f"standard output cannot be written: {reason}")
 
 
 def silence(descriptor: int) -> None:
@@ -73,10 +90,8 @@ def _standard_output(stream: TextIO | None) -> TextIO:
         # a Windows console takes UTF-16 through a call of its own, which sys.stdout knows
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
         return stream
-    raw = StandardOutputFile(stream.fileno(), "wb", closefd=False)
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding="utf-8", errors="surrogateescape", newline="\n"
-    )
+    buffer = StandardOutputBuffer(io.FileIO(stream.fileno(), "wb", closefd=False))
+    return io.TextIOWrapper(buffer, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def _nowhere() -> TextIO:
