@@ -31,8 +31,8 @@ def gradient_magnitude(image: Tensor) -> Tensor:
     return functional.conv2d(image, kernels, padding=1).square().sum(dim=1, keepdim=True).sqrt()
 
 
-def mdsi(distorted: Tensor, reference: Tensor) -> Tensor:
-    """MDSI of each pair: both (B, 3, H, W) RGB in 0..1, H, W >= 16 -> (B,), 0 is identical."""
+def similarity_map(distorted: Tensor, reference: Tensor) -> Tensor:
+    """Both (B, 3, H, W) RGB in 0..1, H, W >= 16 -> (B, 1, H/2, W/2), 1 where they are alike, 0 where nothing is."""
     channels = torch.tensor(CHANNELS, device=distorted.device)[:, :, None, None]
     d, r = (functional.conv2d(functional.avg_pool2d(x * 255, 2), channels) for x in (distorted, reference))
     gradient_d, gradient_r = gradient_magnitude(d[:, :1]), gradient_magnitude(r[:, :1])
@@ -50,7 +50,12 @@ def mdsi(distorted: Tensor, reference: Tensor) -> Tensor:
     product = (chroma_d * chroma_r).sum(dim=1, keepdim=True)
     squares = (chroma_d.square() + chroma_r.square()).sum(dim=1, keepdim=True)
     chroma = (2 * product + C3) / (squares + C3)
-    combined = (ALPHA * gradients + (1 - ALPHA) * chroma).clamp(min=0) ** 0.25
+    return (ALPHA * gradients + (1 - ALPHA) * chroma).clamp(min=0) ** 0.25
+
+
+def mdsi(distorted: Tensor, reference: Tensor) -> Tensor:
+    """MDSI of each pair: both (B, 3, H, W) RGB in 0..1, H, W >= 16 -> (B,), 0 is identical."""
+    combined = similarity_map(distorted, reference)
     deviation = (combined - combined.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
     return deviation**0.25
 

@@ -9,9 +9,11 @@ and hiqa is to tell those apart too.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+from torch.nn import functional
 
-from .full_reference import mdsi
+from .full_reference import mdsi, similarity_map
 
 WORTHLESS = 0.6  # MDSI at which nothing is left of human scores
 
@@ -19,6 +21,19 @@ WORTHLESS = 0.6  # MDSI at which nothing is left of human scores
 def quality_from_mdsi(value: Tensor) -> Tensor:
     """MDSI (any shape, >= 0) -> quality in 0..1, high is good."""
     return (1 - value / WORTHLESS).clamp(0, 1)
+
+
+def local_loss_of_quality(distorted: Tensor, reference: Tensor) -> Tensor:
+    """(B, 3, H, W) pairs -> (B, 2, H/32, W/32): for each place of R's last features, how far off it is.
+
+    First the similarity that is missing there, on the scale of MDSI's fourth root, then the logarithm of the root mean
+    squared error in 8-bit levels; both about 0..1. Not scores: what R learns beside them, since one number
+    a patch teaches little.
+    """
+    missing = functional.avg_pool2d(1 - similarity_map(distorted, reference), 16)  # the map is at half size
+    error = functional.avg_pool2d((distorted - reference).square().mean(dim=1, keepdim=True), 32)
+    levels = (error.sqrt() * 255 + 1).log10() / 2
+    return torch.cat([missing.clamp(min=0) ** 0.25 / WORTHLESS, levels], dim=1)
 
 
 def tile_quality(distorted: Tensor, reference: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# (2 levels of 255) squared: below that, an error is not seen, and a clean patch must not divide by nothing.
-INVISIBLE = (2 / 255) ** 2
+# (6 levels of 255) squared. A clean patch must not divide by nothing; and with a floor much lower than this, the
+# mildest distortions have the largest gradients by far and hold G at the identity.
+FLOOR = (6 / 255) ** 2
 
 
 def pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
@@ -18,7 +19,7 @@ def pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> T
     """
     left = (hallucination - reference).square().mean(dim=(1, 2, 3))
     before = (distorted - reference).square().mean(dim=(1, 2, 3))
-    return ((left + INVISIBLE) / (before + INVISIBLE)).sqrt().mean()
+    return ((left + FLOOR) / (before + FLOOR)).sqrt().mean()
 
 
 def feature_loss(of_hallucination: Tensor, of_reference: Tensor) -> Tensor:

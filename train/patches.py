@@ -16,9 +16,12 @@ from torch import Tensor
 from .distortions import Random, distort
 from .pristine import Pristine
 
-# Codec blocks begin anywhere in a cropped photograph: patches are cut from a larger distorted piece, at an
-# offset that is random within this margin, which also keeps borders out of sight.
+# Patches are cut from a larger distorted piece, which keeps its borders out of sight.
 MARGIN = 32
+# JPEG's blocks begin where the photograph begins, and scoring tiles mostly lie at multiples of 8 px: most
+# patches are cut on that grid, the others anywhere, as in cropped photographs.
+BLOCK = 8
+ON_GRID = 0.7
 
 # JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
 SMALLEST_FOR_JPEG2000 = 320
@@ -42,6 +45,14 @@ def cut_piece(images: list[Pristine], side: int, random: Random) -> np.ndarray:
     return np.ascontiguousarray(piece[:, ::-1] if random.random() < 0.5 else piece)
 
 
+def cut_window(side: int, patch: int, random: Random) -> tuple[slice, slice]:
+    """Where in a distorted piece of (side, side) a patch is cut, at least 8 px from its borders."""
+    y, x = (int(place) for place in random.integers(BLOCK, side - patch - BLOCK + 1, size=2))
+    if random.random() < ON_GRID:
+        y, x = y // BLOCK * BLOCK, x // BLOCK * BLOCK
+    return slice(y, y + patch), slice(x, x + patch)
+
+
 def choose_kind(shares: Mapping[str, float], random: Random) -> str:
     kinds = list(shares)
     weights = np.array([shares[kind] for kind in kinds], float)
@@ -59,8 +70,7 @@ def draw_pair(
         side = max(side, SMALLEST_FOR_JPEG2000)
     piece = cut_piece(images, side, random)
     distorted = distort(piece, kind, random)
-    y, x = random.integers(8, side - patch - 8 + 1, size=2)
-    window = np.s_[y : y + patch, x : x + patch]
+    window = cut_window(side, patch, random)
     return Pair(distorted[window], piece[window], kind)
 
 

@@ -30,10 +30,10 @@ KIND = "generator"
 class GeneratorRecipe:
     """Everything that decides a run of this stage; saved with it."""
 
-    steps: int = 7000
+    steps: int = 6000
     batch: int = 8
     patch: int = 128
-    peak: float = 6e-4
+    peak: float = 1e-3
     warmup: int = 200
     decay_share: float = 0.4
     averaging: float = 0.998
@@ -47,8 +47,8 @@ class GeneratorRecipe:
     checkpoint_every: int = 250
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "noise": 0.2, "jpeg": 0.22, "reduction": 0.16, "blur": 0.1, "jpeg2000": 0.07,
-            "contrast": 0.03, "colour": 0.03, "mixture": 0.13, "clean": 0.06,
+            "noise": 0.17, "jpeg": 0.28, "reduction": 0.19, "blur": 0.09, "jpeg2000": 0.05,
+            "contrast": 0.02, "colour": 0.02, "mixture": 0.13, "clean": 0.05,
         }
     )  # fmt: skip
 

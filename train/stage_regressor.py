@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from hiqa_cli.networks.generator import Generator
@@ -38,7 +39,8 @@ class RegressorRecipe:
     decay_share: float
     averaging: float
     seed: int
-    ranking_weight: float = 0.5
+    ranking_weight: float = 1.0
+    local_weight: float = 1.0
     workers: int = 1
     checkpoint_every: int = 100
     shares: dict[str, float] = field(
@@ -51,7 +53,7 @@ class RegressorRecipe:
 
 # On distorted images alone, small patches and many of them: the source of psi, and where the final R begins.
 ALONE = RegressorRecipe(
-    steps=1700, groups=6, patch=128, peak=1e-3, warmup=100, decay_share=0.5, averaging=0.995, seed=2
+    steps=1800, groups=4, patch=128, peak=1e-3, warmup=100, decay_share=0.5, averaging=0.995, seed=2
 )
 # On whole tiles, with G's discrepancy map and features.
 FINAL = RegressorRecipe(
@@ -91,11 +93,16 @@ def train_regressor(
         begin_from(network, begin)
     network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     averaged = Averaged(network, recipe.averaging)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.peak, weight_decay=1e-2)
+    # Tells what is lost place by place; trained beside R, of no use afterwards.
+    local = nn.Conv2d(8 * config.width, 2, 1)
+    optimizer = torch.optim.AdamW(
+        [*network.parameters(), *local.parameters()], lr=recipe.peak, weight_decay=1e-2
+    )
     checkpoint, first = out / "regressor.ckpt", 0
     if resume:
         state = load_checkpoint(checkpoint, KIND)
         network.load_state_dict(state["network"])
+        local.load_state_dict(state["local"])
         averaged.network.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
@@ -107,11 +114,11 @@ def train_regressor(
     for step, batch in enumerate(loader, start=first):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, recipe.steps, recipe.peak, recipe.warmup, recipe.decay_share)
-        losses = regressor_step(network, optimizer, batch, recipe)
+        losses = regressor_step(network, local, optimizer, batch, recipe)
         averaged.update(network, step)
         journal.add(step, losses)
         if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == recipe.steps or stop.asked:
-            save_checkpoint(checkpoint, state_of(step + 1, network, averaged, optimizer, recipe))
+            save_checkpoint(checkpoint, state_of(step + 1, network, local, averaged, optimizer, recipe))
             journal.write(step + 1, {})
             if stop.asked:
                 return None
@@ -119,26 +126,30 @@ def train_regressor(
 
 
 def regressor_step(
-    network: Regressor, optimizer: torch.optim.Optimizer, batch: Versions, recipe: RegressorRecipe
-) -> dict[str, float]:
+    network: Regressor, local: nn.Conv2d, optimizer: torch.optim.Optimizer, batch: Versions,
+    recipe: RegressorRecipe,
+) -> dict[str, float]:  # fmt: skip
     """One step; the losses it took."""
     discrepancy = batch.discrepancy if network.config.discrepancy else None
     semantic = batch.semantic if network.config.semantic else None
-    predicted = network(batch.distorted, discrepancy, semantic)
+    features = network.quality_features(batch.distorted, discrepancy)[-1]
+    predicted = network.score(features, semantic)
     score = score_loss(predicted, batch.quality)
+    places = functional.l1_loss(local(features), batch.local)
     ranking = ranking_loss(predicted, batch.quality, GROUP)
     optimizer.zero_grad(set_to_none=True)
-    (score + recipe.ranking_weight * ranking).backward()
+    (score + recipe.ranking_weight * ranking + recipe.local_weight * places).backward()
     norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
-    return {"score": score.item(), "ranking": ranking.item(), "gradient": norm.item()}
+    return {"score": score.item(), "ranking": ranking.item(), "local": places.item(), "gradient": norm.item()}
 
 
 def state_of(
-    step: int, network: Regressor, averaged: Averaged, optimizer: torch.optim.Optimizer, recipe: RegressorRecipe
-) -> dict[str, Any]:
+    step: int, network: Regressor, local: nn.Conv2d, averaged: Averaged, optimizer: torch.optim.Optimizer,
+    recipe: RegressorRecipe,
+) -> dict[str, Any]:  # fmt: skip
     return {
         "kind": KIND, "step": step, "config": network.config.to_dict(), "recipe": asdict(recipe),
-        "network": network.state_dict(), "averaged": averaged.network.state_dict(),
+        "network": network.state_dict(), "local": local.state_dict(), "averaged": averaged.network.state_dict(),
         "optimizer": optimizer.state_dict(),
     }  # fmt: skip

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from .distortions import distort
-from .labels import tile_quality
-from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, to_tensor
+from .labels import local_loss_of_quality, tile_quality
+from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, cut_window, to_tensor
 from .pristine import Pristine
 
 GROUP = 4  # versions of one reference
@@ -27,12 +27,14 @@ GROUP = 4  # versions of one reference
 class Versions:
     """A batch for R, groups of GROUP neighbours.
 
-    distorted: (B, 3, P, P) RGB in 0..1; quality: (B,) in 0..1, high is good; discrepancy, semantic: what G makes
+    distorted: (B, 3, P, P) RGB in 0..1; quality: (B,) in 0..1, high is good; local: (B, 2, P/32, P/32), see
+    `labels.local_loss_of_quality`; discrepancy, semantic: what G makes
     of `distorted` (see `Regressor.forward`), or None where R is trained on images alone.
     """
 
     distorted: Tensor
     quality: Tensor
+    local: Tensor
     discrepancy: Tensor | None = None
     semantic: Tensor | None = None
 
@@ -45,9 +47,7 @@ def draw_group(
     piece = cut_piece(images, max(patch + MARGIN, SMALLEST_FOR_JPEG2000), random)
     first, second, third = (choose_kind(shares, random) for _ in range(3))
     kinds = [first, first, second, "clean" if random.random() < 0.5 else third]
-    side = piece.shape[0]
-    y, x = random.integers(8, side - patch - 8 + 1, size=2)
-    window = np.s_[y : y + patch, x : x + patch]
+    window = cut_window(piece.shape[0], patch, random)
     # Each version has its own random stream: what one draws does not move the next.
     streams = random.spawn(GROUP)
     versions = [distort(piece, kind, stream)[window] for kind, stream in zip(kinds, streams, strict=True)]
@@ -77,8 +77,9 @@ class VersionBatches(Dataset[Versions]):
             distorted += versions
             references += [reference] * GROUP
         seen = to_tensor(distorted)
-        quality = tile_quality(seen, to_tensor(references))
+        behind = to_tensor(references)
+        quality, local = tile_quality(seen, behind), local_loss_of_quality(seen, behind)
         if self.generator is None:
-            return Versions(seen, quality)
+            return Versions(seen, quality, local)
         imagined = self.generator(seen)
-        return Versions(seen, quality, seen - imagined.hallucination, imagined.semantic)
+        return Versions(seen, quality, local, seen - imagined.hallucination, imagined.semantic)

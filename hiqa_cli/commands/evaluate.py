@@ -46,6 +46,9 @@ def evaluate(
         Folder,
         typer.Option("--offsets", metavar="CSV", help="Its crops: reference,kodak,x,y,width,height."),
     ] = None,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="Time of 8 tiles beside a plain convolution's, on the CPU.")
+    ] = False,
     leave_out: Annotated[
         list[str] | None,
         typer.Option("--leave-out", metavar="NAME", help="A picture of the folders to leave out; repeat it."),
@@ -64,12 +67,12 @@ def evaluate(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the weights: --ladders, --gains, --uncertainty, --people, or several of them.
+    """Measure the weights: --ladders, --gains, --uncertainty, --people, --speed, or several of them.
 
     Each takes a folder of clean pictures; --people Kodak's 24, with --scores and --offsets.
     """
-    if not (ladders or gains or uncertainty or people):
-        raise UsageError("nothing to measure", "give --ladders, --gains, --uncertainty or --people with a folder")
+    if not (ladders or gains or uncertainty or people or speed):
+        raise UsageError("nothing to measure", "give --ladders, --gains, --uncertainty, --people or --speed")
     if people and not (scores and offsets):
         raise UsageError("--people needs --scores and --offsets", "see hiqa evaluate --help")
     if out is not None and out.exists():
@@ -90,6 +93,8 @@ def evaluate(
         measure.uncertainty(uncertainty)
     if people and scores and offsets:
         measure.people(people, scores, offsets)
+    if speed:
+        measure.speed(str(weights) if weights else None)
     if out is not None:
         out.write_text(json.dumps(measure.found, indent=2) + "\n", encoding="utf-8")
 
@@ -159,6 +164,18 @@ class Measurement:
         print(f"  mean error {result.mean_error:.1f} points, mean half-width {result.mean_half_width:.1f}")
         print(f"  mean error, widest third over narrowest third {result.error_ratio:.2f}")
         self.found["uncertainty"] = asdict(result)
+
+    def speed(self, weights: str | None) -> None:
+        from hiqa_train.speed import TILES, measure_speed
+
+        self.found["speed"] = {}
+        for name in ("fp32", "bf16"):
+            result = measure_speed(weights, name)
+            print(
+                f"speed, {name}: {TILES} tiles of {result.gmac:.2f} GMAC in {result.seconds:.3f} s; a plain 3x3 "
+                f"convolution takes {result.convolution_seconds:.3f} s for as much, ratio {result.ratio:.2f}"
+            )
+            self.found["speed"][name] = asdict(result) | {"ratio": result.ratio}
 
     def people(self, folder: Path, scores: Path, offsets: Path) -> None:
         from hiqa_train.people import measure_people

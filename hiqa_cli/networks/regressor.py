@@ -132,12 +132,16 @@ class Regressor(nn.Module):
         semantic: (B, C, H/32, W/32), `H_{5,2}(I_d)`.
         Raises ValueError where an input that the configuration asks for is missing.
         """
-        features = self.quality_features(distorted, discrepancy)[-1]  # R1: (B, 8w, H/32, W/32)
+        return self.score(self.quality_features(distorted, discrepancy)[-1], semantic)
+
+    def score(self, features: Tensor, semantic: Tensor | None) -> Tensor:
+        """R2 of formula (12): R1's last features (B, 8w, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
         if self.config.semantic:
             if semantic is None:
                 raise ValueError("this regressor fuses G's features: give `semantic`")
             features = torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
-        return self.head(features.float().mean(dim=(2, 3)))
+        score: Tensor = self.head(features.float().mean(dim=(2, 3)))
+        return score
 
     def quality_features(self, distorted: Tensor, discrepancy: Tensor | None = None) -> list[Tensor]:
         """Features of the four stages; the third is psi of formula (5) when R has been trained on images alone."""

@@ -1,0 +1,179 @@
+"""What training is fed with: distortions, patches, labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import convolve
+
+from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.errors import UsageError
+from hiqa_train import distortions
+from hiqa_train.full_reference import mdsi, mdsi_of_arrays
+from hiqa_train.labels import WORTHLESS, local_loss_of_quality, quality_from_mdsi, tile_quality
+from hiqa_train.ladders import jpeg2000_at_most, seeded_noise
+from hiqa_train.patches import draw_pair, to_tensor
+from hiqa_train.people import CHROMA, LUMA, tid_blur, tid_jpeg, unlimited_table
+from hiqa_train.pristine import Pristine, divide, load_pristine
+from hiqa_train.versions import GROUP, VersionBatches
+
+
+def photograph(seed: int = 0, side: int = 360) -> np.ndarray:
+    """(side, side, 3) uint8 with what photographs have: smooth light, edges, fine texture."""
+    random = np.random.default_rng(seed)
+    light = cv2.resize(random.uniform(60, 200, (6, 6, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    for _ in range(25):
+        x, y, r = (int(v) for v in random.integers(5, side, 3))
+        cv2.circle(light, (x, y), 5 + r // 8, tuple(float(v) for v in random.uniform(20, 235, 3)), -1)
+    texture = cv2.GaussianBlur(random.normal(0, 30, (side, side, 3)).astype(np.float32), (0, 0), 1)
+    return distortions.to_8bit(light + texture)
+
+
+PHOTO = photograph()
+PICTURES = [Pristine(f"{n}.png", photograph(n)) for n in range(3)]
+SHARES = {"noise": 1.0, "jpeg": 1.0, "blur": 1.0, "jpeg2000": 0.3, "mixture": 0.3, "clean": 0.3}
+
+
+@pytest.mark.parametrize("kind", [*distortions.RANDOM, "mixture"])
+def test_every_kind_of_distortion_changes_the_picture_and_is_the_same_for_the_same_seed(kind):
+    first = distortions.distort(PHOTO, kind, np.random.default_rng(5))
+    again = distortions.distort(PHOTO, kind, np.random.default_rng(5))
+    other = distortions.distort(PHOTO, kind, np.random.default_rng(6))
+    assert first.shape == PHOTO.shape
+    assert first.dtype == np.uint8
+    assert (first == again).all()
+    assert (first != PHOTO).any()
+    assert (first != other).any()
+
+
+def test_noise_has_the_sigma_that_was_asked_for():
+    grey = np.full((256, 256, 3), 128, np.uint8)
+    noisy = distortions.add_noise(grey, 10, np.random.default_rng(0)).astype(float)
+    assert abs(noisy.std() - 10) < 0.2
+    same = distortions.add_noise(grey, 10, np.random.default_rng(0), grey=True)
+    assert (same[..., 0] == same[..., 2]).all()
+
+
+@pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "down"])
+def test_stronger_distortions_have_lower_quality(kind):
+    strengths = {"noise": (3, 12, 50), "blur": (0.7, 2, 6), "jpeg": (80, 25, 5), "down": (1.5, 3, 6)}[kind]
+    versions = {
+        "noise": lambda s: distortions.add_noise(PHOTO, s, np.random.default_rng(0)),
+        "blur": lambda s: distortions.blur(PHOTO, s),
+        "jpeg": lambda s: distortions.jpeg(PHOTO, s),
+        "down": lambda s: distortions.reduce(PHOTO, s),
+    }[kind]
+    quality = [1 - mdsi_of_arrays(versions(s), PHOTO) / WORTHLESS for s in strengths]
+    assert 1 > quality[0] > quality[1] > quality[2]
+
+
+def test_mdsi_agrees_with_its_formula_written_out_in_numpy():
+    distorted = distortions.jpeg(PHOTO, 20)
+
+    def halve(x: np.ndarray) -> np.ndarray:
+        return x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2, 3).mean(axis=(1, 3))
+
+    d, r = halve(distorted.astype(float)), halve(PHOTO.astype(float))
+    luma, h, m = ([0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17])
+    kernel = np.array([[1, 0, -1]] * 3) / 3
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        across, down = (convolve(x, k, mode="constant") for k in (kernel, kernel.T))
+        return np.sqrt(across**2 + down**2)
+
+    gd, gr, gf = gradient(d @ luma), gradient(r @ luma), gradient((d @ luma + r @ luma) / 2)
+
+    def s(a: np.ndarray, b: np.ndarray, c: float) -> np.ndarray:
+        return (2 * a * b + c) / (a * a + b * b + c)
+
+    gradients = s(gd, gr, 140) + s(gd, gf, 55) - s(gr, gf, 55)
+    top = 2 * ((d @ h) * (r @ h) + (d @ m) * (r @ m)) + 550
+    chroma = top / ((d @ h) ** 2 + (r @ h) ** 2 + (d @ m) ** 2 + (r @ m) ** 2 + 550)
+    combined = np.maximum(0.6 * gradients + 0.4 * chroma, 0) ** 0.25
+    expected = np.abs(combined - combined.mean()).mean() ** 0.25
+    assert mdsi_of_arrays(distorted, PHOTO) == pytest.approx(expected, abs=2e-4)
+
+
+def test_an_undistorted_tile_is_worth_one_and_the_scale_ends_at_nothing():
+    tile = torch.rand(2, 3, 64, 64)
+    assert torch.allclose(mdsi(tile, tile), torch.zeros(2), atol=1e-3)
+    assert quality_from_mdsi(torch.tensor([0.0, 0.3, 0.6, 0.9])).tolist() == pytest.approx([1, 0.5, 0, 0])
+    assert tile_quality(tile, tile.flip(3)).max() < 0.6
+
+
+def test_local_losses_are_where_the_distortion_is():
+    reference = to_tensor([PHOTO[:128, :128]])
+    distorted = reference.clone()
+    distorted[..., :32, :32] += 0.2 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    local = local_loss_of_quality(distorted, reference)
+    assert local.shape == (1, 2, 4, 4)
+    assert local[0, 1, 0, 0] > 0.5
+    assert local[0, :, 2:, 2:].abs().max() < 1e-3
+
+
+def test_patch_number_n_of_a_seed_is_always_the_same():
+    first, again = (draw_pair(PICTURES, 64, SHARES, seed=3, number=17) for _ in range(2))
+    assert (first.distorted == again.distorted).all()
+    assert (first.reference == again.reference).all()
+    others = [draw_pair(PICTURES, 64, SHARES, seed=3, number=n) for n in range(40)]
+    assert all(pair.distorted.shape == pair.reference.shape == (64, 64, 3) for pair in others)
+    assert {pair.kind for pair in others} >= {"noise", "jpeg", "blur"}
+    for pair in others:
+        assert (pair.kind == "clean") == bool((pair.distorted == pair.reference).all()) or pair.kind == "jpeg"
+
+
+def test_a_group_is_one_reference_in_versions_with_labels():
+    batch = VersionBatches(PICTURES, 64, SHARES, seed=1, groups=2, first=4, last=6, generator=None)
+    assert len(batch) == 2
+    versions = batch[0]
+    assert versions.distorted.shape == (2 * GROUP, 3, 64, 64)
+    assert versions.quality.shape == (2 * GROUP,)
+    assert versions.local.shape == (2 * GROUP, 2, 2, 2)
+    assert 0 <= versions.quality.min() < versions.quality.max() <= 1
+    assert (batch[0].distorted == versions.distorted).all()
+    assert (batch[1].distorted != versions.distorted).any()
+
+
+def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
+    images = [Pristine(f"{n}.png", PHOTO) for n in range(200)]
+    training, validation = divide(images, 0.2)
+    assert {i.name for i in training} | {i.name for i in validation} == {i.name for i in images}
+    assert 20 < len(validation) < 60
+    fewer, _ = divide(images[:50], 0.2)
+    assert {i.name for i in fewer} <= {i.name for i in training}
+
+
+def test_photographs_too_small_or_missing_are_named(tmp_path):
+    with pytest.raises(UsageError, match="no image in"):
+        load_pristine(tmp_path)
+    cv2.imwrite(str(tmp_path / "small.png"), PHOTO[:200, :330])
+    with pytest.raises(UsageError, match=r"small\.png is 330x200, expected at least 320 px"):
+        load_pristine(tmp_path)
+
+
+def test_a_jpeg_2000_step_is_the_largest_file_below_the_rate():
+    picture, rate = jpeg2000_at_most(PHOTO, 0.5)
+    assert 0.4 < rate <= 0.5
+    assert picture.shape == PHOTO.shape
+
+
+def test_the_noise_of_a_ladder_is_the_same_everywhere_and_different_for_each_picture():
+    one, same, other = (seeded_noise(Pristine(name, PHOTO), 12) for name in ("a", "a", "b"))
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_tid2013s_jpeg_is_opencvs_until_its_tables_leave_8_bits():
+    # At quality 60 all entries stay below 256: the very same file content but for chroma tables that both limit.
+    assert (tid_jpeg(PHOTO, 60) == distortions.jpeg(PHOTO, 60)).mean() > 0.99
+    assert max(unlimited_table(LUMA, 4)) > 255
+    assert max(unlimited_table(CHROMA, 80)) < 255
+    assert (tid_jpeg(PHOTO, 4) != distortions.jpeg(PHOTO, 4)).any()
+
+
+def test_tid2013s_blur_has_zeros_beyond_the_border():
+    white = np.full((64, 64, 3), 255, np.uint8)
+    blurred = tid_blur(white, 4.0)
+    assert blurred[32, 32].min() == 255
+    assert blurred[0, 0].max() < 128
