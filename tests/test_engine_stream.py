@@ -16,6 +16,7 @@ import torch
 from tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine import read_ahead
+from hiqa_cli.engine.chatter import decoder_chatter
 from hiqa_cli.engine.numerics import TileRunner
 from hiqa_cli.engine.picture import Picture
 from hiqa_cli.engine.read_ahead import ReadAhead
@@ -237,6 +238,40 @@ def test_closing_a_stream_stops_reading_and_removes_half_pictures(
     seen = len(read)
     time.sleep(0.3)
     assert len(read) == seen < 1000
+
+
+def test_a_stream_that_is_closed_waits_for_a_decoder_that_has_standard_error(
+    scorer: Scorer,
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def decoding() -> Picture:
+        with decoder_chatter():
+            begun.set()
+            time.sleep(1.0)
+            ended.set()
+        return grey(5)
+
+    results = scorer.score_stream([good("a"), job("slow", decoding)])
+    next(results)
+    assert begun.wait(PATIENCE)
+    results.close()  # type: ignore[attr-defined]
+    assert ended.is_set()
+
+
+def test_a_stream_that_is_closed_does_not_wait_for_a_silent_pipe(scorer: Scorer) -> None:
+    end = threading.Event()
+
+    def silent() -> Picture:
+        end.wait(PATIENCE)
+        return grey(5)
+
+    results = scorer.score_stream([good("a"), job("silent", silent)])
+    next(results)
+    start = time.monotonic()
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < PATIENCE / 4
+    end.set()
 
 
 def test_a_target_that_cannot_be_written_is_that_images_result(

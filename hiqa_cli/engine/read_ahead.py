@@ -8,16 +8,19 @@ and nobody waits for a job that has not arrived: take(wait=False) says at once w
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterable
 
 from ..errors import HiqaError, ImageError
+from .chatter import decoder_chatter
 from .jobs import Job
 from .picture import Picture
 
 READ_AHEAD_PIXELS = 16_000_000
 READ_AHEAD_IMAGES = 64
+GRACE = 0.5  # s that a closed stream gives its reader to come to an end
 WAKE = 0.2  # s; some systems deliver Ctrl-C only between waits
 
 
@@ -60,11 +63,19 @@ class ReadAhead:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Read nothing more. What is being read just now is not waited for."""
+        """Read nothing more.
+
+        A silent pipe is not waited for, but a decoder at work is: it has standard error to itself
+        meanwhile, and the caller is about to say there why it stops.
+        """
         with self._change:
             self._closed = True
             self._ready.clear()
             self._change.notify_all()
+        self._thread.join(GRACE)
+        if self._thread.is_alive():
+            with contextlib.suppress(OSError), decoder_chatter():
+                pass
 
     def _read_all(self) -> None:
         try:
