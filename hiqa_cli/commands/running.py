@@ -94,6 +94,9 @@ def _reader(entry: Input, limits: Limits) -> Callable[[], Picture]:
     def read() -> Picture:
         if entry.problem:
             raise ImageError(entry.problem)
-        return read_picture(sys.stdin.buffer if entry.is_standard_input else entry.path, limits)
+        # Unbuffered: a buffer's lock, held by the reading thread while it waits for a silent pipe, would
+        # abort the interpreter when an interrupted run ends.
+        standard_input = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        return read_picture(standard_input if entry.is_standard_input else entry.path, limits)
 
     return read
