@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,8 +86,10 @@ def test_a_picture_from_standard_input_goes_to_standard_output(
 
 
 def test_what_is_no_image_on_standard_input_gives_no_picture_and_1(
-    home: Path, tiny_weights: Path, run_hiqa: RunHiqa
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    done = run_hiqa("hallucinate", "-", input=b"no image", weights=tiny_weights)
-    assert (done.code, done.out) == (1, b"")
-    assert done.messages[0].startswith("hiqa: -: ")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no image")))
+    assert run(["hallucinate", "-", "--weights", str(tiny_weights)]) == 1
+    captured = capsysbinary.readouterr()
+    assert captured.out == b""
+    assert captured.err.startswith(b"hiqa: -: ")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from conftest import HIQA, Finished, RunHiqa, environment, picture_bytes, write_
 from hiqa_cli import __version__
 from hiqa_cli.app import run
 from hiqa_cli.commands.rows import COLUMNS
-from hiqa_cli.errors import UsageError, WeightsError
+from hiqa_cli.errors import OutputError, UsageError, WeightsError
 
 ODD_NAMES = (
     os.name == "posix" and os.uname().sysname == "Linux"
@@ -234,10 +236,14 @@ def test_a_list_from_find_goes_through_in_any_bytes_and_comes_out_sorted_as_csv(
     assert scores == sorted(scores)
 
 
-def test_an_image_on_standard_input_is_scored(run_hiqa: RunHiqa, tiny_weights: Path) -> None:
-    done = run_hiqa("score", "-", "--jsonl", "-", input=picture_bytes(1), weights=tiny_weights)
-    assert (done.code, done.err) == (0, b"")
-    row = json.loads(done.out)
+def test_an_image_on_standard_input_is_scored(
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture_bytes(1))))
+    assert run(["score", "-", "--jsonl", "-", "--weights", str(tiny_weights)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    row = json.loads(captured.out)
     assert (row["path"], row["width"], row["height"]) == ("-", 80, 60)
 
 
@@ -250,19 +256,9 @@ def test_the_worst_alone_are_shown_while_files_get_everything(
 ) -> None:
     monkeypatch.chdir(folder_run.home)
     out = tmp_path / "all.csv"
-    code = run(
-        [
-            "score",
-            "photos/[!c]*.png",
-            "photos/sub",
-            "photos/torn.jpg",
-            "--worst",
-            "2",
-            "--csv",
-            str(out),
-        ]
-        + ["--weights", str(tiny_weights), "--quiet"]
-    )
+    images = ["photos/[!c]*.png", "photos/sub", "photos/torn.jpg"]
+    options = ["--worst", "2", "--csv", str(out), "--weights", str(tiny_weights), "--quiet"]
+    code = run(["score", *images, *options])
     captured = capsys.readouterr()
     rows = rows_of(out.read_bytes())
     assert code == 1
@@ -290,20 +286,21 @@ def test_a_file_given_twice_has_two_rows_and_one_set_of_maps(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("target", [[], ["--csv", "/dev/full"]])
 def test_a_full_disk_ends_the_run_with_1_and_one_line(
-    target: list[str], tiny_weights: Path, tmp_path: Path
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_picture(tmp_path / "a.png")
-    with open("/dev/full" if not target else os.devnull, "wb") as stdout:
+    monkeypatch.chdir(tmp_path)
+    write_picture("a.png")
+    with pytest.raises(OutputError, match="/dev/full cannot be written: no space left"):
+        run(["score", "a.png", "--csv", "/dev/full", "--weights", str(tiny_weights)])
+    with open("/dev/full", "wb") as full:
         done = subprocess.run(
-            [*HIQA, "score", "a.png", "--quiet", *target],
-            stdout=stdout,
+            [*HIQA, "score", "a.png", "--csv", "out.csv", "--quiet"],
+            stdout=full,
             stderr=subprocess.PIPE,
-            cwd=tmp_path,
             env=environment(tiny_weights),
             check=False,
         )
     assert done.returncode == 1
-    (message,) = done.stderr.splitlines()
-    assert b"no space left on device" in message
+    assert done.stderr == b"hiqa: standard output cannot be written: no space left on device\n"
+    assert len(rows_of(Path("out.csv").read_bytes())) == 1

@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,12 +23,16 @@ IMAGES = 6
 
 
 def at_terminal(
-    *arguments: str, cwd: Path, stdout_too: bool = True, **env: str
+    *arguments: str,
+    cwd: Path,
+    stdout_too: bool = True,
+    command: Sequence[str] = HIQA[1:],
+    **env: str,
 ) -> tuple[int, str, bytes]:
     """(exit code, what the terminal got, what standard output got beside it)."""
     terminal, end = pty.openpty()
     process = subprocess.Popen(
-        [*HIQA, *arguments],
+        [sys.executable, *command, *arguments],
         cwd=cwd,
         stdin=end,
         stdout=end if stdout_too else subprocess.PIPE,
@@ -76,25 +82,27 @@ def test_a_terminal_gets_a_table_with_bars_whole_paths_the_worst_and_progress(
     assert text.rstrip().endswith("hiqa: 3 images scored, 1 failed")
 
 
-def test_a_pipe_keeps_progress_on_the_terminal_and_no_color_takes_the_colours_away(
-    photos: Path, tiny_weights: Path
-) -> None:
+def test_a_pipe_keeps_progress_on_the_terminal(photos: Path, tiny_weights: Path) -> None:
     code, seen, out = at_terminal(
         "score", "photos/b.png", cwd=photos, stdout_too=False, HIQA_WEIGHTS=str(tiny_weights)
     )
     assert code == 0
     assert re.fullmatch(rb"\d+\.\d\d\tphotos/b\.png\n", out)
     assert "0/1" in seen
-    code, seen, _ = at_terminal(
-        *("score", "photos/b.png", "--quiet"),
-        cwd=photos,
-        HIQA_WEIGHTS=str(tiny_weights),
-        NO_COLOR="1",
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_no_color_takes_every_colour_away(no_color: str, tmp_path: Path) -> None:
+    script = (
+        "from hiqa_cli.commands.rows import Row\n"
+        "from hiqa_cli.commands.screen import make_screen\n"
+        "screen = make_screen(csv=False, json_lines=False, order='', worst=None)\n"
+        "screen.show(Row('a.png', 33.3, 1.0))\n"
     )
-    assert code == 0
+    _, seen, _ = at_terminal(command=["-c", script], cwd=tmp_path, NO_COLOR=no_color)
+    assert "33.30" in seen
     assert "█" in seen
-    assert "\x1b" not in seen
-    assert "1/1" not in seen
+    assert ("\x1b" in seen) is not bool(no_color)
 
 
 def test_a_picture_is_never_sent_to_a_terminal_nor_an_image_read_from_one(photos: Path) -> None:
@@ -143,10 +151,8 @@ def test_a_signal_ends_a_run_without_traceback_and_its_rows_stay(
     number: signal.Signals, code: int, slow: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "out.csv"
-    process = start(
-        *(slow, tiny_weights, *ONE_BY_ONE),
-        *("--csv", str(table), "--maps", str(tmp_path / "maps")),
-    )
+    outputs = ["--csv", str(table), "--maps", str(tmp_path / "maps")]
+    process = start(slow, tiny_weights, *ONE_BY_ONE, *outputs)
     assert process.stdout is not None
     first = process.stdout.readline()
     process.send_signal(number)
