@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +25,8 @@ class ImageProgress:
         self._done = 0
         self._began = time.monotonic()
         self._live: Live | None = None
-        if wanted and total and sys.stderr.isatty():
+        can_redraw = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        if wanted and total and can_redraw:
             self._live = self._line()
             self._live.start(refresh=True)
 

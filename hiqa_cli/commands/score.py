@@ -39,76 +39,86 @@ class ScoreOptions:
     verbose: bool
 
 
+CsvFile = Annotated[
+    str | None,
+    typer.Option("--csv", metavar="FILE|-", help="Write rows of CSV; - for standard output."),
+]
+JsonLinesFile = Annotated[
+    str | None,
+    typer.Option(
+        "--jsonl",
+        metavar="FILE|-",
+        help="Write lines of JSON, with every tile's score; - for standard output.",
+    ),
+]
+MapsFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--maps",
+        metavar="DIR",
+        help="Write every image's hallucination, discrepancy map and quality map.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with existing files: skip what is finished, try errors again, keep maps.",
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        "--min-score",
+        metavar="X",
+        parser=points("--min-score"),
+        help="Exit with 3 if an image scores below this.",
+    ),
+]
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="score|path",
+        parser=one_of("--sort", common.ORDERS),
+        autocompletion=lambda: list(common.ORDERS),
+        help="Order standard output at the end: worst score first, or by path.",
+    ),
+]
+Worst = Annotated[
+    int | None,
+    typer.Option(
+        "--worst",
+        metavar="N",
+        parser=whole_number("--worst"),
+        help="Show the N lowest scores only, on standard output, at the end.",
+    ),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        "--stride",
+        metavar="PX",
+        parser=whole_number("--stride"),
+        help="Pixels between tiles, 1 to 256; 128 if not given. Smaller takes longer.",
+    ),
+]
+
+
 def score(
     images: common.Images = None,
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
-    csv: Annotated[
-        str | None,
-        typer.Option("--csv", metavar="FILE|-", help="Write rows of CSV; - for standard output."),
-    ] = None,
-    jsonl: Annotated[
-        str | None,
-        typer.Option(
-            "--jsonl",
-            metavar="FILE|-",
-            help="Write lines of JSON, with every tile's score; - for standard output.",
-        ),
-    ] = None,
-    maps: Annotated[
-        Path | None,
-        typer.Option(
-            "--maps",
-            metavar="DIR",
-            help="Write every image's hallucination, discrepancy map and quality map.",
-        ),
-    ] = None,
+    csv: CsvFile = None,
+    jsonl: JsonLinesFile = None,
+    maps: MapsFolder = None,
     overwrite: common.Overwrite = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with existing files: skip what is finished, try errors again, keep maps.",
-        ),
-    ] = False,
-    min_score: Annotated[
-        float | None,
-        typer.Option(
-            "--min-score",
-            metavar="X",
-            parser=points("--min-score"),
-            help="Exit with 3 if an image scores below this.",
-        ),
-    ] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            "--sort",
-            metavar="score|path",
-            parser=one_of("--sort", common.ORDERS),
-            autocompletion=lambda: list(common.ORDERS),
-            help="Order standard output at the end: worst score first, or by path.",
-        ),
-    ] = None,
-    worst: Annotated[
-        int | None,
-        typer.Option(
-            "--worst",
-            metavar="N",
-            parser=whole_number("--worst"),
-            help="Show the N lowest scores only, on standard output, at the end.",
-        ),
-    ] = None,
-    stride: Annotated[
-        int | None,
-        typer.Option(
-            "--stride",
-            metavar="PX",
-            parser=whole_number("--stride"),
-            help="Pixels between tiles, 1 to 256; 128 if not given. Smaller takes longer.",
-        ),
-    ] = None,
+    resume: Resume = False,
+    min_score: MinScore = None,
+    sort: Sort = None,
+    worst: Worst = None,
+    stride: Stride = None,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
