@@ -48,10 +48,7 @@ def run_score(options: ScoreOptions) -> int:
     tables = _tables(options, inputs.images)
     plan = plan_resume(tables, inputs.images, targets)
     works = _works(options, inputs.images, targets, plan)
-    rows_to_check = any(record.row.is_finished for table in tables for record in table.records)
-    scorer: Scorer | None = None
-    if rows_to_check or any(not work.entry.problem for work in works):
-        scorer = load_scorer(options.engine, messages)
+    scorer = _scorer(options, tables, works, messages)
     settings = _settings(options, scorer)
     if scorer is not None:
         check_rows_fit(tables, scorer.weights_id, __version__, settings)
@@ -76,6 +73,16 @@ def run_score(options: ScoreOptions) -> int:
     run.count_finished(plan)
     run.work(scorer, works)
     return run.end(inputs)
+
+
+def _scorer(
+    options: ScoreOptions, tables: Sequence[Table], works: Sequence[Work], messages: Messages
+) -> Scorer | None:
+    """The weights, loaded once; None where no image is to be scored and no old row to be checked."""
+    old_rows = any(record.row.is_finished for table in tables for record in table.records)
+    if old_rows or any(not work.entry.problem for work in works):
+        return load_scorer(options.engine, messages)
+    return None
 
 
 def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[Targets | None]:
