@@ -22,7 +22,8 @@ from hiqa_train.versions import GROUP, VersionBatches
 def photograph(seed: int = 0, side: int = 360) -> np.ndarray:
     """(side, side, 3) uint8 with what photographs have: smooth light, edges, fine texture."""
     random = np.random.default_rng(seed)
-    light = cv2.resize(random.uniform(60, 200, (6, 6, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    coarse = random.uniform(60, 200, (6, 6, 3)).astype(np.float32)
+    light = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
     for _ in range(25):
         x, y, r = (int(v) for v in random.integers(5, side, 3))
         cv2.circle(light, (x, y), 5 + r // 8, tuple(float(v) for v in random.uniform(20, 235, 3)), -1)
@@ -106,8 +107,9 @@ def test_local_losses_are_where_the_distortion_is():
     reference = to_tensor([PHOTO[:128, :128]])
     distorted = reference.clone()
     distorted[..., :32, :32] += 0.2 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    local = local_loss_of_quality(distorted, reference)
-    assert local.shape == (1, 2, 4, 4)
+    stages = local_loss_of_quality(distorted, reference)
+    assert [tuple(stage.shape) for stage in stages] == [(1, 2, side, side) for side in (32, 16, 8, 4)]
+    local = stages[-1]
     assert local[0, 1, 0, 0] > 0.5
     assert local[0, :, 2:, 2:].abs().max() < 1e-3
 
@@ -129,7 +131,7 @@ def test_a_group_is_one_reference_in_versions_with_labels():
     versions = batch[0]
     assert versions.distorted.shape == (2 * GROUP, 3, 64, 64)
     assert versions.quality.shape == (2 * GROUP,)
-    assert versions.local.shape == (2 * GROUP, 2, 2, 2)
+    assert [stage.shape[-1] for stage in versions.local] == [16, 8, 4, 2]
     assert 0 <= versions.quality.min() < versions.quality.max() <= 1
     assert (batch[0].distorted == versions.distorted).all()
     assert (batch[1].distorted != versions.distorted).any()

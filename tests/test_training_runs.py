@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from test_training_material import PICTURES, photograph
 
 from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.engine.scorer import Scorer
@@ -27,8 +28,6 @@ from hiqa_train.stage_regressor import ALONE, FINAL, begin_from, train_regressor
 from hiqa_train.synthetic import SyntheticRecipe, train_synthetic
 from hiqa_train.uncertainty import Case, check, fit_calibration
 from hiqa_train.vgg import LAYERS, Vgg19Features
-
-from test_training_material import PICTURES, photograph
 
 TINY_G = GeneratorConfig(channels=(8, 8, 8, 8, 8), stacks=2)
 G_RECIPE = GeneratorRecipe(steps=8, batch=2, patch=64, warmup=2, features_from=0.5, features_every=2,
@@ -192,6 +191,7 @@ def test_from_photographs_to_weights_that_score(tmp_path, vgg_file):
         cv2.imwrite(str(folder / f"{n}.png"), photograph(n, 320))
     recipe = SyntheticRecipe(
         alone=R_RECIPE, generator=G_RECIPE, generator_config=TINY_G, regressor_width=8, cases_a_picture=4,
+        joined=dataclasses.replace(R_RECIPE, steps=2),
         final=dataclasses.replace(FINAL, steps=3, groups=1, patch=64, workers=1, checkpoint_every=2),
     )  # fmt: skip
     said: list[str] = []
@@ -217,7 +217,10 @@ def test_the_half_width_covers_the_share_it_is_fitted_for_and_grows_with_the_err
         return made
 
     calibration = fit_calibration(cases(600))
-    fresh = [dataclasses.replace(case, half_width=calibration.half_width(case.score, case.tiles)) for case in cases(600)]
+    fresh = [
+        dataclasses.replace(case, half_width=calibration.half_width(case.score, case.tiles))
+        for case in cases(600)
+    ]
     found = check(fresh)
     assert 0.75 < found.covered < 0.85
     assert found.error_ratio > 1.5

@@ -23,17 +23,24 @@ def quality_from_mdsi(value: Tensor) -> Tensor:
     return (1 - value / WORTHLESS).clamp(0, 1)
 
 
-def local_loss_of_quality(distorted: Tensor, reference: Tensor) -> Tensor:
-    """(B, 3, H, W) pairs -> (B, 2, H/32, W/32): for each place of R's last features, how far off it is.
+STRIDES = (4, 8, 16, 32)  # px between the places of R's four stages
+
+
+def local_loss_of_quality(distorted: Tensor, reference: Tensor) -> list[Tensor]:
+    """(B, 3, H, W) pairs -> for each stage of R, (B, 2, H/stride, W/stride): how far off the patch is at each place.
 
     First the similarity that is missing there, on the scale of MDSI's fourth root, then the logarithm of the root mean
     squared error in 8-bit levels; both about 0..1. Not scores: what R learns beside them, since one number
     a patch teaches little.
     """
-    missing = functional.avg_pool2d(1 - similarity_map(distorted, reference), 16)  # the map is at half size
-    error = functional.avg_pool2d((distorted - reference).square().mean(dim=1, keepdim=True), 32)
-    levels = (error.sqrt() * 255 + 1).log10() / 2
-    return torch.cat([missing.clamp(min=0) ** 0.25 / WORTHLESS, levels], dim=1)
+    missing = 1 - similarity_map(distorted, reference)  # at half size
+    error = (distorted - reference).square().mean(dim=1, keepdim=True)
+    maps = []
+    for stride in STRIDES:
+        lost = functional.avg_pool2d(missing, stride // 2).clamp(min=0) ** 0.25 / WORTHLESS
+        levels = (functional.avg_pool2d(error, stride).sqrt() * 255 + 1).log10() / 2
+        maps.append(torch.cat([lost, levels], dim=1))
+    return maps
 
 
 def tile_quality(distorted: Tensor, reference: Tensor) -> Tensor:

@@ -30,16 +30,16 @@ KIND = "generator"
 class GeneratorRecipe:
     """Everything that decides a run of this stage; saved with it."""
 
-    steps: int = 6000
+    steps: int = 7500
     batch: int = 8
     patch: int = 128
     peak: float = 1e-3
     warmup: int = 200
-    decay_share: float = 0.4
+    decay_share: float = 0.35
     averaging: float = 0.998
     seed: int = 1
     first_stack_weight: float = 0.3
-    features_from: float = 0.7  # share of the steps after which the feature losses join
+    features_from: float = 0.8  # share of the steps after which the feature losses join
     features_every: int = 4
     features_patch: int = 64
     vgg_weight: float = 0.1

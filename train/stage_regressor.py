@@ -1,7 +1,8 @@
 """Stage R: ResNet-18 learns what a tile is worth (section 3.3, formulas 10-12).
 
-Run twice: on distorted images alone, which gives the quality features psi of formula (5); then, begun from
-that, on the distorted image, its discrepancy map and G's features, G frozen.
+Run three times: on distorted images alone, which gives the quality features psi of formula (5); then, begun from
+that, on the distorted image, its discrepancy map and G's features, G frozen, first on small patches, of which there
+are more in an hour, last on whole tiles.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class RegressorRecipe:
     averaging: float
     seed: int
     ranking_weight: float = 1.0
-    local_weight: float = 1.0
+    local_weight: float = 2.0
     workers: int = 1
     checkpoint_every: int = 100
     shares: dict[str, float] = field(
@@ -53,11 +54,14 @@ class RegressorRecipe:
 
 # On distorted images alone, small patches and many of them: the source of psi, and where the final R begins.
 ALONE = RegressorRecipe(
-    steps=1800, groups=4, patch=128, peak=1e-3, warmup=100, decay_share=0.5, averaging=0.995, seed=2
+    steps=1600, groups=4, patch=128, peak=1e-3, warmup=100, decay_share=0.5, averaging=0.995, seed=2
 )
-# On whole tiles, with G's discrepancy map and features.
+# With G's discrepancy map and features: on small patches still, then on whole tiles.
+JOINED = RegressorRecipe(
+    steps=1200, groups=4, patch=128, peak=1e-3, warmup=50, decay_share=0.3, averaging=0.995, seed=4
+)
 FINAL = RegressorRecipe(
-    steps=650, groups=4, patch=256, peak=5e-4, warmup=50, decay_share=0.8, averaging=0.99, seed=3
+    steps=450, groups=4, patch=256, peak=5e-4, warmup=30, decay_share=0.9, averaging=0.98, seed=3
 )
 
 
@@ -93,8 +97,8 @@ def train_regressor(
         begin_from(network, begin)
     network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     averaged = Averaged(network, recipe.averaging)
-    # Tells what is lost place by place; trained beside R, of no use afterwards.
-    local = nn.Conv2d(8 * config.width, 2, 1)
+    # Tell what is lost place by place, from the features of each stage; trained beside R, of no use afterwards.
+    local = nn.ModuleList(nn.Conv2d(config.width * 2**stage, 2, 1) for stage in range(4))
     optimizer = torch.optim.AdamW(
         [*network.parameters(), *local.parameters()], lr=recipe.peak, weight_decay=1e-2
     )
@@ -126,16 +130,17 @@ def train_regressor(
 
 
 def regressor_step(
-    network: Regressor, local: nn.Conv2d, optimizer: torch.optim.Optimizer, batch: Versions,
+    network: Regressor, local: nn.ModuleList, optimizer: torch.optim.Optimizer, batch: Versions,
     recipe: RegressorRecipe,
 ) -> dict[str, float]:  # fmt: skip
     """One step; the losses it took."""
     discrepancy = batch.discrepancy if network.config.discrepancy else None
     semantic = batch.semantic if network.config.semantic else None
-    features = network.quality_features(batch.distorted, discrepancy)[-1]
-    predicted = network.score(features, semantic)
+    features = network.quality_features(batch.distorted, discrepancy)
+    predicted = network.score(features[-1], semantic)
     score = score_loss(predicted, batch.quality)
-    places = functional.l1_loss(local(features), batch.local)
+    stages = zip(local, features, batch.local, strict=True)
+    places = torch.stack([functional.l1_loss(head(found), wanted) for head, found, wanted in stages]).mean()
     ranking = ranking_loss(predicted, batch.quality, GROUP)
     optimizer.zero_grad(set_to_none=True)
     (score + recipe.ranking_weight * ranking + recipe.local_weight * places).backward()
@@ -145,7 +150,7 @@ def regressor_step(
 
 
 def state_of(
-    step: int, network: Regressor, local: nn.Conv2d, averaged: Averaged, optimizer: torch.optim.Optimizer,
+    step: int, network: Regressor, local: nn.ModuleList, averaged: Averaged, optimizer: torch.optim.Optimizer,
     recipe: RegressorRecipe,
 ) -> dict[str, Any]:  # fmt: skip
     return {

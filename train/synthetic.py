@@ -1,7 +1,7 @@
 """The whole of a training without human scores: from a folder of undistorted photographs to weights.
 
-    R alone (psi)  ->  G (pixel loss, then VGG19 and psi too)  ->  R on image, map and G's features
-    ->  half-width fitted on validation pictures  ->  OUT/weights
+    R alone (psi)  ->  G (pixel loss, then VGG19 and psi too)  ->  R on image, map and G's features, on
+    patches, then on tiles  ->  half-width fitted on validation pictures  ->  OUT/weights
 
 Each stage keeps its checkpoint in OUT; a stopped run goes on with `resume`. A stage that is finished is
 not run again.
@@ -26,7 +26,7 @@ from .checkpoint import load_checkpoint
 from .loop import StopSignal
 from .pristine import Pristine, divide, load_pristine
 from .stage_generator import Features, GeneratorRecipe, train_generator
-from .stage_regressor import ALONE, FINAL, RegressorRecipe, train_regressor
+from .stage_regressor import ALONE, FINAL, JOINED, RegressorRecipe, train_regressor
 from .uncertainty import draw_cases, fit_calibration
 from .vgg import Vgg19Features
 
@@ -41,6 +41,7 @@ class SyntheticRecipe:
 
     alone: RegressorRecipe = ALONE
     generator: GeneratorRecipe = field(default_factory=GeneratorRecipe)
+    joined: RegressorRecipe = JOINED
     final: RegressorRecipe = FINAL
     generator_config: GeneratorConfig = field(default_factory=GeneratorConfig)
     regressor_width: int = RegressorConfig().width
@@ -71,8 +72,13 @@ def train_synthetic(
     if generator is None:
         return None
     config = RegressorConfig(width, semantic)
+    joined = _regressor_stage(
+        out / "joined", training, recipe.joined, config, generator, dict(alone.state_dict()), resume, stop, tell
+    )
+    if joined is None:
+        return None
     final = _regressor_stage(
-        out / "final", training, recipe.final, config, generator, dict(alone.state_dict()), resume, stop, tell
+        out / "final", training, recipe.final, config, generator, dict(joined.state_dict()), resume, stop, tell
     )
     if final is None:
         return None

@@ -27,14 +27,14 @@ GROUP = 4  # versions of one reference
 class Versions:
     """A batch for R, groups of GROUP neighbours.
 
-    distorted: (B, 3, P, P) RGB in 0..1; quality: (B,) in 0..1, high is good; local: (B, 2, P/32, P/32), see
+    distorted: (B, 3, P, P) RGB in 0..1; quality: (B,) in 0..1, high is good; local: see
     `labels.local_loss_of_quality`; discrepancy, semantic: what G makes
     of `distorted` (see `Regressor.forward`), or None where R is trained on images alone.
     """
 
     distorted: Tensor
     quality: Tensor
-    local: Tensor
+    local: list[Tensor]
     discrepancy: Tensor | None = None
     semantic: Tensor | None = None
 
