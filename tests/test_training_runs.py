@@ -196,13 +196,15 @@ def test_from_photographs_to_weights_that_score(tmp_path, vgg_file):
     )  # fmt: skip
     said: list[str] = []
     out = tmp_path / "run"
-    weights = train_synthetic(folder, vgg_file, out, recipe, resume=False, tell=said.append)
+    weights = train_synthetic(
+        folder, vgg_file, out, recipe, resume=False, stop=StopSignal(), tell=said.append
+    )
     assert weights == out / "weights"
     result = Scorer.load(weights, device="cpu", precision="fp32").score(photograph(99, 256))
     assert 0 <= result.score <= 100
     assert result.uncertainty > 0
     with pytest.raises(UsageError, match="is not empty"):
-        train_synthetic(folder, vgg_file, out, recipe, resume=False, tell=said.append)
+        train_synthetic(folder, vgg_file, out, recipe, resume=False, stop=StopSignal(), tell=said.append)
 
 
 def test_the_half_width_covers_the_share_it_is_fitted_for_and_grows_with_the_error():

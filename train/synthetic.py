@@ -49,17 +49,16 @@ class SyntheticRecipe:
 
 
 def train_synthetic(
-    pristine: Path, vgg: Path, out: Path, recipe: SyntheticRecipe, *, resume: bool,
+    pristine: Path, vgg: Path, out: Path, recipe: SyntheticRecipe, *, resume: bool, stop: StopSignal,
     tell: Callable[[str], None],
 ) -> Path | None:  # fmt: skip
-    """Run what is left of the stages; the folder of weights, or None where a signal stopped it."""
+    """Run what is left of the stages; the folder of weights, or None where `stop` ended it early."""
     if not resume and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
     training, validation = divide(load_pristine(pristine), VALIDATION_SHARE)
     if not training or not validation:
         raise UsageError(f"{pristine} is too small to divide into training and validation", "give more photographs")
     tell(f"{len(training)} photographs to train on, {len(validation)} to validate on; writes to {out}")
-    stop = StopSignal()
     width = recipe.regressor_width
     semantic = recipe.generator_config.channels[-1]
     alone_config = RegressorConfig(width, semantic, discrepancy=False, semantic=False)

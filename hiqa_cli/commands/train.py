@@ -30,6 +30,7 @@ def train(
     --weights` takes.
     """
     import torch
+
     from hiqa_train.synthetic import SyntheticRecipe, train_synthetic
 
     if threads is not None:

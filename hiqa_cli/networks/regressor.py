@@ -105,9 +105,8 @@ class Head(nn.Module):
         self.score = nn.Linear(hidden, 1)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        with torch.autocast(pooled.device.type, enabled=False):
-            hidden = functional.relu(self.hidden(pooled.float()))
-            return torch.sigmoid(self.score(hidden).squeeze(1))
+        hidden = functional.relu(self.hidden(pooled.float()))
+        return torch.sigmoid(self.score(hidden).squeeze(1))
 
 
 class Regressor(nn.Module):
