@@ -38,7 +38,7 @@ def main(wheel: Path, folder: Path) -> None:
     python = folder / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", wheel, folder=folder)
     picture = EXAMPLES / "astronaut_noise.png"
-    code = "import hiqa_cli; print(hiqa_cli.__file__); print(hiqa_cli.Scorer.load().score(%r).score)" % str(picture)
+    code = f"import hiqa_cli as h; print(h.__file__); print(h.Scorer.load().score({str(picture)!r}).score)"
     place, score = run(python, "-c", code, folder=folder).split()
     expect(Path(place).is_relative_to(folder.resolve()) or str(folder) in place, "hiqa_cli comes from the environment")
     out = run(folder / "bin" / "hiqa", "score", picture, folder=folder)

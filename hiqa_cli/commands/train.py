@@ -31,13 +31,15 @@ def train(
     """
     import torch
 
+    from hiqa_train.loop import StopSignal
     from hiqa_train.synthetic import SyntheticRecipe, train_synthetic
 
     if threads is not None:
         torch.set_num_threads(threads)
     say = Messages(quiet=quiet)
-    done = train_synthetic(pristine, vgg, out, SyntheticRecipe(), resume=resume, tell=say.warn)
+    stop = StopSignal()
+    done = train_synthetic(pristine, vgg, out, SyntheticRecipe(), resume=resume, stop=stop, tell=say.warn)
     if done is None:
         say.warn(f"stopped; the checkpoint in {out} goes on with --resume")
-        return ExitCode.INTERRUPTED
+        return 128 + stop.asked
     return ExitCode.OK
