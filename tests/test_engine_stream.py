@@ -357,7 +357,7 @@ def test_a_runner_takes_no_network_apart_twice() -> None:
     """The runner owns its network: batch norms are gone, the parameters are where they run."""
     from hiqa_cli.engine.devices import Placement
 
-    network = HiqaNet(*tiny_networks())
+    network = HiqaNet(*tiny_networks(batch_norm=True))
     TileRunner(network, Placement("cpu", "fp32"), 1, print)
     assert not network.training
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())

@@ -236,7 +236,9 @@ def test_verifying_a_folder_loads_no_torch(folder: Path) -> None:
 
 
 def test_folded_batch_norms_change_no_score() -> None:
-    generator, regressor = tiny_networks(3)
+    generator, regressor = tiny_networks(3, batch_norm=True)
+    norms = [module for module in regressor.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert len(norms) == 20
     for module in regressor.modules():  # statistics as after training, not as at birth
         if isinstance(module, torch.nn.BatchNorm2d):
             assert module.running_mean is not None

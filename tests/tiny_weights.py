@@ -33,12 +33,12 @@ def write_tiny_weights(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def tiny_networks(seed: int = 0) -> tuple[Generator, Regressor]:
+def tiny_networks(seed: int = 0, *, batch_norm: bool = False) -> tuple[Generator, Regressor]:
     """Both networks with few channels and random weights, in evaluation mode."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator = Generator(GeneratorConfig(channels=(4, 4, 8, 8, 8), stacks=2))
-        regressor = Regressor(RegressorConfig(width=4, semantic_channels=8, hidden=8))
+        regressor = Regressor(RegressorConfig(width=4, semantic_channels=8, hidden=8, batch_norm=batch_norm))
     generator.eval()
     regressor.eval()
     _spread_scores(generator, regressor)

@@ -27,6 +27,8 @@ def load_pristine(folder: Path) -> list[Pristine]:
 
     Raises UsageError where there is no image, or one is too small or of more than 8 bits.
     """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", "give a folder of undistorted photographs")
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         raise UsageError(f"no image in {folder}", "give a folder of undistorted photographs")

@@ -54,7 +54,7 @@ class RegressorRecipe:
 
 # On distorted images alone, small patches and many of them: the source of psi, and where the final R begins.
 ALONE = RegressorRecipe(
-    steps=1600, groups=4, patch=128, peak=1e-3, warmup=100, decay_share=0.5, averaging=0.995, seed=2
+    steps=1600, groups=4, patch=128, peak=5e-4, warmup=50, decay_share=0.5, averaging=0.995, seed=2
 )
 # With G's discrepancy map and features: on small patches still, then on whole tiles.
 JOINED = RegressorRecipe(
@@ -74,7 +74,7 @@ def begin_from(network: Regressor, alone: dict[str, Tensor]) -> None:
             new.copy_(old)
         else:  # first convolution: image channels first; head: fused features come before R1's own
             new.zero_()
-            if name == "trunk.conv.weight":
+            if name == "trunk.conv.0.weight":
                 new[:, : old.shape[1]].copy_(old)
             else:
                 new[:, -old.shape[1] :].copy_(old)

@@ -7,8 +7,9 @@ features, formulas (11) and (12):
     F = f(H_{5,2}(I_d)) (x) R1(I_d, I_map),   score = R2(F)
 
 What is modified: six input channels instead of three; `width` channels in the first stage (64 is ResNet-18's;
-fewer cost less with the same depth); and a head of two layers instead of one, since the score is not linear in
-what the features tell. Features are joined place by place (8x8 for a 256x256 tile) and pooled after that.
+fewer cost less with the same depth); a head of two layers instead of one, since the score is not linear in what the
+features tell; and no batch norms, unless asked for: among patches of one batch a single noisy one changes the
+variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features are joined place by place (8x8 for a 256x256 tile) and pooled after that.
 
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.
@@ -41,6 +42,7 @@ class RegressorConfig:
     hidden: int = 128
     discrepancy: bool = True
     semantic: bool = True
+    batch_norm: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,42 +55,55 @@ class RegressorConfig:
 class BasicBlock(nn.Module):
     """ResNet-18's block: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, stride: int, *, batch_norm: bool) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(channels_out)
-        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(channels_out)
+        self.conv1 = convolution(channels_in, channels_out, 3, stride, batch_norm)
+        self.conv2 = convolution(channels_out, channels_out, 3, 1, batch_norm)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or channels_in != channels_out:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False),
-                nn.BatchNorm2d(channels_out),
-            )
+            self.shortcut = convolution(channels_in, channels_out, 1, stride, batch_norm)
+        if not batch_norm:
+            # Without norms a block begins near its shortcut, or eight of them in a row would explode
+            # (Zhang et al., "Fixup initialization", ICLR 2019).
+            with torch.no_grad():
+                self.conv2[0].weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = functional.relu(self.norm1(self.conv1(x)))
-        return functional.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
+        inner = functional.relu(self.conv1(x))
+        return functional.relu(self.conv2(inner) + self.shortcut(x))
+
+
+def convolution(channels_in: int, channels_out: int, side: int, stride: int, batch_norm: bool) -> nn.Sequential:
+    """A square convolution, with a batch norm or with a bias, initialised to keep the variance (He et al., ICCV 2015)."""
+    conv = nn.Conv2d(
+        channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm
+    )
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu" if side > 1 else "linear")
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels_out) if batch_norm else nn.Identity())
 
 
 class Trunk(nn.Module):
     """R1: the convolutions of ResNet-18, (B, channels, H, W) -> features of its four stages, 1/4 to 1/32."""
 
-    def __init__(self, channels_in: int, width: int) -> None:
+    def __init__(self, channels_in: int, width: int, *, batch_norm: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, width, 7, stride=2, padding=3, bias=False)
+        self.conv = convolution(channels_in, width, 7, 2, batch_norm)
         # Distortions are faint beside content: filters that begin without a mean look past it from the start.
         with torch.no_grad():
-            self.conv.weight -= self.conv.weight.mean(dim=(2, 3), keepdim=True)
-        self.norm = nn.BatchNorm2d(width)
+            self.conv[0].weight -= self.conv[0].weight.mean(dim=(2, 3), keepdim=True)
         widths = (width, width, 2 * width, 4 * width, 8 * width)
         self.stages = nn.ModuleList(
-            nn.Sequential(BasicBlock(before, here, 1 if n == 0 else 2), BasicBlock(here, here, 1))
+            nn.Sequential(
+                BasicBlock(before, here, 1 if n == 0 else 2, batch_norm=batch_norm),
+                BasicBlock(here, here, 1, batch_norm=batch_norm),
+            )
             for n, (before, here) in enumerate(pairwise(widths))
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = functional.max_pool2d(functional.relu(self.norm(self.conv(x))), 3, stride=2, padding=1)
+        x = functional.max_pool2d(functional.relu(self.conv(x)), 3, stride=2, padding=1)
         features = []
         for stage in self.stages:
             x = stage(x)
@@ -116,7 +131,7 @@ class Regressor(nn.Module):
         super().__init__()
         self.config = config
         features = 8 * config.width
-        self.trunk = Trunk(6 if config.discrepancy else 3, config.width)
+        self.trunk = Trunk(6 if config.discrepancy else 3, config.width, batch_norm=config.batch_norm)
         if config.semantic:
             self.project = nn.Conv2d(config.semantic_channels, features, 1)  # f of formula (11)
         self.head = Head(2 * features if config.semantic else features, config.hidden)
