@@ -25,6 +25,7 @@ ON_GRID = 0.7
 
 # JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
 SMALLEST_FOR_JPEG2000 = 320
+NEED_LARGE = frozenset({"jpeg2000", "mixture"})
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ def cut_piece(images: list[Pristine], side: int, random: Random) -> np.ndarray:
     return np.ascontiguousarray(piece[:, ::-1] if random.random() < 0.5 else piece)
 
 
-def cut_window(side: int, patch: int, random: Random) -> tuple[slice, slice]:
-    """Where in a distorted piece of (side, side) a patch is cut, at least 8 px from its borders."""
-    y, x = (int(place) for place in random.integers(BLOCK, side - patch - BLOCK + 1, size=2))
+def place_window(side: int, patch: int, border: int, random: Random) -> tuple[int, int]:
+    """Top and left edge of a patch in a piece of (side, side), at least `border` (a multiple of 8) px inside it."""
+    y, x = (int(place) for place in random.integers(border, side - patch - border + 1, size=2))
     if random.random() < ON_GRID:
         y, x = y // BLOCK * BLOCK, x // BLOCK * BLOCK
-    return slice(y, y + patch), slice(x, x + patch)
+    return y, x
 
 
 def choose_kind(shares: Mapping[str, float], random: Random) -> str:
@@ -66,11 +67,12 @@ def draw_pair(
     random = np.random.default_rng([seed, number])
     kind = choose_kind(shares, random)
     side = patch + MARGIN
-    if kind in ("jpeg2000", "mixture"):
+    if kind in NEED_LARGE:
         side = max(side, SMALLEST_FOR_JPEG2000)
     piece = cut_piece(images, side, random)
     distorted = distort(piece, kind, random)
-    window = cut_window(side, patch, random)
+    y, x = place_window(side, patch, BLOCK, random)
+    window = np.s_[y : y + patch, x : x + patch]
     return Pair(distorted[window], piece[window], kind)
 
 

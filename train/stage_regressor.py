@@ -54,7 +54,7 @@ class RegressorRecipe:
 
 # On distorted images alone, small patches and many of them: the source of psi, and where the final R begins.
 ALONE = RegressorRecipe(
-    steps=1600, groups=4, patch=128, peak=5e-4, warmup=50, decay_share=0.5, averaging=0.995, seed=2
+    steps=1300, groups=4, patch=128, peak=5e-4, warmup=50, decay_share=0.5, averaging=0.995, seed=2
 )
 # With G's discrepancy map and features: on small patches still, then on whole tiles.
 JOINED = RegressorRecipe(

@@ -17,7 +17,15 @@ from torch.utils.data import Dataset
 
 from .distortions import distort
 from .labels import local_loss_of_quality, tile_quality
-from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, cut_window, to_tensor
+from .patches import (
+    MARGIN,
+    NEED_LARGE,
+    SMALLEST_FOR_JPEG2000,
+    choose_kind,
+    cut_piece,
+    place_window,
+    to_tensor,
+)
 from .pristine import Pristine
 
 GROUP = 4  # versions of one reference
@@ -47,10 +55,19 @@ def draw_group(
     piece = cut_piece(images, max(patch + MARGIN, SMALLEST_FOR_JPEG2000), random)
     first, second, third = (choose_kind(shares, random) for _ in range(3))
     kinds = [first, first, second, "clean" if random.random() < 0.5 else third]
-    window = cut_window(piece.shape[0], patch, random)
+    halo = MARGIN // 2
+    y, x = place_window(piece.shape[0], patch, halo, random)
+    window = np.s_[y : y + patch, x : x + patch]
+    # Most kinds need the patch and a little around it; distorting the whole piece would cost several times as much.
+    near = np.ascontiguousarray(piece[y - halo : y + patch + halo, x - halo : x + patch + halo])
+    inside = np.s_[halo : halo + patch, halo : halo + patch]
+    versions = []
     # Each version has its own random stream: what one draws does not move the next.
-    streams = random.spawn(GROUP)
-    versions = [distort(piece, kind, stream)[window] for kind, stream in zip(kinds, streams, strict=True)]
+    for kind, stream in zip(kinds, random.spawn(GROUP), strict=True):
+        if kind in NEED_LARGE:
+            versions.append(distort(piece, kind, stream)[window])
+        else:
+            versions.append(distort(near, kind, stream)[inside])
     return versions, piece[window]
 
 

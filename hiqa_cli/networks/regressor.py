@@ -9,7 +9,8 @@ features, formulas (11) and (12):
 What is modified: six input channels instead of three; `width` channels in the first stage (64 is ResNet-18's;
 fewer cost less with the same depth); a head of two layers instead of one, since the score is not linear in what the
 features tell; and no batch norms, unless asked for: among patches of one batch a single noisy one changes the
-variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features are joined place by place (8x8 for a 256x256 tile) and pooled after that.
+variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features
+are joined place by place (8x8 for a 256x256 tile) and pooled after that.
 
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.
@@ -74,7 +75,7 @@ class BasicBlock(nn.Module):
 
 
 def convolution(channels_in: int, channels_out: int, side: int, stride: int, batch_norm: bool) -> nn.Sequential:
-    """A square convolution, with a batch norm or with a bias, initialised to keep the variance (He et al., ICCV 2015)."""
+    """A square convolution with a batch norm or a bias, initialised to keep the variance (He et al., ICCV 2015)."""
     conv = nn.Conv2d(
         channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm
     )
