@@ -1,6 +1,6 @@
 """Makes the pictures of this folder from photographs that scikit-image ships in its wheel.
 
-    pip install '.[dev]' && python examples/make_examples.py
+    pip install -e '.[dev]' && python examples/make_examples.py
 
 astronaut: Eileen Collins, NASA, public domain. chelsea: Stefan van der Walt's cat, CC0. coffee: Rachel
 Michetti, CC0 (Pikolo Espresso Bar). rocket: launch of DSCOVR, SpaceX, CC0. Each is reduced or cut to 384x288, once

@@ -1,0 +1,65 @@
+"""`hiqa evaluate` and `hiqa train` as processes: what they refuse, what they print."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_training_material import photograph
+
+from hiqa_cli.engine.opencv import cv2
+
+
+@pytest.fixture(scope="module")
+def clean_pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clean pictures")
+    for name in ("one", "other"):
+        cv2.imwrite(str(folder / f"{name}.png"), photograph(len(name), 320))
+    return folder
+
+
+def test_ladders_are_measured_on_a_folder_of_clean_pictures(run_hiqa, tiny_weights, clean_pictures, tmp_path):
+    out = tmp_path / "found.json"
+    done = run_hiqa(
+        "evaluate", "--ladders", clean_pictures, "--leave-out", "other", "--weights", tiny_weights,
+        "--stride", "256", "--json", out, "--precision", "fp32",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.lines[0].startswith("ladders, 1 pictures")
+    for kind in ("noise", "blur", "jpeg", "jpeg2000", "down"):
+        assert any(line.split()[0] == kind for line in done.lines[1:])
+    assert "jpeg2000 at 0.5 bit a pixel reached 0." in done.out.decode()
+    found = json.loads(out.read_text())
+    assert found["ladders"]["pictures"] == 1
+    assert found["settings"]["stride"] == 256
+    again = run_hiqa("evaluate", "--ladders", clean_pictures, "--json", out)
+    assert again.code == 2
+    assert "exists" in again.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing to measure"),
+        (["--ladders", "no such folder"], "no such folder"),
+        (["--people", "."], "--people needs --scores and --offsets"),
+    ],
+)
+def test_evaluate_refuses_what_it_cannot_measure_in_one_line(run_hiqa, arguments, message):
+    done = run_hiqa("evaluate", *arguments)
+    assert done.code == 2
+    assert len(done.messages) == 1
+    assert message in done.messages[0]
+
+
+def test_evaluate_names_a_picture_to_leave_out_that_is_not_there(run_hiqa, tiny_weights, clean_pictures):
+    done = run_hiqa("evaluate", "--ladders", clean_pictures, "--leave-out", "third", "--weights", tiny_weights)
+    assert done.code == 2
+    assert "--leave-out third: no such picture" in done.messages[-1]
+
+
+def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa, tmp_path, clean_pictures):
+    done = run_hiqa("train", "--pristine", tmp_path / "none", "--vgg", "vgg", "--out", tmp_path / "run")
+    assert done.code == 2
+    assert "is no folder" in done.messages[-1]
+    assert len(done.messages) == 1
