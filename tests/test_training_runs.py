@@ -246,3 +246,14 @@ def test_psnr_by_hand():
     black = np.zeros((4, 4, 3), np.uint8)
     assert psnr(black, black) == float("inf")
     assert psnr(black + 1, black) == pytest.approx(48.1308, abs=1e-3)
+
+
+def test_speed_is_told_as_a_ratio_to_a_plain_convolution(tmp_path):
+    from tiny_weights import write_tiny_weights
+
+    from hiqa_train.speed import measure_speed
+
+    found = measure_speed(str(write_tiny_weights(tmp_path / "w")), "fp32", rounds=1)
+    assert 0.001 < found.gmac < 1
+    assert found.seconds > 0
+    assert found.ratio == pytest.approx(found.seconds / found.convolution_seconds)

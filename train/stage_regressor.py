@@ -54,14 +54,14 @@ class RegressorRecipe:
 
 # On distorted images alone, small patches and many of them: the source of psi, and where the final R begins.
 ALONE = RegressorRecipe(
-    steps=1300, groups=4, patch=128, peak=5e-4, warmup=50, decay_share=0.5, averaging=0.995, seed=2
+    steps=900, groups=4, patch=128, peak=5e-4, warmup=50, decay_share=0.5, averaging=0.995, seed=2
 )
 # With G's discrepancy map and features: on small patches still, then on whole tiles.
 JOINED = RegressorRecipe(
-    steps=1200, groups=4, patch=128, peak=1e-3, warmup=50, decay_share=0.3, averaging=0.995, seed=4
+    steps=1000, groups=4, patch=128, peak=6e-4, warmup=80, decay_share=0.3, averaging=0.995, seed=4
 )
 FINAL = RegressorRecipe(
-    steps=450, groups=4, patch=256, peak=5e-4, warmup=30, decay_share=0.9, averaging=0.98, seed=3
+    steps=150, groups=4, patch=256, peak=4e-4, warmup=10, decay_share=0.9, averaging=0.98, seed=3
 )
 
 

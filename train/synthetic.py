@@ -31,7 +31,7 @@ from .uncertainty import draw_cases, fit_calibration
 from .vgg import Vgg19Features
 
 VALIDATION_SHARE = 0.12
-CASES_A_PICTURE = 40  # distorted windows of each validation picture that the half-width is fitted on
+CASES_A_PICTURE = 24  # distorted windows of each validation picture that the half-width is fitted on
 UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
 
 
