@@ -27,6 +27,7 @@ COMMANDS = {  # name, which is also the name of its module and function -> one l
     "weights": "What weights are installed: checked, with licence, training data, quality.",
     "evaluate": "Measure the weights on a folder of clean pictures.",
     "train": "Train the networks.",
+    "datasets": "Image-quality databases: what hiqa reads, where it lies, whether it is whole.",
 }
 COMPLETION_VARIABLE = "_HIQA_COMPLETE"  # Typer's name for it: the shell asks for completions
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
@@ -61,10 +62,12 @@ class LazyCommands(TyperGroup):
 
 
 def build_command(name: str) -> Any:
-    """Typer's command for the function `name` of the module `commands/name.py`."""
-    function: Callable[..., int | None] = getattr(
+    """Typer's command for `name` of the module `commands/name.py`: a function, or a Typer with words of its own."""
+    function: Callable[..., int | None] | typer.Typer = getattr(
         import_module(f".commands.{name}", __package__), name
     )
+    if isinstance(function, typer.Typer):
+        return typer.main.get_command(function)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name)(function)
     return typer.main.get_command(alone)

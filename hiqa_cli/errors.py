@@ -41,3 +41,7 @@ class OutputError(HiqaError):
 
 class DependencyError(HiqaError):
     """A library that hiqa needs is missing or cannot be loaded."""
+
+
+class DatasetError(UsageError):
+    """A database on disk, or a table of one's own, is not what it should be: nothing was started."""

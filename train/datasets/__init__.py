@@ -1,0 +1,25 @@
+"""Readers of image-quality databases in the layouts their authors publish, and of one's own tables (CSV).
+
+`open_dataset` reads one by name or by path; `DATABASES` has what hiqa knows of each. Importing this costs nothing: what
+needs numpy, scipy or openpyxl is imported when a database is read.
+"""
+
+from .catalogue import DATABASES, open_dataset, read_database
+from .database import Database
+from .roots import Root, configured_root, find_root
+from .sample import Reading, Sample, Scale
+from .table import read_table
+
+__all__ = [
+    "DATABASES",
+    "Database",
+    "Reading",
+    "Root",
+    "Sample",
+    "Scale",
+    "configured_root",
+    "find_root",
+    "open_dataset",
+    "read_database",
+    "read_table",
+]

@@ -1,0 +1,77 @@
+"""What is depicted, under one name in every database that shows it.
+
+TID2008 and TID2013 are crops of Kodak's photographs (PCD0992): their reference N shows Kodak's N, N from 1 to 24; the
+25th is taken to be the same synthetic picture in both. Of LIVE's 29 references 19 are Kodak's as well. Which is which
+was told by their names and a look at the 24 photographs, not by comparing pixels: for eleven only one photograph can be
+meant. For the other eight more than one can (two lighthouses, four pictures of sailing boats, ...): these keep LIVE's
+own name, and UNSURE holds what they may be. Whoever divides LIVE and TID together must keep such scenes on one side:
+see `tied_together`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+LIVE_TO_KODAK = {
+    "bikes": 5,
+    "buildings": 8,
+    "caps": 3,
+    "paintedhouse": 24,
+    "parrots": 23,
+    "plane": 20,
+    "rapids": 14,
+    "statue": 17,
+    "stream": 13,
+    "woman": 18,
+    "womanhat": 4,
+}
+UNSURE_LIVE = (
+    (("house",), (1, 22)),
+    (("lighthouse", "lighthouse2"), (19, 21)),
+    (("ocean",), (12, 16)),
+    (("sailing1", "sailing2", "sailing3", "sailing4"), (6, 9, 10, 11)),
+)
+
+
+def kodak(number: int) -> str:
+    """Kodak's photograph 1..24 -> `kodim01`.."""
+    return f"kodim{number:02}"
+
+
+def tid_scene(reference: int) -> str:
+    """The scene of a reference 1..25 of TID2008 or TID2013."""
+    return kodak(reference) if reference <= 24 else f"tid/i{reference}"
+
+
+def live_scene(reference: str) -> str:
+    """The scene of a reference of LIVE, named without its suffix."""
+    name = reference.casefold()
+    return kodak(LIVE_TO_KODAK[name]) if name in LIVE_TO_KODAK else f"live/{name}"
+
+
+def table_scene(table: str, reference: str) -> str:
+    """The scene of a reference, or of an image without one, in a table of one's own; `kodimNN` is recognised."""
+    found = re.fullmatch(r"kodim(\d\d)", reference.casefold())
+    return found.group() if found else f"{table}/{reference}"
+
+
+UNSURE = tuple(
+    (frozenset(live_scene(name) for name in names), frozenset(kodak(number) for number in numbers))
+    for names, numbers in UNSURE_LIVE
+)
+
+
+def tied_together(scenes: Iterable[str]) -> dict[str, str]:
+    """Scene -> the group with which it must stay on one side of a split.
+
+    A scene is a group of its own, but for those of UNSURE where scenes of both sides are given: LIVE's `sailing1` may
+    be Kodak's 6, 9, 10 or 11, so these stay with it.
+    """
+    given = set(scenes)
+    groups = {scene: scene for scene in given}
+    for names, photographs in UNSURE:
+        if given & names and given & photographs:
+            together = sorted(given & (names | photographs))
+            groups.update(dict.fromkeys(together, "+".join(together)))
+    return groups

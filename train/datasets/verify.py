@@ -1,0 +1,146 @@
+"""Checks of a database as it lies on disk: every file decoded, every count compared with what was published."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from hiqa_cli.errors import ImageError
+
+from .database import Database
+from .sample import Reading
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was counted: `found` of `expected`; problem: the first that is wrong, in words."""
+
+    what: str
+    found: int
+    expected: int
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.found == self.expected and not self.problem
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What became of one file: (width, height), or why it cannot be read."""
+
+    size: tuple[int, int] | None
+    problem: str = ""
+
+
+def files_of(reading: Reading) -> list[Path]:
+    """Every image and reference that is there, each once."""
+    paths = [sample.path for sample in reading.samples]
+    paths += [sample.reference for sample in reading.samples if sample.reference is not None]
+    return list(dict.fromkeys(paths))
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks, and the sizes of the images as ("512x384", how many), the most frequent first."""
+
+    checks: tuple[Check, ...]
+    sizes: tuple[tuple[str, int], ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+
+def verify(reading: Reading, database: Database | None, advance: Callable[[], None]) -> Verification:
+    """Decode all files of a reading and count. database: the facts of a published one. advance: after each file."""
+    decoded = dict(_decode_all(files_of(reading), advance))
+    checks = [
+        Check("images", len(reading.samples), reading.expected, _first(reading.missing, "missing")),
+        # a score that is no number, or cannot be, has ended the reading
+        Check("scores", reading.expected, database.images if database else reading.expected),
+        _readable(decoded, reading.root),
+    ]
+    if reading.references_expected:
+        checks += _references(reading, decoded, every=database is not None)
+    for split, expected in (database.splits if database else {}).items():
+        found = sum(sample.split == split for sample in reading.samples)
+        if any(sample.split for sample in reading.samples):
+            checks.append(Check(f"{split} part", found, expected))
+    images = (decoded[sample.path] for sample in reading.samples)
+    counted = Counter(f"{one.size[0]}x{one.size[1]}" for one in images if one.size)
+    return Verification(tuple(checks), tuple(counted.most_common()))
+
+
+def _first(names: tuple[str, ...], word: str) -> str:
+    return f"{word}: {names[0]}" + (f" and {len(names) - 1:,} more" if len(names) > 1 else "") if names else ""
+
+
+def _readable(decoded: dict[Path, Decoded], root: Path) -> Check:
+    bad = tuple(f"{_below(path, root)} ({one.problem})" for path, one in decoded.items() if one.size is None)
+    return Check("readable files", len(decoded) - len(bad), len(decoded), _first(bad, "unreadable"))
+
+
+def _below(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _references(reading: Reading, decoded: dict[Path, Decoded], every: bool) -> list[Check]:
+    """References there, and images that have theirs, in their own size: a pair of two sizes is no pair.
+
+    every: whether every image should have one; rows of a table need not.
+    """
+    there = reading.references_expected - len(reading.missing_references)
+    named = [sample for sample in reading.samples if sample.reference is not None]
+    unequal = tuple(
+        f"{_below(sample.path, reading.root)} is {_size(decoded[sample.path])}, "
+        f"{_below(sample.reference, reading.root)} {_size(decoded[sample.reference])}"
+        for sample in named
+        if sample.reference is not None
+        and decoded[sample.path].size
+        and decoded[sample.reference].size
+        and decoded[sample.path].size != decoded[sample.reference].size
+    )
+    return [
+        Check("references", there, reading.references_expected, _first(reading.missing_references, "missing")),
+        Check(
+            "images with their reference",
+            len(named) - len(unequal),
+            len(reading.samples) if every else len(named),
+            _first(unequal, "size"),
+        ),
+    ]
+
+
+def _size(one: Decoded) -> str:
+    return f"{one.size[0]}x{one.size[1]}" if one.size else "unreadable"
+
+
+def _decode(path: Path) -> Decoded:
+    from hiqa_cli.engine.reading import read_picture
+
+    try:
+        picture = read_picture(path)
+    except ImageError as error:
+        return Decoded(None, error.message)
+    return Decoded((picture.width, picture.height))
+
+
+def _decode_all(paths: list[Path], advance: Callable[[], None]) -> Iterator[tuple[Path, Decoded]]:
+    """Each path with what became of it, in order; a few at a time, since pictures may be large."""
+    workers = max(1, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[tuple[Path, Future[Decoded]]] = []
+        rest = iter(paths)
+        while True:
+            waiting += [(path, pool.submit(_decode, path)) for path in islice(rest, 2 * workers - len(waiting))]
+            if not waiting:
+                return
+            path, future = waiting.pop(0)
+            yield path, future.result()
+            advance()
