@@ -236,7 +236,7 @@ def test_spaq_repacked_as_png_is_read_and_said_to_be(tree: Tree, tmp_path: Path)
     picture.unlink()
     found = open_dataset("spaq", root)
     assert len(found.samples) == 8
-    assert found.notes == ("1 images are .png, not the published .jpg: a repacked copy",)
+    assert found.notes == ("a repacked copy: .png in place of the published .jpg: 1",)
 
 
 def test_biqs_misnamed_file_small_images_and_official_split_are_read(reading):

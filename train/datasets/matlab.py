@@ -16,9 +16,9 @@ def read_mat(path: Path) -> dict[str, Any]:
         return dict(scipy.io.loadmat(str(path)))
     except NotImplementedError as error:
         raise DatasetError(f"{path} is a MATLAB 7.3 file (HDF5), expected an older one", "save it with -v7") from error
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except Exception as error:  # scipy raises whatever a damaged file leads to
+    except Exception as error:  # scipy raises whatever a damaged file leads to, an OSError of its own among it
+        if isinstance(error, OSError) and error.strerror:
+            raise DatasetError(f"{path} cannot be read: {error.strerror.lower()}") from error
         raise DatasetError(f"{path} is no MATLAB file, or damaged: {' '.join(str(error).split())}") from error
 
 

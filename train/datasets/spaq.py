@@ -35,7 +35,7 @@ def read_spaq(root: Path) -> Reading:
         )
     files = Files(folder)
     repacked = {row.name for row in rows if _published(files, row.name) is None and _png(files, row.name) is not None}
-    notes = (f"{len(repacked):,} images are .png, not the published .jpg: a repacked copy",) if repacked else ()
+    notes = (f"a repacked copy: .png in place of the published .jpg: {len(repacked):,}",) if repacked else ()
     return collect(
         SPAQ, root, rows, workbook.name, lambda name: _published(files, name) or _png(files, name), notes=notes
     )

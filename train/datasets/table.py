@@ -104,7 +104,7 @@ def _find(path: Path, rows: list[Row], scale: Scale, notes: tuple[str, ...], all
     if (missing or lost) and not allow_missing:
         first = (missing + lost)[0]
         raise DatasetError(
-            f"{path}: {len(missing + lost):,} files are missing, the first is {path.parent / first}",
+            f"{path}: files missing: {len(missing + lost):,}, the first {path.parent / first}",
             "put them there, or go on without them by --allow-missing",
         )
     samples = tuple(
