@@ -61,7 +61,7 @@ JOINED = RegressorRecipe(
     steps=1000, groups=4, patch=128, peak=6e-4, warmup=80, decay_share=0.3, averaging=0.995, seed=4
 )
 FINAL = RegressorRecipe(
-    steps=150, groups=4, patch=256, peak=4e-4, warmup=10, decay_share=0.9, averaging=0.98, seed=3
+    steps=100, groups=4, patch=256, peak=4e-4, warmup=10, decay_share=0.9, averaging=0.98, seed=3
 )
 
 
