@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -148,3 +150,16 @@ def test_a_full_disk_is_an_output_error_and_a_lost_reader_a_broken_pipe() -> Non
         PngStream(Full(), 4, 4, 3, "x")  # type: ignore[arg-type]
     with pytest.raises(BrokenPipeError):
         PngStream(Gone(), 4, 4, 3, "x")  # type: ignore[arg-type]
+
+
+def test_a_picture_that_nobody_holds_any_more_is_removed_when_the_process_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from hiqa_cli.engine.png_stream import PngStream, own_text\n"
+        "kept = PngStream(Path(sys.argv[1]) / 'kept.png', 1, 1, 3, own_text('hallucination', '0'))\n"
+        "import numpy as np; kept.write(np.zeros((1, 1, 3), np.uint8)); kept.finish(); kept.commit()\n"
+        "PngStream(Path(sys.argv[1]) / 'lost.png', 1, 1, 3, own_text('hallucination', '0'))\n"
+        "print(len(list(Path(sys.argv[1]).glob('.hiqa-*.part'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.png"]

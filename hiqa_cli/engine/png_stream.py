@@ -9,6 +9,7 @@ Own pictures are marked by a text chunk, so that hiqa never scores what it wrote
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import secrets
@@ -29,6 +30,20 @@ COLOUR_TYPES = {1: 0, 3: 2}  # channels -> PNG colour type: grey, RGB
 COMPRESSION = 6  # zlib's level
 CHUNK_BYTES = 1 << 18  # compressed bytes gathered before they are written as one IDAT chunk
 FILTER_BYTES = 1 << 20  # raw bytes filtered at once: five candidates of this size fit a cache
+
+
+# Temporary names in use. Signals arrive between any two steps, also between opening a file and keeping hold of it:
+# what is still named here when the process ends is removed then.
+_unfinished: set[Path] = set()
+
+
+@atexit.register
+def remove_unfinished() -> None:
+    """Remove every temporary file of pictures that were neither committed nor abandoned."""
+    for path in list(_unfinished):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        _unfinished.discard(path)
 
 
 def own_text(kind: str, weights_id: str) -> str:
@@ -85,6 +100,7 @@ class PngStream:
         self._temporary = target.parent / f".hiqa-{secrets.token_hex(6)}.part"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            _unfinished.add(self._temporary)
             return open(self._temporary, "xb")
         except OSError as error:
             self._temporary = None
@@ -133,6 +149,7 @@ class PngStream:
             os.replace(self._temporary, self._target)
         except OSError as error:
             raise self._failure(error) from error
+        _unfinished.discard(self._temporary)
         self._temporary = None
 
     def abandon(self) -> None:
@@ -143,6 +160,7 @@ class PngStream:
             self._file.close()
         with contextlib.suppress(OSError):  # the folder itself may have gone
             self._temporary.unlink(missing_ok=True)
+        _unfinished.discard(self._temporary)
         self._temporary = None
 
     def __enter__(self) -> PngStream:
