@@ -67,7 +67,7 @@ class BasicBlock(nn.Module):
             # Without norms a block begins near its shortcut, or eight of them in a row would explode
             # (Zhang et al., "Fixup initialization", ICLR 2019).
             with torch.no_grad():
-                self.conv2[0].weight.mul_(0.1)
+                next(self.conv2.parameters()).mul_(0.1)  # the convolution's weight
 
     def forward(self, x: Tensor) -> Tensor:
         inner = functional.relu(self.conv1(x))
@@ -93,7 +93,8 @@ class Trunk(nn.Module):
         self.conv = convolution(channels_in, width, 7, 2, batch_norm)
         # Distortions are faint beside content: filters that begin without a mean look past it from the start.
         with torch.no_grad():
-            self.conv[0].weight -= self.conv[0].weight.mean(dim=(2, 3), keepdim=True)
+            weight = next(self.conv.parameters())
+            weight -= weight.mean(dim=(2, 3), keepdim=True)
         widths = (width, width, 2 * width, 4 * width, 8 * width)
         self.stages = nn.ModuleList(
             nn.Sequential(
