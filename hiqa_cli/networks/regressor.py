@@ -94,7 +94,7 @@ class Trunk(nn.Module):
         # Distortions are faint beside content: filters that begin without a mean look past it from the start.
         with torch.no_grad():
             weight = next(self.conv.parameters())
-            weight -= weight.mean(dim=(2, 3), keepdim=True)
+            weight.sub_(weight.mean(dim=(2, 3), keepdim=True))
         widths = (width, width, 2 * width, 4 * width, 8 * width)
         self.stages = nn.ModuleList(
             nn.Sequential(
