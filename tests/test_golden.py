@@ -1,7 +1,7 @@
 """The released weights give the scores that they gave when they were released.
 
-Tolerance: 0.1 points in float32. Processors differ in the order of additions, which moved no score by more than 0.01
-where it was tried; an OpenCV that decodes JPEG otherwise may move one a little more. A change of the engine that
+Tolerance: 0.1 points in float32, for processors that add in another order and an OpenCV that decodes JPEG otherwise; it
+was set with room to spare, not measured on other processors. A change of the engine that
 moves scores beyond that is a new version, and says so in CHANGELOG.md.
 """
 
