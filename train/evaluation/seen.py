@@ -1,0 +1,88 @@
+"""Which scenes weights have seen in training: a result on those says nothing, and is refused.
+
+A folder of weights records its scenes in its manifest (`seen_scenes`): those that any of its networks, or any network
+that they were trained with, was trained on or chosen by. Scenes are compared by name (see datasets/scenes.py): a picture
+that goes by another name in a table of one's own is not recognised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiqa_cli.engine.manifest import Manifest, default_folder, read_manifest
+from hiqa_cli.errors import UsageError
+
+from ..datasets.sample import Sample
+from ..datasets.scenes import table_scene, tied_together
+
+# Weights that were released before manifests named scenes: id of the manifest -> what they saw. The first ones were
+# trained on photographs of CID22, which no database that hiqa reads shows, and one number of theirs (the measure at
+# which the scale ends) was read off the scores of TID2013's types 1 and 11.
+RELEASED: dict[str, frozenset[str]] = {"186d5cbb": frozenset()}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a folder of weights was trained on. scenes: None where nobody recorded it."""
+
+    weights_id: str
+    scenes: frozenset[str] | None
+
+    def among(self, tested: Iterable[str]) -> list[str]:
+        """Those of the scenes to be tested that were, or may have been, seen; sorted. None where nothing is recorded:
+        ask `scenes` first."""
+        return shared_scenes(self.scenes or (), tested)
+
+
+def seen_by(folder: Path | None) -> Seen:
+    """What weights have seen (None: the installed ones). WeightsError where there are none."""
+    return seen_of(read_manifest(default_folder() if folder is None else folder))
+
+
+def seen_of(manifest: Manifest) -> Seen:
+    """What a manifest says, or what is known of weights that were released without saying it."""
+    if manifest.seen_scenes is not None:
+        return Seen(manifest.weights_id, frozenset(manifest.seen_scenes))
+    return Seen(manifest.weights_id, RELEASED.get(manifest.weights_id))
+
+
+def shared_scenes(seen: Iterable[str], tested: Iterable[str]) -> list[str]:
+    """The tested scenes that are, or may be, among the seen ones; sorted."""
+    had, wanted = set(seen), set(tested)
+    groups = tied_together(had | wanted)
+    known = {groups[scene] for scene in had}
+    return sorted(scene for scene in wanted if groups[scene] in known)
+
+
+def without_seen(samples: Iterable[Sample], seen: Iterable[str]) -> tuple[Sample, ...]:
+    """The samples that show none of the scenes seen."""
+    held = tuple(samples)
+    known = set(shared_scenes(seen, (sample.scene for sample in held)))
+    return tuple(sample for sample in held if sample.scene not in known)
+
+
+def refuse_seen(seen: Seen, tested: Iterable[str], what: str, hint: str) -> None:
+    """UsageError where a network has seen, or may have seen, a scene that it is to be tested on.
+
+    what: whose network it is. An unrecorded past is refused as well: leakage is not to be hoped away.
+    """
+    if seen.scenes is None:
+        raise UsageError(f"{what}: its manifest does not say what scenes it was trained on (seen_scenes)", hint)
+    shared = seen.among(tested)
+    if shared:
+        others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+        raise UsageError(f"{what} has seen scenes that are tested: {shared[0]}{others}", hint)
+
+
+def photograph_scenes(folder: Path, names: Iterable[str]) -> list[str]:
+    """Scenes of undistorted photographs by their file names: Kodak's are known by number, others by folder and name."""
+    scenes = []
+    for name in names:
+        stem = Path(name).stem
+        number = re.fullmatch(r"\D*(\d\d)", stem)
+        is_kodak = number is not None and any("kod" in word.casefold() for word in (stem, folder.name))
+        scenes.append(table_scene(folder.name, f"kodim{number.group(1)}" if number and is_kodak else stem))
+    return sorted(scenes)
