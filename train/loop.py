@@ -7,6 +7,7 @@ import json
 import math
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -89,3 +90,14 @@ class Journal:
             out.write(json.dumps(line) + "\n")
         print(" ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()), flush=True)
         self.sums, self.count, self.since = {}, 0, time.monotonic()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is: steps done of all, patches a second, mean losses of late."""
+
+    stage: str
+    step: int
+    steps: int
+    rate: float
+    losses: dict[str, float]
