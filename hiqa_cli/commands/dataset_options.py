@@ -54,7 +54,7 @@ def open_datasets(
 ) -> list[Reading]:
     """Read every database and table that was named, and say of each what is there of it.
 
-    roots: one a database (tables have none), in order, or none at all. direction, nominal, allow_missing: of the tables.
+    roots: one a database (tables have none), in order, or none at all. direction, nominal, allow_missing: of tables.
     Raises UsageError, DatasetError.
     """
     from hiqa_train.datasets import open_dataset
@@ -63,10 +63,11 @@ def open_datasets(
     tables = [name for name in names if is_table(name)]
     databases = [name for name in names if name not in tables]
     if roots and len(roots) != len(databases):
-        raise UsageError(f"--root is given {len(roots)} times for {len(databases)} databases", "give one each, in order")
+        raise UsageError(f"--root: expected one for each of {len(databases)} databases, found {len(roots)}")
     if not tables and (direction is not None or nominal is not None or allow_missing):
         raise UsageError("--direction, --range and --allow-missing are for tables", "a database's are known")
-    places = dict(zip(databases, roots or [None] * len(databases), strict=True))
+    places: dict[str, Path | None] = dict.fromkeys(databases)
+    places.update(zip(databases, roots or [], strict=bool(roots)))
     readings: list[Reading] = []
     for name in names:
         if name in tables:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import OutputError, UsageError
 from .agreement_text import measure_lines, published_lines
 from .messages import Messages
-from .new_files import check_new_file, write_new_file
+from .new_files import check_new_file
 from .options import EngineOptions
 from .progress import ImageProgress
 from .running import load_scorer
@@ -84,7 +84,7 @@ def evaluate_databases(
     seen = seen_by(engine.weights)
     chosen = [_without_seen(choice, question, seen.scenes) for choice in choices]
     if seen.scenes is None:
-        say.warn(f"weights {seen.weights_id}: what scenes they were trained on is not recorded; see that none is tested")
+        say.warn(f"weights {seen.weights_id} do not record what scenes they were trained on: see that none is tested")
     work = _Work(question, engine, stride, say)
     results = [work.measured(choice, left_out, seen.scenes is not None) for choice, left_out in chosen]
     for result in results:
@@ -125,7 +125,7 @@ def _without_seen(
     name = choice.reading.name
     if not question.unseen:
         raise UsageError(
-            f"{name}: the weights were trained on {len(shared)} of the {len(choice.scenes)} scenes, such as {shared[0]}",
+            f"{name}: the weights were trained on {len(shared)} of {len(choice.scenes)} scenes, such as {shared[0]}",
             "measure on the others by --unseen, or on those by --part training",
         )
     samples = without_seen(choice.samples, shared)
@@ -161,11 +161,11 @@ class _Work:
 
     def _predictions(self, choice: Choice) -> list[Prediction]:
         from hiqa_train.evaluation.predict import WeightsPredictor, predict_all
-        from hiqa_train.evaluation.store import ScoreStore
+        from hiqa_train.evaluation.store import ImageStore
 
         progress = ImageProgress(len(choice.samples), wanted=not self._say.quiet)
         try:
-            with ScoreStore(self._cache(choice) if self._question.cached else None) as store:
+            with ImageStore(self._cache(choice) if self._question.cached else None) as store:
                 if len(store):
                     self._say.warn(f"{choice.reading.name}: going on with {len(store):,} scores in {store.path}")
                 found = predict_all(
@@ -197,13 +197,14 @@ def _write_files(
     results: list[DatabaseResult], weights_id: str, settings: dict[str, Any], files: Files, names: list[str]
 ) -> None:
     from hiqa_train.evaluation.result import COLUMNS, as_object, table_cells
+    from hiqa_train.whole_files import write_whole
 
     if files.json is not None:
         data = {"settings": settings, "datasets": [as_object(result) for result in results]}
-        write_new_file(files.json, (json.dumps(data, indent=1) + "\n").encode())
+        write_whole(files.json, (json.dumps(data, indent=1) + "\n").encode())
     if files.csv is not None:
         rows = [cells for result in results for cells in table_cells(result, weights_id)]
-        write_new_file(files.csv, csv_bytes([COLUMNS, *rows]))
+        write_whole(files.csv, csv_bytes([COLUMNS, *rows]))
     for result, name in zip(results, names, strict=True):
         target = files.plot_of(name, names)
         if target is not None:

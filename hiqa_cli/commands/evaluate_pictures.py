@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from .messages import Messages
-from .new_files import write_new_file
 from .options import EngineOptions
 from .running import load_scorer
 
@@ -56,7 +55,9 @@ def evaluate_pictures(
     if asked.speed:
         measure.speed(str(engine.weights) if engine.weights else None)
     if out is not None:
-        write_new_file(out, (json.dumps(measure.found, indent=2) + "\n").encode())
+        from hiqa_train.whole_files import write_whole
+
+        write_whole(out, (json.dumps(measure.found, indent=2) + "\n").encode())
 
 
 class Measurement:

@@ -1,13 +1,11 @@
-"""Files that a command writes once, at its end: looked at before any work, written whole or not at all."""
+"""Files that a command writes at its end: looked at before any work."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from pathlib import Path
 
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
 
 
 def check_new_file(path: Path | None, option: str, overwrite: bool) -> None:
@@ -23,18 +21,3 @@ def check_new_file(path: Path | None, option: str, overwrite: bool) -> None:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"{option} {path}: {path.parent} cannot be written to")
 
-
-def write_new_file(path: Path, data: bytes) -> None:
-    """Write under a temporary name, then rename. OutputError where that fails, and then nothing is left."""
-    temporary = path.with_name(f".hiqa-{secrets.token_hex(6)}.part")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

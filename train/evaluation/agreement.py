@@ -84,6 +84,19 @@ def row_object(row: Measured) -> dict[str, Any]:
     }
 
 
+def rows_from_objects(objects: Sequence[dict[str, Any]]) -> tuple[Measured, ...]:
+    """Rows that row_object() made, back again. KeyError, TypeError or ValueError where they are none."""
+    rows = []
+    for held in objects:
+        defined = held["srocc"] is not None
+        values = {name: float(held[name]) for name in MEASURES} if defined else {}
+        found = Agreement(**values, images=int(held["images"])) if defined else None
+        intervals = {name: Interval(*map(float, ends)) for name, ends in held["intervals"].items()}
+        counts = int(held["images"]), int(held["scenes"])
+        rows.append(Measured(str(held["type"]), *counts, found, intervals, held["problem"] or ""))
+    return tuple(rows)
+
+
 CSV_COLUMNS = ("type", "images", "scenes", *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
 
 

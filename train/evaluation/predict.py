@@ -15,7 +15,7 @@ from hiqa_cli.errors import HiqaError
 
 from ..datasets.sample import Sample
 from .images import below
-from .store import Key, ScoreStore, key_of
+from .store import ImageStore, Key, key_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def predict_all(
     predictor: Callable[[], Predictor],
     samples: Sequence[Sample],
     root: Path,
-    store: ScoreStore,
+    store: ImageStore,
     *,
     advance: Callable[[], None] = lambda: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -97,7 +97,7 @@ def predict_all(
     return [Prediction(sample, _known(store, key)) for sample, key in zip(samples, keys, strict=True)]
 
 
-def _known(store: ScoreStore, key: Key) -> float:
-    score = store.get(key)
-    assert score is not None  # every key was found or added above
-    return score
+def _known(store: ImageStore, key: Key) -> float:
+    held = store.get(key)
+    assert held is not None  # every key was found or added above
+    return held[0]

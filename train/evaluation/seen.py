@@ -1,8 +1,8 @@
 """Which scenes weights have seen in training: a result on those says nothing, and is refused.
 
 A folder of weights records its scenes in its manifest (`seen_scenes`): those that any of its networks, or any network
-that they were trained with, was trained on or chosen by. Scenes are compared by name (see datasets/scenes.py): a picture
-that goes by another name in a table of one's own is not recognised.
+that they were trained with, was trained on or chosen by. Scenes are compared by name (see datasets/scenes.py): a
+picture that goes by another name in a table of one's own is not recognised.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Scores of single images, kept as they come, so that an evaluation that was stopped goes on where it was.
+"""Numbers of single images, kept as they come, so that an evaluation that was stopped goes on where it was.
 
-A line of JSON an image, written in one piece; a line that a kill cut short is dropped, and its image scored again. An
-image is known by its path below the database, its size and its time of change: another file under the same name has no
-score yet.
+A line of JSON an image, written in one piece; a line that a kill cut short is dropped, and its image worked on again.
+An image is known by its path below the database, its size and its time of change: another file under the same name has
+no numbers yet.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ def key_of(name: str, path: Path) -> Key:
     return name, status.st_size, status.st_mtime_ns
 
 
-class ScoreStore:
-    """The scores in one file, or in memory alone where the path is None. A context manager: closes the file."""
+class ImageStore:
+    """A tuple of numbers for each image, in one file, or in memory alone where the path is None.
+
+    A context manager: closes the file.
+    """
 
     def __init__(self, path: Path | None) -> None:
         """Reads what is there. OutputError where the file cannot be read or written."""
         self.path = path
-        self._scores: dict[Key, float] = {}
+        self._held: dict[Key, tuple[float, ...]] = {}
         self._file: int | None = None
         if path is None:
             return
@@ -46,7 +49,7 @@ class ScoreStore:
         except OSError as error:
             raise self._refusal(error) from error
 
-    def __enter__(self) -> ScoreStore:
+    def __enter__(self) -> ImageStore:
         return self
 
     def __exit__(
@@ -57,18 +60,18 @@ class ScoreStore:
             self._file = None
 
     def __len__(self) -> int:
-        return len(self._scores)
+        return len(self._held)
 
-    def get(self, key: Key) -> float | None:
-        return self._scores.get(key)
+    def get(self, key: Key) -> tuple[float, ...] | None:
+        return self._held.get(key)
 
-    def add(self, key: Key, score: float) -> None:
-        """Keep a score; on disk before this returns. OutputError where it cannot be written, and then the file ends
-        with the score before."""
-        self._scores[key] = score
+    def add(self, key: Key, *numbers: float) -> None:
+        """Keep the numbers of an image. OutputError where they cannot be written, and then the file ends with the
+        image before."""
+        self._held[key] = numbers
         if self._file is None:
             return
-        line = (json.dumps([*key, score]) + "\n").encode("ascii")
+        line = (json.dumps([*key, *numbers]) + "\n").encode("ascii")
         end = os.fstat(self._file).st_size
         try:
             if os.write(self._file, line) != len(line):
@@ -87,12 +90,12 @@ class ScoreStore:
             if not line.endswith(b"\n"):
                 break
             whole += len(line)
-            with contextlib.suppress(ValueError, TypeError):  # a damaged line: its image has no score yet
-                name, size, changed, score = json.loads(line)
-                if math.isfinite(score):
-                    self._scores[str(name), int(size), int(changed)] = float(score)
+            with contextlib.suppress(ValueError, TypeError):  # a damaged line: its image has no numbers yet
+                name, size, changed, *numbers = json.loads(line)
+                if numbers and all(map(math.isfinite, numbers)):
+                    self._held[str(name), int(size), int(changed)] = tuple(map(float, numbers))
         return whole
 
     def _refusal(self, error: OSError) -> OutputError:
         reason = (error.strerror or str(error)).lower()
-        return OutputError(f"scores cannot be kept in {self.path}: {reason}", "what is finished stays there")
+        return OutputError(f"results cannot be kept in {self.path}: {reason}", "what is finished stays there")
