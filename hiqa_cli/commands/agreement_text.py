@@ -9,6 +9,7 @@ from .text import count, for_terminal
 
 if TYPE_CHECKING:
     from hiqa_train.evaluation.agreement import Measured
+    from hiqa_train.evaluation.medians import Spread, Summary
     from hiqa_train.evaluation.published import Published
     from hiqa_train.evaluation.result import DatabaseResult
 
@@ -97,3 +98,32 @@ def beside_published(
     lines += [f"{line}  {note}".rstrip() for line, note in zip(columns(rows), notes, strict=True)]
     lines += [f"[{place}] {source}" for place, source in enumerate(sources, start=1)]
     return [*(for_terminal(line) for line in lines), "Compare within one protocol only."]
+
+
+def summary_lines(summaries: Sequence[Summary]) -> list[str]:
+    """Medians over splits of one database: SROCC by type and method, then all measures over all images by method."""
+    from hiqa_train.evaluation.agreement import ALL, FIT
+
+    methods = list(dict.fromkeys(row.method for row in summaries))
+    kinds = dict.fromkeys(row.type for row in summaries if row.type != ALL)
+    by_place = {(row.method, row.type): row for row in summaries}
+    lines = []
+    if kinds:
+        rows = [["SROCC", *methods]]
+        for kind in (*kinds, ALL):
+            found = [by_place.get((method, kind)) for method in methods]
+            rows.append([kind, *("-" if row is None else _spread(row.measures["srocc"]) for row in found)])
+        lines += [*columns(rows), ""]
+    rows = [["all images", *NAMES.values()]]
+    rows += [[method, *(_spread(by_place[method, ALL].measures[name]) for name in NAMES)] for method in methods]
+    lines += columns(rows)
+    lines.append("Medians over splits [quartiles]. " + FIT)
+    for row in summaries:
+        found = row.measures["srocc"]
+        if found.splits < found.of:
+            lines.append(f"{row.method}, {row.type}: not defined in {found.of - found.splits} of {found.of} splits")
+    return [for_terminal(line) for line in lines]
+
+
+def _spread(found: Spread) -> str:
+    return f"{number(found.median)} [{number(found.lower)}, {number(found.upper)}]"

@@ -70,7 +70,7 @@ def refuse_seen(seen: Seen, tested: Iterable[str], what: str, hint: str) -> None
     what: whose network it is. An unrecorded past is refused as well: leakage is not to be hoped away.
     """
     if seen.scenes is None:
-        raise UsageError(f"{what}: its manifest does not say what scenes it was trained on (seen_scenes)", hint)
+        raise UsageError(f"{what}: the manifest does not say what scenes they were trained on (seen_scenes)", hint)
     shared = seen.among(tested)
     if shared:
         others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
