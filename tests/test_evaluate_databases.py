@@ -149,10 +149,13 @@ def test_scores_are_kept_so_that_nothing_is_scored_twice(evaluate, tid: Path, tm
     assert scored[15:] == [changed.name]
 
 
-def test_a_killed_evaluation_goes_on_with_what_it_had_scored(run_hiqa: RunHiqa, tiny_weights, tid: Path, tmp_path: Path):
-    arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--weights", str(tiny_weights), "--resamples", "0"]
+def test_a_killed_evaluation_goes_on_with_what_it_had_scored(
+    run_hiqa: RunHiqa, tiny_weights: Path, tid: Path, tmp_path: Path
+):
+    arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--weights", str(tiny_weights)]
+    arguments += ["--resamples", "0", "--stride", "16"]
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
-    child = subprocess.Popen([*HIQA, *arguments, "--stride", "16"], env=environment(**cache), stderr=subprocess.PIPE)
+    child = subprocess.Popen([*HIQA, *arguments], env=environment(**cache), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while sum(len(path.read_bytes().splitlines()) for path in tmp_path.rglob("*.jsonl")) < 3:
         assert time.monotonic() < deadline
@@ -160,10 +163,10 @@ def test_a_killed_evaluation_goes_on_with_what_it_had_scored(run_hiqa: RunHiqa, 
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    again = run_hiqa(*arguments, "--stride", "16", "--json", tmp_path / "resumed.json", env=cache)
+    again = run_hiqa(*arguments, "--json", tmp_path / "resumed.json", env=cache)
     assert again.code == 0
     assert any("going on with" in line for line in again.messages)
-    whole = run_hiqa(*arguments, "--stride", "16", "--no-cache", "--json", tmp_path / "whole.json", env=cache)
+    whole = run_hiqa(*arguments, "--no-cache", "--json", tmp_path / "whole.json", env=cache)
     assert whole.lines == again.lines
     assert (tmp_path / "whole.json").read_bytes() == (tmp_path / "resumed.json").read_bytes()
 
@@ -189,7 +192,9 @@ def test_a_part_of_a_drawn_division_and_some_types_alone_are_measured(evaluate, 
     assert {image["type"] for image in found["images"]} == {"additive Gaussian noise"}
 
 
-def test_scenes_that_the_weights_were_trained_on_are_refused_or_left_out(evaluate, live: Path, tid: Path, tmp_path: Path):
+def test_scenes_that_the_weights_were_trained_on_are_refused_or_left_out(
+    evaluate, live: Path, tid: Path, tmp_path: Path
+):
     # kodim12 may be what LIVE calls ocean; kodim08 is LIVE's building scene `buildings`
     saw = weights_that_saw(tmp_path / "saw", ["kodim02", "live/bikes", "live/ocean", "somewhere/else"])
     arguments = ("--dataset", "tid2013", "--root", tid, "--weights", saw, "--resamples", "0")
