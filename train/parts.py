@@ -27,11 +27,6 @@ class DatabasePart:
     training: tuple[Sample, ...]
     validation: tuple[Sample, ...]
 
-    @property
-    def has_references(self) -> bool:
-        """Whether a G can be trained and chosen on it: some image of either part has its reference."""
-        return all(any(s.reference is not None for s in part) for part in (self.training, self.validation))
-
 
 def part_of(reading: Reading, division: Division) -> tuple[DatabasePart, Reading]:
     """The part that a division leaves for training, and the reading with the range that follows from it.
