@@ -35,10 +35,11 @@ from .parts import DatabasePart
 from .plan import generator_stage, make_plan
 from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
 from .release import release
+from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, ready_generator
 from .vgg import Vgg19Features
 
-RECORD = "run.json"
+RECORD = RUN_RECORD
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class Run:
         self.plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
+        self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self.plan.ready else None)
         self.builder = Builder(recipe, material, machine, options.seed, self._vgg())
 
     def _vgg(self) -> Vgg19Features | None:
@@ -200,7 +202,8 @@ class Run:
             return
         if self.machine.leads:
             versions = {"hiqa": __version__, "torch": str(torch.__version__)}
-            whole = {**identity, "versions": versions, "record": dict(self.options.record)}
+            seen = None if self.seen is None else sorted(self.seen)
+            whole = {**identity, "versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
             beside = path.with_name(f".{path.name}")
             try:
                 beside.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
@@ -229,7 +232,8 @@ class Run:
         joint = isinstance(self.recipe.stages[best], JointStage)
         generator = self.finished.generator(best if joint else generator_stage(self.recipe))
         measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
-        return release(self.out / "weights", generator, self.finished.regressor(best), self.material, measured, self.tell)
+        network = self.finished.regressor(best)
+        return release(self.out / "weights", generator, network, self.material, measured, self.seen, self.tell)
 
     def _scores(self, name: str) -> bool:
         stage = self.recipe.stages[name]

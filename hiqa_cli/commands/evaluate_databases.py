@@ -75,7 +75,7 @@ def evaluate_databases(
 ) -> None:
     """Score what was asked for, print a table for each database, and write the files."""
     from hiqa_train.evaluation.images import choose
-    from hiqa_train.evaluation.seen import seen_by
+    from hiqa_train.seen import seen_by
 
     names = [reading.name for reading in readings]
     files.check(names)
@@ -117,7 +117,7 @@ def _without_seen(
     """
     from dataclasses import replace
 
-    from hiqa_train.evaluation.seen import shared_scenes, without_seen
+    from hiqa_train.seen import shared_scenes, without_seen
 
     shared = shared_scenes(seen or (), choice.scenes)
     if not shared or choice.part == "training":

@@ -14,9 +14,9 @@ from hiqa_cli.errors import UsageError
 from ..correlation import FEWEST
 from ..datasets.sample import Reading, Sample
 from ..parts import DatabasePart, part_of
+from ..seen import shared_scenes
 from ..splits import Division, Splits, draw_splits, take, without_scenes_of
 from .images import of_types
-from .seen import shared_scenes
 
 
 @dataclass(frozen=True)

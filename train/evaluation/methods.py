@@ -18,9 +18,9 @@ from hiqa_cli.engine.scorer import Scorer
 from ..loop import StopSignal
 from ..recipe import Recipe
 from ..run import RunOptions, train_databases
+from ..seen import Seen, refuse_seen, seen_by, seen_of
 from .folds import Fold
 from .predict import Predictor, WeightsPredictor
-from .seen import Seen, refuse_seen, seen_by, seen_of
 
 Tell = Callable[[str], None]
 
@@ -93,12 +93,11 @@ class TrainedHiqa:
         }
 
     def check(self, folds: list[Fold]) -> None:
-        if self.generator is not None:
-            tested = frozenset().union(*(fold.tested_scenes for fold in folds))
-            refuse_seen(
-                seen_by(self.generator), tested, f"--generator {self.generator}",
-                "give a G that was trained on other scenes, or leave --generator out",
-            )  # fmt: skip
+        # without references no G can be trained: the installed weights' G is taken
+        if self.generator is not None or not all(_has_references(fold) for fold in folds):
+            whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
+            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
 
     def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
         options = RunOptions(
@@ -136,11 +135,17 @@ class GivenWeights:
         return {"weights": seen_by(self.weights).weights_id, "stride": self.loading.stride}
 
     def check(self, folds: list[Fold]) -> None:
-        tested = frozenset().union(*(fold.tested_scenes for fold in folds))
+        tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
         refuse_seen(seen_by(self.weights), tested, "these weights", "give weights that were trained on other scenes")
 
     def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
         return Fitted(seen_by(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
+
+
+def _has_references(fold: Fold) -> bool:
+    """Whether a G can be trained and chosen on the fold: both parts have images with references."""
+    sides = ([part.training for part in fold.parts], [part.validation for part in fold.parts])
+    return all(any(sample.reference is not None for samples in side for sample in samples) for side in sides)
 
 
 def digest(value: object) -> str:

@@ -7,16 +7,19 @@ picture that goes by another name in a table of one's own is not recognised.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiqa_cli.engine.manifest import Manifest, default_folder, read_manifest
-from hiqa_cli.errors import UsageError
+from hiqa_cli.engine.manifest import MANIFEST, Manifest, default_folder, read_manifest
+from hiqa_cli.errors import UsageError, WeightsError
 
-from ..datasets.sample import Sample
-from ..datasets.scenes import table_scene, tied_together
+from .datasets.sample import Sample
+from .datasets.scenes import table_scene, tied_together
+
+RUN_RECORD = "run.json"  # of a training run
 
 # Weights that were released before manifests named scenes: id of the manifest -> what they saw. The first ones were
 # trained on photographs of CID22, which no database that hiqa reads shows, and one number of theirs (the measure at
@@ -37,9 +40,19 @@ class Seen:
         return shared_scenes(self.scenes or (), tested)
 
 
-def seen_by(folder: Path | None) -> Seen:
-    """What weights have seen (None: the installed ones). WeightsError where there are none."""
-    return seen_of(read_manifest(default_folder() if folder is None else folder))
+def seen_by(where: Path | None) -> Seen:
+    """What a folder of weights, or the OUT of a training run, has seen; None: the installed weights.
+
+    WeightsError where there is neither.
+    """
+    record = None if where is None else where / RUN_RECORD
+    if where is not None and record is not None and record.exists() and not (where / MANIFEST).exists():
+        try:
+            scenes = json.loads(record.read_text(encoding="utf-8")).get("seen_scenes")
+        except (OSError, ValueError, AttributeError) as error:
+            raise WeightsError(f"{record} cannot be read: {error}", "give a folder of weights") from error
+        return Seen(f"run {where.name}", None if scenes is None else frozenset(map(str, scenes)))
+    return seen_of(read_manifest(default_folder() if where is None else where))
 
 
 def seen_of(manifest: Manifest) -> Seen:
@@ -77,12 +90,19 @@ def refuse_seen(seen: Seen, tested: Iterable[str], what: str, hint: str) -> None
         raise UsageError(f"{what} has seen scenes that are tested: {shared[0]}{others}", hint)
 
 
-def photograph_scenes(folder: Path, names: Iterable[str]) -> list[str]:
+def photograph_scenes(folder: str, names: Iterable[str]) -> frozenset[str]:
     """Scenes of undistorted photographs by their file names: Kodak's are known by number, others by folder and name."""
     scenes = []
     for name in names:
         stem = Path(name).stem
         number = re.fullmatch(r"\D*(\d\d)", stem)
-        is_kodak = number is not None and any("kod" in word.casefold() for word in (stem, folder.name))
-        scenes.append(table_scene(folder.name, f"kodim{number.group(1)}" if number and is_kodak else stem))
-    return sorted(scenes)
+        is_kodak = number is not None and any("kod" in word.casefold() for word in (stem, folder))
+        scenes.append(table_scene(folder, f"kodim{number.group(1)}" if number and is_kodak else stem))
+    return frozenset(scenes)
+
+
+def seen_in_all(trained_on: frozenset[str], ready: Seen | None) -> frozenset[str] | None:
+    """What a run's networks have seen: its own material, and what a ready G saw before. None: not all is recorded."""
+    if ready is None:
+        return trained_on
+    return None if ready.scenes is None else trained_on | ready.scenes
