@@ -83,11 +83,11 @@ def refuse_seen(seen: Seen, tested: Iterable[str], what: str, hint: str) -> None
     what: whose network it is. An unrecorded past is refused as well: leakage is not to be hoped away.
     """
     if seen.scenes is None:
-        raise UsageError(f"{what}: the manifest does not say what scenes they were trained on (seen_scenes)", hint)
+        raise UsageError(f"{what}: what scenes were trained on is not recorded (seen_scenes in the manifest)", hint)
     shared = seen.among(tested)
     if shared:
         others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
-        raise UsageError(f"{what} has seen scenes that are tested: {shared[0]}{others}", hint)
+        raise UsageError(f"{what} saw scenes that are tested: {shared[0]}{others}", hint)
 
 
 def photograph_scenes(folder: str, names: Iterable[str]) -> frozenset[str]:
