@@ -77,8 +77,9 @@ class Journal:
         self.rate = self.seconds_a_step = 0.0
         self.latest: dict[str, float] = {}
 
-    def add(self, losses: dict[str, float], patches: int, waited: float) -> None:
-        """Take one step's losses; waited: seconds until its batch was there."""
+    def add(self, losses: dict[str, float], main: str, patches: int, waited: float) -> None:
+        """Take one step's losses, of which `main` is also written as `loss`; waited: seconds until its batch was there."""
+        losses = {"loss": losses[main], **losses}
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1

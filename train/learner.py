@@ -113,10 +113,10 @@ def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 def build_optimiser(parameters: list[nn.Parameter], learning: Learning) -> torch.optim.Optimizer:
     make: dict[str, Callable[[], torch.optim.Optimizer]] = {
         "sgd": lambda: torch.optim.SGD(
-            parameters, lr=learning.rate, momentum=0.9, weight_decay=learning.weight_decay
+            parameters, lr=learning.rate, momentum=0.9, weight_decay=learning.weight_decay, foreach=True
         ),
         "adamw": lambda: torch.optim.AdamW(
-            parameters, lr=learning.rate, betas=(0.9, 0.99), weight_decay=learning.weight_decay
+            parameters, lr=learning.rate, betas=(0.9, 0.99), weight_decay=learning.weight_decay, foreach=True
         ),
     }
     return make[learning.optimiser]()

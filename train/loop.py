@@ -152,7 +152,7 @@ def run_stage(
         asked, wrong = machine.largest([float(stop.asked), float(bad is not None or grown)])
         if wrong:
             raise diverged(stage, step, bad, losses, batch.files, last_file)
-        journal.add(losses, len(batch.files) * machine.world, waited)
+        journal.add(losses, stage.main, len(batch.files) * machine.world, waited)
         done = step + 1
         validated = done % watch.validate_every == 0 or done == stage.steps
         if done % watch.log_every == 0 or validated:

@@ -40,6 +40,7 @@ from .trained import Finished, Untrained, ready_generator
 from .vgg import Vgg19Features
 
 RECORD = RUN_RECORD
+COARSEST = 32  # px between the places of R's last features
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,11 @@ class Run:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """UsageError where batches cannot be worked off in the recipe's pieces."""
+    """UsageError where batches cannot be worked off in the recipe's pieces, or patches by the networks."""
     for name, stage in recipe.stages.items():
+        if stage.patch % COARSEST or stage.patch < 2 * COARSEST:
+            raise UsageError(f"{name}: expected patches of a multiple of {COARSEST} px, at least {2 * COARSEST}, "
+                             f"found {stage.patch}")  # fmt: skip
         if stage.batch % recipe.watch.pieces:
             raise UsageError(f"{name}: a batch of {stage.batch} cannot be worked off in {recipe.watch.pieces} pieces")
 
