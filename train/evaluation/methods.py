@@ -102,6 +102,7 @@ class TrainedHiqa:
     def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
         options = RunOptions(
             device=self.loading.device,
+            precision=self.loading.precision,
             seed=self.seed + fold.number,
             resume=folder.exists() and any(folder.iterdir()),
             generator=self.generator,
