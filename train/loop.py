@@ -48,15 +48,22 @@ def learning_rate(step: int, steps: int, learning: Learning) -> float:
 
 
 class StopSignal:
-    """SIGINT and SIGTERM ask the loop to checkpoint and leave, in place of ending it where it stands."""
+    """The first SIGINT or SIGTERM asks the loop to checkpoint and leave; a second one does what it did before.
+
+    A signal that is ignored (nohup, a background job) stays ignored.
+    """
 
     def __init__(self) -> None:
         self.asked = 0
-        signal.signal(signal.SIGINT, self._ask)
-        signal.signal(signal.SIGTERM, self._ask)
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._ask)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = number
+        for one, handler in self._before.items():
+            signal.signal(one, handler)
 
 
 class Stage(Protocol):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.engine.tiles import cut_tile
 from hiqa_cli.errors import DatasetError
 
 from .batch import Batch, stacked
@@ -79,7 +79,7 @@ class DatabasePatches:
         turns, flip = int(random.integers(4)), bool(random.random() < 0.5)
 
         def cut(file: Path) -> np.ndarray:
-            piece = np.rot90(window(mapped(file), y, x, self.patch), turns)
+            piece = np.rot90(cut_tile(mapped(file), x, y, self.patch), turns)
             return piece[:, ::-1] if flip else piece
 
         has = self.with_references and image.reference is not None
@@ -107,25 +107,9 @@ class FixedPatches:
             y = round(max(0, height - self.patch) * share)
             x = round(max(0, width - self.patch) * (share if place % 2 == 0 else 1 - share))
             has = self.with_references and image.reference is not None
-            reference = window(mapped(image.reference), y, x, self.patch) if has and image.reference else None
-            rows.append((image, window(mapped(image.file), y, x, self.patch), reference))
+            reference = cut_tile(mapped(image.reference), x, y, self.patch) if has and image.reference else None
+            rows.append((image, cut_tile(mapped(image.file), x, y, self.patch), reference))
         return batch_of(rows, self.with_references)
-
-
-def window(pixels: np.ndarray, y: int, x: int, side: int) -> np.ndarray:
-    """(side, side, 3) at a place; what an image lacks to that size is reflected, as in scoring."""
-    piece = pixels[y : y + side, x : x + side]
-    while piece.shape[0] < side or piece.shape[1] < side:
-        # a reflection is at most as large as the image: very small ones need several
-        below = min(side - piece.shape[0], max(0, piece.shape[0] - 1))
-        right = min(side - piece.shape[1], max(0, piece.shape[1] - 1))
-        if below == right == 0:
-            mode = cv2.BORDER_REPLICATE
-            below, right = side - piece.shape[0], side - piece.shape[1]
-        else:
-            mode = cv2.BORDER_REFLECT_101
-        piece = cv2.copyMakeBorder(np.ascontiguousarray(piece), 0, below, 0, right, mode)
-    return piece
 
 
 @lru_cache(maxsize=4)

@@ -25,7 +25,7 @@ from hiqa_cli.errors import UsageError
 
 from .building import Builder
 from .cache import default_folder
-from .checkpoint import first_difference
+from .checkpoint import LAST, first_difference
 from .estimate import estimate
 from .journal import Progress, Watcher, cannot_write
 from .loop import StopSignal, run_stage
@@ -56,7 +56,8 @@ class RunOptions:
         finished.
     cache: the folder of decoded pictures, None for hiqa's own in the user's cache.
     record: what the caller knows of the data (coverage, split, versions), kept with the run.
-    watch: is told how far a stage is, several times a second at most.
+    begun: called once with OUT, when a run has begun in it. watch: is told how far a stage is, several times a second at
+        most.
     """
 
     device: str = "auto"
@@ -68,6 +69,7 @@ class RunOptions:
     kinds: tuple[str, ...] | None = None
     cache: Path | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    begun: Callable[[Path], None] | None = None
     watch: Callable[[Progress], None] | None = None
 
 
@@ -85,20 +87,25 @@ def train_databases(
     the last stage. UsageError, DatasetError for what is wrong with call or images; TrainingDivergedError; OutputError.
     """
 
-    def open_material() -> Material:
-        def go_on() -> None:
-            if stop.asked:
-                raise Stopped
-
-        folder = options.cache or default_folder()
-        images = sum(len(part.training) + len(part.validation) for part in parts)
-        tell(f"{images:,} images and their references are decoded once into {folder}")
-        return DatabaseMaterial(parts, recipe.watch, options.seed, folder, go_on)
-
     try:
-        return train(open_material, recipe, out, options, stop, tell)
+        return train(lambda: open_databases(parts, recipe, options, stop, tell), recipe, out, options, stop, tell)
     except Stopped:
         return None
+
+
+def open_databases(
+    parts: Sequence[DatabasePart], recipe: Recipe, options: RunOptions, stop: StopSignal, tell: Callable[[str], None]
+) -> Material:
+    """The images of the parts, decoded. Raises Stopped where a signal comes meanwhile."""
+
+    def go_on() -> None:
+        if stop.asked:
+            raise Stopped
+
+    folder = options.cache or default_folder()
+    images = sum(len(part.training) + len(part.validation) for part in parts)
+    tell(f"{images:,} images and their references are decoded once into {folder}")
+    return DatabaseMaterial(parts, recipe.watch, options.seed, folder, go_on)
 
 
 def train(
@@ -211,6 +218,8 @@ class Run:
                 os.replace(beside, path)
             except OSError as error:
                 raise cannot_write(path, error) from error
+            if self.options.begun is not None:
+                self.options.begun(self.out)
         self.machine.wait()
 
     def _release(self) -> Path:
@@ -231,7 +240,9 @@ class Run:
         if not self.machine.leads:
             return self.out / "weights"
         joint = isinstance(self.recipe.stages[best], JointStage)
-        generator = self.finished.generator(best if joint else generator_stage(self.recipe))
+        of_generator = best if joint else generator_stage(self.recipe)
+        # an R that looks at the image alone has no G of its own: hallucinations are then those of hiqa's
+        generator = self.finished.generator(of_generator) if of_generator else ready_generator(None)
         measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
         network = self.finished.regressor(best)
         return release(self.out / "weights", generator, network, self.material, measured, self.seen, self.tell)
@@ -258,7 +269,7 @@ def check_out(out: Path, resume: bool, machine: Machine) -> None:
     if machine.leads:
         if not resume and out.exists() and any(out.iterdir()):
             raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
-        if resume and not (out / RECORD).exists():
+        if resume and not (out / RECORD).exists() and not any(out.glob(f"*/{LAST}")):
             raise UsageError(f"--resume: no run in {out}", "start without --resume")
         try:
             out.mkdir(parents=True, exist_ok=True)
