@@ -137,8 +137,13 @@ class Run:
         self.plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
-        self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self.plan.ready else None)
+        self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self._takes_ready else None)
         self.builder = Builder(recipe, material, machine, options.seed, self._vgg())
+
+    @property
+    def _takes_ready(self) -> bool:
+        """Whether a G that this run does not train is among its networks: given, or hiqa's own."""
+        return self.plan.ready or not generator_stage(self.recipe)
 
     def _vgg(self) -> Vgg19Features | None:
         layers = vgg_layers(self.recipe, self.plan.stages)

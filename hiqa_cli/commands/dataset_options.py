@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from ..errors import UsageError
-from .messages import Messages
 from .options import one_of
 
 if TYPE_CHECKING:
@@ -44,39 +44,39 @@ AllowMissing = Annotated[
 ]
 
 
-def open_datasets(
-    names: list[str],
-    roots: list[Path] | None,
-    direction: str | None,
-    nominal: tuple[float, float] | None,
-    allow_missing: bool,
-    say: Messages,
-) -> list[Reading]:
-    """Read every database and table that was named, and say of each what is there of it.
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Databases and tables by name. roots: one a database (tables have none), in order, or none at all; the last three
+    are of tables."""
 
-    roots: one a database (tables have none), in order, or none at all. direction, nominal, allow_missing: of tables.
-    Raises UsageError, DatasetError.
-    """
+    names: tuple[str, ...]
+    roots: tuple[Path, ...]
+    direction: str | None
+    nominal: tuple[float, float] | None
+    allow_missing: bool
+
+
+def open_datasets(given: DatasetOptions) -> list[Reading]:
+    """Read every database and table that was named, in order. Raises UsageError, DatasetError."""
     from hiqa_train.datasets import open_dataset
     from hiqa_train.datasets.catalogue import is_table
 
-    tables = [name for name in names if is_table(name)]
-    databases = [name for name in names if name not in tables]
-    if roots and len(roots) != len(databases):
-        raise UsageError(f"--root: expected one for each of {len(databases)} databases, found {len(roots)}")
-    if not tables and (direction is not None or nominal is not None or allow_missing):
+    tables = [name for name in given.names if is_table(name)]
+    databases = [name for name in given.names if name not in tables]
+    if given.roots and len(given.roots) != len(databases):
+        raise UsageError(f"--root: expected one for each of {len(databases)} databases, found {len(given.roots)}")
+    if not tables and (given.direction is not None or given.nominal is not None or given.allow_missing):
         raise UsageError("--direction, --range and --allow-missing are for tables", "a database's are known")
     places: dict[str, Path | None] = dict.fromkeys(databases)
-    places.update(zip(databases, roots or [], strict=bool(roots)))
-    readings: list[Reading] = []
-    for name in names:
-        if name in tables:
-            which = cast(Literal["high", "low"] | None, direction)
-            reading = open_dataset(name, direction=which, nominal=nominal, allow_missing=allow_missing)
-        else:
-            reading = open_dataset(name, places[name])
-        if any(reading.name == other.name for other in readings):
-            raise UsageError(f"two of --dataset are called {reading.name}", "give each once, tables of different names")
-        say.warn("; ".join([reading.coverage(), *reading.notes]))
-        readings.append(reading)
+    places.update(zip(databases, given.roots, strict=bool(given.roots)))
+    direction = cast(Literal["high", "low"] | None, given.direction)
+    readings = [
+        open_dataset(name, places[name])
+        if name in places
+        else open_dataset(name, direction=direction, nominal=given.nominal, allow_missing=given.allow_missing)
+        for name in given.names
+    ]
+    names = [reading.name for reading in readings]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--dataset: {max(names, key=names.count)} is named twice")
     return readings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from ..errors import UsageError
 from . import evaluation_options as own
-from .dataset_options import AllowMissing, DatasetNames, Direction, NominalRange, Roots, open_datasets
+from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots, open_datasets
 from .evaluate_databases import Files, Question, evaluate_databases
 from .evaluate_pictures import PictureMeasures, evaluate_pictures
 from .evaluate_protocol import ProtocolQuestion, evaluate_protocol
@@ -16,6 +16,7 @@ from .new_files import check_new_file
 from .options import BatchSize, Device, EngineOptions, Overwrite, Precision, Quiet, Threads, WeightsFolder
 
 if TYPE_CHECKING:
+    from hiqa_train.datasets import Reading
     from hiqa_train.evaluation.images import PartName
 
 
@@ -92,26 +93,34 @@ def evaluate(
         check_new_file(json_file, "--json", overwrite)
         evaluate_pictures(pictures, engine, step, json_file, say)
         return ExitCode.OK
+    names = [*dataset, *(name for name in train_on or [] if name not in dataset)]
+    given = DatasetOptions(tuple(names), tuple(root or ()), direction, nominal, allow_missing)
     if protocol is None:
         refuse(of_protocols, "goes with --protocol")
-        readings = open_datasets(dataset, root, direction, nominal, allow_missing, say)
+        readings = opened(given, say)
         question = Question(
             cast("PartName | None", part), words(types), splits, split, unseen, resamples, seed, published, cached
         )
         evaluate_databases(readings, question, engine, step, Files(json_file, csv_file, plot, overwrite), say)
         return ExitCode.OK
     refuse({"--part": part, "--split": split, "--unseen": unseen, "--plot": plot}, "does not go with --protocol")
-    sources = [name for name in train_on or [] if name not in dataset]
-    readings = open_datasets([*dataset, *sources], root, direction, nominal, allow_missing, say)
-    named = zip([*dataset, *sources], readings, strict=True)
+    readings = opened(given, say)
     asked = ProtocolQuestion(
         protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
         recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
         seed=seed, generator=generator, vgg=vgg, published=published, stride=step,
         json=json_file, csv=csv_file, overwrite=overwrite,
     )  # fmt: skip
-    trained = [reading for name, reading in named if name in (train_on or [])]
+    trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]
     return evaluate_protocol(readings[: len(dataset)], trained, asked, engine, say)
+
+
+def opened(given: DatasetOptions, say: Messages) -> list[Reading]:
+    """The databases, with a line on each: n of N, the first missing file, its scale, and what else is to know."""
+    readings = open_datasets(given)
+    for reading in readings:
+        say.warn("; ".join([reading.coverage(), *reading.notes]))
+    return readings
 
 
 def words(text: str | None) -> tuple[str, ...]:

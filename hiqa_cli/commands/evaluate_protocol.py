@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,15 +16,17 @@ from .exit_codes import ExitCode
 from .messages import Messages
 from .new_files import check_new_file
 from .options import EngineOptions
-from .progress import ImageProgress
+from .progress import ImageProgress, ProgressLine, StageProgress
 from .screen import write
 from .text import count, for_terminal
+from .training import choose_vgg
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Reading
     from hiqa_train.evaluation.folds import Fold, Study
     from hiqa_train.evaluation.medians import Summary
     from hiqa_train.evaluation.methods import Method
+    from hiqa_train.journal import Progress
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class ProtocolQuestion:
     count: int | None
     seed: int
     generator: Path | None
-    vgg: Path | None
+    vgg: str | None
     published: bool
     stride: int
     json: Path | None
@@ -72,10 +75,10 @@ def evaluate_protocol(
     check_new_file(question.csv, "--csv", question.overwrite)
     study = Study(tuple(sources or targets), tuple(targets), question.types, question.source_types)
     folds = _folds(study, question, question.out, say)
-    methods = [_method(word, question, question.out, engine) for word in question.methods]
+    methods = [_method(word, study, question, question.out, engine, say) for word in question.methods]
     stop = StopSignal()
     results = run_protocol(
-        question.protocol, folds, methods, question.out, stop=stop, tell=say.warn, progress=_progress_of(say)
+        question.protocol, folds, methods, question.out, stop=stop, tell=say.warn, progress=partial(_scoring, say)
     )
     if results is None:
         say.warn("stopped; the same command goes on from here")
@@ -122,30 +125,52 @@ def _folds(study: Study, question: ProtocolQuestion, out: Path, say: Messages) -
     return folds
 
 
-def _method(word: str, question: ProtocolQuestion, out: Path, engine: EngineOptions) -> Method:
+def _method(
+    word: str, study: Study, question: ProtocolQuestion, out: Path, engine: EngineOptions, say: Messages
+) -> Method:
     from hiqa_train.evaluation.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.methods import GivenWeights, Loading, TrainedHiqa
     from hiqa_train.recipe import DEFAULT, load_recipe
+    from hiqa_train.run import RunOptions
 
     loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.stride)
     if word == "hiqa":
-        recipe = load_recipe(question.recipe or DEFAULT)
-        return TrainedHiqa(recipe, loading, question.seed, question.generator, question.vgg)
+        has_references = any(reading.has_references for reading in study.sources)
+        recipe, vgg = choose_vgg(
+            load_recipe(question.recipe or DEFAULT), question.vgg, RunOptions(generator=question.generator), say.warn,
+            has_references=has_references,
+        )  # fmt: skip
+        return TrainedHiqa(recipe, loading, question.seed, question.generator, vgg, partial(_watching, say))
     if word == "weights":
         return GivenWeights(engine.weights, loading)
     return NaturalScenes(out / "nss" / "features.jsonl") if word == "nss" else Gmsd()
 
 
-def _progress_of(say: Messages) -> Callable[[int], object]:
-    @contextmanager
-    def begin(images: int) -> Iterator[Callable[[], None]]:
-        progress = ImageProgress(images, wanted=not say.quiet)
-        try:
-            yield progress.advance
-        finally:
-            progress.close()
+@contextmanager
+def _scoring(say: Messages, images: int) -> Iterator[Callable[[], None]]:
+    """A progress line while so many images are scored; gives what is called after each."""
+    progress = ImageProgress(images, wanted=not say.quiet)
+    with _shown(progress, say):
+        yield progress.advance
 
-    return begin
+
+@contextmanager
+def _watching(say: Messages) -> Iterator[Callable[[Progress], None]]:
+    """A progress line while a network is trained."""
+    progress = StageProgress(wanted=not say.quiet)
+    with _shown(progress, say):
+        yield progress.advance
+
+
+@contextmanager
+def _shown(progress: ProgressLine, say: Messages) -> Iterator[None]:
+    """Messages are written between drawings of the line, which is gone at the end."""
+    say.clear = progress.cleared
+    try:
+        yield
+    finally:
+        say.clear = nullcontext
+        progress.close()
 
 
 def _show(study: Study, folds: list[Fold], summaries: list[Summary], question: ProtocolQuestion) -> None:

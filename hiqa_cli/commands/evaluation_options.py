@@ -64,7 +64,9 @@ TrainTypes = Annotated[str | None, _value("--train-types", "Distortion types tha
 GeneratorFolder = Annotated[
     Path | None, _value("--generator", "Of a protocol: weights whose G serves all splits.", "DIR")
 ]
-Vgg = Annotated[Path | None, _value("--vgg", "Of a protocol: VGG19's convolutions.")]
+Vgg = Annotated[
+    str | None, _value("--vgg", "Of a protocol: VGG19's weights for the perceptual loss.", "FILE|download|off")
+]
 SplitCount = Annotated[int | None, _number("--count", "How many splits are drawn; ten if not given.", 1, 1000)]
 
 # measures on clean pictures

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +17,11 @@ from typing import Any, Protocol
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.scorer import Scorer
 
+from ..journal import Progress
 from ..loop import StopSignal
 from ..recipe import Recipe
 from ..run import RunOptions, train_databases
-from ..seen import Seen, refuse_seen, seen_by, seen_of
+from ..seen import RUN_RECORD, Seen, refuse_seen, seen_by, seen_of
 from .folds import Fold
 from .predict import Predictor, WeightsPredictor
 
@@ -69,15 +72,24 @@ class Loading:
         return WeightsPredictor(scorer, self.stride)
 
 
+def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
+    """Where nobody looks at progress."""
+    return nullcontext(lambda now: None)
+
+
 @dataclass(frozen=True)
 class TrainedHiqa:
-    """Every fold trained anew by a recipe; with a ready G where one is given, which must not have seen a test scene."""
+    """Every fold trained anew by a recipe; with a ready G where one is given, which must not have seen a test scene.
+
+    watching: gives, while a network is trained, what is told how far it is.
+    """
 
     recipe: Recipe
     loading: Loading
     seed: int
     generator: Path | None = None
     vgg: Path | None = None
+    watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
 
     @property
     def name(self) -> str:
@@ -100,16 +112,21 @@ class TrainedHiqa:
             refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
 
     def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
-        options = RunOptions(
-            device=self.loading.device,
-            precision=self.loading.precision,
-            seed=self.seed + fold.number,
-            resume=folder.exists() and any(folder.iterdir()),
-            generator=self.generator,
-            vgg=self.vgg,
-            record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
-        )
-        weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
+        begun = (folder / RUN_RECORD).exists()
+        if not begun and folder.exists():  # a kill came before the run had begun
+            shutil.rmtree(folder)
+        with self.watching() as watch:
+            options = RunOptions(
+                device=self.loading.device,
+                precision=self.loading.precision,
+                seed=self.seed + fold.number,
+                resume=begun,
+                generator=self.generator,
+                vgg=self.vgg,
+                record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
+                watch=watch,
+            )
+            weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
         if weights is None:
             return None
         seen = seen_of(read_manifest(weights))
