@@ -8,6 +8,7 @@ no numbers yet.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -75,7 +76,7 @@ class ImageStore:
         end = os.fstat(self._file).st_size
         try:
             if os.write(self._file, line) != len(line):
-                raise OSError(28, "no space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, end)
