@@ -1,4 +1,4 @@
-"""`hiqa train`: train G and R on the field's databases or a table of one's own; or on photographs without human scores."""
+"""`hiqa train`: train G and R on the field's databases, on a table of one's own, or on photographs without scores."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def train(
     ] = None,
     nominal: Annotated[
         tuple[float, float] | None,
-        typer.Option("--range", metavar="LO HI", help="Of tables: their scale; the training part's extremes if not given."),
+        typer.Option("--range", metavar="LO HI", help="Of tables: their scale; else the training part's extremes."),
     ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Of tables: go on without files that are not there.")
