@@ -189,7 +189,7 @@ def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(run_hiqa: 
         (["--protocol", "own", "--out", "o", "--count", "3"], "--splits and --count go with --protocol splits"),
         (["--protocol", "splits", "--out", "o", "--part", "all"], "--part does not go with --protocol"),
         (["--protocol", "splits", "--out", "o", "--recipe", "nosuch"], "no such recipe: nosuch"),
-        (["--protocol", "splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, weights, nss, gmsd"),
+        (["--protocol", "splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, alone, weights, nss"),
         (["--protocol", "splits", "--out", "o", "--splits", "none.json"], "none.json cannot be read"),
         (["--protocol", "splits", "--out", "file", "--method", "nss"], "cannot be written"),
         (["--protocol", "splits", "--out", "o", "--method", "weights", "--weights", "w"], "is not recorded"),

@@ -189,7 +189,7 @@ def write_rows(path: Path, database: str, rows: Sequence[Row]) -> None:
 def table(database: str, rows: Sequence[Row]) -> list[str]:
     """For a person, beside the paper's numbers."""
     lines = [
-        f"ablation on {database}'s test part ({rows[0].agreement.images} images, one split) beside the paper's figure 4",
+        f"ablation on {database}'s test part ({rows[0].agreement.images} images, one split), the paper's figure 4",
         "(TID2008, medians of ten splits; it has no oracle there)",
         f"{'':<8}{'SROCC':>8}{'PLCC':>8}   {'paper':>8}{'':>8}",
     ]

@@ -37,7 +37,8 @@ class Builder:
             source = self.material.source(name, recipe, with_references=True)
             return GeneratorTraining(
                 name, recipe, self.recipe.networks, source, self._validation(name, True), self.machine,
-                databases=len(self.material.names), seed=seed_of(self.seed, name), features=self._features(recipe, networks),
+                databases=len(self.material.names), seed=seed_of(self.seed, name),
+                features=self._features(recipe, networks),
             )  # fmt: skip
         of_generator, of_regressor = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(of_generator, GeneratorStage)

@@ -1,7 +1,7 @@
 """Images decoded once: uint8 arrays in files of their own, mapped into memory by every process that cuts patches.
 
-A file is named after the image's path, size and time of change: an image that changes is decoded anew. Files are written
-under another name and renamed, so that several runs can fill one folder at the same time.
+A file is named after the image's path, size and time of change: an image that changes is decoded anew. Files are
+written under another name and renamed, so that several runs can fill one folder at the same time.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Journal:
         self.latest: dict[str, float] = {}
 
     def add(self, losses: dict[str, float], main: str, patches: int, waited: float) -> None:
-        """Take one step's losses, of which `main` is also written as `loss`; waited: seconds until its batch was there."""
+        """Take one step's losses, of which `main` is also written as `loss`; waited: seconds until its batch came."""
         losses = {"loss": losses[main], **losses}
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value

@@ -31,7 +31,9 @@ class Learner:
     averaged, validated and kept.
     """
 
-    def __init__(self, objective: nn.Module, network: nn.Module, learning: Learning, steps: int, machine: Machine) -> None:
+    def __init__(
+        self, objective: nn.Module, network: nn.Module, learning: Learning, steps: int, machine: Machine
+    ) -> None:
         self.learning, self.steps, self.machine = learning, steps, machine
         self.network = network
         self.plain = objective.to(machine.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -39,7 +41,7 @@ class Learner:
         self.parameters = [p for p in self.plain.parameters() if p.requires_grad]
         self.optimiser = build_optimiser(self.parameters, learning)
         self.objective = machine.spread(self.plain)
-        self.statistics = [b for b in self._norm_buffers()]
+        self.statistics = self._norm_buffers()
 
     def _norm_buffers(self) -> list[Tensor]:
         norms = [m for m in self.plain.modules() if isinstance(m, nn.BatchNorm2d)]

@@ -34,8 +34,8 @@ class TrainingDivergedError(HiqaError):
 
 
 def learning_rate(step: int, steps: int, learning: Learning) -> float:
-    """Rises over the warm-up, stays, falls linearly to a hundredth over the last `decay_share`; a tenth of it after every
-    `drop_every` steps."""
+    """Rises over the warm-up, stays, falls linearly to a hundredth over the last `decay_share`; a tenth of it after
+    every `drop_every` steps."""
     rate = learning.rate
     if learning.drop_every:
         rate *= 0.1 ** (step // learning.drop_every)
@@ -69,8 +69,8 @@ class StopSignal:
 class Stage(Protocol):
     """What the loop asks of a stage.
 
-    learns: by name, everything with a state (`state()`, `load()`), in the order of its making. main: the loss that tells
-    whether the stage diverges. result: "best" or "last", the checkpoint that later stages and the release take.
+    learns: by name, everything with a state (`state()`, `load()`), in the order of its making. main: the loss that
+    tells whether the stage diverges. result: "best" or "last", the checkpoint that later stages and the release take.
     """
 
     name: str
@@ -218,7 +218,7 @@ def diverged(
     if bad is not None:
         what = f"the loss {bad!r} is {losses[bad]}"
     else:
-        what = f"the loss {stage.main!r} has grown to more than {DIVERGED:g} times what it was, {losses[stage.main]:.4g}"
+        what = f"the loss {stage.main!r} has grown to {losses[stage.main]:.4g}, over {DIVERGED:g} times what it was"
     names = ", ".join(dict.fromkeys(files))
     ending = f"the checkpoint {last} is as it was" if last.exists() else "no checkpoint was written yet"
     return TrainingDivergedError(
@@ -230,7 +230,8 @@ def said(stage: Stage, done: int, found: dict[str, float], better: bool, journal
     """A line for a person after a validation."""
     measures = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
     rate = f"{journal.rate:.1f} patches/s" if journal.rate else ""
-    return f"{stage.name}: step {done:,} of {stage.steps:,}, validation {measures}{', the best' if better else ''}, {rate}"
+    best = ", the best" if better else ""
+    return f"{stage.name}: step {done:,} of {stage.steps:,}, validation {measures}{best}, {rate}"
 
 
 class Averaged:

@@ -49,8 +49,8 @@ def score_loss(predicted: Tensor, target: Tensor) -> Tensor:
 def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
     """Patches of one group in the order of their targets; not in the paper.
 
-    predicted, target: (B,) on one scale; group: (B,), patches of the same number are compared: versions of one reference,
-    or images of one database. A pair costs what the predicted difference lacks to its target difference.
+    predicted, target: (B,) on one scale; group: (B,), patches of the same number are compared: versions of one
+    reference, or images of one database. A pair costs what the predicted difference lacks to its target difference.
     """
     asked = target[:, None] - target[None, :]
     found = predicted[:, None] - predicted[None, :]

@@ -74,7 +74,8 @@ def joined(device: str, precision: str) -> Iterator[Machine]:
         torch.cuda.set_device(number)
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
-        yield Machine(torch.device(placed.device, number if cuda else None), placed.precision, rank, world)
+        here = torch.device(placed.device, number) if cuda else torch.device(placed.device)
+        yield Machine(here, placed.precision, rank, world)
     finally:
         distributed.destroy_process_group()
 

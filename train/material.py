@@ -30,7 +30,6 @@ from .uncertainty import Case, case_of, draw_cases
 from .validation import Validation
 from .versions import GROUP
 
-
 Item = TypeVar("Item")
 
 
@@ -75,7 +74,8 @@ class DatabaseMaterial:
         self.watch, self.seed, self.parts = watch, seed, parts
         training = [(n, sample) for n, part in enumerate(parts) for sample in part.training]
         # of a large database evenly spread ones: validation is done often
-        validation = [(n, s) for n, part in enumerate(parts) for s in spread(part.validation, watch.validation_pictures)]
+        most = watch.validation_pictures
+        validation = [(n, sample) for n, part in enumerate(parts) for sample in spread(part.validation, most)]
         self.training = open_samples(training, cache, advance)
         self.validating = open_samples(validation, cache, advance)
         images = (*self.training, *self.validating)
@@ -118,8 +118,11 @@ def _described(part: DatabasePart) -> dict[str, Any]:
     rows = [[str(s.path), str(s.reference), s.quality] for samples in (part.training, part.validation) for s in samples]
     digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
     return {
-        "name": part.name, "training": len(part.training), "validation": len(part.validation), "images_and_scores": digest
-    }  # fmt: skip
+        "name": part.name,
+        "training": len(part.training),
+        "validation": len(part.validation),
+        "images_and_scores": digest,
+    }
 
 
 def _case(scorer: Scorer, image: Scored, knots: list[list[float]]) -> Case:
@@ -171,4 +174,6 @@ class SyntheticMaterial:
         return frozenset[str]().union(*(photograph_scenes(Path(folder).name, names) for folder in self.names))
 
     def terms(self) -> list[dict[str, str]]:
-        return [{"name": f"undistorted photographs: {name}", "terms": "theirs", "use": "all stages"} for name in self.names]
+        return [
+            {"name": f"undistorted photographs: {name}", "terms": "theirs", "use": "all stages"} for name in self.names
+        ]

@@ -21,7 +21,6 @@ from .cache import decoded_files, mapped
 from .datasets.sample import Sample
 
 
-
 @dataclass(frozen=True)
 class Scored:
     """One image to cut patches from: its decoded file and its reference's, its score, which database it is of."""

@@ -28,7 +28,8 @@ class SyntheticPairs:
 
     def draw(self, numbers: range) -> Batch:
         pairs = [draw_pair(self.images, self.patch, self.shares, self.seed, number) for number in numbers]
-        return _batch([p.distorted for p in pairs], [p.reference for p in pairs], list(numbers), [p.name for p in pairs])
+        names = [pair.name for pair in pairs]
+        return _batch([pair.distorted for pair in pairs], [pair.reference for pair in pairs], list(numbers), names)
 
 
 class SyntheticGroups:

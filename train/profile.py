@@ -2,10 +2,10 @@
 
 Patches a second are of whole steps as the loop runs them. The share of the plain convolution's rate is
 
-    (multiplications of a step / its seconds) / (multiplications of a plain 3x3 convolution of 128 channels / its seconds)
+    (multiplications of a step / its seconds) / (those of a plain 3x3 convolution of 128 channels / its seconds)
 
-forward and backward both, in the precision that the stage trains in, the two timed in turn. Python's share is what is left
-of a step's time when the time inside torch's operators, as torch's own profiler has it, is taken off.
+a step's forward and backward both, in the precision that the stage trains in, the two timed in turn. Python's share is
+what is left of a step's time when the time inside torch's operators, as torch's own profiler has it, is taken off.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def table(found: list[StageProfile]) -> list[str]:
         )
         largest = ", ".join(f"{name} {100 * share:.0f} %" for name, share in one.largest)
         lines.append(f"{'':<12}largest of torch's operators: {largest}")
-    lines.append(f"precision {found[0].precision}; of plain: share of the rate of torch's 3x3 convolution of 128 channels")
+    lines.append(f"precision {found[0].precision}; of plain: share of the rate of torch's 3x3 convolution, 128 channels")
     slowest = min(found, key=lambda one: one.patches_a_second)
     lines.append(f"slowest: {slowest.stage}; loader and Python take {100 * slowest.overhead:.1f} % of it")
     return lines

@@ -299,7 +299,8 @@ def build(cls: type[Built], table: Any, where: str) -> Built:
     for key in table:
         if key not in hints:
             near = get_close_matches(key, hints, n=1)
-            raise UsageError(f"the recipe {where} has the unknown key {key!r}", f"did you mean {near[0]}?" if near else "")
+            guess = f"did you mean {near[0]}?" if near else ""
+            raise UsageError(f"the recipe {where} has the unknown key {key!r}", guess)
     values = {}
     for key, hint in hints.items():
         if key not in table and key != "shares":

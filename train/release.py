@@ -1,4 +1,4 @@
-"""The end of a run: OUT/weights, with the half-width fitted on validation pictures, in the form that the scorer takes."""
+"""The end of a run: OUT/weights, the half-width fitted on validation pictures, in the form that the scorer takes."""
 
 from __future__ import annotations
 

@@ -52,12 +52,12 @@ class RunOptions:
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
-    kinds: of the stages to run now ("generator", "regressor", "joint"), None for all; what they build on must be in OUT,
-        finished.
+    kinds: of the stages to run now ("generator", "regressor", "joint"), None for all; what they build on must be in
+        OUT, finished.
     cache: the folder of decoded pictures, None for hiqa's own in the user's cache.
     record: what the caller knows of the data (coverage, split, versions), kept with the run.
-    begun: called once with OUT, when a run has begun in it. watch: is told how far a stage is, several times a second at
-        most.
+    begun: called once with OUT, when a run has begun in it. watch: is told how far a stage is, several times a second
+        at most.
     """
 
     device: str = "auto"
@@ -150,7 +150,8 @@ class Run:
         if not layers:
             return None
         if self.options.vgg is None:
-            raise UsageError("the recipe's VGG term needs VGG19's weights", "give --vgg FILE, --vgg download or --vgg off")
+            how = "give --vgg FILE, --vgg download or --vgg off"
+            raise UsageError("the recipe's VGG term needs VGG19's weights", how)
         return Vgg19Features(self.options.vgg, layers)
 
     def go(self) -> Path | None:
@@ -203,7 +204,7 @@ class Run:
         return True
 
     def _record(self) -> None:
-        """run.json: written when the run begins, and compared when it goes on. UsageError where it is of another run."""
+        """run.json: written when a run begins, and compared when it goes on. UsageError where it is of another one."""
         identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.material.describe()}
         identity = json.loads(json.dumps(identity))
         path = self.out / RECORD

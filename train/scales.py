@@ -1,7 +1,7 @@
 """Several databases at once: each has a monotone map of its own from hiqa's one scale to its qualities.
 
-Laboratories ask different people different questions, so that 0.6 of one database is not 0.6 of another. R gives one score,
-0..1, high is good; the map of database k tells what that database's people would have said:
+Laboratories ask different people different questions, so that 0.6 of one database is not 0.6 of another. R gives one
+score, 0..1, high is good; the map of database k tells what that database's people would have said:
 
     m_k(s) = a_k + 1/S * sum_j b_kj * clip(S * s - j, 0, 1),   b_kj > 0,   j = 0 .. S-1
 

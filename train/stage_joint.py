@@ -1,5 +1,5 @@
-"""The stage that goes on with G and R together, in turn (sections 3.3 and 3.4): R on what G makes now, then G with its own
-losses and R's, which reaches it through the discrepancy map and the fused features.
+"""The stage that goes on with G and R together, in turn (sections 3.3 and 3.4): R on what G makes now, then G with its
+own losses and R's, which reaches it through the discrepancy map and the fused features.
 
 D has no part in it: what it is to teach, not to mislead R, R's own loss says here directly.
 """

@@ -1,5 +1,7 @@
-"""The stage that trains R (section 3.3, formulas 10-12): on distorted images alone, which gives the quality features psi of
-formula (5) and the ablation's baseline; or, G frozen, on image, discrepancy map and G's features, which gives the final R.
+"""The stage that trains R (section 3.3, formulas 10-12).
+
+On distorted images alone it gives the quality features psi of formula (5) and the ablation's baseline; on image,
+discrepancy map and G's features, G frozen, the final R.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """phi of formula (4): features of VGG19 (Simonyan and Zisserman, ICLR 2015); needed in training only, not shipped.
 
-Two networks go by that name, with other weights and another input: the Oxford authors' (BGR in 0..255 without the mean of
-its images) and torchvision's, trained anew (RGB in 0..1, ImageNet's mean and deviation). Which one a file holds is told
-by the names of its tensors: `conv1_1.weight` or `features.0.weight`.
+Two networks go by that name, with other weights and another input: the Oxford authors' (BGR in 0..255 without the mean
+of its images) and torchvision's, trained anew (RGB in 0..1, ImageNet's mean and deviation). Which one a file holds is
+told by the names of its tensors: `conv1_1.weight` or `features.0.weight`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where VGG19's weights come from: a file of the user's, the user's cache, or torchvision's official file, downloaded."""
+"""Where VGG19's weights come from: a file of the user's, the user's cache, or torchvision's own file, downloaded."""
 
 from __future__ import annotations
 
@@ -106,12 +106,11 @@ def _go_on(address: str, part: Path, have: int) -> bool:
         length = answer.headers.get("Content-Length")
         expected = int(length) if length is not None else None
         came = 0
-        with open(part, "ab" if goes_on else "wb") as out:
-            # a cut connection shows as an IncompleteRead, or as fewer bytes than were announced
-            with contextlib.suppress(http.client.IncompleteRead):
-                while block := answer.read(BLOCK):
-                    out.write(block)
-                    came += len(block)
+        # a cut connection shows as an IncompleteRead, or as fewer bytes than were announced
+        with open(part, "ab" if goes_on else "wb") as out, contextlib.suppress(http.client.IncompleteRead):
+            while block := answer.read(BLOCK):
+                out.write(block)
+                came += len(block)
     return expected is None or came == expected
 
 

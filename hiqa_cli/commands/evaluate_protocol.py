@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from ..errors import UsageError
 from .agreement_text import beside_published, summary_lines
@@ -128,19 +128,23 @@ def _folds(study: Study, question: ProtocolQuestion, out: Path, say: Messages) -
 def _method(
     word: str, study: Study, question: ProtocolQuestion, out: Path, engine: EngineOptions, say: Messages
 ) -> Method:
+    from hiqa_train.ablation import variant
     from hiqa_train.evaluation.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.methods import GivenWeights, Loading, TrainedHiqa
     from hiqa_train.recipe import DEFAULT, load_recipe
     from hiqa_train.run import RunOptions
 
     loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.stride)
-    if word == "hiqa":
+    if word in ("hiqa", "alone"):
+        recipe = load_recipe(question.recipe or DEFAULT)
         has_references = any(reading.has_references for reading in study.sources)
-        recipe, vgg = choose_vgg(
-            load_recipe(question.recipe or DEFAULT), question.vgg, RunOptions(generator=question.generator), say.warn,
-            has_references=has_references,
-        )  # fmt: skip
-        return TrainedHiqa(recipe, loading, question.seed, question.generator, vgg, partial(_watching, say))
+        kind = cast("Literal['hiqa', 'alone']", word)
+        if kind == "alone":
+            recipe = variant(recipe, "BL")
+        generator = question.generator if kind == "hiqa" else None
+        options = RunOptions(generator=generator)
+        recipe, vgg = choose_vgg(recipe, question.vgg, options, say.warn, has_references=has_references)
+        return TrainedHiqa(recipe, loading, question.seed, generator, vgg, kind, partial(_watching, say))
     if word == "weights":
         return GivenWeights(engine.weights, loading)
     return NaturalScenes(out / "nss" / "features.jsonl") if word == "nss" else Gmsd()

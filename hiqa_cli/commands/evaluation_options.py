@@ -11,7 +11,7 @@ from .options import one_of, whole_number
 
 PARTS = ("test", "validation", "training", "all")
 PROTOCOLS = ("splits", "own", "cross")
-METHODS = ("hiqa", "weights", "nss", "gmsd")
+METHODS = ("hiqa", "alone", "weights", "nss", "gmsd")
 
 
 def _folder(name: str, help_text: str) -> Any:

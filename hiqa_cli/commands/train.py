@@ -1,4 +1,4 @@
-"""`hiqa train`: train G and R on the field's databases or a table of one's own; or on photographs without human scores."""
+"""`hiqa train`: train G and R on the field's databases, on a table of one's own, or on photographs without scores."""
 
 from __future__ import annotations
 

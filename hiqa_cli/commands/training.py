@@ -91,7 +91,7 @@ def choose_vgg(
     if held is not None:
         return recipe, held
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise UsageError("under torchrun VGG19's weights must be there already", "give --vgg FILE, or download it first")
+        raise UsageError("under torchrun VGG19's weights must be there already", "give --vgg FILE, or download first")
     if vgg == "download":
         return recipe, download(tell)
     how = "give --vgg FILE, --vgg download or --vgg off"

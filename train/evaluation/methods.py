@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.scorer import Scorer
@@ -81,6 +81,7 @@ def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
 class TrainedHiqa:
     """Every fold trained anew by a recipe; with a ready G where one is given, which must not have seen a test scene.
 
+    kind: "hiqa" for the whole recipe, "alone" for its R on distorted images alone (the ablation's BL): a baseline.
     watching: gives, while a network is trained, what is told how far it is.
     """
 
@@ -89,11 +90,12 @@ class TrainedHiqa:
     seed: int
     generator: Path | None = None
     vgg: Path | None = None
+    kind: Literal["hiqa", "alone"] = "hiqa"
     watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
 
     @property
     def name(self) -> str:
-        return f"hiqa-{self.recipe.name}"
+        return f"{self.kind}-{self.recipe.name}"
 
     @property
     def settings(self) -> Mapping[str, Any]:
