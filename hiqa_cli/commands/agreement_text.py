@@ -38,8 +38,6 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
     """The table of one database: what was measured, a row for each type, all images last, and what to know of it."""
-    from hiqa_train.evaluation.agreement import FIT
-
     choice, reading = result.choice, result.choice.reading
     part = "all images" if choice.part == "all" else f"{choice.part} part"
     types = f", types {', '.join(choice.types)}" if choice.types else ""
@@ -47,14 +45,23 @@ def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
         f"{reading.title}, {part}{types}: {count(result.all.images, 'image')} of {count(result.all.scenes, 'scene')}; "
         f"{reading.scale}; weights {weights_id}"
     ]
-    rows = [["type", "images", *NAMES.values()]]
-    rows += [[row.type, f"{row.images:,}", *(_cell(row, name) for name in NAMES)] for row in result.rows]
-    lines += [for_terminal(line) for line in columns(rows)]
-    lines.append(FIT + ("; [95 % intervals by bootstrap over scenes]" if result.all.intervals else ""))
-    lines += [f"{row.type}: {row.problem}" for row in result.rows if row.problem]
+    lines += row_lines("type", result.rows)
     if result.left_out:
         lines.append(f"left out, since the weights were trained on them: {count(len(result.left_out), 'scene')}")
     return lines
+
+
+def row_lines(title: str, measured: Sequence[Measured]) -> list[str]:
+    """A table of measures, a line for each type, then how they were taken and why some are missing."""
+    from hiqa_train.evaluation.agreement import FIT
+
+    rows = [[title, "images", *NAMES.values()]]
+    rows += [[row.type, f"{row.images:,}", *(_cell(row, name) for name in NAMES)] for row in measured]
+    lines = columns(rows)
+    with_intervals = any(row.intervals for row in measured)
+    lines.append(FIT + ("; [95 % intervals by bootstrap over scenes]" if with_intervals else ""))
+    lines += [f"{row.type}: {row.problem}" for row in measured if row.problem]
+    return [for_terminal(line) for line in lines]
 
 
 def _cell(row: Measured, name: str) -> str:

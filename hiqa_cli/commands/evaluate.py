@@ -108,7 +108,7 @@ def evaluate(
     asked = ProtocolQuestion(
         protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
         recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
-        seed=seed, generator=generator, vgg=vgg, published=published, stride=step,
+        seed=seed, generator=generator, vgg=vgg, published=published, resamples=resamples, stride=step,
         json=json_file, csv=csv_file, overwrite=overwrite,
     )  # fmt: skip
     trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]

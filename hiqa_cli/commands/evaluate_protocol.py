@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from ..errors import UsageError
-from .agreement_text import beside_published, summary_lines
+from .agreement_text import beside_published, row_lines, summary_lines
 from .exit_codes import ExitCode
 from .messages import Messages
 from .new_files import check_new_file
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hiqa_train.evaluation.folds import Fold, Study
     from hiqa_train.evaluation.medians import Summary
     from hiqa_train.evaluation.methods import Method
+    from hiqa_train.evaluation.protocol import FoldResult
     from hiqa_train.journal import Progress
 
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 class ProtocolQuestion:
     """What is run.
 
+    resamples: for the intervals where there is one split; several tell their own spread.
     protocol: "splits", "own" (the division that the databases come with) or "cross". methods: words of --method.
     types, source_types: distortion types that are tested and trained on; all where none is named.
     splits: a file of divisions in place of `count` that are drawn with `seed`. generator: a ready G for all splits.
@@ -50,6 +52,7 @@ class ProtocolQuestion:
     generator: Path | None
     vgg: str | None
     published: bool
+    resamples: int
     stride: int
     json: Path | None
     csv: Path | None
@@ -78,13 +81,14 @@ def evaluate_protocol(
     methods = [_method(word, study, question, question.out, engine, say) for word in question.methods]
     stop = StopSignal()
     results = run_protocol(
-        question.protocol, folds, methods, question.out, stop=stop, tell=say.warn, progress=partial(_scoring, say)
-    )
+        question.protocol, folds, methods, question.out, stop=stop, tell=say.warn, progress=partial(_scoring, say),
+        resamples=question.resamples if len(folds) == 1 else 0,
+    )  # fmt: skip
     if results is None:
         say.warn("stopped; the same command goes on from here")
         return 128 + stop.asked
     summaries = [row for method in methods for row in summarise(results[method.name])]
-    _show(study, folds, summaries, question)
+    _show(study, folds, results, summaries, question)
     _write_files(summaries, folds, question, question.out)
     return ExitCode.OK
 
@@ -177,15 +181,27 @@ def _shown(progress: ProgressLine, say: Messages) -> Iterator[None]:
         progress.close()
 
 
-def _show(study: Study, folds: list[Fold], summaries: list[Summary], question: ProtocolQuestion) -> None:
+def _show(
+    study: Study,
+    folds: list[Fold],
+    results: dict[str, list[FoldResult]],
+    summaries: list[Summary],
+    question: ProtocolQuestion,
+) -> None:
     from hiqa_train.evaluation.agreement import ALL
 
     trained = ", ".join(reading.name for reading in study.sources)
     for reading in study.targets:
         mine = [row for row in summaries if row.database == reading.name]
-        where = f"trained on {trained}" if study.across else "trained on the other scenes of each split"
-        head = f"{reading.title}: {count(len(folds), 'split')} by scene, {where}; seed {question.seed}; {reading.scale}"
-        write("\n".join([for_terminal(head), *summary_lines(mine)]) + "\n")
+        where = f"trained on {trained}" if study.across else "trained on the other scenes"
+        divided = "" if question.protocol == "cross" else f"{count(len(folds), 'split')} by scene, "
+        lines = [for_terminal(f"{reading.title}: {divided}{where}; seed {question.seed}; {reading.scale}")]
+        if len(folds) > 1:
+            lines += summary_lines(mine)
+        else:
+            for method, found in results.items():
+                lines += row_lines(method, found[0].databases[reading.name])
+        write("\n".join(lines) + "\n")
         if question.published:
             from hiqa_train.evaluation.published import published_for
 

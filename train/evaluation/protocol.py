@@ -54,10 +54,12 @@ def run_protocol(
     stop: StopSignal,
     tell: Tell,
     progress: Progress = no_progress,
+    resamples: int = 0,
 ) -> dict[str, list[FoldResult]] | None:
     """Every fold by every method, in order; what is finished in `out` is taken as it is. None where `stop` came first.
 
-    name: the protocol's. progress: called with a number of images, gives what is called after each.
+    name: the protocol's. progress: called with a number of images, gives what is called after each. resamples: of the
+    bootstrap in each fold; 0 for none, as where ten folds tell the spread.
     Raises UsageError, before any work, where `out` holds something else or a method cannot be tested fairly; HiqaError
     where an image cannot be scored; OutputError.
     """
@@ -68,7 +70,8 @@ def run_protocol(
     for method in methods:
         results[method.name] = []
         for fold in folds:
-            found = _run_fold(fold, method, out / method.name / f"split-{fold.number:02}", stop, tell, progress)
+            folder = out / method.name / f"split-{fold.number:02}"
+            found = _run_fold(fold, method, folder, resamples, stop, tell, progress)
             if found is None:
                 return None
             results[method.name].append(found)
@@ -126,7 +129,7 @@ def _differences(had: Any, has: Any, path: str = "") -> Iterator[str]:
 
 
 def _run_fold(
-    fold: Fold, method: Method, folder: Path, stop: StopSignal, tell: Tell, progress: Progress
+    fold: Fold, method: Method, folder: Path, resamples: int, stop: StopSignal, tell: Tell, progress: Progress
 ) -> FoldResult | None:
     file = folder / "result.json"
     if file.exists():
@@ -149,7 +152,7 @@ def _run_fold(
             )
         if predictions is None:
             return None
-        measured[name] = measure_types(predictions, test.reading.scale, resamples=0)
+        measured[name] = measure_types(predictions, test.reading.scale, resamples=resamples)
         record[name] = {
             "measures": [row_object(row) for row in measured[name]],
             "scenes_left_out": list(test.left_out),
