@@ -8,17 +8,20 @@ import resource
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import HIQA, RunHiqa, environment
+from conftest import HIQA, Finished, RunHiqa, environment
 from database_trees import write_koniq10k, write_live, write_tid
 from test_evaluate_databases import weights_that_saw
 
 from hiqa_cli.app import run
 from hiqa_cli.engine.manifest import read_manifest
-from hiqa_cli.errors import HiqaError
+from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_train.splits import read_splits
+
+RunHere = Callable[..., Finished]
 
 # every stage of smoke, with steps enough to go through it
 RECIPE = """
@@ -52,6 +55,22 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def hiqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[RunHere]:
+    """hiqa(*arguments): the command in this process, with a cache of its own; what it wrote."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*arguments: str | Path) -> Finished:
+        code = run(list(map(str, arguments)))
+        found = capsys.readouterr()
+        return Finished(code, found.out.encode(), found.err.encode())
+
+    yield call
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def protocol(tid: Path, recipe: Path, out: Path) -> list[str]:
     return [
         "evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--count", "2", "--recipe",
@@ -60,10 +79,10 @@ def protocol(tid: Path, recipe: Path, out: Path) -> list[str]:
 
 
 def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
-    run_hiqa: RunHiqa, tid: Path, recipe: Path, tmp_path: Path
+    run_hiqa: RunHiqa, hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path
 ):
     home = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    whole = run_hiqa(*protocol(tid, recipe, tmp_path / "whole"), "--csv", tmp_path / "a.csv", env=home)
+    whole = hiqa(*protocol(tid, recipe, tmp_path / "whole"), "--csv", tmp_path / "a.csv")
     assert whole.code == 0, whole.messages
     rows = {row["type"]: row for row in csv.DictReader((tmp_path / "a.csv").open())}
     assert list(rows) == ["additive Gaussian noise", "chroma noise", "all"]
@@ -72,7 +91,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     out = tmp_path / "killed"
     first, second = (out / "hiqa-tiny" / f"split-0{number}" for number in (0, 1))
     child = subprocess.Popen([*HIQA, *protocol(tid, recipe, out)], env=environment(**home), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300  # a machine may be busy
     while not list(second.glob("training/generator/*.ckpt")):
         assert time.monotonic() < deadline
         assert child.poll() is None
@@ -105,16 +124,15 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
 
     # a G of one split has seen what another one tests
     generator = first / "training" / "weights"
-    refused = run_hiqa(*protocol(tid, recipe, tmp_path / "third"), "--generator", generator, env=home)
-    assert refused.code == 2
-    assert "saw scenes that are tested" in refused.messages[-1]
+    with pytest.raises(UsageError, match="saw scenes that are tested"):
+        hiqa(*protocol(tid, recipe, tmp_path / "third"), "--generator", generator)
     assert not (tmp_path / "third" / "hiqa-tiny").exists()
 
 
-def test_baselines_stand_side_by_side_on_the_same_splits(run_hiqa: RunHiqa, tid: Path, tmp_path: Path):
+def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Path, tmp_path: Path):
     arguments = ["evaluate", "--dataset", "tid2013", "--root", tid, "--protocol", "splits", "--count", "3"]
     arguments += ["--out", tmp_path / "out", "--method", "nss", "--method", "gmsd", "--published"]
-    done = run_hiqa(*arguments, "--json", tmp_path / "a.json")
+    done = hiqa(*arguments, "--json", tmp_path / "a.json")
     assert done.code == 0, done.messages
     data = json.loads((tmp_path / "a.json").read_text())
     assert data["splits"] == 3
@@ -124,18 +142,18 @@ def test_baselines_stand_side_by_side_on_the_same_splits(run_hiqa: RunHiqa, tid:
     assert head.split() == ["SROCC", "nss", "gmsd"]
     assert any(line.startswith("SROCC") and "Hallucinated-IQA" in line for line in done.lines)
     # others may use the same divisions
-    shared = run_hiqa(*arguments[:5], "--protocol", "splits", "--splits", tmp_path / "out" / "splits.json", "--out",
-                      tmp_path / "other", "--method", "gmsd", "--csv", tmp_path / "b.csv")  # fmt: skip
+    shared = hiqa(*arguments[:5], "--protocol", "splits", "--splits", tmp_path / "out" / "splits.json", "--out",
+                  tmp_path / "other", "--method", "gmsd", "--csv", tmp_path / "b.csv")  # fmt: skip
     assert shared.code == 0, shared.messages
     median = next(row for row in data["summary"] if (row["method"], row["type"]) == ("gmsd", "all"))["srocc"]["median"]
     other = [row for row in csv.DictReader((tmp_path / "b.csv").open()) if row["type"] == "all"]
     assert float(other[0]["srocc_median"]) == pytest.approx(median, abs=1e-5)
 
 
-def test_across_databases_shared_scenes_are_left_out_and_said(run_hiqa: RunHiqa, tmp_path: Path):
+def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp_path: Path):
     live = write_live(tmp_path / "live", scenes=6)  # bikes, buildings and caps are Kodak's 5, 8 and 3
     tid = write_tid(tmp_path / "tid", 2008, scenes=6, types=11)
-    done = run_hiqa(
+    done = hiqa(
         "evaluate", "--protocol", "cross", "--train-on", "live", "--dataset", "tid2008", "--root", tid, "--root", live,
         "--types", "jpeg,jpeg2000,noise,blur", "--train-types", "jpeg,jpeg2000,noise,blur", "--method", "nss",
         "--out", tmp_path / "out", "--published", "--json", tmp_path / "a.json",
@@ -150,9 +168,9 @@ def test_across_databases_shared_scenes_are_left_out_and_said(run_hiqa: RunHiqa,
     assert not any(".941" in line for line in done.lines)  # which TID2008's own splits reach
 
 
-def test_a_databases_own_division_is_trained_and_tested_by(run_hiqa: RunHiqa, tmp_path: Path):
+def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_path: Path):
     root = write_koniq10k(tmp_path / "koniq", images=8)
-    done = run_hiqa(
+    done = hiqa(
         "evaluate", "--protocol", "own", "--dataset", "koniq10k", "--root", root, "--method", "nss", "--out",
         tmp_path / "out",
     )  # fmt: skip
@@ -160,7 +178,7 @@ def test_a_databases_own_division_is_trained_and_tested_by(run_hiqa: RunHiqa, tm
     assert any("8 images to train on, 8 images to choose by, 8 images to test" in line for line in done.messages)
 
 
-def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(run_hiqa: RunHiqa, tid: Path, tmp_path: Path):
+def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunHere, tid: Path, tmp_path: Path):
     arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--count", "1"]
     arguments += ["--method", "nss", "--out", str(tmp_path / "out")]
 
@@ -175,8 +193,7 @@ def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(run_hiqa: 
     held = (tmp_path / "out" / "nss" / "features.jsonl").read_bytes()
     assert held.endswith(b"\n")
     assert 3 <= len(held.splitlines()) < 40
-    again = run_hiqa(*arguments)
-    assert again.code == 0, again.messages
+    assert hiqa(*arguments).code == 0
     assert (tmp_path / "out" / "nss" / "features.jsonl").read_bytes().startswith(held)
 
 
