@@ -32,7 +32,7 @@ from .loop import StopSignal, run_stage
 from .machine import Machine, joined
 from .material import DatabaseMaterial, Material
 from .parts import DatabasePart
-from .plan import generator_stage, make_plan
+from .plan import generator_stage, make_plan, missing_needs
 from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
 from .release import release
 from .trained import Finished, Untrained, ready_generator
@@ -136,6 +136,8 @@ class Run:
         self.plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
+        for name in missing_needs(recipe, self.plan, material):
+            self.finished.state(name)
         self.builder = Builder(recipe, material, machine, options.seed, self._vgg())
 
     def _vgg(self) -> Vgg19Features | None:
