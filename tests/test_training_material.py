@@ -173,7 +173,8 @@ def test_patches_of_a_database_carry_their_image_its_reference_and_its_quality(t
         assert batch.quality[n] == pytest.approx(sample.quality)
         assert batch.database[n] == database
         clean = read_picture(sample.reference).pixels
-        flips = [np.rot90(flip, k) for k in range(4) for flip in (batch.reference[n].numpy(), batch.reference[n].numpy()[:, ::-1])]
+        seen = batch.reference[n].numpy()
+        flips = [np.rot90(flip, k) for k in range(4) for flip in (seen, seen[:, ::-1])]
         windows = np.lib.stride_tricks.sliding_window_view(clean, (32, 32, 3)).reshape(-1, 32, 32, 3)
         assert any((windows == piece).all(axis=(1, 2, 3)).any() for piece in flips)
     assert torch.equal(source.draw(range(7, 9)).distorted, batch.distorted[7:9])

@@ -177,7 +177,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
         (["train", "generators", "--dataset", "live"], 2, "did you mean generator?"),
         (["train", "--dataset", "TABLE", "--direction", "high", "--recipe", "smoke", "--generator", "ROOT"], 2,
          "neither a folder of weights nor a run with a trained G"),
-        (["train", "--dataset", "TABLE", "--direction", "high", "--resume"], 2, "which run is not known; give its --out"),
+        (["train", "--dataset", "TABLE", "--direction", "high", "--resume"], 2, "which run is not known; give its"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_one_line(table, tmp_path, monkeypatch, arguments, code, message):

@@ -66,7 +66,7 @@ def test_a_whole_recipe_written_as_toml_is_the_same_recipe(tmp_path):
         ('base = "best"\n[final]\nsteps = "3"\n', r"\[final\] steps: expected a whole number, found '3'"),
         ('base = "best"\n[final]\nsees = "map"\n', "sees: expected image, hallucination, reference, found 'map'"),
         ('base = "best"\n[finale]\nsteps = 3\n', "has the unknown entry 'finale'; name it in order"),
-        ('base = "best"\n[final]\nbegin = "joint"\n', r"\[final\] builds on 'joint', expected a regressor stage before"),
+        ('base = "best"\n[final]\nbegin = "joint"\n', r"\[final\] builds on 'joint', expected a regressor stage"),
         ('base = "better"\n', "no such recipe: better; one of best, paper, smoke, synthetic"),
         ("order = [\n", "is no TOML"),
         ('order = ["a"]\n[a]\nkind = "regressor"\n', r"\[networks\] lacks generator_channels; .* base = \"best\""),

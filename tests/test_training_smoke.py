@@ -1,4 +1,4 @@
-"""`hiqa train --recipe smoke` on miniature trees: one database with references, one without, one table; the ablation."""
+"""`hiqa train --recipe smoke` on miniature trees: a database with references, one without, a table; the ablation."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, tree
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(as_toml(short_recipe(steps=2)))
     out = tmp_path / "run"
-    arguments = ("train", "ablation", *trees["tid2013"], "--recipe", recipe, "--out", out, "--cache", tmp_path / "cache")
-    done = run_hiqa(*arguments)
+    cache = tmp_path / "cache"
+    done = run_hiqa("train", "ablation", *trees["tid2013"], "--recipe", recipe, "--out", out, "--cache", cache)
     assert done.code == 0, done.messages
     rows = [line.split() for line in done.lines[3:]]
     assert [row[0] for row in rows] == ["BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle"]
     assert all(-1 <= float(value) <= 1 for row in rows for value in row[1:3])
-    assert [row[3:] for row in rows][0] == ["0.755", "0.800"]
+    assert rows[0][3:] == ["0.755", "0.800"]
     assert rows[5][3:] == ["0.941", "0.949"]
     assert rows[6][3:] == []
     found = json.loads((out / "ablation.json").read_text())["rows"]
@@ -81,7 +81,8 @@ def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, tree
     # what is the same in several variants was trained once
     same = [(out / name / "alone" / "last.ckpt").stat().st_ino for name in ("BL", "HCM", "HSF", "oracle")]
     assert len(set(same)) == 1
-    of_g = {name: (out / name / "generator" / "last.ckpt").stat().st_ino for name in ("HCM", "QPL", "ADV", "QADV", "HSF")}
+    names = ("HCM", "QPL", "ADV", "QADV", "HSF")
+    of_g = {name: (out / name / "generator" / "last.ckpt").stat().st_ino for name in names}
     assert len(set(of_g.values())) == 4
     assert of_g["QADV"] == of_g["HSF"]
 
@@ -89,9 +90,8 @@ def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, tree
 def test_the_profile_tells_rates_and_where_the_time_goes(run_hiqa: RunHiqa, trees, tmp_path: Path):
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(as_toml(short_recipe(steps=12)))
-    done = run_hiqa(
-        "train", *trees["table"], "--recipe", recipe, "--profile", "--out", tmp_path / "run", "--cache", tmp_path / "cache"
-    )
+    more = ("--out", tmp_path / "run", "--cache", tmp_path / "cache")
+    done = run_hiqa("train", *trees["table"], "--recipe", recipe, "--profile", *more)
     assert done.code == 0, done.messages
     assert [line.split()[0] for line in done.lines[1:-2:2]] == WITH_REFERENCES
     for line in done.lines[1:-2:2]:

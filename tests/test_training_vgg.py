@@ -117,7 +117,7 @@ def test_a_beginning_that_is_whole_or_too_long_is_seen_as_that(host, tmp_path):
 
 def test_another_file_under_that_name_is_thrown_away(host, tmp_path):
     host.content = CONTENT[:-1] + b"x"
-    with pytest.raises(DownloadError, match=f"its sha256 begins with .*, expected {DIGITS}; it was thrown away"):
+    with pytest.raises(DownloadError, match=rf"its sha256 begins with .*, expected {DIGITS}; it was thrown away"):
         download(quiet, folder=tmp_path, address=host.address)
     assert list(tmp_path.iterdir()) == []
 
@@ -127,7 +127,7 @@ def test_a_server_that_says_no_or_is_not_there_and_a_cache_that_cannot_be_are_on
     with pytest.raises(DownloadError, match="the server says 404 after 0 bytes"):
         download(quiet, folder=tmp_path, address=host.address)
     nobody = f"http://127.0.0.1:9/vgg19-{DIGITS}.pth"
-    with pytest.raises(DownloadError, match="refused.* after 0 bytes"):
+    with pytest.raises(DownloadError, match=r"refused.* after 0 bytes"):
         download(quiet, folder=tmp_path, address=nobody)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
@@ -197,5 +197,5 @@ def test_files_that_hold_no_vgg19_are_refused_in_one_line(tmp_path):
         Vgg19Features(tmp_path / "none.safetensors")
     with pytest.raises(UsageError, match="cannot read"):
         Vgg19Features(Path("/nowhere/vgg.pth"))
-    with pytest.raises(UsageError, match="vgg_layers: expected some of conv1_1, .*, found conv9_1"):
+    with pytest.raises(UsageError, match=r"vgg_layers: expected some of conv1_1, .*, found conv9_1"):
         Vgg19Features(tmp_path / "short.pth", ("conv9_1",))
