@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -12,14 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import HIQA, Finished, RunHiqa, environment
+import torch
+from conftest import HIQA, Finished, RunHiqa, environment, write_picture
 from database_trees import write_koniq10k, write_live, write_tid
 from test_evaluate_databases import weights_that_saw
 
 from hiqa_cli.app import run
 from hiqa_cli.engine.manifest import read_manifest
+from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_train.splits import read_splits
+from hiqa_train.datasets import open_dataset
+from hiqa_train.splits import draw_splits, read_splits
 
 RunHere = Callable[..., Finished]
 
@@ -127,6 +131,39 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     with pytest.raises(UsageError, match="saw scenes that are tested"):
         hiqa(*protocol(tid, recipe, tmp_path / "third"), "--generator", generator)
     assert not (tmp_path / "third" / "hiqa-tiny").exists()
+
+
+def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
+    hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path
+):
+    other = Path(shutil.copytree(tid, tmp_path / "other"))
+    reading = open_dataset("tid2013", other)
+    tested = draw_splits([reading], seed=0, count=1).divisions[0].test
+    table = other / "mos_with_names.txt"
+    lines = table.read_bytes().decode().splitlines()
+    numbers = {scene.removeprefix("kodim") for scene in tested}
+    changed = [
+        f"{9 - float(line.split()[0])} {line.split()[1]}" if line.split()[1][1:3] in numbers else line for line in lines
+    ]
+    assert changed != lines
+    table.write_bytes("\r\n".join([*changed, ""]).encode())
+    for sample in reading.samples:
+        if sample.scene in tested:
+            write_picture(sample.path, seed=7, width=72, height=64)
+            assert sample.reference is not None
+            write_picture(sample.reference, seed=8, width=72, height=64)
+    networks, found = [], []
+    for number, root in enumerate((tid, other)):
+        out = tmp_path / f"out{number}"
+        done = hiqa(*protocol(root, recipe, out), "--count", "1")
+        assert done.code == 0
+        split = out / "hiqa-tiny" / "split-00"
+        loaded = load_weights(split / "training" / "weights")
+        networks.append({**loaded.generator.state_dict(prefix="G."), **loaded.regressor.state_dict(prefix="R.")})
+        found.append(json.loads((split / "result.json").read_text())["tests"])
+    assert networks[0].keys() == networks[1].keys()
+    assert all(torch.equal(value, networks[1][name]) for name, value in networks[0].items())
+    assert found[0] != found[1]
 
 
 def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Path, tmp_path: Path):

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import UsageError
 from .agreement_text import beside_published, row_lines, summary_lines
@@ -221,15 +221,18 @@ def _write_files(summaries: list[Summary], folds: list[Fold], question: Protocol
 
     from .evaluate_databases import csv_bytes
 
-    data = {
-        "protocol": question.protocol,
-        "seed": question.seed,
-        "splits": len(folds),
-        "fit": FIT,
-        "summary": [summary_object(summary) for summary in summaries],
-    }
-    write_json(out / "summary.json", data)
+    def data(rows: list[Summary]) -> dict[str, Any]:
+        return {
+            "protocol": question.protocol,
+            "seed": question.seed,
+            "splits": len(folds),
+            "fit": FIT,
+            "summary": [summary_object(row) for row in rows],
+        }
+
+    for method in dict.fromkeys(summary.method for summary in summaries):
+        write_json(out / method / "summary.json", data([row for row in summaries if row.method == method]))
     if question.json is not None:
-        write_whole(question.json, (json.dumps(data, indent=1) + "\n").encode())
+        write_whole(question.json, (json.dumps(data(summaries), indent=1) + "\n").encode())
     if question.csv is not None:
         write_whole(question.csv, csv_bytes([COLUMNS, *map(summary_cells, summaries)]))

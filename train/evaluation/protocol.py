@@ -5,6 +5,7 @@
     OUT/METHOD/split-00/training/         what the method leaves while it trains
     OUT/METHOD/split-00/scores-DATABASE-ID.jsonl   test images scored so far
     OUT/METHOD/split-00/result.json       written last: the split is finished
+    OUT/METHOD/summary.json               medians over splits, once all are finished
 """
 
 from __future__ import annotations
