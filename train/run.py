@@ -201,7 +201,8 @@ class Run:
     def _record(self) -> None:
         """run.json: written when a run begins, and compared when it goes on. UsageError where it is of another one."""
         if self.machine.leads:
-            identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.material.describe()}
+            material = self.material.describe()
+            identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": material}
             identity = json.loads(json.dumps(identity))
             path = self.out / RECORD
             if path.exists():
@@ -252,6 +253,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
     """JSON, whole or not at all. OutputError."""
     beside = path.with_name(f".{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:
@@ -269,16 +271,12 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def check_out(out: Path, resume: bool, machine: Machine) -> None:
-    """Make OUT; UsageError where it holds something that is not to be gone on with."""
+    """UsageError where OUT holds something that is not to be gone on with."""
     if machine.leads:
         if not resume and out.exists() and any(out.iterdir()):
             raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
         if resume and not (out / RECORD).exists() and not any(out.glob(f"*/{LAST}")):
             raise UsageError(f"--resume: no run in {out}", "start without --resume")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(out, error) from error
     machine.wait()
 
 
