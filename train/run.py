@@ -243,9 +243,11 @@ class Run:
         return release(self.out / "weights", generator, regressor, self.material, measured, self.tell)
 
     def _scores(self, name: str) -> bool:
+        """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""
         stage = self.recipe.stages[name]
         if isinstance(stage, RegressorStage):
-            return stage.sees == "hallucination" or not generator_stage(self.recipe)
+            last = [n for n, one in self.recipe.stages.items() if isinstance(one, RegressorStage)][-1]
+            return name == last and stage.sees != "reference"
         return isinstance(stage, JointStage)
 
 
