@@ -25,6 +25,7 @@ from .parts import DatabasePart
 from .pristine import Pristine
 from .recipe import GeneratorStage, Stage, Watch
 from .scales import to_common
+from .seen import photograph_scenes
 from .uncertainty import Case, case_of, draw_cases
 from .validation import Validation
 from .versions import GROUP
@@ -53,6 +54,9 @@ class Material(Protocol):
 
     def terms(self) -> list[dict[str, str]]:
         """The manifest's list of training data."""
+
+    def scenes(self) -> frozenset[str]:
+        """All scenes that are trained on or chosen by."""
 
 
 def seed_of(seed: int, name: str) -> int:
@@ -95,6 +99,9 @@ class DatabaseMaterial:
 
     def describe(self) -> dict[str, Any]:
         return {"databases": [_described(part) for part in self.parts]}
+
+    def scenes(self) -> frozenset[str]:
+        return frozenset(s.scene for part in self.parts for s in (*part.training, *part.validation))
 
     def terms(self) -> list[dict[str, str]]:
         return [
@@ -161,6 +168,10 @@ class SyntheticMaterial:
             return hashlib.sha256(b"\0".join(image.pixels.tobytes() for image in images)).hexdigest()[:16]
 
         return {"pristine": {"training": digest(self.training), "validation": digest(self.validating)}}
+
+    def scenes(self) -> frozenset[str]:
+        names = [image.name for image in (*self.training, *self.validating)]
+        return frozenset[str]().union(*(photograph_scenes(Path(folder).name, names) for folder in self.names))
 
     def terms(self) -> list[dict[str, str]]:
         return [

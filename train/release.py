@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,12 @@ LICENCE = "as the owner of this run decides, within the terms of its training da
 
 def release(
     folder: Path, generator: Generator, network: MappedRegressor, material: Material, measured: dict[str, Any],
-    tell: Callable[[str], None],
+    seen: Iterable[str] | None, tell: Callable[[str], None],
 ) -> Path:  # fmt: skip
-    """Fit the half-width with the weights as released (float16), and write the folder. OutputError: a full disk."""
+    """Fit the half-width with the weights as released (float16), and write the folder. OutputError: a full disk.
+
+    seen: all scenes that any of the networks saw, None where that is not known.
+    """
     knots = network.knots(len(material.names))
     measured = {**measured, "maps": dict(zip(material.names, knots, strict=True)) if len(knots) > 1 else {}}
 
@@ -34,6 +37,7 @@ def release(
             save_weights(
                 where, generator, network.regressor, calibration, name=f"trained on {', '.join(material.names)}",
                 version="1", licence=LICENCE, training_data=material.terms(), measured=measured,
+                seen_scenes=seen,
             )  # fmt: skip
         except OSError as error:
             raise cannot_write(where, error) from error

@@ -35,10 +35,11 @@ from .parts import DatabasePart
 from .plan import generator_stage, make_plan, missing_needs
 from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
 from .release import release
+from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, ready_generator
 from .vgg import Vgg19Features
 
-RECORD = "run.json"
+RECORD = RUN_RECORD
 COARSEST = 32  # px between the places of R's last features
 
 
@@ -136,9 +137,15 @@ class Run:
         self.plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
+        self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self._takes_ready else None)
         for name in missing_needs(recipe, self.plan, material):
             self.finished.state(name)
         self.builder = Builder(recipe, material, machine, options.seed, self._vgg())
+
+    @property
+    def _takes_ready(self) -> bool:
+        """Whether a G that this run does not train is among its networks: given, or hiqa's own."""
+        return self.plan.ready or not generator_stage(self.recipe)
 
     def _vgg(self) -> Vgg19Features | None:
         layers = vgg_layers(self.recipe, self.plan.stages)
@@ -212,7 +219,9 @@ class Run:
                     raise UsageError(f"{path} is of another run: {difference}", "give another --out")
             else:
                 versions = {"hiqa": __version__, "torch": str(torch.__version__)}
-                write_record(path, {**identity, "versions": versions, "record": dict(self.options.record)})
+                seen = None if self.seen is None else sorted(self.seen)
+                record = {"versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
+                write_record(path, {**identity, **record})
                 if self.options.begun is not None:
                     self.options.begun(self.out)
         self.machine.wait()
@@ -239,8 +248,8 @@ class Run:
         # an R that looks at the image alone has no G of its own: hallucinations are then those of hiqa's
         generator = self.finished.generator(of_generator) if of_generator else ready_generator(None)
         measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
-        regressor = self.finished.regressor(best)
-        return release(self.out / "weights", generator, regressor, self.material, measured, self.tell)
+        network = self.finished.regressor(best)
+        return release(self.out / "weights", generator, network, self.material, measured, self.seen, self.tell)
 
     def _scores(self, name: str) -> bool:
         """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from .datasets import DIRECTIONS
+from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots
 from .exit_codes import ExitCode
 from .messages import Messages
 from .options import Device, Precision, Quiet, Threads, one_of, whole_number
 from .progress import StageProgress
 from .screen import write
-from .training import DatasetOptions, choose_vgg, open_readings
+from .training import choose_vgg, open_readings
 
 if TYPE_CHECKING:
     from hiqa_train.loop import StopSignal
@@ -36,10 +36,7 @@ def train(
             help="One stage of the recipe, or the paper's ablation; all stages if not given.",
         ),
     ] = None,
-    dataset: Annotated[
-        list[str] | None,
-        typer.Option("--dataset", metavar="NAME|TABLE", help="A database or a table (CSV); repeat it for several."),
-    ] = None,
+    dataset: DatasetNames = None,
     pristine: Annotated[
         list[Path] | None,
         typer.Option(
@@ -56,23 +53,10 @@ def train(
         typer.Option("--out", metavar="DIR", help="Checkpoints, metrics and weights; runs/NAME-DATE if not given."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what --out holds.")] = False,
-    root: Annotated[
-        Path | None, typer.Option("--root", metavar="DIR", help="Where the database lies, if not where it is set.")
-    ] = None,
-    direction: Annotated[
-        str | None,
-        typer.Option(
-            "--direction", metavar="|".join(DIRECTIONS), parser=one_of("--direction", DIRECTIONS),
-            help="Of tables: which scores are good.",
-        ),
-    ] = None,
-    nominal: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--range", metavar="LO HI", help="Of tables: their scale; else the training part's extremes."),
-    ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Of tables: go on without files that are not there.")
-    ] = False,
+    root: Roots = None,
+    direction: Direction = None,
+    nominal: NominalRange = None,
+    allow_missing: AllowMissing = False,
     generator: Annotated[
         Path | None,
         typer.Option("--generator", metavar="DIR", help="A ready G: a folder of weights, or the --out of another run."),
@@ -115,7 +99,7 @@ def train(
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
     chosen = load_recipe(recipe or (SYNTHETIC if pristine else DEFAULT))
     where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
-    given = DatasetOptions(tuple(dataset or ()), root, direction, nominal, allow_missing)
+    given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
     options = RunOptions(
         device=device, precision=precision, seed=seed, resume=resume, generator=generator,
         kinds=None if stage in (None, "ablation") else (stage,), cache=cache, watch=progress.advance,

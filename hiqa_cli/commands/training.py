@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from .dataset_options import DatasetOptions, open_datasets
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Sample
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
     from hiqa_train.run import RunOptions
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class DatasetOptions:
-    """--dataset and what goes with it; the last three with tables."""
-
-    names: tuple[str, ...]
-    root: Path | None
-    direction: str | None
-    nominal: tuple[float, float] | None
-    allow_missing: bool
 
 
 @dataclass(frozen=True)
@@ -48,27 +38,10 @@ class Opened:
 
 def open_readings(given: DatasetOptions, options: RunOptions, tell: Tell) -> Opened:
     """Read and divide the databases, with a line on each: n of N, the first missing file, its scale, its parts."""
-    from hiqa_train.datasets import open_dataset
-    from hiqa_train.datasets.catalogue import is_table
     from hiqa_train.parts import divide
     from hiqa_train.splits import take, write_splits
 
-    tables = [name for name in given.names if is_table(name)]
-    if given.root is not None and len(given.names) > 1:
-        raise UsageError("--root is of one database", "hiqa datasets set NAME PATH remembers the places of several")
-    if not tables and (given.direction or given.nominal or given.allow_missing):
-        raise UsageError("--direction, --range and --allow-missing are of tables", "a database's own are known")
-    readings = [
-        open_dataset(
-            name, given.root, direction=cast(Literal["high", "low"] | None, given.direction), nominal=given.nominal,
-            allow_missing=given.allow_missing,
-        )
-        if name in tables else open_dataset(name, given.root)
-        for name in given.names
-    ]  # fmt: skip
-    names = [reading.name for reading in readings]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--dataset: {max(names, key=names.count)} is named twice")
+    readings = open_datasets(given)
     parts, readings, splits = divide(readings, options.seed)
     tests = tuple(take(splits.divisions[0], reading.samples).test for reading in readings)
     lines = []
