@@ -252,9 +252,11 @@ class Run:
         return release(self.out / "weights", generator, network, self.material, measured, self.seen, self.tell)
 
     def _scores(self, name: str) -> bool:
+        """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""
         stage = self.recipe.stages[name]
         if isinstance(stage, RegressorStage):
-            return stage.sees == "hallucination" or not generator_stage(self.recipe)
+            last = [n for n, one in self.recipe.stages.items() if isinstance(one, RegressorStage)][-1]
+            return name == last and stage.sees != "reference"
         return isinstance(stage, JointStage)
 
 
@@ -262,6 +264,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
     """JSON, whole or not at all. OutputError."""
     beside = path.with_name(f".{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:
@@ -279,16 +282,12 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def check_out(out: Path, resume: bool, machine: Machine) -> None:
-    """Make OUT; UsageError where it holds something that is not to be gone on with."""
+    """UsageError where OUT holds something that is not to be gone on with."""
     if machine.leads:
         if not resume and out.exists() and any(out.iterdir()):
             raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
         if resume and not (out / RECORD).exists() and not any(out.glob(f"*/{LAST}")):
             raise UsageError(f"--resume: no run in {out}", "start without --resume")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(out, error) from error
     machine.wait()
 
 
