@@ -82,16 +82,32 @@ def protocol(tid: Path, recipe: Path, out: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
-    run_hiqa: RunHiqa, hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path
-):
-    home = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    whole = hiqa(*protocol(tid, recipe, tmp_path / "whole"), "--csv", tmp_path / "a.csv")
-    assert whole.code == 0, whole.messages
-    rows = {row["type"]: row for row in csv.DictReader((tmp_path / "a.csv").open())}
+@pytest.fixture(scope="module")
+def whole(
+    run_hiqa: RunHiqa, tid: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Finished]:
+    """OUT of a protocol that nothing has stopped, with its table in a.csv; and what the process wrote."""
+    out = tmp_path_factory.mktemp("whole")
+    home = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    done = run_hiqa(*protocol(tid, recipe, out), "--csv", out / "a.csv", env=home)
+    assert done.code == 0, done.messages
+    return out, done
+
+
+def test_a_protocol_trains_and_tests_every_split_and_reports_medians_by_type(whole: tuple[Path, Finished]):
+    out, done = whole
+    rows = {row["type"]: row for row in csv.DictReader((out / "a.csv").open())}
     assert list(rows) == ["additive Gaussian noise", "chroma noise", "all"]
     assert (rows["all"]["method"], rows["all"]["images"], rows["all"]["srocc_of"]) == ("hiqa-tiny", "20", "2")
+    summary = json.loads((out / "hiqa-tiny" / "summary.json").read_text())["summary"]
+    assert summary[-1]["srocc"]["median"] == pytest.approx(float(rows["all"]["srocc_median"]), abs=1e-5)
+    assert done.lines[0].startswith("TID2013: 2 splits by scene")
 
+
+def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
+    run_hiqa: RunHiqa, hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path, whole: tuple[Path, Finished]
+):
+    home = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     out = tmp_path / "killed"
     first, second = (out / "hiqa-tiny" / f"split-0{number}" for number in (0, 1))
     child = subprocess.Popen([*HIQA, *protocol(tid, recipe, out)], env=environment(**home), stderr=subprocess.DEVNULL)
@@ -108,11 +124,10 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     again = run_hiqa(*protocol(tid, recipe, out), env=home)
     assert again.code == 0, again.messages
     assert "hiqa: hiqa-tiny, split 0: finished before" in again.messages
-    assert again.lines == whole.lines
+    assert again.lines == whole[1].lines
     assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == kept
     for split in ("split-00", "split-01"):
-        one, other = (json.loads((tmp_path / w / "hiqa-tiny" / split / "result.json").read_text()) for w in
-                      ("whole", "killed"))  # fmt: skip
+        one, other = (json.loads((w / "hiqa-tiny" / split / "result.json").read_text()) for w in (whole[0], out))
         assert one["tests"]["tid2013"]["images"] == other["tests"]["tid2013"]["images"]
 
     # what the networks saw is written down, and none of it was tested
@@ -134,7 +149,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
 
 
 def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
-    hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path
+    hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path, whole: tuple[Path, Finished]
 ):
     other = Path(shutil.copytree(tid, tmp_path / "other"))
     reading = open_dataset("tid2013", other)
@@ -153,10 +168,8 @@ def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
             assert sample.reference is not None
             write_picture(sample.reference, seed=8, width=72, height=64)
     networks, found = [], []
-    for number, root in enumerate((tid, other)):
-        out = tmp_path / f"out{number}"
-        done = hiqa(*protocol(root, recipe, out), "--count", "1")
-        assert done.code == 0
+    assert hiqa(*protocol(other, recipe, tmp_path / "out"), "--count", "1").code == 0
+    for out in (whole[0], tmp_path / "out"):
         split = out / "hiqa-tiny" / "split-00"
         loaded = load_weights(split / "training" / "weights")
         networks.append({**loaded.generator.state_dict(prefix="G."), **loaded.regressor.state_dict(prefix="R.")})
