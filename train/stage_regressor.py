@@ -20,7 +20,7 @@ from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
 from .checkpoint import load_checkpoint, save_checkpoint
-from .loop import Averaged, Journal, StopSignal, learning_rate
+from .loop import Averaged, Journal, StopSignal, bf16_pays, learning_rate
 from .losses import ranking_loss, score_loss
 from .pristine import Pristine
 from .versions import GROUP, VersionBatches, Versions
@@ -133,10 +133,12 @@ def regressor_step(
     network: Regressor, local: nn.ModuleList, optimizer: torch.optim.Optimizer, batch: Versions,
     recipe: RegressorRecipe,
 ) -> dict[str, float]:  # fmt: skip
-    """One step; the losses it took."""
+    """One step; the losses it took. R1 runs in bf16 where that pays, what follows it (R2, losses) in float32."""
     discrepancy = batch.discrepancy if network.config.discrepancy else None
     semantic = batch.semantic if network.config.semantic else None
-    features = network.quality_features(batch.distorted, discrepancy)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
+        features = network.quality_features(batch.distorted, discrepancy)
+    features = [found.float() for found in features]
     predicted = network.score(features[-1], semantic)
     score = score_loss(predicted, batch.quality)
     stages = zip(local, features, batch.local, strict=True)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from .distortions import distort
+from .loop import bf16_pays
 from .labels import local_loss_of_quality, tile_quality
 from .patches import (
     MARGIN,
@@ -98,5 +99,8 @@ class VersionBatches(Dataset[Versions]):
         quality, local = tile_quality(seen, behind), local_loss_of_quality(seen, behind)
         if self.generator is None:
             return Versions(seen, quality, local)
-        imagined = self.generator(seen)
-        return Versions(seen, quality, local, seen - imagined.hallucination, imagined.semantic)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
+            imagined = self.generator(seen)
+        # As in scoring: the correction is added, and clamped, in float32.
+        hallucination = (seen + imagined.correction.float()).clamp(0, 1)
+        return Versions(seen, quality, local, seen - hallucination, imagined.semantic.float())
