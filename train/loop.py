@@ -21,11 +21,6 @@ class TrainingDivergedError(HiqaError):
     """A loss became NaN or Inf."""
 
 
-def bf16_pays() -> bool:
-    """Whether this processor multiplies bf16 faster than float32 (AVX512-BF16, AMX); elsewhere it is emulated, slowly."""
-    return bool(torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported())
-
-
 def learning_rate(step: int, steps: int, peak: float, warmup: int, decay_share: float) -> float:
     """Rises over `warmup` steps, stays at `peak`, falls linearly to a hundredth over the last `decay_share`."""
     if step < warmup:

@@ -24,7 +24,7 @@ BLOCK = 8
 ON_GRID = 0.7
 
 # JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
-SMALLEST_FOR_JPEG2000 = 320
+SMALLEST_FOR_JPEG2000 = 256
 NEED_LARGE = frozenset({"jpeg2000", "mixture"})
 
 

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from hiqa_cli.engine.devices import fast_bf16
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
 from .checkpoint import load_checkpoint, save_checkpoint
-from .loop import Averaged, Journal, StopSignal, bf16_pays, learning_rate
+from .loop import Averaged, Journal, StopSignal, learning_rate
 from .losses import ranking_loss, score_loss
 from .pristine import Pristine
 from .versions import GROUP, VersionBatches, Versions
@@ -136,7 +137,7 @@ def regressor_step(
     """One step; the losses it took. R1 runs in bf16 where that pays, what follows it (R2, losses) in float32."""
     discrepancy = batch.discrepancy if network.config.discrepancy else None
     semantic = batch.semantic if network.config.semantic else None
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16("cpu")):
         features = network.quality_features(batch.distorted, discrepancy)
     features = [found.float() for found in features]
     predicted = network.score(features[-1], semantic)

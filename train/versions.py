@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from hiqa_cli.engine.devices import fast_bf16
+
 from .distortions import distort
-from .loop import bf16_pays
 from .labels import local_loss_of_quality, tile_quality
 from .patches import (
     MARGIN,
@@ -99,7 +100,7 @@ class VersionBatches(Dataset[Versions]):
         quality, local = tile_quality(seen, behind), local_loss_of_quality(seen, behind)
         if self.generator is None:
             return Versions(seen, quality, local)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16("cpu")):
             imagined = self.generator(seen)
         # As in scoring: the correction is added, and clamped, in float32.
         hallucination = (seen + imagined.correction.float()).clamp(0, 1)
