@@ -12,9 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import DatasetError, UsageError
+from .dataset_options import AllowMissing, Direction, NominalRange
 from .exit_codes import ExitCode
 from .messages import Messages
-from .options import Quiet, one_of
+from .options import Quiet
 from .progress import ImageProgress
 from .rows import as_text
 from .screen import write
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from hiqa_train.datasets import Database, Reading
     from hiqa_train.datasets.verify import Verification
 
-DIRECTIONS = ("high", "low")
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object on standard output.")]
@@ -78,22 +78,9 @@ def verify_dataset(
     root: Annotated[
         Path | None, typer.Option("--root", metavar="DIR", help="Where the database lies, if not where it is set.")
     ] = None,
-    direction: Annotated[
-        str | None,
-        typer.Option(
-            "--direction",
-            metavar="|".join(DIRECTIONS),
-            parser=one_of("--direction", DIRECTIONS),
-            help="Of a table: which scores are good.",
-        ),
-    ] = None,
-    nominal: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--range", metavar="LO HI", help="Of a table: its scale; the scores' extremes if not given."),
-    ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Of a table: go on without files that are not there.")
-    ] = False,
+    direction: Direction = None,
+    nominal: NominalRange = None,
+    allow_missing: AllowMissing = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
