@@ -14,7 +14,7 @@ from .interrupts import Interrupted
 from .messages import Messages
 from .progress import ImageProgress
 from .records import CSV, JSON_LINES
-from .report import Report
+from .run_summary import RunSummary
 from .resume import Plan, check_rows_fit, plan_resume
 from .rows import Row, as_text, row_of_error, row_of_result
 from .running import Work, check_standard_input, load_scorer, outcomes
@@ -62,7 +62,7 @@ def run_score(options: ScoreOptions) -> int:
             order=options.order,
             worst=options.worst,
         ),
-        report=Report(gate=options.min_score, own_skipped=inputs.own_skipped),
+        summary=RunSummary(gate=options.min_score, own_skipped=inputs.own_skipped),
         maps={
             entry.name: _map_names(target)
             for entry, target in zip(inputs.images, targets, strict=True)
@@ -168,21 +168,21 @@ def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
 
 @dataclass
 class ScoreRun:
-    """Takes outcomes to tables, screen and report. maps: names of the maps by the input's name."""
+    """Takes outcomes to tables, screen and summary. maps: names of the maps by the input's name."""
 
     options: ScoreOptions
     messages: Messages
     tables: list[Table]
     screen: Screen
-    report: Report
+    summary: RunSummary
     maps: dict[str, dict[str, str]]
     settings: dict[str, Any]
 
     def count_finished(self, plan: Plan) -> None:
         """Rows of the earlier run count for the gate and stand in a sorted output."""
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
-            self.report.add(row)
-            self.report.finished_before += row.is_finished
+            self.summary.add(row)
+            self.summary.finished_before += row.is_finished
             if self.options.order or self.options.worst is not None:
                 self.screen.show(row)
 
@@ -199,13 +199,13 @@ class ScoreRun:
         except (Interrupted, OutputError):
             progress.close()
             self._say_what_stays(len(works))
-            self.screen.end(self.report)
+            self.screen.end(self.summary)
             raise
         finally:
             progress.close()
             for table in self.tables:
                 table.close()
-        self.screen.end(self.report)
+        self.screen.end(self.summary)
 
     def _take(
         self, entry: Input, outcome: ScoreResult | HiqaError, progress: ImageProgress
@@ -225,13 +225,13 @@ class ScoreRun:
     def _write(self, row: Row, progress: ImageProgress) -> None:
         for table in self.tables:
             table.append(row)
-        self.report.add(row)
+        self.summary.add(row)
         with progress.cleared_for_results():
             self.screen.show(row)
         progress.advance()
 
     def _say_what_stays(self, total: int) -> None:
-        done = self.report.scored + self.report.failed - self.report.finished_before
+        done = self.summary.scored + self.summary.failed - self.summary.finished_before
         names = " and ".join(table.name for table in self.tables)
         stay = f"; their rows stay in {names}, --resume goes on from there" if names else ""
         self.messages.warn(f"{done:,} of {total:,} images are done{stay}")
@@ -240,6 +240,6 @@ class ScoreRun:
         """The summary on standard error, and the exit code."""
         if not inputs.images:
             self.messages.error("no image found: the list of files is empty")
-        elif self.report.is_remarkable:
-            self.messages.warn(self.report.summary())
-        return self.report.exit_code
+        elif self.summary.is_remarkable:
+            self.messages.warn(self.summary.summary())
+        return self.summary.exit_code

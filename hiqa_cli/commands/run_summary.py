@@ -10,7 +10,7 @@ from .text import count
 
 
 @dataclass
-class Report:
+class RunSummary:
     """Counts what a run of `hiqa score` gives, whether scored now or found finished.
 
     gate: the least score that passes, or None.
