@@ -10,8 +10,8 @@ import pytest
 from hiqa_cli.commands.exit_codes import ExitCode, code_for_error
 from hiqa_cli.commands.options import one_of, points, whole_number
 from hiqa_cli.commands.progress import clock, progress_text
-from hiqa_cli.commands.run_summary import RunSummary
 from hiqa_cli.commands.rows import Row
+from hiqa_cli.commands.run_summary import RunSummary
 from hiqa_cli.commands.screen import BAR_CELLS, Held, bar
 from hiqa_cli.commands.text import for_message, for_pipe, for_terminal, name_text
 from hiqa_cli.commands.words import nearest
@@ -52,7 +52,7 @@ def shown(order: str, worst: int | None) -> list[str]:
     for one in ROWS:
         held.show(one)
         assert kept.paths == []
-    held.end(Report())
+    held.end(RunSummary())
     return kept.paths
 
 

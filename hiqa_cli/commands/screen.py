@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import OutputError
-from .run_summary import RunSummary
 from .rows import COLUMNS, Row, csv_line, csv_row, json_row
+from .run_summary import RunSummary
 from .text import count, for_pipe, for_terminal
 
 BAR_CELLS = 20
@@ -43,6 +43,16 @@ class PipeLines:
 
     def end(self, summary: RunSummary) -> None:
         """Lines need no end."""
+
+
+class Nothing:
+    """Standard output is for something else."""
+
+    def show(self, row: Row) -> None:
+        """Not shown."""
+
+    def end(self, summary: RunSummary) -> None:
+        """Nothing to end."""
 
 
 class FileForm:

@@ -34,8 +34,8 @@ class Fields:
         kind, count, at = self._entry(tag)
         if kind != ASCII:
             return ""
-        raw = self.entries[tag][8 : 8 + count] if count <= 4 else bytes(self.data[at : at + min(count, 4 * LONGEST_TEXT)])
-        raw = raw.partition(b"\0")[0]
+        far = bytes(self.data[at : at + min(count, 4 * LONGEST_TEXT)])
+        raw = (self.entries[tag][8 : 8 + count] if count <= 4 else far).partition(b"\0")[0]
         try:
             words = raw.decode("utf-8")
         except UnicodeDecodeError:
