@@ -34,13 +34,13 @@ def as_json(value: Any) -> str:
 class Document:
     """The text around a report's rows and pictures.
 
-    body: the name of the markup in page/. scripts: names of scripts that run after SHARED_SCRIPTS, the last one
+    body: the name of the markup in page/ that stands above the listing. scripts: names of scripts that run after SHARED_SCRIPTS, the last one
     starts the page.
     """
 
     def __init__(self, title: str, body: str, scripts: Sequence[str]) -> None:
         self._title = title
-        self._body = page_file(body)
+        self._body = page_file(body) + page_file("listing.html")
         self._style = page_file("report.css")
         self._scripts = [page_file(name) for name in (*SHARED_SCRIPTS, *scripts)]
         self._nonce = secrets.token_urlsafe(16)
