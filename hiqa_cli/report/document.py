@@ -26,9 +26,9 @@ def page_file(name: str) -> str:
 
 
 def as_json(value: Any) -> str:
-    """JSON in ASCII that can stand inside a <script> and in a script: no "<" can end or comment out anything."""
+    """JSON in ASCII that can stand in markup and in a script: nothing in it begins a tag, a comment or a reference."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 class Document:
@@ -67,13 +67,14 @@ class Document:
 
     def after_rows(self) -> str:
         """From the end of the rows to where pictures begin: the page works before they have all been read."""
-        blocks = [f'<script nonce="{self._nonce}">\n{script}</script>\n' for script in self._scripts]
-        return "]</script>\n" + "".join(blocks)
+        scripts = [f'<script nonce="{self._nonce}">\n{script}</script>\n' for script in self._scripts]
+        # What is named in here is inert, and read about twice as fast as as many blocks of script.
+        return "]</script>\n" + "".join(scripts) + '<template id="inside">\n'
 
     @staticmethod
     def end() -> str:
         """What closes the page."""
-        return "</body>\n</html>\n"
+        return "</template>\n</body>\n</html>\n"
 
 
 def content_policy(nonce: str, uses_folder: bool) -> str:

@@ -22,7 +22,7 @@ from .document import Document, as_json
 
 MARKER = "made-by-hiqa.txt"
 MARKER_TEXT = "Pictures and data of the report beside this folder; made by hiqa, replaced with the report.\n"
-TYPICAL_ROW = 200  # bytes of a row and of the frame around a thumbnail
+TYPICAL_ROW = 200  # bytes of a row, and of the frame around a thumbnail
 TYPICAL_THUMBNAIL = 14_000  # bytes as base64, of a photograph
 
 NOWHERE, INSIDE, BESIDE = 0, 1, 2  # where a thumbnail or the rest of an entry lies, as rows say it
@@ -72,7 +72,7 @@ class PageWriter:
 
     def _put_thumbnails(self, number: int, thumbnails: Mapping[str, bytes]) -> int:
         blocks = [_block(f"{number}.{kind}", _data_url(data)) for kind, data in thumbnails.items()]
-        if sum(map(len, blocks)) <= self._free:
+        if sum(map(len, blocks)) + self._to_come * TYPICAL_ROW <= self._free:
             for block in blocks:
                 self._put(self._blocks, block)
             return INSIDE
@@ -81,7 +81,7 @@ class PageWriter:
         return BESIDE
 
     def _put_detail(self, number: int, detail: Mapping[str, Any], pictures: Mapping[str, bytes]) -> int:
-        reserved = max(0, self._expected - self._count) * (TYPICAL_ROW + TYPICAL_THUMBNAIL)
+        reserved = self._to_come * (TYPICAL_ROW + TYPICAL_THUMBNAIL)
         base64_size = sum(4 * (len(data) + 2) // 3 for data in pictures.values())
         if base64_size + reserved <= self._free:
             urls = {kind: _data_url(data) for kind, data in pictures.items()}
@@ -96,6 +96,10 @@ class PageWriter:
         script = f"hiqaArrived({number},{as_json({**detail, 'pictures': urls})});\n"
         self._write_beside(f"{number}.js", script.encode("ascii"))
         return BESIDE
+
+    @property
+    def _to_come(self) -> int:
+        return max(0, self._expected - self._count)
 
     @property
     def folder_url(self) -> str:
@@ -174,8 +178,8 @@ def _data_url(webp: bytes) -> str:
 
 
 def _block(name: str, text: str) -> str:
-    """Inert text inside the page, found by its name: base64 and ASCII JSON without "<" need no escape."""
-    return f'<script type="text/plain" id="{name}">{text}</script>\n'
+    """Text inside the page, found by its name: base64 and what as_json() makes need no escape."""
+    return f'<p id="{name}">{text}</p>\n'
 
 
 def _append(to: BinaryIO, part: BinaryIO) -> None:

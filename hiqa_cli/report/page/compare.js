@@ -2,7 +2,7 @@
 // The page of two runs side by side.
 
 const rows = rowsOfThePage().map(([thumbnailAt, detailAt, name, first, second], number) => ({
-  number, thumbnailAt, detailAt, path: name, first: first && fieldsOf(first), second: second && fieldsOf(second),
+  number, thumbnailAt, detailAt, path: name, first: first && takeFields({}, first), second: second && takeFields({}, second),
 }));
 const pairs = rows.filter(({ first, second }) => first && second && first.score !== null && second.score !== null);
 const rest = rows.filter(({ first, second }) => !(first && second && first.score !== null && second.score !== null));
@@ -183,3 +183,4 @@ showTotals();
 showRest();
 listing.update();
 document.documentElement.dataset.ready = "yes";
+performance.mark("drawn");

@@ -25,14 +25,21 @@ function rowsOfThePage() {
   return JSON.parse(document.getElementById("rows").textContent);
 }
 
-function fieldsOf(values) {
-  return Object.fromEntries(facts.fields.map((name, place) => [name, values[place]]));
+// Row values, from the place `start` on, into an object by the names of facts.fields.
+function takeFields(entry, values, start = 0) {
+  facts.fields.forEach((name, place) => { entry[name] = values[start + place]; });
+  return entry;
 }
 
 // The address of a small picture, or null while the page is still being read.
 function thumbnailUrl(entry, kind) {
   if (entry.thumbnailAt === BESIDE) return `${facts.folder}/${entry.number}.${kind}.webp`;
-  return document.getElementById(`${entry.number}.${kind}`)?.textContent ?? null;
+  return inside(`${entry.number}.${kind}`);
+}
+
+// Text that lies inside the page under this name, or null while the page is still being read.
+function inside(name) {
+  return document.getElementById("inside")?.content.getElementById(name)?.textContent ?? null;
 }
 
 const DETAILS_KEPT = 8;
@@ -61,8 +68,8 @@ function loadDetail(entry) {
 
 async function detailInside(number) {
   await documentRead;
-  const element = document.getElementById(`${number}.detail`);
-  return element ? JSON.parse(element.textContent) : { pictures: {}, fault: "This file is not whole." };
+  const text = inside(`${number}.detail`);
+  return text ? JSON.parse(text) : { pictures: {}, fault: "This file is not whole." };
 }
 
 function detailBeside(number) {
@@ -151,9 +158,10 @@ function showHeading(more) {
 // --- said to a screen reader, and shown for a moment
 
 let silence;
-function say(text) {
+function say(text, seen = true) {
   const voice = byId("voice");
   voice.textContent = text;
+  voice.classList.toggle("unseen", !seen);
   clearTimeout(silence);
   silence = setTimeout(() => { voice.textContent = ""; }, 6000);
 }

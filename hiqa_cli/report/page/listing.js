@@ -63,13 +63,11 @@ class Listing {
 
   inOrder() {
     const { key, first } = this.sorts[this.sort];
-    const keys = new Map(this.entries.map((entry) => [entry, key(entry)]));
-    const isText = this.entries.length > 0 && typeof keys.get(this.entries[0]) === "string";
-    const compare = isText
-      ? (a, b) => collator.compare(keys.get(a), keys.get(b))
-      : (a, b) => keys.get(a) - keys.get(b);
+    const keys = this.entries.map(key);
+    const compare = typeof keys[0] === "string" ? (a, b) => collator.compare(keys[a], keys[b]) : (a, b) => keys[a] - keys[b];
     const sign = (first === "high") === this.reversed ? 1 : -1;
-    return [...this.entries].sort((a, b) => sign * compare(a, b) || a.number - b.number);
+    const places = keys.map((_, place) => place).sort((a, b) => sign * compare(a, b) || a - b);
+    return places.map((place) => this.entries[place]);
   }
 }
 

@@ -1,8 +1,7 @@
 "use strict";
 // The page of one run.
 
-const rows = rowsOfThePage().map(([thumbnailAt, detailAt, ...values], number) => (
-  { number, thumbnailAt, detailAt, ...fieldsOf(values) }));
+const rows = rowsOfThePage().map((row, number) => takeFields({ number, thumbnailAt: row[0], detailAt: row[1] }, row, 2));
 const scored = rows.filter((entry) => entry.score !== null);
 const failed = rows.filter((entry) => entry.score === null);
 
@@ -165,3 +164,4 @@ showTotals();
 showErrors();
 listing.update();
 document.documentElement.dataset.ready = "yes";
+performance.mark("drawn");

@@ -146,7 +146,7 @@ class Stage {
     const clamp = (place, starts) => Math.min(Math.max(place, 0), starts.length - 1);
     const moved = this.tileAt ? [now.column + columns, now.row + rows] : [0, 0];
     this.showTile(this.tile(this.left, clamp(moved[0], tiles.xs), clamp(moved[1], tiles.ys)));
-    say(this.readout.textContent);
+    say(this.readout.textContent, false);
   }
 
   worstTile() {
@@ -154,7 +154,7 @@ class Stage {
     if (!tiles) return;
     const worst = tiles.scores.indexOf(Math.min(...tiles.scores));
     this.showTile(this.tile(this.left, worst % tiles.xs.length, Math.floor(worst / tiles.xs.length)));
-    say(this.readout.textContent);
+    say(this.readout.textContent, false);
   }
 
   connect() {

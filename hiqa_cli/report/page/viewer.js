@@ -45,7 +45,7 @@ class Viewer {
 
   step(by) {
     const to = this.place + by;
-    if (to >= 0 && to < this.listing.shown.length) this.open(to).then(() => say(`${byId("title").textContent}, ${byId("place").textContent}`));
+    if (to >= 0 && to < this.listing.shown.length) this.open(to).then(() => say(`${byId("title").textContent}, ${byId("place").textContent}`, false));
   }
 
   mark() {
