@@ -34,8 +34,8 @@ def as_json(value: Any) -> str:
 class Document:
     """The text around a report's rows and pictures.
 
-    body: the name of the markup in page/ that stands above the listing. scripts: names of scripts that run after SHARED_SCRIPTS, the last one
-    starts the page.
+    body: the name of the markup in page/ that stands above the listing. scripts: names of scripts that run after
+    SHARED_SCRIPTS, the last one starts the page.
     """
 
     def __init__(self, title: str, body: str, scripts: Sequence[str]) -> None:

@@ -25,6 +25,8 @@ MARKER_TEXT = "Pictures and data of the report beside this folder; made by hiqa,
 TYPICAL_ROW = 200  # bytes of a row, and of the frame around a thumbnail
 TYPICAL_THUMBNAIL = 14_000  # bytes as base64, of a photograph
 
+COPY_BYTES = 1 << 16
+
 NOWHERE, INSIDE, BESIDE = 0, 1, 2  # where a thumbnail or the rest of an entry lies, as rows say it
 
 
@@ -184,4 +186,4 @@ def _block(name: str, text: str) -> str:
 
 def _append(to: BinaryIO, part: BinaryIO) -> None:
     part.seek(0)
-    shutil.copyfileobj(part, to, 1 << 20)
+    shutil.copyfileobj(part, to, COPY_BYTES)
