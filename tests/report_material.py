@@ -19,7 +19,11 @@ MB = 1_000_000
 
 def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
     """A preview whose pictures are all of one photograph."""
-    pixels = photograph(width, height, seed)
+    return preview_of(photograph(width, height, seed))
+
+
+def preview_of(pixels: np.ndarray) -> Preview:
+    """A preview of this picture (H, W, 3): mirrored as its hallucination, itself as its discrepancy map."""
     return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000")
 
 

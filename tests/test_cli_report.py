@@ -258,8 +258,8 @@ def test_wrong_usage_is_one_line_before_any_work(
     Path("broken.jsonl").write_bytes(b"path,score\n")
     Path("mine_files").mkdir(exist_ok=True)
     before = sorted(os.listdir())
+    output = [] if "-o" in arguments else ["-o", "new.png" if "--png" in arguments else "new.html"]
     with pytest.raises(UsageError) as raised:
-        output = [] if "-o" in arguments else ["-o", "new.png" if "--png" in arguments else "new.html"]
         run(["report", *arguments, *output, "--weights", "not-even-looked-at"])
     assert message in str(raised.value)
     assert sorted(os.listdir()) == before

@@ -182,5 +182,4 @@ connectSelection(selection, listing, (pair) => [pair.first.path, pair.second.pat
 showTotals();
 showRest();
 listing.update();
-document.documentElement.dataset.ready = "yes";
-performance.mark("drawn");
+requestAnimationFrame(() => performance.mark("drawn"));

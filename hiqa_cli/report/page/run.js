@@ -163,5 +163,4 @@ connectSelection(selection, listing, (entry) => [entry.path], "hiqa-selection.tx
 showTotals();
 showErrors();
 listing.update();
-document.documentElement.dataset.ready = "yes";
-performance.mark("drawn");
+requestAnimationFrame(() => performance.mark("drawn"));
