@@ -95,8 +95,7 @@ function buildCell() {
 }
 
 function fillCell(cell, pair) {
-  setThumbnail(cell.images[0], cell.photo, pair, "first");
-  setThumbnail(cell.images[1], cell.photo, pair, "second");
+  bareThumbnails(cell.images, cell.photo, pair);
   cell.dataset.verdict = pair.verdict;
   cell.querySelector(".score").textContent = signed(pair.change);
   cell.querySelector(".scores").textContent = `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`;
@@ -171,6 +170,7 @@ new Histogram(listing, {
 const grid = new Grid(listing, selection, {
   shape: { least: 260, photo: 0.4, text: 66 },
   build: buildCell, fill: fillCell, label: labelOf,
+  picture: (cell, pair) => ["first", "second"].map((side, place) => setThumbnail(cell.images[place], pair, side)).every(Boolean),
   open: (place) => viewer.open(place),
 });
 const viewer = new Viewer(listing, selection, grid, { sides, readout, heading, describe });

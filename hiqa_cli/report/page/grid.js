@@ -3,15 +3,18 @@
 // and to screen readers: one cell has the focus, arrows move it, Enter opens it, Space selects it.
 
 const OVERSCAN = 2; // rows beyond the window that are kept ready
+const PICTURES_A_FRAME = 6; // decoding more at once would hold up fast scrolling
 
 class Grid {
   // shape: { least, photo, text }: least width of a cell in px, height of its photograph per width, px of text below.
-  // build(): an empty cell; fill(cell, entry): give it its content; label(entry): for a screen reader.
-  constructor(listing, selection, { shape, build, fill, label, open }) {
-    Object.assign(this, { listing, selection, shape, build, fill, label, open });
+  // build(): an empty cell; fill(cell, entry): give it its words; picture(cell, entry): its thumbnail, false where that
+  // is not there yet; label(entry): for a screen reader.
+  constructor(listing, selection, { shape, build, fill, picture, label, open }) {
+    Object.assign(this, { listing, selection, shape, build, fill, picture, label, open });
     this.box = byId("grid");
     this.cells = new Map(); // place -> cell
     this.spare = [];
+    this.bare = new Set(); // cells whose picture is still to come
     this.active = 0;
     this.columns = 1;
     this.pending = false;
@@ -21,7 +24,7 @@ class Grid {
     addEventListener("scroll", later, { passive: true });
     new ResizeObserver(() => this.reset(true)).observe(this.box);
     addEventListener("resize", later);
-    documentRead.then(() => this.refill());
+    documentRead.then(() => this.later());
     this.connect();
   }
 
@@ -73,6 +76,23 @@ class Grid {
       if (cell === next) next = next.nextElementSibling;
       else this.box.insertBefore(cell, next);
     }
+    this.showPictures(top);
+  }
+
+  // A few pictures, those in view first; the rest with the next frames.
+  showPictures(top) {
+    const inView = (cell) => {
+      const y = top + Math.floor(cell.place / this.columns) * this.rowHeight;
+      return y > -this.rowHeight && y < innerHeight;
+    };
+    const order = [...this.bare].sort((a, b) => inView(b) - inView(a) || a.place - b.place);
+    let shown = 0;
+    for (const cell of order.slice(0, PICTURES_A_FRAME)) {
+      if (!this.picture(cell, cell.entry)) continue;
+      this.bare.delete(cell);
+      shown += 1;
+    }
+    if (this.bare.size && shown) this.later();
   }
 
   take(place) {
@@ -86,6 +106,7 @@ class Grid {
     cell.setAttribute("aria-label", this.label(entry));
     cell.title = entry.path;
     this.fill(cell, entry);
+    this.bare.add(cell);
     this.lay(cell, place);
     this.markCell(cell);
     return cell;
@@ -94,6 +115,7 @@ class Grid {
   put(place) {
     const cell = this.cells.get(place);
     this.cells.delete(place);
+    this.bare.delete(cell);
     if (cell.contains(document.activeElement)) cell.blur();
     cell.remove();
     this.spare.push(cell);
@@ -111,10 +133,6 @@ class Grid {
     cell.style.width = `${this.cellWidth}px`;
     cell.style.transform = `translate(${x}px, ${y}px)`;
     cell.tabIndex = place === this.active ? 0 : -1;
-  }
-
-  refill() {
-    for (const cell of this.cells.values()) this.fill(cell, cell.entry);
   }
 
   mark() {
@@ -181,10 +199,21 @@ class Grid {
   }
 }
 
-function setThumbnail(image, box, entry, kind) {
-  const url = entry.thumbnailAt === NOWHERE ? null : thumbnailUrl(entry, kind);
+// Take the pictures of another entry off a cell that is used again.
+function bareThumbnails(images, box, entry) {
   box.classList.toggle("empty", entry.thumbnailAt === NOWHERE);
-  image.hidden = !url;
+  for (const image of images) {
+    image.hidden = true;
+    image.removeAttribute("src");
+  }
+}
+
+// False where the page has not been read that far.
+function setThumbnail(image, entry, kind) {
+  if (entry.thumbnailAt === NOWHERE) return true;
+  const url = thumbnailUrl(entry, kind);
   if (url) image.src = url;
   else image.removeAttribute("src");
+  image.hidden = !url;
+  return Boolean(url) || document.readyState !== "loading";
 }

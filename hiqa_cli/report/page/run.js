@@ -98,7 +98,7 @@ function buildCell() {
 }
 
 function fillCell(cell, entry) {
-  setThumbnail(cell.image, cell.photo, entry, "thumbnail");
+  bareThumbnails([cell.image], cell.photo, entry);
   cell.dataset.grade = grade(entry.score);
   cell.querySelector(".score").textContent = entry.score.toFixed(1);
   cell.querySelector(".grade").textContent = grade(entry.score);
@@ -156,6 +156,7 @@ new Histogram(listing, { low: 0, high: 100, bins: 50, tone: grade, noun: "scores
 const grid = new Grid(listing, selection, {
   shape: { least: 170, photo: 0.75, text: 66 },
   build: buildCell, fill: fillCell, label: labelOf,
+  picture: (cell, entry) => setThumbnail(cell.image, entry, "thumbnail"),
   open: (place) => viewer.open(place),
 });
 const viewer = new Viewer(listing, selection, grid, { sides, readout, heading, describe });
