@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from hiqa_cli.report.entry import Entry, RunFacts, TileScores
 from hiqa_cli.report.run_page import RunPage
 
 MB = 1_000_000
+HOSTILE = "x/<img src=x onerror=alert(1)>.jpg"
+NAMES = ["b/IMG_2.jpg", "b/IMG_10.jpg", "a/sunset.jpg", HOSTILE, "x/caf\udce9 \U0001f480.jpg", "x/two\nlines.jpg"]
+SHOWN = [name.replace("\udce9", "\ufffd") for name in NAMES]  # as a browser driver can tell them
+SCORES = [70.0, 20.0, 55.0, 35.0, 90.0, 62.0]
 
 
 def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
@@ -41,6 +46,18 @@ def write_page(target: Path, entries: list[Entry], budget: int = 50 * MB, gate: 
     for one in entries:
         page.add(one)
     return page.finish(RunFacts("a report", "0.1.0", "00000000", "fp32", 128, gate))
+
+
+def write_small_page(target: Path) -> None:
+    """The six pictures of NAMES and two errors, gate 60."""
+    exif = (("camera", "<b>Canon</b> EOS R5"), ("aperture", "f/2.8"))
+    entries = [
+        entry(name, score, preview(seed=number), exif=exif, notes=("first of 12 frames",))
+        for number, (name, score) in enumerate(zip(NAMES, SCORES, strict=True))
+    ]
+    entries[2] = replace(entries[2], uncertainty=15.0, width=3000, height=2000, size=99, tiles=None)
+    entries += [entry("x/<script>torn</script>.jpg", None), entry("gone.jpg", None)]
+    write_page(target, entries, gate=60.0)
 
 
 def many(count: int, shown: Preview) -> list[Entry]:
