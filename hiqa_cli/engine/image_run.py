@@ -105,6 +105,7 @@ class ImageRun:
             weights=weights,
             stride=stride,
             notes=(*picture.notes, self._grid.note) if self._grid.note else picture.notes,
+            exif=picture.exif,
         )
         self._let_go()
 
