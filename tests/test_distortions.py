@@ -13,6 +13,7 @@ from hiqa_cli.engine.opencv import cv2
 from hiqa_train import distortions
 from hiqa_train.distortions import Random
 from hiqa_train.distortions.codecs import CHROMA, LUMA, jpeg_bytes, unlimited_table
+from hiqa_train.distortions.palettes import apply_palette
 from hiqa_train.distortions.transmission import damage, scan_start
 from hiqa_train.distortions.values import dct_blocks, from_blocks, to_blocks, undo_dct_blocks
 
@@ -67,7 +68,8 @@ STRENGTHS: dict[str, tuple[Callable[[float], np.ndarray], tuple[float, ...]]] = 
     "shot noise": (lambda s: distortions.shot_noise(PHOTO, s, seeded()), (2, 8, 25)),
     "comfort noise": (lambda s: distortions.comfort_noise(PHOTO, s, seeded()), (5, 20, 80)),
     "compressed noise": (lambda s: distortions.compressed_noise(PHOTO, s, seeded()), (3, 10, 30)),
-    "quantization": (lambda s: distortions.quantize(PHOTO, s), (20, 8, 4)),
+    "salt and pepper": (lambda s: distortions.salt_and_pepper(PHOTO, s, seeded()), (0.002, 0.01, 0.05)),
+    "quantization": (lambda s: distortions.quantize(PHOTO, s), (12, 30, 80)),
     "blur": (lambda s: distortions.blur(PHOTO, s), (0.6, 1.5, 4)),
     "lens blur": (lambda s: distortions.defocus(PHOTO, s), (0.7, 2, 6)),
     "motion blur": (lambda s: distortions.motion_blur(PHOTO, s, 0.7), (1.5, 5, 15)),
@@ -78,17 +80,18 @@ STRENGTHS: dict[str, tuple[Callable[[float], np.ndarray], tuple[float, ...]]] = 
     "jpeg2000": (lambda s: distortions.jpeg2000(PHOTO, s), (3, 1, 0.3)),
     "jpeg errors": (lambda s: distortions.jpeg_errors(PHOTO, int(s), seeded(), restart=1), (1, 10, 80)),
     "moved patches": (lambda s: distortions.moved_patches(PHOTO, int(s), seeded()), (3, 30, 200)),
-    "shifted blocks": (lambda s: distortions.shifted_blocks(PHOTO, 3, s, seeded()), (10, 30, 80)),
+    "flat blocks": (lambda s: distortions.flat_blocks(PHOTO, 3, s, seeded()), (10, 40, 100)),
     "colour blocks": (lambda s: distortions.colour_blocks(PHOTO, int(s), seeded()), (1, 4, 20)),
     "jitter": (lambda s: distortions.jitter(PHOTO, s, seeded()), (0.3, 1, 3)),
-    "sparse sampling": (lambda s: distortions.sparse_sampling(PHOTO, s, seeded()), (0.7, 0.3, 0.1)),
+    "sparse sampling": (lambda s: distortions.sparse_sampling(PHOTO, s, seeded()), (90, 40, 15)),
     "mean shift": (lambda s: distortions.shift_mean(PHOTO, s), (5, 15, 40)),
     "contrast": (lambda s: distortions.change_contrast(PHOTO, s), (0.9, 0.6, 0.3)),
     "gamma": (lambda s: distortions.change_gamma(PHOTO, s), (1.1, 1.5, 2.5)),
     "exposure": (lambda s: distortions.expose(PHOTO, s), (0.2, 0.8, 2)),
-    "banding": (lambda s: distortions.band(PHOTO, s, 5), (40, 12, 5)),
+    "banding": (lambda s: distortions.band(PHOTO, s, 5), (7, 20, 60)),
     "vignette": (lambda s: distortions.vignette(PHOTO, s, (96, 128), 160), (0.1, 0.4, 0.8)),
     "haze": (lambda s: distortions.haze(PHOTO, s, np.full(3, 220.0), seeded()), (0.1, 0.5, 1.5)),
+    "chroma": (lambda s: distortions.scale_chroma(PHOTO, s), (0.9, 0.5, -0.5)),
     "saturation": (lambda s: distortions.change_saturation(PHOTO, s), (0.9, 0.5, -0.5)),
     "colour diffusion": (lambda s: distortions.diffuse_colour(PHOTO, s), (1, 4, 12)),
     "colour shift": (lambda s: distortions.displace_green(PHOTO, s, 0.4), (0.5, 2, 8)),
@@ -145,9 +148,12 @@ def test_masked_noise_spares_flat_places_and_multiplicative_noise_dark_ones():
 
 
 def test_impulse_noise_hits_the_share_that_was_asked_for():
-    hit = distortions.impulse_noise(GREY, 0.1, seeded())
+    hit = distortions.salt_and_pepper(GREY, 0.1, seeded())
     assert set(np.unique(hit)) == {0, 128, 255}
     assert (hit != 128).mean() == pytest.approx(0.1, abs=0.005)
+    hit = distortions.impulse_noise(GREY, 0.1, seeded())
+    assert (hit != 128).mean() == pytest.approx(0.1 * 255 / 256, abs=0.005)
+    assert hit[hit != 128].std() == pytest.approx(256 / math.sqrt(12), rel=0.02)  # all values are as frequent
 
 
 def test_comfort_noise_keeps_the_spectrum_of_every_block():
@@ -199,13 +205,18 @@ def test_damage_touches_only_what_it_may_and_a_jpegs_other_segments_stay_whole()
     assert 0 < (whole != hurt).any(axis=2).mean() < 0.1
 
 
-def test_moved_patches_come_from_nearby_and_blocks_are_shifted_by_what_was_asked_for():
+def test_moved_patches_come_from_nearby_and_blocks_are_flat_and_as_far_off_as_was_asked_for():
     ramp = np.repeat(np.tile(np.arange(256, dtype=np.uint8), (256, 1))[..., None], 3, axis=2)
     moved = residual(distortions.moved_patches(ramp, 40, seeded(), side=15, reach=10), ramp)
     assert 1 <= np.abs(moved).max() <= 10
-    shifted = residual(distortions.shifted_blocks(GREY, 1, 30, seeded(), side=32), GREY)
-    assert set(np.unique(np.abs(shifted))) == {0, 30}
-    assert (shifted != 0).all(axis=2).sum() == 32 * 32
+    flat = distortions.flat_blocks(ramp, 2, 30, seeded(), side=32)
+    changed = (flat != ramp).all(axis=2)
+    blocks = [np.s_[y : y + 32, x : x + 32] for y in range(0, 256, 32) for x in range(0, 256, 32)]
+    hit = [block for block in blocks if changed[block].mean() > 0.9]
+    assert len(hit) == 2
+    for block in hit:
+        assert len(np.unique(flat[block].reshape(-1, 3), axis=0)) == 1
+        assert np.abs(flat[block][0, 0] - ramp[block].mean(axis=(0, 1))) == pytest.approx(30, abs=0.6)
 
 
 def test_planes_part_by_the_distance_that_was_asked_for():
@@ -216,8 +227,25 @@ def test_planes_part_by_the_distance_that_was_asked_for():
 
 
 def test_colours_are_as_many_as_were_asked_for():
-    assert len(np.unique(distortions.reduce_colours(PHOTO, 12).reshape(-1, 3), axis=0)) == 12
-    assert len(np.unique(distortions.quantize(PHOTO, 4))) <= 4
+    for dither in (False, True):
+        few = distortions.reduce_colours(PHOTO, 12, dither=dither)
+        assert len(np.unique(few.reshape(-1, 3), axis=0)) == 12
+    assert set(np.unique(distortions.quantize(PHOTO, 100))) <= {0, 100, 200}
+
+
+def test_error_diffusion_is_floyd_and_steinbergs():
+    """Against the algorithm as it is written, pixel by pixel."""
+    palette = np.array([[0.0] * 3, [90.0] * 3, [255.0] * 3])
+    small = PHOTO[:12, :17]
+    work = small.astype(np.float32)
+    for y in range(12):
+        for x in range(17):
+            wanted = np.clip(work[y, x], 0, 255)
+            work[y, x] = palette[np.square(np.floor(wanted / 8) * 8 + 3.5 - palette).sum(axis=1).argmin()]
+            for down, right, share in ((0, 1, 7), (1, -1, 3), (1, 0, 5), (1, 1, 1)):
+                if y + down < 12 and 0 <= x + right < 17:
+                    work[y + down, x + right] += (wanted - work[y, x]) * share / 16
+    assert (apply_palette(small, palette, dither=True) == work).all()
 
 
 def test_the_old_kinds_draw_as_they_did_when_the_first_weights_were_trained():

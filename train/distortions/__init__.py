@@ -7,7 +7,8 @@
     transmission  the same with wrong bits
     local         patches, blocks, jitter, sparse samples
     tones         brightness, contrast, steps, haze, vignette
-    colours       saturation, casts, palettes, planes that part
+    colours       saturation, casts, planes that part
+    palettes      few colours, with or without dither
     chains        what happens to photographs in life, one thing after another
     draws         all of them at random strengths, for training: `distort(image, kind, random)`
 
@@ -31,11 +32,11 @@ from .colours import (
     diffuse_colour,
     displace_green,
     part_channels,
-    reduce_colours,
+    scale_chroma,
     shift_colour,
 )
 from .draws import CHAINS, KADID, KINDS, NEED_LARGE, RANDOM, TID, Draw, distort, shares_of_all
-from .local import colour_blocks, jitter, moved_patches, shifted_blocks, sparse_sampling
+from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,
     chroma_noise,
@@ -46,8 +47,10 @@ from .noise import (
     impulse_noise,
     masked_noise,
     multiplicative_noise,
+    salt_and_pepper,
     shot_noise,
 )
+from .palettes import reduce_colours
 from .tones import (
     band,
     change_contrast,
@@ -89,6 +92,7 @@ __all__ = [
     "displace_green",
     "distort",
     "expose",
+    "flat_blocks",
     "haze",
     "high_frequency_noise",
     "impulse_noise",
@@ -110,10 +114,11 @@ __all__ = [
     "quantize",
     "reduce",
     "reduce_colours",
+    "salt_and_pepper",
+    "scale_chroma",
     "shares_of_all",
     "shift_colour",
     "shift_mean",
-    "shifted_blocks",
     "shot_noise",
     "sparse_sampling",
     "to_8bit",

@@ -109,7 +109,7 @@ def badly_exposed(image: np.ndarray, random: Random) -> np.ndarray:
 
 def banded(image: np.ndarray, random: Random) -> np.ndarray:
     """Too few levels for smooth shades."""
-    return band(image, logarithmic(random, 5, 40), logarithmic(random, 5, 40))
+    return band(image, logarithmic(random, 6, 60), logarithmic(random, 5, 40))
 
 
 def vignetted(image: np.ndarray, random: Random) -> np.ndarray:

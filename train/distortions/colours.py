@@ -1,4 +1,4 @@
-"""Colours: saturation, casts, palettes, planes that part. Every function takes and gives (H, W, 3) uint8 RGB.
+"""Colours: saturation, casts, planes that part. Every function takes and gives (H, W, 3) uint8 RGB.
 
 The numbers are TID2013's types; KADID-10k's are named (Lin, Hosu and Saupe, "KADID-10k: A large-scale artificially
 distorted IQA database", QoMEX 2019).
@@ -6,20 +6,30 @@ distorted IQA database", QoMEX 2019).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from hiqa_cli.engine.opencv import cv2
 
-from .codecs import pillow
 from .values import as_float, from_ycc, luma, to_8bit, to_ycc
 
-PALETTE_PIXELS = 5000  # about as many, evenly spread, tell which colours there are; all would take most of the time
+# BT.601 as video has it: Y in 16..235, Cb and Cr in 16..240 around 128.
+VIDEO_YCC = np.array([(65.481, 128.553, 24.966), (-37.797, -74.203, 112), (112, -93.786, -18.214)]) / 255
+VIDEO_RGB = np.linalg.inv(VIDEO_YCC)
+VIDEO_ZERO = np.array([16, 128, 128])
+
+
+def scale_chroma(image: np.ndarray, factor: float) -> np.ndarray:
+    """Change of colour saturation as TID2013's (18): 8-bit YCbCr of BT.601's video range, chroma times `factor`.
+
+    Rounded before and after (as MATLAB's `rgb2ycbcr` does); 0 is grey, below it colours turn into their opposites.
+    """
+    ycc = np.rint(image @ VIDEO_YCC.T + VIDEO_ZERO)
+    ycc[..., 1:] = np.rint((ycc[..., 1:] - 128) * factor + 128)
+    return to_8bit((ycc - VIDEO_ZERO) @ VIDEO_RGB.T)
 
 
 def change_saturation(image: np.ndarray, factor: float) -> np.ndarray:
-    """Every colour's distance from its luma (ITU-R BT.601), times `factor` (18); 0 is grey."""
+    """Every colour's distance from its luma (ITU-R BT.601), times `factor`; 0 is grey."""
     light = luma(image)[..., None]
     return to_8bit(light + (as_float(image) - light) * factor)
 
@@ -59,17 +69,3 @@ def part_channels(image: np.ndarray, distance: float, angle: float, blur: float 
     if blur:
         out[..., ::2] = cv2.GaussianBlur(out[..., ::2], (0, 0), blur)
     return out
-
-
-def reduce_colours(image: np.ndarray, colours: int, *, dither: bool = True) -> np.ndarray:
-    """Colour quantisation with dither (22), or without (KADID-10k's type 6): a palette of 2 to 256 colours.
-
-    Heckbert's median cut and Floyd and Steinberg's error diffusion, as Pillow has them. DependencyError without it.
-    """
-    module = pillow()
-    every = max(1, math.isqrt(image.shape[0] * image.shape[1] // PALETTE_PIXELS))
-    few = module.fromarray(np.ascontiguousarray(image[::every, ::every]))
-    palette = few.quantize(colours, method=module.Quantize.MEDIANCUT)
-    picture = module.fromarray(image)
-    mode = module.Dither.FLOYDSTEINBERG if dither else module.Dither.NONE
-    return np.asarray(picture.quantize(palette=palette, dither=mode).convert("RGB"))

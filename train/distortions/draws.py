@@ -21,10 +21,10 @@ from .colours import (
     diffuse_colour,
     displace_green,
     part_channels,
-    reduce_colours,
+    scale_chroma,
     shift_colour,
 )
-from .local import colour_blocks, jitter, moved_patches, shifted_blocks, sparse_sampling
+from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,
     chroma_noise,
@@ -35,7 +35,9 @@ from .noise import (
     impulse_noise,
     masked_noise,
     multiplicative_noise,
+    salt_and_pepper,
 )
+from .palettes import reduce_colours
 from .tones import change_contrast, change_gamma, quantize, shift_mean
 from .transmission import jpeg2000_errors, jpeg_errors
 from .values import Random, logarithmic
@@ -107,9 +109,9 @@ def random_moved_patches(image: np.ndarray, random: Random) -> np.ndarray:
     return moved_patches(image, count, random, side=int(random.integers(8, 25)))
 
 
-def random_shifted_blocks(image: np.ndarray, random: Random) -> np.ndarray:
-    count = count_for(image, logarithmic(random, 10, 150))
-    return shifted_blocks(image, count, logarithmic(random, 10, 120), random)
+def random_flat_blocks(image: np.ndarray, random: Random) -> np.ndarray:
+    count = count_for(image, logarithmic(random, 10, 120))
+    return flat_blocks(image, count, random.uniform(0, 150), random)
 
 
 def random_compressed_noise(image: np.ndarray, random: Random) -> np.ndarray:
@@ -148,10 +150,10 @@ TID: dict[str, Draw] = {
     "white noise": lambda image, random: add_noise(image, logarithmic(random, 4, 25), random),
     "chroma noise": lambda image, random: chroma_noise(image, logarithmic(random, 1.5, 12), random),
     "correlated noise": random_correlated_noise,
-    "masked noise": lambda image, random: masked_noise(image, logarithmic(random, 8, 70), random),
+    "masked noise": lambda image, random: masked_noise(image, logarithmic(random, 15, 150), random),
     "high-frequency noise": lambda image, random: high_frequency_noise(image, logarithmic(random, 3, 50), random),
-    "impulse noise": lambda image, random: impulse_noise(image, logarithmic(random, 0.001, 0.04), random),
-    "quantization": lambda image, random: quantize(image, logarithmic(random, 3.5, 20)),
+    "impulse noise": lambda image, random: impulse_noise(image, logarithmic(random, 0.003, 0.09), random),
+    "quantization": lambda image, random: quantize(image, logarithmic(random, 12, 85)),
     "Gaussian blur": lambda image, random: zero_bordered_blur(image, logarithmic(random, 0.45, 4)),
     "denoised": lambda image, random: denoised(image, logarithmic(random, 4, 60), random),
     "unlimited jpeg": lambda image, random: unlimited_jpeg(image, round(logarithmic(random, 3, 85))),
@@ -159,16 +161,16 @@ TID: dict[str, Draw] = {
     "jpeg errors": random_jpeg_errors,
     "jpeg2000 errors": random_jpeg2000_errors,
     "moved patches": random_moved_patches,
-    "shifted blocks": random_shifted_blocks,
+    "flat blocks": random_flat_blocks,
     "mean shift": lambda image, random: shift_mean(image, either_sign(random) * logarithmic(random, 4, 50)),
     "contrast change": random_tid_contrast,
-    "saturation": lambda image, random: change_saturation(image, random.uniform(-1, 1)),
+    "saturation": lambda image, random: scale_chroma(image, random.uniform(-1, 0.9)),
     "multiplicative noise": lambda image, random: multiplicative_noise(image, logarithmic(random, 0.03, 0.25), random),
     "comfort noise": lambda image, random: comfort_noise(image, logarithmic(random, 6, 250), random),
     "compressed noise": random_compressed_noise,
     "dithered": lambda image, random: reduce_colours(image, round(logarithmic(random, 4, 120))),
     "chromatic aberration": random_part_channels,
-    "sparse sampling": lambda image, random: sparse_sampling(image, random.uniform(0.08, 0.6), random),
+    "sparse sampling": lambda image, random: sparse_sampling(image, logarithmic(random, 8, 150), random),
 }
 
 # KADID-10k's types that are not TID2013's too.
@@ -181,6 +183,7 @@ KADID: dict[str, Draw] = {
     "oversaturated": lambda image, random: change_saturation(image, logarithmic(random, 1.2, 4)),
     "brightened": lambda image, random: change_gamma(image, logarithmic(random, 0.35, 0.9)),
     "darkened": lambda image, random: change_gamma(image, logarithmic(random, 1.1, 3)),
+    "salt and pepper": lambda image, random: salt_and_pepper(image, logarithmic(random, 0.001, 0.04), random),
     "jitter": lambda image, random: jitter(image, logarithmic(random, 0.3, 3), random),
     "pixelated": lambda image, random: pixelate(image, logarithmic(random, 1.5, 10)),
     "colour blocks": random_colour_blocks,

@@ -32,16 +32,20 @@ def moved_patches(image: np.ndarray, count: int, random: Random, *, side: int = 
     return out
 
 
-def shifted_blocks(image: np.ndarray, count: int, shift: float, random: Random, *, side: int = 32) -> np.ndarray:
-    """Local block-wise distortions of different intensity (15): `count` squares, each `shift` levels off.
+def flat_blocks(image: np.ndarray, count: int, shift: float, random: Random, *, side: int = 32) -> np.ndarray:
+    """Local block-wise distortions of different intensity (15): `count` squares, each all of one colour.
 
-    Brighter or darker at random, in every channel by its own sign.
+    A square's colour is its own mean, `shift` levels brighter or darker, in every channel by its own sign, away from
+    an end of the scale that is nearer than `shift`. Squares lie on a grid of their side, no place twice.
     """
-    height, width = image.shape[:2]
+    rows, columns = image.shape[0] // side, image.shape[1] // side
     out = as_float(image)
-    for _ in range(count):
-        y, x = place(height, width, side, random)
-        out[y : y + side, x : x + side] += shift * random.choice((-1.0, 1.0), 3)
+    for number in random.choice(rows * columns, size=min(count, rows * columns), replace=False):
+        y, x = number // columns * side, number % columns * side
+        block = out[y : y + side, x : x + side]
+        mean = block.mean(axis=(0, 1))
+        sign = np.where(mean + shift > 255, -1, np.where(mean < shift, 1, random.choice((-1, 1), 3)))
+        block[:] = mean + sign * shift
     return to_8bit(out)
 
 
@@ -63,23 +67,37 @@ def jitter(image: np.ndarray, reach: float, random: Random) -> np.ndarray:
     return cv2.remap(image, x + away[0], y + away[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
-def sparse_sampling(image: np.ndarray, share: float, random: Random, *, rounds: int = 12) -> np.ndarray:
-    """Sparse sampling and reconstruction (24): a random `share` of the pixels is kept, the rest is imagined.
+def radial_samples(height: int, width: int, lines: float, start: float) -> np.ndarray:
+    """(H, W) bool: frequencies of `np.fft.fft2` on `lines` evenly turned straight lines through zero, from `start`.
 
-    Iterative thresholding of the DCT of 8x8 blocks on a grid that moves from round to round, with a threshold that
-    falls: Donoho and Elad's sparse recovery, in the simple form of Guleryuz, "Nonlinear approximation based image
-    recovery using adaptive sparse reconstructions", IEEE TIP 15, 2006.
+    A frequency is on a line if no line of the whole frequency grid's nearer half misses it by more than half a step:
+    near zero all are taken, far out few.
+    """
+    y = np.fft.fftfreq(height)[:, None] * height
+    x = np.fft.fftfreq(width)[None] * width
+    turn = (np.arctan2(y / height, x / width) / np.pi * lines + start) % 1  # 0 on a line, 1 on the next
+    across = np.minimum(turn, 1 - turn) * np.pi / lines * np.hypot(y, x)
+    return across <= 0.5
+
+
+def sparse_sampling(image: np.ndarray, lines: float, random: Random, *, rounds: int = 8) -> np.ndarray:
+    """Sparse sampling and reconstruction (24): of the Fourier transform, only `lines` through zero are known.
+
+    What lies between is found by thresholds that fall on the DCT of 8x8 blocks, on a grid that moves from round to
+    round, with the known frequencies put back each time; in the way of Egiazarian, Foi and Katkovnik, "Compressed
+    sensing image reconstruction via recursive spatially adaptive filtering", ICIP 2007, whose filter is BM3D.
     """
     height, width = image.shape[:2]
-    kept = (random.random((height, width), dtype=np.float32) < share)[..., None]
-    known = as_float(image) * kept
-    weight = cv2.GaussianBlur(kept[..., 0].astype(np.float32), (0, 0), 1.5)[..., None]
-    guess = np.where(kept, known, cv2.GaussianBlur(known, (0, 0), 1.5) / np.maximum(weight, 1e-3))
-    for threshold in np.geomspace(100, 4, rounds):
+    known = radial_samples(height, width, lines, random.random())[:, : width // 2 + 1, None]
+    samples = np.fft.rfft2(as_float(image), axes=(0, 1)) * known
+    guess = np.fft.irfft2(samples, (height, width), axes=(0, 1)).astype(np.float32)
+    for threshold in np.geomspace(80, 8, rounds):
         y, x = (int(start) for start in random.integers(8, size=2))
         coefficients = dct_blocks(np.pad(guess, ((y, 0), (x, 0), (0, 0)), mode="symmetric"), 8)
         small = np.abs(coefficients) < threshold
         small[..., 0, 0] = False
         coefficients[small] = 0
-        guess = np.where(kept, known, undo_dct_blocks(coefficients, height + y, width + x)[y:, x:])
+        guess = undo_dct_blocks(coefficients, height + y, width + x)[y:, x:]
+        spectrum = np.where(known, samples, np.fft.rfft2(guess, axes=(0, 1)))
+        guess = np.fft.irfft2(spectrum, (height, width), axes=(0, 1)).astype(np.float32)
     return to_8bit(guess)

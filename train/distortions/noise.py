@@ -10,7 +10,7 @@ import numpy as np
 
 from hiqa_cli.engine.opencv import cv2
 
-from .values import Random, as_float, dct_blocks, from_ycc, luma, to_8bit, to_ycc, undo_dct_blocks, white
+from .values import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks, white
 
 
 def add_noise(image: np.ndarray, sigma: float, random: Random, *, grey: bool = False) -> np.ndarray:
@@ -20,7 +20,7 @@ def add_noise(image: np.ndarray, sigma: float, random: Random, *, grey: bool = F
     return to_8bit(as_float(image) + noise)
 
 
-def chroma_noise(image: np.ndarray, sigma: float, random: Random, *, ratio: float = 3.0) -> np.ndarray:
+def chroma_noise(image: np.ndarray, sigma: float, random: Random, *, ratio: float = 2.0) -> np.ndarray:
     """Noise stronger in colour than in brightness (2): `sigma` in Y, `ratio` times that in Cb and Cr (BT.601)."""
     scale = np.array([sigma, sigma * ratio, sigma * ratio], np.float32)
     return to_8bit(from_ycc(to_ycc(image) + white(image.shape, random) * scale))
@@ -39,16 +39,15 @@ def correlated_noise(image: np.ndarray, sigma: float, random: Random, *, width: 
     return to_8bit(as_float(image) + sigma * noise)
 
 
-def masked_noise(image: np.ndarray, sigma: float, random: Random, *, window: int = 7) -> np.ndarray:
-    """Noise where texture masks it (4): its deviation is `sigma` times the local contrast's share.
+def masked_noise(image: np.ndarray, sigma: float, random: Random) -> np.ndarray:
+    """Noise where texture masks it (4): its deviation is `sigma` times s / (s + 64).
 
-    The share is s / (s + 16), with s the deviation of the luma in a window: none in a flat sky, near 1 on grass.
+    s is the deviation of the same channel in a window of 7x7: no noise in a flat sky, much on grass.
     """
-    light = luma(image)
-    mean = cv2.blur(light, (window, window))
-    contrast = np.sqrt(np.maximum(cv2.blur(light * light, (window, window)) - mean * mean, 0))
-    share = contrast / (contrast + 16)
-    return to_8bit(as_float(image) + white(image.shape, random) * (sigma * share)[..., None])
+    values = as_float(image)
+    mean = cv2.blur(values, (7, 7))
+    contrast = np.sqrt(np.maximum(cv2.blur(values * values, (7, 7)) - mean * mean, 0))
+    return to_8bit(values + white(image.shape, random) * (sigma * contrast / (contrast + 64)))
 
 
 def high_frequency_noise(image: np.ndarray, sigma: float, random: Random, *, blur: float = 1.0) -> np.ndarray:
@@ -59,7 +58,13 @@ def high_frequency_noise(image: np.ndarray, sigma: float, random: Random, *, blu
 
 
 def impulse_noise(image: np.ndarray, share: float, random: Random) -> np.ndarray:
-    """Salt and pepper (6): each value of each channel is 0 or 255 with probability `share`, both as often."""
+    """Impulse noise (6): each value of each channel is any of 0..255 instead, with probability `share`."""
+    hit = random.random(image.shape, dtype=np.float32) < share
+    return np.where(hit, random.integers(0, 256, image.shape, dtype=np.uint8), image)
+
+
+def salt_and_pepper(image: np.ndarray, share: float, random: Random) -> np.ndarray:
+    """Each value of each channel is 0 or 255 instead, with probability `share` (KADID-10k's type 13)."""
     chance = random.random(image.shape, dtype=np.float32)
     out = image.copy()
     out[chance < share / 2] = 0

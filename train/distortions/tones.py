@@ -12,7 +12,7 @@ from .values import Random, as_float, to_8bit, white
 def change_contrast(image: np.ndarray, factor: float) -> np.ndarray:
     """Every value's distance from the image's mean, times `factor` (TID2013's type 17, CSIQ's `contrast`)."""
     mean = image.mean()
-    return to_8bit((as_float(image) - mean) * factor + mean)
+    return to_8bit((image - mean) * factor + mean)
 
 
 def change_gamma(image: np.ndarray, gamma: float) -> np.ndarray:
@@ -30,15 +30,14 @@ def expose(image: np.ndarray, stops: float) -> np.ndarray:
     return to_8bit(as_float(image) * 2 ** (stops / 2.2))
 
 
-def quantize(image: np.ndarray, levels: float) -> np.ndarray:
-    """Quantisation noise (TID2013's type 7, KADID-10k's 22): uniformly to steps of 255 / (levels - 1)."""
-    step = 255 / (levels - 1)
+def quantize(image: np.ndarray, step: float) -> np.ndarray:
+    """Quantisation noise (TID2013's type 7, KADID-10k's 22): to the nearest multiple of `step`, 255 at most."""
     return to_8bit(np.rint(as_float(image) / step) * step)
 
 
-def band(image: np.ndarray, levels: float, smooth: float) -> np.ndarray:
+def band(image: np.ndarray, step: float, smooth: float) -> np.ndarray:
     """Banding: texture smoothed away first (edge-preserving, `smooth` levels), so that shades end in contours."""
-    return quantize(cv2.bilateralFilter(image, 7, smooth, 3), levels)
+    return quantize(cv2.bilateralFilter(image, 7, smooth, 3), step)
 
 
 def vignette(image: np.ndarray, strength: float, centre: tuple[float, float], size: float) -> np.ndarray:
