@@ -26,8 +26,9 @@ from .blur import (
     unsharp,
     zero_bordered_blur,
 )
-from .codecs import decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg
+from .codecs import decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg, wavelet_codec
 from .colours import (
+    aberration,
     change_saturation,
     diffuse_colour,
     displace_green,
@@ -73,6 +74,7 @@ __all__ = [
     "TID",
     "Draw",
     "Random",
+    "aberration",
     "add_noise",
     "band",
     "blur",
@@ -125,5 +127,6 @@ __all__ = [
     "unlimited_jpeg",
     "unsharp",
     "vignette",
+    "wavelet_codec",
     "zero_bordered_blur",
 ]

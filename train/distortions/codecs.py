@@ -86,3 +86,15 @@ def jpeg2000(image: np.ndarray, bits_per_pixel: float) -> np.ndarray:
     """JPEG 2000 near a rate in bits a pixel (24 is raw), as close as OpenCV's unit of 0.024 bit allows."""
     per_mille = max(1, round(bits_per_pixel / 24 * 1000))
     return decode(jpeg2000_bytes(image, per_mille))
+
+
+def wavelet_codec(image: np.ndarray, ratio: float) -> np.ndarray:
+    """JPEG 2000 with the irreversible 9/7 wavelet, compressed by `ratio` (24 bits a pixel to 24 / ratio).
+
+    Pillow's, which takes any ratio where OpenCV has steps of a thousandth. DependencyError without Pillow.
+    """
+    file = io.BytesIO()
+    pillow().fromarray(image).save(
+        file, "JPEG2000", quality_mode="rates", quality_layers=[ratio], irreversible=True, no_jp2=True
+    )
+    return decode(np.frombuffer(file.getvalue(), np.uint8))
