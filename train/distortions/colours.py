@@ -21,10 +21,11 @@ VIDEO_ZERO = np.array([16, 128, 128])
 def scale_chroma(image: np.ndarray, factor: float) -> np.ndarray:
     """Change of colour saturation as TID2013's (18): 8-bit YCbCr of BT.601's video range, chroma times `factor`.
 
-    Rounded before and after (as MATLAB's `rgb2ycbcr` does); 0 is grey, below it colours turn into their opposites.
+    Rounded before and after, halves up, as MATLAB's `rgb2ycbcr` of 8-bit values does; 0 is grey, below it colours turn
+    into their opposites.
     """
-    ycc = np.rint(image @ VIDEO_YCC.T + VIDEO_ZERO)
-    ycc[..., 1:] = np.rint((ycc[..., 1:] - 128) * factor + 128)
+    ycc = np.floor(image @ VIDEO_YCC.T + VIDEO_ZERO + 0.5)
+    ycc[..., 1:] = np.floor((ycc[..., 1:] - 128) * factor + 128.5)
     return to_8bit((ycc - VIDEO_ZERO) @ VIDEO_RGB.T)
 
 

@@ -25,7 +25,7 @@ from .recipes import LEVELS, Strength, make, types
 
 # Strengths to search between, from mild to strong.
 RANGES: dict[int, tuple[float, float]] = {
-    4: (1, 1000), 9: (0.5, 250), 11: (2, 2000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 18: (0.99, -1),
+    4: (1, 1000), 9: (0.5, 250), 11: (2, 2000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 18: (1, -1),
     19: (0.005, 1), 20: (2, 5000), 21: (0.3, 100), 22: (4096, 2), 23: (0.05, 30), 24: (300, 2),
 }  # fmt: skip
 WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
@@ -43,14 +43,16 @@ def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
 def search(error: Callable[[float], float], mild: float, strong: float, close: float) -> tuple[float, float]:
     """Strength and error (dB above the target) nearest to zero: bisection and regula falsi in turn.
 
-    error falls from `mild` to `strong`; on a logarithmic scale where both are positive.
+    error falls from `mild` to `strong`; on a logarithmic scale where both are positive, and otherwise by bisection alone,
+    which finds the very strengths that a bisection of the database's makers ends at.
     """
     logarithmic = mild > 0 and strong > 0
     low, high = (math.log(mild), math.log(strong)) if logarithmic else (mild, strong)
     at_low = at_high = math.nan
     best = (math.inf, mild)
-    for step in range(STEPS if close >= CLOSE else 3 * STEPS):
-        share = at_low / (at_low - at_high) if step % 3 and at_low == at_low and at_high == at_high else 0.5
+    for step in range(STEPS if close >= CLOSE else 2 * STEPS):
+        known = logarithmic and step % 3 and not math.isnan(at_low + at_high)
+        share = at_low / (at_low - at_high) if known else 0.5
         middle = low + (high - low) * min(max(share, 0.02), 0.98)
         strength = math.exp(middle) if logarithmic else middle
         found = error(strength)
@@ -81,7 +83,7 @@ def fit_image(reference: np.ndarray, kind: int, level: int, scene: int, target: 
             strength = row.levels[level - 1]
             found = off(strength, draw)
         if abs(found) < abs(best[1]):
-            best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.6g}"), draw), found
+            best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), found
         if abs(best[1]) < 0.05:
             break
     return best
@@ -105,7 +107,7 @@ def main() -> None:
             errors = []
             for scene, reference in references.items():
                 best, error = fit_image(reference, kind, level, scene, published[kind, level, scene])
-                rows[kind, level, scene] = [f"{best.strength:.6g}", str(best.draw)]
+                rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
                 errors.append(error)
             worst = max(errors, key=abs)
             print(f"type {kind}, level {level}: mean {np.mean(errors):+.4f} dB, worst {worst:+.4f} dB", flush=True)
