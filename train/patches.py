@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .distortions import Random, distort
+from .distortions import NEED_LARGE, Random, distort
 from .pristine import Pristine
 
 # Patches are cut from a larger distorted piece, which keeps its borders out of sight.
@@ -25,7 +25,6 @@ ON_GRID = 0.7
 
 # JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
 SMALLEST_FOR_JPEG2000 = 256
-NEED_LARGE = frozenset({"jpeg2000", "mixture"})
 
 
 @dataclass(frozen=True)
