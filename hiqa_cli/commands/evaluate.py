@@ -46,6 +46,16 @@ def evaluate(
         Folder,
         typer.Option("--offsets", metavar="CSV", help="Its crops: reference,kodak,x,y,width,height."),
     ] = None,
+    modes: Annotated[
+        Folder, folder_option("--modes", "Mode fast beside exact, on BIQ2021's training photographs.")
+    ] = None,
+    sampling: Annotated[
+        Folder, folder_option("--sampling", "Samples of large photographs beside all their tiles.")
+    ] = None,
+    pictures: Annotated[
+        int | None,
+        typer.Option("--pictures", metavar="N", parser=whole_number("--pictures", 10), help="Of --modes: draw N."),
+    ] = None,
     speed: Annotated[
         bool, typer.Option("--speed", help="Time of 8 tiles beside a plain convolution's, on the CPU.")
     ] = False,
@@ -67,12 +77,12 @@ def evaluate(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the weights: --ladders, --gains, --uncertainty, --people, --speed, or several of them.
+    """Measure the weights: --ladders, --gains, --uncertainty, --people, --speed, --modes, --sampling, or several.
 
     Each takes a folder of clean pictures; --people Kodak's 24, with --scores and --offsets.
     """
-    if not (ladders or gains or uncertainty or people or speed):
-        raise UsageError("nothing to measure", "give --ladders, --gains, --uncertainty, --people or --speed")
+    if not (ladders or gains or uncertainty or people or speed or modes or sampling):
+        raise UsageError("nothing to measure", "see hiqa evaluate --help for what there is")
     if people and not (scores and offsets):
         raise UsageError("--people needs --scores and --offsets", "see hiqa evaluate --help")
     if out is not None and out.exists():
@@ -93,6 +103,10 @@ def evaluate(
         measure.uncertainty(uncertainty)
     if people and scores and offsets:
         measure.people(people, scores, offsets)
+    if modes:
+        measure.modes(modes, pictures)
+    if sampling:
+        measure.sampling(sampling)
     if speed:
         measure.speed(str(weights) if weights else None)
     if out is not None:
@@ -164,6 +178,32 @@ class Measurement:
         print(f"  mean error {result.mean_error:.1f} points, mean half-width {result.mean_half_width:.1f}")
         print(f"  mean error, widest third over narrowest third {result.error_ratio:.2f}")
         self.found["uncertainty"] = asdict(result)
+
+    def modes(self, folder: Path, count: int | None) -> None:
+        from hiqa_train.datasets.biq2021 import read_biq2021
+        from hiqa_train.modes import draw, measure_modes
+
+        training = [sample for sample in read_biq2021(folder).samples if sample.split == "training"]
+        result = measure_modes(self.scorer, draw(training, count), stride=self.stride, tell=self.say.warn)
+        gaps, (low, high) = result.differences, result.gain_interval
+        print(f"modes, {result.pictures:,} pictures: fast minus exact, in points")
+        print(f"  mean {gaps.mean:+.3f}, mean absolute {gaps.mean_absolute:.3f}, largest {gaps.largest:.2f}")
+        print(f"  SROCC with people: exact {result.srocc['exact']:.4f}, fast {result.srocc['fast']:.4f}")
+        print(f"  gain of fast {result.gain:+.4f}, 95 % of resamples {low:+.4f} to {high:+.4f}: {result.better}")
+        self.found["modes"] = asdict(result) | {"better": result.better}
+
+    def sampling(self, folder: Path) -> None:
+        from hiqa_train.modes import measure_sampling
+
+        from ..engine.scoring import Scoring
+
+        result = measure_sampling(self.scorer, folder, Scoring(stride=self.stride), tell=self.say.warn)
+        gaps, (low, high) = result.differences, result.megapixels
+        print(f"sampling, {result.pictures} photographs of {low:.1f} to {high:.1f} megapixels: sample minus all tiles")
+        print(f"  mean {gaps.mean:+.2f}, mean absolute {gaps.mean_absolute:.2f}, largest {gaps.largest:.2f} points")
+        print(f"  {100 * result.share:.0f} % of the tiles scored; mean standard error {result.standard_error:.2f};")
+        print(f"  {100 * result.within:.0f} % of the differences within two of them")
+        self.found["sampling"] = asdict(result)
 
     def speed(self, weights: str | None) -> None:
         from hiqa_train.speed import TILES, measure_speed

@@ -73,10 +73,10 @@ class TileRunner:
         network.in_precision(placement.dtype)
         move_to(network, placement.device)
         # torch's type hints lack memory_format without a tensor.
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if placement.device == "cpu":
             with torch.inference_mode():
-                self._network.pack(batch_size, TILE)
+                self.network.pack(batch_size, TILE)
         self._placement = placement
         self._notice = notice
         self.batch_size = batch_size
@@ -104,7 +104,7 @@ class TileRunner:
     def scores_of(self, pooled: np.ndarray) -> np.ndarray:
         """R2: pooled features (n, C) float32 -> scores (n,) float64, points on 0..100."""
         with torch.inference_mode():
-            scores = self._network.regressor.head(torch.from_numpy(pooled).to(self._placement.device))
+            scores = self.network.regressor.head(torch.from_numpy(pooled).to(self._placement.device))
             return np.asarray(scores.cpu().numpy(), np.float64) * 100.0
 
     def _try(
@@ -128,6 +128,20 @@ class TileRunner:
             torch.mps.empty_cache()
         self._notice(f"out of memory at batch {before}, going on with {self.batch_size}")
 
+    def batch_of(self, part: Sequence[np.ndarray]) -> torch.Tensor:
+        """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) float32 in 0..1 on the device, B filled up."""
+        # Bytes go to the device, not floats: a quarter of the way.
+        dtype = part[0].dtype if len({tile.dtype for tile in part}) == 1 else np.dtype(np.float32)
+        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), dtype)
+        for place, tile in zip(batch, part, strict=False):
+            place[:] = tile if tile.dtype == dtype else tile / np.float32(np.iinfo(tile.dtype).max)
+        # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
+        images = torch.from_numpy(batch).permute(0, 3, 1, 2)
+        if self._placement.device == "cuda":
+            images = images.pin_memory().to("cuda", non_blocking=True)
+        images = images.to(self._placement.device, torch.float32)
+        return images if dtype.kind == "f" else images.div_(float(np.iinfo(dtype).max))
+
     def _filled(self, count: int) -> int:
         """The size of the batch that so many tiles go in."""
         if self._placement.device == "cpu":
@@ -137,13 +151,8 @@ class TileRunner:
     def _forward(
         self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool
     ) -> TileOutputs:
-        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), np.float32)
-        for place, tile in zip(batch, part, strict=False):
-            np.divide(tile, np.float32(np.iinfo(tile.dtype).max), out=place, dtype=np.float32)
         with torch.inference_mode(), steady_kernels(self._placement.device):
-            # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
-            images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._placement.device)
-            output = self._network(images)
+            output = self.network(self.batch_of(part))
             scores = output.score.cpu().numpy()[: len(part)].astype(np.float64) * 100.0
             pictures = rows_of(output.correction[: len(part)]) if corrections else None
             joined = rows_of(output.features[: len(part)]) if features else None

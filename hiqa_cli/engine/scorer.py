@@ -58,7 +58,7 @@ class Scorer:
     ) -> None:
         """Takes the networks of `weights` for itself: they are changed to run fast."""
         network = HiqaNet(weights.generator, weights.regressor)
-        self._runner = TileRunner(network, placement, batch_size, notice)
+        self.runner = TileRunner(network, placement, batch_size, notice)
         self._calibration = weights.calibration
         self.weights_id = weights.weights_id
         self.device = placement.device
@@ -105,7 +105,7 @@ class Scorer:
             "weights": self.weights_id,
             "device": self.device,
             "precision": self.precision,
-            "batch_size": self._runner.batch_size,
+            "batch_size": self.runner.batch_size,
             "threads": torch.get_num_threads(),
             "torch": str(torch.__version__),
         }
@@ -163,7 +163,7 @@ class Scorer:
         self, jobs: Iterable[Job], sinks: OpenSinks, scoring: Scoring
     ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
         yield from ScoreStream(
-            self._runner,
+            self.runner,
             self._calibration,
             ReadAhead(jobs),
             sinks,

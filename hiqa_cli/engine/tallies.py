@@ -1,13 +1,12 @@
 """From the scores of tiles to the score of a picture: three ways, behind one set of methods.
 
-EveryTile is the paper's mean over overlapping tiles (mode "exact"); OnePass the same mean over windows pooled from tiles
-side by side (mode "fast"); Sample the mean over some tiles of a large picture.
+EveryTile is the paper's mean over overlapping tiles (mode "exact"); OnePass the same mean over windows pooled from
+tiles side by side (mode "fast"); Sample the mean over some tiles of a large picture.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np

@@ -1,10 +1,10 @@
 """Scores of overlapping windows from the features of tiles side by side: mode "fast".
 
-The networks see tiles that lie side by side (the last of a row flush with the border), every pixel about once. A window of
-256x256 px that straddles up to four of them is pooled from their last features: cells of 32x32 px, each with its
-share of the window, where two tiles overlap those of the first. A window that is itself a tile gets exactly that tile's score.
-Each window holds its usual share of places near a tile's border, where the networks see zeros beyond it; features of the
-whole picture at once would not, and score some points lower.
+The networks see tiles that lie side by side (the last of a row flush with the border), every pixel about once. A
+window of 256x256 px that straddles up to four of them is pooled from their last features: cells of 32x32 px, each
+with its share of the window, where two tiles overlap those of the first. A window that is itself a tile gets that
+tile's score. Each window holds its usual share of places near a tile's border, where the networks see zeros beyond
+it; features of the whole picture at once would not, and score some points lower.
 """
 
 from __future__ import annotations

@@ -37,6 +37,15 @@ class HiqaOutput(NamedTuple):
         return (self.distorted + self.correction).clamp(0, 1)
 
 
+class Imagined(NamedTuple):
+    """What G makes of a batch, on its way to R. image: as both networks take it; difference: as in `HiqaOutput`."""
+
+    distorted: Tensor
+    image: Tensor
+    difference: Tensor
+    semantic: Tensor
+
+
 class HiqaNet(nn.Module):
     """(B, 3, 256, 256) RGB float32 in 0..1 -> `HiqaOutput`; other sizes work, the weights are trained for this one."""
 
@@ -45,7 +54,7 @@ class HiqaNet(nn.Module):
         self.generator = generator
         self.regressor = regressor
         self.dtype = torch.float32
-        self._packed: PackedHiqa | None = None
+        self._packed: PackedHiqa | None = None  # takes the place of the modules once it is there
 
     def pack(self, batch: int, side: int) -> HiqaNet:
         """On a processor with oneDNN: lay the weights out for batches of about (batch, 3, side, side) that are to be
@@ -62,14 +71,38 @@ class HiqaNet(nn.Module):
         return self
 
     def forward(self, distorted: Tensor) -> HiqaOutput:
+        return self.judge(self.imagine(distorted))
+
+    def as_modules(self, distorted: Tensor) -> HiqaOutput:
+        """As forward(), through the modules themselves even where they are packed."""
+        return self._judge(self._imagine(distorted))
+
+    def imagine(self, distorted: Tensor) -> Imagined:
+        """G's half of the way."""
         if self._packed is not None:
-            difference, features = self._packed(distorted)
-            return HiqaOutput(self.regressor.pooled_score(features), features, distorted, difference)
+            return Imagined(distorted, *self._packed.imagine(distorted))
+        return self._imagine(distorted)
+
+    def judge(self, imagined: Imagined) -> HiqaOutput:
+        """R's half of the way."""
+        if self._packed is None:
+            return self._judge(imagined)
+        features = self._packed.judge(imagined.image, imagined.difference, imagined.semantic)
+        return self._output(imagined, features)
+
+    def _imagine(self, distorted: Tensor) -> Imagined:
         inside = distorted.to(self.dtype)
         imagined = self.generator(inside)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
         hallucination = (distorted + imagined.correction.float()).clamp(0, 1)
-        correction = hallucination - distorted
-        quality = self.regressor.quality_features(inside, (-correction).to(self.dtype))[-1]
-        features = self.regressor.joined(quality, imagined.semantic)
-        return HiqaOutput(self.regressor.pooled_score(features), features, distorted, correction)
+        return Imagined(distorted, inside, hallucination - distorted, imagined.semantic)
+
+    def _judge(self, imagined: Imagined) -> HiqaOutput:
+        discrepancy = (-imagined.difference).to(self.dtype)
+        quality = self.regressor.quality_features(imagined.image, discrepancy)[-1]
+        return self._output(imagined, self.regressor.joined(quality, imagined.semantic))
+
+    def _output(self, imagined: Imagined, features: Tensor) -> HiqaOutput:
+        return HiqaOutput(
+            self.regressor.pooled_score(features), features, imagined.distorted, imagined.difference
+        )

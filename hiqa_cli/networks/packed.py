@@ -29,7 +29,9 @@ COLOURS = [4 * colour + 2 * row + column for row in (0, 1) for column in (0, 1) 
 class PackedConvolution:
     """A convolution whose weights lie as oneDNN wants them for inputs of `shape`, with what follows it fused in."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, shape: list[int], stride: int = 1, padding: int = 0) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, shape: list[int], stride: int = 1, padding: int = 0
+    ) -> None:
         self._geometry: tuple[list[int], list[int], list[int], int] = ([padding] * 2, [stride] * 2, [1, 1], 1)
         # The shape is a hint: any batch and size works.
         self._weight = torch.ops.mkldnn._reorder_convolution_weight(weight.contiguous(), *self._geometry, shape)
@@ -51,12 +53,23 @@ class PackedConvolution:
         return result
 
 
-def packed(module: nn.Conv2d, batch: int, side: int, weight: Tensor | None = None) -> PackedConvolution:
-    """`module` for inputs of about (batch, C, side, side), with another weight where one is given."""
-    weight = module.weight.detach() if weight is None else weight
+def packed(
+    module: nn.Module,
+    batch: int,
+    side: int,
+    *,
+    inputs: list[int] | None = None,
+    outputs: list[int] | None = None,
+) -> PackedConvolution:
+    """A Conv2d for inputs of about (batch, C, side, side); inputs, outputs: its channels in another order."""
+    assert isinstance(module, nn.Conv2d)
+    weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
+    if inputs is not None:
+        weight = weight[:, inputs]
+    if outputs is not None:
+        weight, bias = weight[outputs], None if bias is None else bias[outputs]
     shape = [batch, weight.shape[1], side, side]
-    bias = None if module.bias is None else module.bias.detach()
-    return PackedConvolution(weight, bias, shape, module.stride[0], module.padding[0])
+    return PackedConvolution(weight, bias, shape, module.stride[0], int(module.padding[0]))
 
 
 def is_packable(network_dtype: torch.dtype) -> bool:
@@ -86,9 +99,7 @@ class PackedHourglass:
         if hourglass.inner is not None:
             self.down = packed(hourglass.down, batch, side)
             self.inner = PackedHourglass(hourglass.inner, batch, side // 2)
-            order = _places_first(hourglass.up.out_channels)
-            self.up = packed(hourglass.up, batch, side // 2, hourglass.up.weight.detach()[order])
-            self.up._bias = None if hourglass.up.bias is None else hourglass.up.bias.detach()[order].contiguous()
+            self.up = packed(hourglass.up, batch, side // 2, outputs=_places_first(hourglass.up.out_channels))
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """As `Hourglass`; `x` is overwritten."""
@@ -119,18 +130,13 @@ class PackedGenerator:
 
     def __init__(self, generator: Generator, batch: int, side: int) -> None:
         half = side // 2
-        self.enter = packed(generator.enter, batch, half, generator.enter.weight.detach()[:, COLOURS])
-        self.hourglasses = [PackedHourglass(module, batch, half) for module in generator.hourglasses]  # type: ignore[arg-type]
-        self.heads = []
-        for head in generator.heads:
-            assert isinstance(head, nn.Conv2d)
-            self.heads.append(packed(head, batch, half, head.weight.detach()[COLOURS]))
-            self.heads[-1]._bias = None if head.bias is None else head.bias.detach()[COLOURS].contiguous()
-        self.merge_found = [packed(module, batch, half) for module in generator.merge_found]  # type: ignore[arg-type]
-        self.merge_predicted = [
-            packed(module, batch, half, module.weight.detach()[:, COLOURS])  # type: ignore[arg-type, index, operator]
-            for module in generator.merge_predicted
+        self.enter = packed(generator.enter, batch, half, inputs=COLOURS)
+        self.hourglasses = [
+            PackedHourglass(module, batch, half) for module in generator.hourglasses if isinstance(module, Hourglass)
         ]
+        self.heads = [packed(head, batch, half, outputs=COLOURS) for head in generator.heads]
+        self.merge_found = [packed(module, batch, half) for module in generator.merge_found]
+        self.merge_predicted = [packed(module, batch, half, inputs=COLOURS) for module in generator.merge_predicted]
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         x = self.enter(image)
@@ -229,15 +235,19 @@ class PackedHiqa:
         self.generator = PackedGenerator(generator, batch, side)
         self.regressor = PackedRegressor(regressor, batch, side)
 
-    def __call__(self, distorted: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, H, W) float32 in 0..1 -> correction (B, 12, H/2, W/2) float32 in 2x2 places, clamped so that the
-        hallucination is in 0..1; joined features (B, C, H/32, W/32)."""
+    def imagine(self, distorted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) float32 in 0..1 -> the same as G takes it, (B, 12, H/2, W/2); the correction of that shape,
+        float32, clamped so that the hallucination is in 0..1; `H_{5,2}`."""
         places = _places(distorted)
         image = (places * 2 - 1).to(self.dtype)
         correction, semantic = self.generator(image)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
         exact = (correction.float() + places).clamp_(0, 1).sub_(places)
-        return exact, self.regressor(image, exact.to(self.dtype), semantic)
+        return image, exact, semantic
+
+    def judge(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
+        """What imagine() gave -> joined features (B, C, H/32, W/32)."""
+        return self.regressor(image, correction.to(self.dtype), semantic)
 
 
 def _places(image: Tensor) -> Tensor:
