@@ -239,10 +239,10 @@ class PackedHiqa:
         """(B, 3, H, W) float32 in 0..1 -> the same as G takes it, (B, 12, H/2, W/2); the correction of that shape,
         float32, clamped so that the hallucination is in 0..1; `H_{5,2}`."""
         places = _places(distorted)
-        image = (places * 2 - 1).to(self.dtype)
+        image = (places * 2).sub_(1).to(self.dtype)
         correction, semantic = self.generator(image)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
-        exact = (correction.float() + places).clamp_(0, 1).sub_(places)
+        exact = correction.float().add_(places).clamp_(0, 1).sub_(places)
         return image, exact, semantic
 
     def judge(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
