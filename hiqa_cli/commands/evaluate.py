@@ -50,6 +50,9 @@ def evaluate(
     people: own.People = None,
     scores: own.PeopleScores = None,
     offsets: own.PeopleOffsets = None,
+    modes: own.Modes = None,
+    modes_pictures: own.ModesPictures = None,
+    sampling: own.Sampling = None,
     speed: own.Speed = False,
     leave_out: own.LeaveOut = None,
     stride: own.Stride = None,
@@ -69,14 +72,17 @@ def evaluate(
     --dataset takes a database that hiqa datasets lists, or a table of your own. With --protocol networks
     are trained and tested on it, split by split, in place of measuring given weights. --ladders, --gains,
     --uncertainty and --people take a folder of clean pictures; --people Kodak's 24, with --scores and
-    --offsets.
+    --offsets. --modes takes BIQ2021's folder, --sampling one of large photographs.
     """
     from ..engine.results import DEFAULT_STRIDE
 
     say = Messages(quiet=quiet)
     engine = EngineOptions(device, precision, batch_size, threads, weights)
     step = stride or DEFAULT_STRIDE
-    pictures = PictureMeasures(ladders, gains, uncertainty, people, scores, offsets, speed, tuple(leave_out or ()))
+    pictures = PictureMeasures(
+        ladders, gains, uncertainty, people, scores, offsets, modes, modes_pictures, sampling, speed,
+        tuple(leave_out or ()),
+    )  # fmt: skip
     of_databases: dict[str, object] = {
         "--part": part, "--types": types, "--splits": splits, "--split": split, "--unseen": unseen,
         "--published": published, "--csv": csv_file, "--plot": plot, "--protocol": protocol,
@@ -87,7 +93,7 @@ def evaluate(
     }  # fmt: skip
     if bool(dataset) == pictures.asked:
         what = "--dataset and measures on clean pictures do not go together" if dataset else "nothing to measure"
-        raise UsageError(what, "give --dataset, or --ladders, --gains, --uncertainty, --people or --speed")
+        raise UsageError(what, "give --dataset, or one of the measures that hiqa evaluate --help lists")
     if not dataset:
         refuse(of_databases | of_protocols, "goes with --dataset")
         check_new_file(json_file, "--json", overwrite)

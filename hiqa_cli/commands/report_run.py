@@ -14,7 +14,7 @@ from .progress import ImageProgress
 from .report import ReportOptions
 from .report_output import check_report, finish_report, open_report, report_title
 from .rows import Row
-from .score import ScoreOptions
+from .score import ScoreOptions, scoring_from
 from .screen import write
 from .tables import Existing
 from .text import count, for_pipe, name_text
@@ -72,7 +72,7 @@ def _report_images(options: ReportOptions) -> int:
             min_score=options.min_score,
             order="",
             worst=None,
-            stride=options.stride,
+            scoring=scoring_from(None, options.stride, None, None, False),
             limits=options.limits,
             engine=options.engine,
             quiet=options.quiet,
