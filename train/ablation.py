@@ -43,7 +43,7 @@ from .objectives import score_of, view_of
 from .parts import DatabasePart
 from .plan import generator_stage
 from .recipe import GeneratorStage, Recipe, RegressorStage
-from .run import RECORD, RunOptions, train_databases
+from .run import RECORD, RunOptions, train_databases, write_record
 from .scales import MappedRegressor
 from .trained import Finished
 
@@ -178,12 +178,7 @@ def score(
 def write_rows(path: Path, database: str, rows: Sequence[Row]) -> None:
     """The table as JSON. OutputError."""
     data = {"database": database, "rows": {row.variant: asdict(row.agreement) for row in rows}}
-    beside = path.with_name(f".{path.name}")
-    try:
-        beside.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    write_record(path, data)
 
 
 def table(database: str, rows: Sequence[Row]) -> list[str]:

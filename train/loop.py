@@ -194,7 +194,7 @@ def loader(stage: Stage, watch: Watch, machine: Machine, first: int) -> Iterator
         DataLoader(
             batches, batch_size=None, num_workers=watch.workers,
             prefetch_factor=4 if watch.workers else None, pin_memory=machine.device.type == "cuda",
-            worker_init_fn=ignore_signals,
+            worker_init_fn=ignore_signals, generator=torch.Generator(),  # leaves torch's own random state alone
         )
     )  # fmt: skip
 

@@ -37,8 +37,7 @@ class Machine:
         """The module with its gradients averaged over all processes (torch's DDP); itself where there is one."""
         if self.world == 1 or not any(p.requires_grad for p in module.parameters()):
             return module
-        # batch norms' statistics are averaged after each step instead: see `Learner`
-        return DistributedDataParallel(module, broadcast_buffers=False)
+        return DistributedDataParallel(module)
 
     def average(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its mean over all processes."""

@@ -66,6 +66,19 @@ def builds_on(recipe: Recipe, name: str, trains: bool) -> list[str]:
     return [stage.regressor, *([of_generator.psi] if of_generator.psi_weight else [])]
 
 
+def missing_needs(recipe: Recipe, plan: Plan, material: Material) -> list[str]:
+    """Stages that the plan builds on and does not run: they must be finished already."""
+    trains = material.any_reference and not plan.ready
+    needed: list[str] = []
+    for name in plan.stages:
+        stage = recipe.stages[name]
+        needed += builds_on(recipe, name, trains)
+        looks = isinstance(stage, RegressorStage) and (stage.fusion or stage.sees == "hallucination")
+        if (looks or isinstance(stage, JointStage)) and trains:
+            needed.append(generator_stage(recipe))
+    return [name for name in dict.fromkeys(needed) if name and name not in plan.stages]
+
+
 def generator_stage(recipe: Recipe) -> str:
     """The name of the stage that trains G; "" where there is none."""
     return next((name for name, stage in recipe.stages.items() if isinstance(stage, GeneratorStage)), "")

@@ -158,7 +158,7 @@ def table(found: list[StageProfile]) -> list[str]:
         )
         largest = ", ".join(f"{name} {100 * share:.0f} %" for name, share in one.largest)
         lines.append(f"{'':<12}largest of torch's operators: {largest}")
-    lines.append(f"precision {found[0].precision}; of plain: share of the rate of torch's 3x3 convolution, 128 channels")
+    lines.append(f"precision {found[0].precision}; of plain: share of the rate of a 3x3 convolution of 128 channels")
     slowest = min(found, key=lambda one: one.patches_a_second)
     lines.append(f"slowest: {slowest.stage}; loader and Python take {100 * slowest.overhead:.1f} % of it")
     return lines

@@ -32,7 +32,7 @@ from .loop import StopSignal, run_stage
 from .machine import Machine, joined
 from .material import DatabaseMaterial, Material
 from .parts import DatabasePart
-from .plan import generator_stage, make_plan
+from .plan import generator_stage, make_plan, missing_needs
 from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
 from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
@@ -138,6 +138,8 @@ class Run:
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
         self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self._takes_ready else None)
+        for name in missing_needs(recipe, self.plan, material):
+            self.finished.state(name)
         self.builder = Builder(recipe, material, machine, options.seed, self._vgg())
 
     @property
@@ -205,27 +207,22 @@ class Run:
 
     def _record(self) -> None:
         """run.json: written when a run begins, and compared when it goes on. UsageError where it is of another one."""
-        identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.material.describe()}
-        identity = json.loads(json.dumps(identity))
-        path = self.out / RECORD
-        if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            difference = first_difference({key: found.get(key) for key in identity}, identity)
-            if difference:
-                raise UsageError(f"{path} is of another run: {difference}", "give another --out")
-            return
         if self.machine.leads:
-            versions = {"hiqa": __version__, "torch": str(torch.__version__)}
-            seen = None if self.seen is None else sorted(self.seen)
-            whole = {**identity, "versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
-            beside = path.with_name(f".{path.name}")
-            try:
-                beside.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-                os.replace(beside, path)
-            except OSError as error:
-                raise cannot_write(path, error) from error
-            if self.options.begun is not None:
-                self.options.begun(self.out)
+            identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.material.describe()}
+            identity = json.loads(json.dumps(identity))
+            path = self.out / RECORD
+            if path.exists():
+                found = json.loads(path.read_text(encoding="utf-8"))
+                difference = first_difference({key: found.get(key) for key in identity}, identity)
+                if difference:
+                    raise UsageError(f"{path} is of another run: {difference}", "give another --out")
+            else:
+                versions = {"hiqa": __version__, "torch": str(torch.__version__)}
+                seen = None if self.seen is None else sorted(self.seen)
+                whole = {**identity, "versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
+                write_record(path, whole)
+                if self.options.begun is not None:
+                    self.options.begun(self.out)
         self.machine.wait()
 
     def _release(self) -> Path:
@@ -258,6 +255,16 @@ class Run:
         if isinstance(stage, RegressorStage):
             return stage.sees == "hallucination" or not generator_stage(self.recipe)
         return isinstance(stage, JointStage)
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """JSON, whole or not at all. OutputError."""
+    beside = path.with_name(f".{path.name}")
+    try:
+        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -1,8 +1,8 @@
 """The stage that trains G (section 3.1, formulas 1-5) and, in turn with it, D and the two-input R of formula (7).
 
-A step is G's, then, where the recipe has the adversarial loss, R's on the hallucination that G has just made and D's,
-which counts it as real where R scores within epsilon of the truth. epsilon is the median absolute error of that R on the
-validation part, taken anew at every validation.
+A step is G's, then, where the recipe has the adversarial loss, R's on the hallucination that G has just made, and D's,
+which counts it as real where R scores within epsilon of the truth. epsilon is the median absolute error of that R on
+the validation part, taken anew at every validation.
 """
 
 from __future__ import annotations

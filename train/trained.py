@@ -40,7 +40,7 @@ class Finished:
         """The checkpoint that a finished stage gives on; UsageError where it is not finished."""
         last = self.out / stage / LAST
         if not last.exists():
-            raise UsageError(f"{self.out} has no finished stage {stage}", f"run it first: hiqa train --out {self.out}")
+            raise UsageError(f"{self.out} has no finished stage {stage}", "train it first, or give --generator for a G")
         state = read_checkpoint(last)
         if state["step"] < state["describe"]["recipe"]["steps"]:
             raise UsageError(f"the stage {stage} in {self.out} is not finished", "go on with it first, by --resume")
