@@ -208,7 +208,8 @@ class Run:
     def _record(self) -> None:
         """run.json: written when a run begins, and compared when it goes on. UsageError where it is of another one."""
         if self.machine.leads:
-            identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.material.describe()}
+            material = self.material.describe()
+            identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": material}
             identity = json.loads(json.dumps(identity))
             path = self.out / RECORD
             if path.exists():
