@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .distortions import Random, distort
+from .distortions import NEED_LARGE, Random, distort
 from .pristine import Pristine
 
 # Patches are cut from a larger distorted piece, which keeps its borders out of sight.
@@ -24,8 +24,7 @@ BLOCK = 8
 ON_GRID = 0.7
 
 # JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
-SMALLEST_FOR_JPEG2000 = 320
-NEED_LARGE = frozenset({"jpeg2000", "mixture"})
+SMALLEST_FOR_JPEG2000 = 256
 
 
 @dataclass(frozen=True)

@@ -220,8 +220,8 @@ class Run:
             else:
                 versions = {"hiqa": __version__, "torch": str(torch.__version__)}
                 seen = None if self.seen is None else sorted(self.seen)
-                record = {"versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
-                write_record(path, {**identity, **record})
+                whole = {**identity, "versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
+                write_record(path, whole)
                 if self.options.begun is not None:
                     self.options.begun(self.out)
         self.machine.wait()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .distortions import distort
-from .patches import MARGIN, NEED_LARGE, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, place_window
+from .distortions import NEED_LARGE, distort
+from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, place_window
 from .pristine import Pristine
 
 GROUP = 4  # versions of one reference

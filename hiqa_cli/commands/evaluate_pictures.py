@@ -29,12 +29,16 @@ class PictureMeasures:
     people: Path | None
     scores: Path | None
     offsets: Path | None
+    modes: Path | None
+    modes_pictures: int | None
+    sampling: Path | None
     speed: bool
     leave_out: tuple[str, ...]
 
     @property
     def asked(self) -> bool:
-        return bool(self.ladders or self.gains or self.uncertainty or self.people or self.speed)
+        measures = (self.ladders, self.gains, self.uncertainty, self.people, self.modes, self.sampling, self.speed)
+        return any(measures)
 
 
 def evaluate_pictures(
@@ -52,6 +56,10 @@ def evaluate_pictures(
         measure.uncertainty(asked.uncertainty)
     if asked.people and asked.scores and asked.offsets:
         measure.people(asked.people, asked.scores, asked.offsets)
+    if asked.modes:
+        measure.modes(asked.modes, asked.modes_pictures)
+    if asked.sampling:
+        measure.sampling(asked.sampling)
     if asked.speed:
         measure.speed(str(engine.weights) if engine.weights else None)
     if out is not None:
@@ -125,6 +133,32 @@ class Measurement:
         print(f"  mean error {result.mean_error:.1f} points, mean half-width {result.mean_half_width:.1f}")
         print(f"  mean error, widest third over narrowest third {result.error_ratio:.2f}")
         self.found["uncertainty"] = asdict(result)
+
+    def modes(self, folder: Path, count: int | None) -> None:
+        from hiqa_train.datasets.biq2021 import read_biq2021
+        from hiqa_train.modes import draw, measure_modes
+
+        training = [sample for sample in read_biq2021(folder).samples if sample.split == "training"]
+        result = measure_modes(self.scorer, draw(training, count), stride=self.stride, tell=self.say.warn)
+        gaps, (low, high) = result.differences, result.gain_interval
+        print(f"modes, {result.pictures:,} pictures: fast minus exact, in points")
+        print(f"  mean {gaps.mean:+.3f}, mean absolute {gaps.mean_absolute:.3f}, largest {gaps.largest:.2f}")
+        print(f"  SROCC with people: exact {result.srocc['exact']:.4f}, fast {result.srocc['fast']:.4f}")
+        print(f"  gain of fast {result.gain:+.4f}, 95 % of resamples {low:+.4f} to {high:+.4f}: {result.better}")
+        self.found["modes"] = asdict(result) | {"better": result.better}
+
+    def sampling(self, folder: Path) -> None:
+        from hiqa_train.modes import measure_sampling
+
+        from ..engine.scoring import Scoring
+
+        result = measure_sampling(self.scorer, folder, Scoring(stride=self.stride), tell=self.say.warn)
+        gaps, (low, high) = result.differences, result.megapixels
+        print(f"sampling, {result.pictures} photographs of {low:.1f} to {high:.1f} megapixels: sample minus all tiles")
+        print(f"  mean {gaps.mean:+.2f}, mean absolute {gaps.mean_absolute:.2f}, largest {gaps.largest:.2f} points")
+        print(f"  {100 * result.share:.0f} % of the tiles scored; mean standard error {result.standard_error:.2f};")
+        print(f"  {100 * result.within:.0f} % of the differences within two of them")
+        self.found["sampling"] = asdict(result)
 
     def speed(self, weights: str | None) -> None:
         from hiqa_train.speed import TILES, measure_speed

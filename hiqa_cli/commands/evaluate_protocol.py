@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from ..engine.scoring import Scoring
 from ..errors import UsageError
 from .agreement_text import beside_published, row_lines, summary_lines
 from .exit_codes import ExitCode
@@ -53,7 +54,7 @@ class ProtocolQuestion:
     vgg: str | None
     published: bool
     resamples: int
-    stride: int
+    scoring: Scoring
     json: Path | None
     csv: Path | None
     overwrite: bool
@@ -138,7 +139,7 @@ def _method(
     from hiqa_train.recipe import DEFAULT, load_recipe
     from hiqa_train.run import RunOptions
 
-    loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.stride)
+    loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.scoring)
     if word in ("hiqa", "alone"):
         recipe = load_recipe(question.recipe or DEFAULT)
         has_references = any(reading.has_references for reading in study.sources)

@@ -84,6 +84,9 @@ PeopleScores = Annotated[
 PeopleOffsets = Annotated[
     Path | None, _value("--offsets", "For --people, its crops: reference,kodak,x,y,width,height.", "CSV")
 ]
+Modes = Annotated[Path | None, _folder("--modes", "Mode fast beside exact, on BIQ2021's training photographs.")]
+ModesPictures = Annotated[int | None, _number("--pictures", "Of --modes: draw N of them.", 10)]
+Sampling = Annotated[Path | None, _folder("--sampling", "Samples of large photographs beside all their tiles.")]
 Speed = Annotated[bool, typer.Option("--speed", help="Time of 8 tiles beside a plain convolution's, on the CPU.")]
 LeaveOut = Annotated[list[str] | None, _value("--leave-out", "A clean picture to leave out; repeat it.", "NAME")]
 Stride = Annotated[int | None, _number("--stride", "Px between tiles.", 1, 256)]

@@ -16,7 +16,9 @@ from typing import Annotated
 import typer
 
 from ..engine.limits import Limits
+from ..engine.scoring import DEFAULT_MODE, MODES
 from ..errors import UsageError
+from ..report.defaults import MAX_MB
 from .words import did_you_mean
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -93,6 +95,17 @@ NulSeparated = Annotated[
     bool,
     typer.Option("--null", "-0", help="Paths of --files-from end in NUL, as of find -print0."),
 ]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        "--mode",
+        metavar="|".join(MODES),
+        parser=one_of("--mode", MODES),
+        autocompletion=lambda: list(MODES),
+        help="exact: every overlapping tile by itself, as in the paper; fast: "
+        f"one pass over the image. {DEFAULT_MODE} if not given.",
+    ),
+]
 Device = Annotated[
     str,
     typer.Option(
@@ -157,6 +170,16 @@ MaxBytes = Annotated[
         metavar="N",
         parser=whole_number("--max-bytes"),
         help=f"Refuse files of more bytes; {Limits().max_bytes:,} if not given.",
+    ),
+]
+MaxMb = Annotated[
+    int | None,
+    typer.Option(
+        "--max-mb",
+        metavar="N",
+        parser=whole_number("--max-mb"),
+        help="How many million bytes a report's page may have, the rest lies in a folder beside it; "
+        f"{MAX_MB} if not given.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

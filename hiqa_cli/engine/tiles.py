@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UsageError
-from .results import TILE
+from .scoring import TILE, check_stride
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,6 @@ class TileGrid:
         for y in self.ys:
             for x in self.xs:
                 yield x, y
-
-
-def check_stride(stride: int) -> int:
-    """The stride itself, or UsageError where tiles would leave gaps or never advance."""
-    if isinstance(stride, bool) or not isinstance(stride, int) or not 1 <= stride <= TILE:
-        raise UsageError(
-            f"stride must be a whole number of px from 1 to {TILE}, found {stride!r}",
-            "smaller strides score more tiles and take longer",
-        )
-    return stride
 
 
 def tile_starts(length: int, stride: int) -> tuple[int, ...]:

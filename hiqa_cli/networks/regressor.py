@@ -155,11 +155,19 @@ class Regressor(nn.Module):
         return self.score(self.quality_features(distorted, discrepancy)[-1], semantic)
 
     def score(self, features: Tensor, semantic: Tensor | None) -> Tensor:
-        """R2 of formula (12): R1's last features (B, 8w, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
-        if self.config.semantic:
-            if semantic is None:
-                raise ValueError("this regressor fuses G's features: give `semantic`")
-            features = torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
+        """R1's last features (B, 8w, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
+        return self.pooled_score(self.joined(features, semantic))
+
+    def joined(self, features: Tensor, semantic: Tensor | None) -> Tensor:
+        """F of formula (12): R1's last features (B, 8w, H/32, W/32) beside the projection of `H_{5,2}`."""
+        if not self.config.semantic:
+            return features
+        if semantic is None:
+            raise ValueError("this regressor fuses G's features: give `semantic`")
+        return torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
+
+    def pooled_score(self, features: Tensor) -> Tensor:
+        """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""
         score: Tensor = self.head(features.float().mean(dim=(2, 3)))
         return score
 
