@@ -12,7 +12,6 @@ A stage that is finished is not run again; a stopped one goes on where it was.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +26,7 @@ from .building import Builder
 from .cache import default_folder
 from .checkpoint import LAST, first_difference
 from .estimate import estimate
-from .journal import Progress, Watcher, cannot_write
+from .journal import Progress, Watcher
 from .loop import StopSignal, run_stage
 from .machine import Machine, joined
 from .material import DatabaseMaterial, Material
@@ -38,6 +37,7 @@ from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, ready_generator
 from .vgg import Vgg19Features
+from .whole_files import as_json, write_whole
 
 RECORD = RUN_RECORD
 COARSEST = 32  # px between the places of R's last features
@@ -221,7 +221,7 @@ class Run:
                 versions = {"hiqa": __version__, "torch": str(torch.__version__)}
                 seen = None if self.seen is None else sorted(self.seen)
                 record = {"versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
-                write_record(path, {**identity, **record})
+                write_whole(path, as_json({**identity, **record}))
                 if self.options.begun is not None:
                     self.options.begun(self.out)
         self.machine.wait()
@@ -258,17 +258,6 @@ class Run:
             last = [n for n, one in self.recipe.stages.items() if isinstance(one, RegressorStage)][-1]
             return name == last and stage.sees != "reference"
         return isinstance(stage, JointStage)
-
-
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """JSON, whole or not at all. OutputError."""
-    beside = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -135,7 +135,7 @@ def _method(
     from hiqa_train.ablation import variant
     from hiqa_train.evaluation.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.methods import GivenWeights, Loading, TrainedHiqa
-    from hiqa_train.recipe import DEFAULT, load_recipe
+    from hiqa_train.recipe_file import DEFAULT, load_recipe
     from hiqa_train.run import RunOptions
 
     loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.stride)

@@ -89,7 +89,7 @@ def train(
 
     from hiqa_train.loop import StopSignal
     from hiqa_train.machine import is_leader
-    from hiqa_train.recipe import DEFAULT, SYNTHETIC, load_recipe
+    from hiqa_train.recipe_file import DEFAULT, SYNTHETIC, load_recipe
     from hiqa_train.run import RunOptions
 
     if threads is not None:
