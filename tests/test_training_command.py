@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 from tiny_training import open_table, options, short_recipe
 
-from hiqa_cli.commands.progress import stage_text
 from hiqa_cli.commands.dataset_options import DatasetOptions
+from hiqa_cli.commands.progress import stage_text
 from hiqa_cli.commands.training import choose_vgg, open_readings
 from hiqa_cli.errors import UsageError
 from hiqa_train.journal import Journal, Progress, Watcher
@@ -133,9 +134,13 @@ def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
         open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), (), "high", None, False), RunOptions(), quiet)
 
 
-def test_a_patch_size_that_the_networks_cannot_take_is_named(tmp_path):
+def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):
     part, _ = open_table(tmp_path)
-    recipe = short_recipe().with_stage("final", patch=80)
+    recipe = short_recipe()
+    odd = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, pieces=3))
+    with pytest.raises(UsageError, match="alone: a batch of 4 is no multiple of 3; 1 processes, each with 3 pieces"):
+        train_databases([part], odd, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+    recipe = recipe.with_stage("final", patch=80)
     with pytest.raises(UsageError, match="final: expected patches of a multiple of 32 px, at least 64, found 80"):
         train_databases([part], recipe, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
     assert not (tmp_path / "run").exists()

@@ -36,6 +36,7 @@ from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
 from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, ready_generator
+from .versions import GROUP
 from .vgg import Vgg19Features
 from .whole_files import as_json, write_whole
 
@@ -113,8 +114,8 @@ def train(
     tell: Callable[[str], None],
 ) -> Path | None:  # fmt: skip
     """As train_databases, on any material."""
-    check_recipe(recipe)
     with joined(options.device, options.precision) as machine:
+        check_recipe(recipe, machine)
         say = tell if machine.leads else silent
         check_out(out, options.resume, machine)
         if machine.leads:  # what is decoded by one is there for all
@@ -260,14 +261,20 @@ class Run:
         return isinstance(stage, JointStage)
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """UsageError where batches cannot be worked off in the recipe's pieces, or patches by the networks."""
+def check_recipe(recipe: Recipe, machine: Machine) -> None:
+    """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R."""
     for name, stage in recipe.stages.items():
         if stage.patch % COARSEST or stage.patch < 2 * COARSEST:
             raise UsageError(f"{name}: expected patches of a multiple of {COARSEST} px, at least {2 * COARSEST}, "
                              f"found {stage.patch}")  # fmt: skip
-        if stage.batch % recipe.watch.pieces:
-            raise UsageError(f"{name}: a batch of {stage.batch} cannot be worked off in {recipe.watch.pieces} pieces")
+        grouped = bool(stage.shares) and not isinstance(stage, GeneratorStage)
+        unit = recipe.watch.pieces * machine.world * (GROUP if grouped else 1)
+        if stage.batch % unit:
+            raise UsageError(
+                f"{name}: a batch of {stage.batch} is no multiple of {unit}",
+                f"{machine.world} processes, each with {recipe.watch.pieces} pieces"
+                + (f" of whole groups of {GROUP} versions" if grouped else ""),
+            )
 
 
 def check_out(out: Path, resume: bool, machine: Machine) -> None:

@@ -113,7 +113,8 @@ def train(
     finally:
         progress.close()
     if done is None:
-        say.warn(f"stopped; the checkpoint in {where} goes on with --resume")
+        goes_on = f"stopped; the checkpoint in {where} goes on with --resume"
+        say.warn(goes_on if where.exists() else "stopped before the first step")
         return 128 + stop.asked
     return ExitCode.OK
 
