@@ -27,7 +27,7 @@ from hiqa_train.evaluation.methods import Fitted, GivenWeights, Loading, Trained
 from hiqa_train.evaluation.predict import Unscored
 from hiqa_train.evaluation.protocol import run_protocol
 from hiqa_train.parts import DatabasePart
-from hiqa_train.recipe import load_recipe
+from hiqa_train.recipe_file import load_recipe
 from hiqa_train.seen import photograph_scenes, refuse_seen, seen_by, shared_scenes
 from hiqa_train.splits import draw_splits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 from tiny_training import open_table, options, short_recipe
 
+from hiqa_cli.commands.dataset_options import DatasetOptions
 from hiqa_cli.commands.progress import stage_text
-from hiqa_cli.commands.training import DatasetOptions, choose_vgg, open_readings
+from hiqa_cli.commands.training import choose_vgg, open_readings
 from hiqa_cli.errors import UsageError
 from hiqa_train.journal import Journal, Progress, Watcher
 from hiqa_train.loop import StopSignal
-from hiqa_train.recipe import load_recipe
+from hiqa_train.recipe_file import load_recipe
 from hiqa_train.run import RunOptions, train_databases, vgg_layers
 
 
@@ -108,7 +110,7 @@ def test_several_databases_are_divided_together_and_a_table_takes_its_training_p
     (tmp_path / "yours.csv").write_text("\n".join(extreme) + "\n")
     names = (str(tmp_path / "mine.csv"), str(tmp_path / "yours.csv"))
     said: list[str] = []
-    opened = open_readings(DatasetOptions(names, None, "high", None, False), RunOptions(), said.append)
+    opened = open_readings(DatasetOptions(names, (), "high", None, False), RunOptions(), said.append)
     assert [part.name for part in opened.parts] == ["mine", "yours"]
     # 9 is given to images kept for tests alone: the range of the training part does not know of it
     assert max(sample.quality for sample in opened.parts[1].training) == 1
@@ -116,11 +118,11 @@ def test_several_databases_are_divided_together_and_a_table_takes_its_training_p
     assert said[0].startswith("mine: 36 of 36 images; MOS 2..4, high is good; 18 to train on, 9 to validate on, 9 kept")
     assert opened.options.record["split"]["test"]
     with pytest.raises(UsageError, match="mine is named twice"):
-        open_readings(DatasetOptions((names[0], names[0]), None, "high", None, False), RunOptions(), quiet)
-    with pytest.raises(UsageError, match="--root is of one database"):
-        open_readings(DatasetOptions(names, tmp_path, "high", None, False), RunOptions(), quiet)
-    with pytest.raises(UsageError, match="are of tables"):
-        open_readings(DatasetOptions(("live",), None, "high", None, False), RunOptions(), quiet)
+        open_readings(DatasetOptions((names[0], names[0]), (), "high", None, False), RunOptions(), quiet)
+    with pytest.raises(UsageError, match="expected one for each of 0 databases, found 1"):
+        open_readings(DatasetOptions(names, (tmp_path,), "high", None, False), RunOptions(), quiet)
+    with pytest.raises(UsageError, match="are for tables"):
+        open_readings(DatasetOptions(("live",), (), "high", None, False), RunOptions(), quiet)
 
 
 def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
@@ -129,12 +131,16 @@ def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
     lines[1] = lines[1].rpartition(",")[0] + ",test"
     (tmp_path / "leaky.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(UsageError, match="is in its training part and in its test part; a scene must be on one side"):
-        open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), None, "high", None, False), RunOptions(), quiet)
+        open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), (), "high", None, False), RunOptions(), quiet)
 
 
-def test_a_patch_size_that_the_networks_cannot_take_is_named(tmp_path):
+def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):
     part, _ = open_table(tmp_path)
-    recipe = short_recipe().with_stage("final", patch=80)
+    recipe = short_recipe()
+    odd = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, pieces=3))
+    with pytest.raises(UsageError, match="alone: a batch of 4 is no multiple of 3; 1 processes, each with 3 pieces"):
+        train_databases([part], odd, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+    recipe = recipe.with_stage("final", patch=80)
     with pytest.raises(UsageError, match="final: expected patches of a multiple of 32 px, at least 64, found 80"):
         train_databases([part], recipe, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
     assert not (tmp_path / "run").exists()

@@ -67,6 +67,7 @@ def steps_of(out: Path, stage: str) -> int:
 
 def test_a_run_that_is_killed_twice_and_gone_on_with_is_the_run_that_was_not(table, tmp_path):
     recipe = short_recipe(steps=8, every=3)
+    recipe = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, workers=1))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run(command(table, recipe, whole)).code == 0
     resume: list[str] = []

@@ -199,11 +199,11 @@ def _write_files(
     results: list[DatabaseResult], weights_id: str, settings: dict[str, Any], files: Files, names: list[str]
 ) -> None:
     from hiqa_train.evaluation.result import COLUMNS, as_object, table_cells
-    from hiqa_train.whole_files import write_whole
+    from hiqa_train.whole_files import as_json, write_whole
 
     if files.json is not None:
         data = {"settings": settings, "datasets": [as_object(result) for result in results]}
-        write_whole(files.json, (json.dumps(data, indent=1) + "\n").encode())
+        write_whole(files.json, as_json(data))
     if files.csv is not None:
         rows = [cells for result in results for cells in table_cells(result, weights_id)]
         write_whole(files.csv, csv_bytes([COLUMNS, *rows]))

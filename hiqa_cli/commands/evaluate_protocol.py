@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -136,7 +135,7 @@ def _method(
     from hiqa_train.ablation import variant
     from hiqa_train.evaluation.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.methods import GivenWeights, Loading, TrainedHiqa
-    from hiqa_train.recipe import DEFAULT, load_recipe
+    from hiqa_train.recipe_file import DEFAULT, load_recipe
     from hiqa_train.run import RunOptions
 
     loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.scoring)
@@ -218,7 +217,7 @@ def _write_files(summaries: list[Summary], folds: list[Fold], question: Protocol
     from hiqa_train.evaluation.agreement import FIT
     from hiqa_train.evaluation.medians import COLUMNS, summary_cells, summary_object
     from hiqa_train.evaluation.protocol import write_json
-    from hiqa_train.whole_files import write_whole
+    from hiqa_train.whole_files import as_json, write_whole
 
     from .evaluate_databases import csv_bytes
 
@@ -234,6 +233,6 @@ def _write_files(summaries: list[Summary], folds: list[Fold], question: Protocol
     for method in dict.fromkeys(summary.method for summary in summaries):
         write_json(out / method / "summary.json", data([row for row in summaries if row.method == method]))
     if question.json is not None:
-        write_whole(question.json, (json.dumps(data(summaries), indent=1) + "\n").encode())
+        write_whole(question.json, as_json(data(summaries)))
     if question.csv is not None:
         write_whole(question.csv, csv_bytes([COLUMNS, *map(summary_cells, summaries)]))

@@ -21,7 +21,7 @@ from hiqa_cli.errors import UsageError
 
 from ..datasets.sample import Sample
 from ..loop import StopSignal
-from ..whole_files import write_whole
+from ..whole_files import as_json, write_whole
 from .agreement import Measured, measure_types, row_object, rows_from_objects
 from .folds import Fold
 from .images import below
@@ -193,4 +193,4 @@ def read_json(file: Path) -> Any:
 
 def write_json(file: Path, data: Any) -> None:
     """Write whole or not at all; OutputError."""
-    write_whole(file, (json.dumps(data, indent=1) + "\n").encode("ascii"))
+    write_whole(file, as_json(data))
