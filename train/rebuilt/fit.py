@@ -29,9 +29,12 @@ RANGES: dict[int, tuple[float, float]] = {
     19: (0.005, 1), 20: (2, 5000), 21: (0.3, 100), 22: (4096, 2), 23: (0.05, 30), 24: (300, 2),
 }  # fmt: skip
 WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
-CLOSE = 0.005  # dB; nearer is near enough
+CLOSE = 0.02  # dB; nearer is near enough
 MEETS = {18: 2e-5}  # ... but for types that can be met exactly
 STEPS = 12
+ENOUGH = 0.1  # dB; no further draw is tried
+AROUND = 4  # colours
+SHIFT = 180  # levels, at most, of type 15
 
 
 def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
@@ -43,8 +46,8 @@ def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
 def search(error: Callable[[float], float], mild: float, strong: float, close: float) -> tuple[float, float]:
     """Strength and error (dB above the target) nearest to zero: bisection and regula falsi in turn.
 
-    error falls from `mild` to `strong`; on a logarithmic scale where both are positive, and otherwise by bisection alone,
-    which finds the very strengths that a bisection of the database's makers ends at.
+    error falls from `mild` to `strong`; on a logarithmic scale where both are positive, else by bisection alone, which
+    finds the very strengths that a bisection by the makers of the database ends at.
     """
     logarithmic = mild > 0 and strong > 0
     low, high = (math.log(mild), math.log(strong)) if logarithmic else (mild, strong)
@@ -78,13 +81,17 @@ def fit_image(reference: np.ndarray, kind: int, level: int, scene: int, target: 
     best = (Strength(math.nan), math.inf)
     for draw in range(row.draws):
         if row.each:
-            strength, found = search(partial(off, draw=draw), *RANGES[kind], MEETS.get(kind, CLOSE))
+            mild, strong = RANGES[kind] if kind in RANGES else (row.levels[level - 1], row.levels[level - 1] + SHIFT)
+            strength, found = search(partial(off, draw=draw), mild, strong, MEETS.get(kind, CLOSE))
+            if kind == 22 and abs(found) > CLOSE:  # a colour more is not always a better picture: look around
+                near = range(max(2, round(strength) - AROUND), round(strength) + AROUND + 1)
+                found, strength = min(((off(n, draw), float(n)) for n in near), key=lambda tried: abs(tried[0]))
         else:
             strength = row.levels[level - 1]
             found = off(strength, draw)
         if abs(found) < abs(best[1]):
             best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), found
-        if abs(best[1]) < 0.05:
+        if abs(best[1]) < ENOUGH:
             break
     return best
 
