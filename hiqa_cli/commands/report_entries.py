@@ -123,14 +123,27 @@ def _entry_of_row(row: Row, outcome: Picture | HiqaError) -> Entry:
 
 def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[Preview, str]:
     """The small pictures of a row's image and its maps, and why some of them are not there."""
-    from ..engine.preview import LARGE_SIDE, encode_preview, paint_quality, reduce_to
+    from ..engine.preview import (
+        LARGE_SIDE,
+        Closeup,
+        as_eight_bits,
+        encode_preview,
+        paint_quality,
+        reduce_to,
+        tile_within,
+    )
     from ..engine.tiles import TileGrid
 
     maps: dict[str, Any] = row.more.get("maps") or {}
     found, missing = {}, [] if maps else [NO_MAPS]
+    worst = _worst_place(tiles) if tiles is not None and max(picture.width, picture.height) > LARGE_SIDE else None
+    imagined = None
     for kind in (HALLUCINATION, DISCREPANCY) if maps else ():
         try:
-            found[kind] = reduce_to(_map_pixels(maps.get(kind), picture), LARGE_SIDE)
+            pixels = _map_pixels(maps.get(kind), picture)
+            found[kind] = reduce_to(pixels, LARGE_SIDE)
+            if kind == HALLUCINATION and worst is not None:
+                imagined = tile_within(pixels, *worst).copy()
         except (ImageError, ValueError) as error:
             missing.append(f"its {kind} is not shown: {maps.get(kind)}: {error}")
     quality = None
@@ -143,8 +156,15 @@ def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tupl
         found.get(DISCREPANCY),
         quality,
         row.weights,
+        None if worst is None else Closeup(as_eight_bits(tile_within(picture.pixels, *worst)), imagined),
     )
     return preview, "; ".join(missing)
+
+
+def _worst_place(tiles: TileScores) -> tuple[int, int]:
+    """Left and top edge of the tile with the lowest score, the first of several."""
+    row, column = divmod(tiles.scores.index(min(tiles.scores)), len(tiles.xs))
+    return tiles.xs[column], tiles.ys[row]
 
 
 def _map_pixels(name: object, picture: Picture) -> Any:

@@ -13,7 +13,7 @@ from .calibration import Calibration
 from .jobs import Job
 from .picture import Picture
 from .results import ScoreResult, TileScore
-from .strips import Sink, compose
+from .strips import Sink, TileWatcher, compose
 from .tiles import TileGrid, cut_tile
 
 
@@ -31,6 +31,7 @@ class ImageRun:
         self._picture: Picture | None = picture
         self._grid = grid
         self._sinks = sinks
+        self._watchers = [sink for sink in sinks if isinstance(sink, TileWatcher)]
         self._places = grid.places()
         self._next: tuple[int, int] | None = next(self._places)
         self._scores: list[float] = []
@@ -58,8 +59,10 @@ class ImageRun:
         if not math.isfinite(score) or not (correction is None or np.isfinite(correction).all()):
             raise ImageError("the networks gave a value that is not finite", "try --precision fp32")
         across = len(self._grid.xs)
-        x = self._grid.xs[len(self._scores) % across]
+        x, y = self._grid.xs[len(self._scores) % across], self._grid.ys[len(self._scores) // across]
         self._scores.append(score)
+        for watcher in self._watchers:
+            watcher.tile(self._picture.pixels, x, y, score, correction)
         if self._corrections is not None and correction is not None:
             self._corrections.add(x, correction)
         if len(self._scores) % across == 0:
@@ -121,7 +124,7 @@ class ImageRun:
         self._corrections = self._quality = None
         for sink in self._sinks:
             sink.abandon()
-        self._sinks = ()
+        self._sinks = self._watchers = []
 
 
 def failed_run(job: Job, error: HiqaError) -> ImageRun:
