@@ -124,6 +124,26 @@ def test_nothing_is_left_of_a_report_that_is_given_up_and_the_old_one_stays(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_an_entry_that_a_signal_tore_is_left_out_of_a_page_that_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = RunPage(tmp_path / "report.html", "stopped", MB, 3)
+    page.add(entry("whole.jpg", 50.0, preview()))
+    write = page._writer._put
+
+    def torn(file: object, text: str) -> None:
+        write(file, text[: len(text) // 2])  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page._writer, "_put", torn)
+    with pytest.raises(KeyboardInterrupt):
+        page.add(entry("torn.jpg", 50.0, preview()))
+    monkeypatch.setattr(page._writer, "_put", write)
+    page.finish(RunFacts("stopped", "0.1.0", unfinished="stopped after 1 of 3 images"))
+    assert [row["path"] for row in rows(tmp_path / "report.html")] == ["whole.jpg"]
+    assert (tmp_path / "report.html").read_text("utf-8").endswith("</p>\n</template>\n</body>\n</html>\n")
+
+
 def test_a_report_that_cannot_be_written_says_so_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"nowhere/report\.html cannot be written: no such file or directory"):
         write_page(tmp_path / "nowhere/report.html", [])

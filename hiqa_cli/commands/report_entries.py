@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..report.entry import Entry, TileScores
 from .inputs import Input
 from .rows import Row
 from .targets import DISCREPANCY, HALLUCINATION
-from .text import path_of
+from .text import name_text, path_of
 
 NO_MAPS = "this run wrote no maps: hallucination and discrepancy map come with --maps, or with --report while scoring"
 
@@ -58,7 +59,8 @@ def entries_of_rows(
 
     def jobs() -> Iterator[Job]:
         for row, path in rows:
-            yield Job(row.path, _reader(row, path, wants, limits), token=row)
+            known = row if path is None else replace(row, path=name_text(path))
+            yield Job(known.path, _reader(known, wants, limits), token=known)
 
     ahead = ReadAhead(jobs())
     try:
@@ -73,7 +75,7 @@ def entries_of_rows(
 
 
 def _reader(
-    row: Row, path: str | None, wants: Callable[[float | None], bool], limits: Limits
+    row: Row, wants: Callable[[float | None], bool], limits: Limits
 ) -> Callable[[], Picture]:
     from ..engine.reading import read_picture
 
@@ -83,7 +85,7 @@ def _reader(
         if row.path == "-" and not os.path.lexists("-"):
             raise ImageError("it came from standard input")
         try:
-            picture = read_picture(path_of(row.path) if path is None else path, limits)
+            picture = read_picture(path_of(row.path), limits)
         except ValueError as error:
             raise ImageError("its name is no path on this system") from error
         if (picture.width, picture.height) != (row.width, row.height):
