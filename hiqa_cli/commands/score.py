@@ -92,7 +92,8 @@ ReportFile = Annotated[
     typer.Option(
         "--report",
         metavar="FILE",
-        help="Write a page that shows every image, its hallucination and its maps; see hiqa report.",
+        help="Write a page that shows every image, its hallucination and its maps, see hiqa report;"
+        " --resume writes it anew, of all rows.",
     ),
 ]
 Resume = Annotated[
