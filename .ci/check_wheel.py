@@ -33,6 +33,9 @@ def main(wheel: Path, folder: Path) -> None:
     expect(top == {"hiqa_cli", "hiqa_train"}, f"the wheel holds hiqa_cli and hiqa_train alone: {sorted(top)}")
     for name in ("manifest.json", "generator.safetensors", "regressor.safetensors", "README.md"):
         expect(f"hiqa_cli/weights/{name}" in names, f"the wheel carries weights/{name}")
+    pages = {path.name for path in (EXAMPLES.parent / "hiqa_cli/report/page").iterdir()}
+    carried = {name.rpartition("/")[2] for name in names if name.startswith("hiqa_cli/report/page/")}
+    expect(bool(pages) and pages == carried, f"the wheel carries the {len(pages)} files of a report's page")
 
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
@@ -46,6 +49,9 @@ def main(wheel: Path, folder: Path) -> None:
     run(folder / "bin" / "hiqa", "hallucinate", picture, "-o", "out", "--panel", folder=folder)
     written = sorted(path.name for path in (folder / "out").iterdir())
     expect(len(written) == 3, f"hallucinate writes three pictures: {written}")
+    run(folder / "bin" / "hiqa", "report", picture, folder=folder)
+    page = (folder / "report.html").read_text("utf-8")
+    expect("astronaut_noise" in page and "class Viewer" in page, "report writes a page with its script")
     run(folder / "bin" / "hiqa", "weights", folder=folder)
     for name in ("train", "weights"):
         probe = f"import importlib.util as u; print(u.find_spec({name!r}) is None)"

@@ -24,6 +24,7 @@ from .errors import UsageError
 COMMANDS = {  # name, which is also the name of its module and function -> one line of help
     "score": "Score images: 0 to 100, high is good.",
     "hallucinate": "Show the picture that an image should have been, and what is wrong with it.",
+    "report": "Make a page that shows scores, pictures and what is wrong with them.",
     "bench": "Measure speed: images a second, and where the time goes.",
     "weights": "What weights are installed: checked, with licence, training data, quality.",
     "evaluate": "Measure the weights on a folder of clean pictures.",

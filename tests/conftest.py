@@ -6,13 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hiqa_cli
+
+if TYPE_CHECKING:
+    from browser import Page
 
 CHECKOUT = Path(hiqa_cli.__file__).resolve().parent.parent
 HIQA = [sys.executable, "-m", "hiqa_cli"]
@@ -115,3 +119,38 @@ def write_picture(path: Path | str | bytes, seed: int = 0, **size: int) -> None:
     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
     with open(path, "wb") as file:
         file.write(picture_bytes(seed, suffix=os.path.splitext(name)[1].lower(), **size))
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium with an empty profile; where it is not to be had, tests that want it skip and say so."""
+    from browser import start_browser, why_no_browser
+
+    missing = why_no_browser()
+    if missing and os.environ.get("HIQA_BROWSER_TESTS") == "required":
+        pytest.fail(f"reports must be tried in a browser here: {missing}")
+    if missing:
+        pytest.skip(f"reports are not tried in a browser: {missing}")
+    profile = tmp_path_factory.mktemp("profile")
+    browser = start_browser(profile)
+    browser.downloads = profile / "downloads"
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of six pictures and two errors."""
+    from report_material import write_small_page
+
+    target = tmp_path_factory.mktemp("small") / "report.html"
+    write_small_page(target)
+    return target
+
+
+@pytest.fixture
+def page(driver: Any, small: Path) -> Page:
+    """The browser at that page, opened anew."""
+    from browser import Page
+
+    return Page(driver).open(small)

@@ -1,4 +1,7 @@
-"""Four borders: commands -> engine -> networks, and training beside them; the imports hold to them."""
+"""Four borders: commands -> engine -> networks, and training beside them; the imports hold to them.
+
+The report package stands between commands and engine: it writes pages and pictures of what the commands hand it.
+"""
 
 from __future__ import annotations
 
@@ -68,9 +71,21 @@ def test_the_engine_imports_neither_commands_nor_training_nor_a_terminal():
     for module, path in modules().items():
         if module.startswith("hiqa_cli.engine"):
             names = imports(module, path)
-            assert into("hiqa_cli.commands", names) == set(), module
+            assert into("hiqa_cli.commands", names) | into("hiqa_cli.report", names) == set(), module
             assert into("hiqa_train", names) == set(), module
             assert into("typer", names) | into("rich", names) == set(), module
+
+
+def test_the_report_imports_the_engine_but_no_networks_commands_training_or_terminal():
+    reports = {module: path for module, path in modules().items() if module.startswith("hiqa_cli.report")}
+    assert "hiqa_cli.report.page_writer" in reports
+    for module, path in reports.items():
+        names = imports(module, path)
+        mine = into("hiqa_cli", names)
+        allowed = into("hiqa_cli.engine", names) | into("hiqa_cli.report", names)
+        allowed |= {name for name in mine if any(name == c or name.startswith(c + ".") for c in COMMON)}
+        assert mine - allowed == set(), module
+        assert {name.split(".")[0] for name in names} & {"torch", "typer", "rich", "hiqa_train"} == set(), module
 
 
 def test_training_imports_engine_and_networks_but_no_commands():

@@ -10,8 +10,8 @@ import pytest
 from hiqa_cli.commands.exit_codes import ExitCode, code_for_error
 from hiqa_cli.commands.options import one_of, points, whole_number
 from hiqa_cli.commands.progress import clock, progress_text
-from hiqa_cli.commands.report import Report
 from hiqa_cli.commands.rows import Row
+from hiqa_cli.commands.run_summary import RunSummary
 from hiqa_cli.commands.screen import BAR_CELLS, Held, bar
 from hiqa_cli.commands.text import for_message, for_pipe, for_terminal, name_text
 from hiqa_cli.commands.words import nearest
@@ -35,7 +35,7 @@ class Kept:
     def show(self, row: Row) -> None:
         self.paths.append(row.path)
 
-    def end(self, report: Report) -> None:
+    def end(self, summary: RunSummary) -> None:
         pass
 
 
@@ -52,7 +52,7 @@ def shown(order: str, worst: int | None) -> list[str]:
     for one in ROWS:
         held.show(one)
         assert kept.paths == []
-    held.end(Report())
+    held.end(RunSummary())
     return kept.paths
 
 
@@ -115,17 +115,17 @@ def test_progress_tells_rate_and_time_left() -> None:
     ],
 )
 def test_a_failure_outranks_the_gate(scores: list[float | None], code: ExitCode) -> None:
-    report = Report(gate=50.0)
+    summary = RunSummary(gate=50.0)
     for score in scores:
-        report.add(row("x", score))
-    assert report.exit_code is code
+        summary.add(row("x", score))
+    assert summary.exit_code is code
 
 
 def test_the_summary_counts_and_names_the_worst() -> None:
-    report = Report(gate=60.0, own_skipped=2)
+    summary = RunSummary(gate=60.0, own_skipped=2)
     for one in ROWS:
-        report.add(one)
-    assert report.summary() == (
+        summary.add(one)
+    assert summary.summary() == (
         "3 images scored, 1 failed, 2 pictures of hiqa's own skipped, 2 below 60, worst 20.00 c"
     )
 

@@ -17,6 +17,7 @@ import typer
 
 from ..engine.limits import Limits
 from ..errors import UsageError
+from ..report.defaults import MAX_MB
 from .words import did_you_mean
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -157,6 +158,16 @@ MaxBytes = Annotated[
         metavar="N",
         parser=whole_number("--max-bytes"),
         help=f"Refuse files of more bytes; {Limits().max_bytes:,} if not given.",
+    ),
+]
+MaxMb = Annotated[
+    int | None,
+    typer.Option(
+        "--max-mb",
+        metavar="N",
+        parser=whole_number("--max-mb"),
+        help="How many million bytes a report's page may have, the rest lies in a folder beside it; "
+        f"{MAX_MB} if not given.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

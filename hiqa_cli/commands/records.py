@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import UsageError
@@ -62,13 +62,20 @@ def _decode_csv(record: bytes) -> Row:
 
 
 def _decode_json(record: bytes) -> Row:
+    row = decode_json_whole(record)
+    # the tiles' scores may be many, and are not needed to go on
+    more = {name: row.more.get(name) for name in ("version", "settings")}
+    return replace(row, more=more if isinstance(more["settings"], dict) else {})
+
+
+def decode_json_whole(record: bytes) -> Row:
+    """A line of JSON with everything that it tells. ValueError, TypeError where it is none of hiqa's."""
     fields = json.loads(record)
     if not isinstance(fields, dict):
         raise ValueError("not an object")
     missing = [column for column in COLUMNS if column not in fields]
     if missing:
         raise ValueError(f"no {missing[0]}")
-    settings = fields.get("settings")
     row = Row(
         path=str(fields["path"]),
         score=_real(fields["score"]),
@@ -80,10 +87,7 @@ def _decode_json(record: bytes) -> Row:
         precision=fields["precision"] or "",
         weights=fields["weights"] or "",
         error=fields["error"] or "",
-        # the tiles' scores may be many, and are not needed to go on
-        more={"version": fields.get("version"), "settings": settings}
-        if isinstance(settings, dict)
-        else {},
+        more={name: value for name, value in fields.items() if name not in COLUMNS},
     )
     return _checked(row)
 
@@ -121,9 +125,24 @@ def read_records(file: BinaryIO, form: TableFormat, name: str) -> tuple[list[Rec
 
     Raises UsageError where this is no table of hiqa's.
     """
+    records: list[Record] = []
+    whole = 0
+    for start, end, row in each_line(file, form, name):
+        whole = end
+        if row is not None:
+            records.append(Record(start, end, row))
+    return records, whole
+
+
+def each_line(
+    file: BinaryIO, form: TableFormat, name: str
+) -> Iterator[tuple[int, int, Row | None]]:
+    """(start, end, row) of every whole line, None for the header; a torn last line is left out.
+
+    Raises UsageError where this is no table of hiqa's.
+    """
     refusal = f"{name} is not a table that {form.option} wrote"
     way_out = "give another file, or --overwrite"
-    records: list[Record] = []
     start = 0
     for number, (line, whole) in enumerate(_lines(file, form)):
         is_header = bool(form.header) and number == 0
@@ -135,15 +154,14 @@ def read_records(file: BinaryIO, form: TableFormat, name: str) -> tuple[list[Rec
         if not fits:
             raise UsageError(f"{refusal}: line {number + 1} does not fit", way_out)
         if not whole:
-            return records, start
+            return
         end = start + len(line)
-        if not is_header:
-            try:
-                records.append(Record(start, end, form.decode(line)))
-            except (ValueError, csv.Error, TypeError) as error:
-                raise UsageError(f"{refusal}: row {number + 1}: {error}", way_out) from error
+        try:
+            row = None if is_header else form.decode(line)
+        except (ValueError, csv.Error, TypeError) as error:
+            raise UsageError(f"{refusal}: row {number + 1}: {error}", way_out) from error
+        yield start, end, row
         start = end
-    return records, start
 
 
 def _lines(file: BinaryIO, form: TableFormat) -> Iterator[tuple[bytes, bool]]:

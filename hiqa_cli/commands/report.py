@@ -1,68 +1,134 @@
-"""What came of a run: counts, the gate, the worst image, the exit code."""
+"""`hiqa report`: the options, and what they must not be together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
-from .exit_codes import ExitCode, code_for_counts
-from .rows import Row
-from .text import count
+import typer
+
+from ..engine.limits import Limits
+from ..errors import UsageError
+from ..report.defaults import MAX_MB, WORST
+from . import options as common
+from .options import EngineOptions, limits_from, points, whole_number
+from .score import ReportTarget, Stride
+
+DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
 
 
-@dataclass
-class Report:
-    """Counts what a run of `hiqa score` gives, whether scored now or found finished.
+@dataclass(frozen=True)
+class ReportOptions:
+    """The command line of `hiqa report`, checked. compare: two finished runs, or None."""
 
-    gate: the least score that passes, or None.
+    images: tuple[str, ...]
+    compare: tuple[str, str] | None
+    target: ReportTarget
+    recursive: bool
+    files_from: str | None
+    nul_separated: bool
+    min_score: float | None
+    stride: int | None
+    overwrite: bool
+    limits: Limits
+    engine: EngineOptions
+    quiet: bool
+    verbose: bool
+
+
+def report(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE|RUN.jsonl",
+            help="Images to be scored, as hiqa score takes them; or a run that hiqa score --jsonl wrote.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"The page to write; {DEFAULT_PAGE} if not given, {DEFAULT_SHEET} with --png.",
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--compare", metavar="A.jsonl B.jsonl", help="Show two finished runs side by side."),
+    ] = None,
+    png: Annotated[bool, typer.Option("--png", help="Write a contact sheet of the worst images instead.")] = False,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            "--worst",
+            metavar="N",
+            parser=whole_number("--worst", most=1000),
+            help=f"How many images a contact sheet shows; {WORST} if not given.",
+        ),
+    ] = None,
+    max_mb: common.MaxMb = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            "--min-score",
+            metavar="X",
+            parser=points("--min-score"),
+            help="The gate that the page counts against; it can be moved there.",
+        ),
+    ] = None,
+    recursive: common.Recursive = False,
+    files_from: common.FilesFrom = None,
+    null: common.NulSeparated = False,
+    overwrite: common.Overwrite = False,
+    stride: Stride = None,
+    device: common.Device = "auto",
+    precision: common.Precision = "auto",
+    batch_size: common.BatchSize = None,
+    threads: common.Threads = None,
+    weights: common.WeightsFolder = None,
+    max_pixels: common.MaxPixels = None,
+    max_bytes: common.MaxBytes = None,
+    quiet: common.Quiet = False,
+    verbose: common.Verbose = False,
+) -> int:
+    """Make a page that shows scores, pictures and what is wrong with them.
+
+    One file that opens by double click, without a server or a network: the worst pictures first, each with its
+    hallucination, discrepancy map and quality map. Images are scored; a finished run is shown without scoring again,
+    its pictures read from where they were. The file is named on standard output.
+
+    \b
+    hiqa report photos/ -r -o report.html
+    hiqa report out.jsonl --min-score 60
+    hiqa report --compare before.jsonl after.jsonl
+    hiqa report out.jsonl --png --worst 12 -o worst.png
+
+    Exit codes: 0 written; 1 an image could not be scored, or output failed; 2 wrong usage, or nothing could start.
     """
+    from .report_run import run_report
 
-    gate: float | None = None
-    scored: int = 0
-    failed: int = 0
-    below_gate: int = 0
-    finished_before: int = 0
-    own_skipped: int = 0
-    worst: Row | None = None
-
-    def add(self, row: Row) -> None:
-        """Count one row."""
-        if row.score is None:
-            self.failed += 1
-            return
-        self.scored += 1
-        if self.gate is not None and row.score < self.gate:
-            self.below_gate += 1
-        if self.worst is None or self.worst.score is None or row.score < self.worst.score:
-            self.worst = row
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """See exit_codes.py."""
-        return code_for_counts(self.scored, self.failed, self.below_gate)
-
-    @property
-    def is_remarkable(self) -> bool:
-        """There is something to say that the rows themselves do not."""
-        return bool(
-            self.failed
-            or self.below_gate
-            or self.own_skipped
-            or self.finished_before
-            or not self.scored
+    if worst is not None and not png:
+        raise UsageError("--worst says how many images a contact sheet shows", "give --png as well")
+    if max_mb is not None and png:
+        raise UsageError("--max-mb says how large a page may be, --png writes a picture", "give one of them")
+    default = DEFAULT_SHEET if png else DEFAULT_PAGE
+    return run_report(
+        ReportOptions(
+            images=tuple(images or ()),
+            compare=compare,
+            target=ReportTarget(output or default, "--output", max_mb or MAX_MB, png, worst or WORST),
+            recursive=recursive,
+            files_from=files_from,
+            nul_separated=null,
+            min_score=min_score,
+            stride=stride,
+            overwrite=overwrite,
+            limits=limits_from(max_pixels, max_bytes),
+            engine=EngineOptions(device, precision, batch_size, threads, weights),
+            quiet=quiet,
+            verbose=verbose,
         )
-
-    def summary(self) -> str:
-        """One line for standard error."""
-        parts = [f"{count(self.scored, 'image')} scored" if self.scored else "no image scored"]
-        if self.finished_before:
-            parts.append(f"{self.finished_before:,} of them finished before")
-        if self.failed:
-            parts.append(f"{self.failed:,} failed")
-        if self.own_skipped:
-            parts.append(f"{count(self.own_skipped, 'picture')} of hiqa's own skipped")
-        if self.below_gate and self.gate is not None and self.worst is not None:
-            parts.append(
-                f"{self.below_gate:,} below {self.gate:g}, worst {self.worst.score:.2f} "
-                f"{self.worst.path}"
-            )
-        return ", ".join(parts)
+    )

@@ -19,6 +19,7 @@ from ..engine.scoring import (
     Scoring,
 )
 from ..errors import UsageError
+from ..report.defaults import MAX_MB, WORST
 from . import options as common
 from .options import EngineOptions, limits_from, one_of, points, whole_number
 from .tables import Existing
@@ -27,8 +28,25 @@ STDOUT = "-"
 
 
 @dataclass(frozen=True)
+class ReportTarget:
+    """A report to be written: a page, or a contact sheet as PNG.
+
+    option: what the command line calls it. max_mb: millions of bytes that a page may have. worst: images on a sheet.
+    """
+
+    path: Path
+    option: str
+    max_mb: int
+    png: bool = False
+    worst: int = WORST
+
+
+@dataclass(frozen=True)
 class ScoreOptions:
-    """The command line of `hiqa score`, checked. Empty or None: not given."""
+    """The command line of `hiqa score`, checked. Empty or None: not given.
+
+    shows_rows: whether standard output gets rows; `hiqa report` scores without showing them.
+    """
 
     images: tuple[str, ...]
     recursive: bool
@@ -46,6 +64,8 @@ class ScoreOptions:
     engine: EngineOptions
     quiet: bool
     verbose: bool
+    report: ReportTarget | None = None
+    shows_rows: bool = True
 
 
 CsvFile = Annotated[
@@ -66,6 +86,14 @@ MapsFolder = Annotated[
         "--maps",
         metavar="DIR",
         help="Write every image's hallucination, discrepancy map and quality map.",
+    ),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write a page that shows every image, its hallucination and its maps; see hiqa report.",
     ),
 ]
 Resume = Annotated[
@@ -154,6 +182,8 @@ def score(
     csv: CsvFile = None,
     jsonl: JsonLinesFile = None,
     maps: MapsFolder = None,
+    report: ReportFile = None,
+    max_mb: common.MaxMb = None,
     overwrite: common.Overwrite = False,
     resume: Resume = False,
     min_score: MinScore = None,
@@ -189,6 +219,8 @@ def score(
     """
     from .score_run import run_score
 
+    if max_mb is not None and report is None:
+        raise UsageError("--max-mb says how large a report may be", "give --report FILE")
     return run_score(
         ScoreOptions(
             images=tuple(images or ()),
@@ -207,6 +239,7 @@ def score(
             engine=EngineOptions(device, precision, batch_size, threads, weights),
             quiet=quiet,
             verbose=verbose,
+            report=None if report is None else ReportTarget(report, "--report", max_mb or MAX_MB),
         )
     )
 

@@ -14,12 +14,13 @@ from .interrupts import Interrupted
 from .messages import Messages
 from .progress import ImageProgress
 from .records import CSV, JSON_LINES
-from .report import Report
 from .resume import Plan, check_rows_fit, plan_resume
 from .rows import Row, as_text, row_of_error, row_of_result
+from .run_summary import RunSummary
 from .running import Work, check_standard_input, load_scorer, outcomes
 from .score import STDOUT, ScoreOptions, check_together
-from .screen import Screen, make_screen
+from .score_report import ScoreReport, begin_report, check_report_target, with_preview
+from .screen import Nothing, Screen, make_screen
 from .tables import Existing, Table
 from .targets import DISCREPANCY, HALLUCINATION, QUALITY, Targets, check_targets, plan_targets
 from .text import name_text
@@ -44,6 +45,7 @@ def run_score(options: ScoreOptions) -> int:
         nul_separated=options.nul_separated,
     )
     check_standard_input(inputs.images)
+    check_report_target(options, inputs.images)
     targets = _map_targets(options, inputs.images)
     tables = _tables(options, inputs.images)
     plan = plan_resume(tables, inputs.images, targets)
@@ -52,26 +54,29 @@ def run_score(options: ScoreOptions) -> int:
     settings = _settings(options, scorer)
     if scorer is not None:
         check_rows_fit(tables, scorer.weights_id, __version__, settings)
+    report = begin_report(options, inputs.images, messages)
     run = ScoreRun(
         options=options,
         messages=messages,
         tables=tables,
-        screen=make_screen(
-            csv=options.csv == STDOUT,
-            json_lines=options.jsonl == STDOUT,
-            order=options.order,
-            worst=options.worst,
-        ),
-        report=Report(gate=options.min_score, own_skipped=inputs.own_skipped),
+        screen=_screen(options),
+        summary=RunSummary(gate=options.min_score, own_skipped=inputs.own_skipped),
         maps={
             entry.name: _map_names(target)
             for entry, target in zip(inputs.images, targets, strict=True)
             if target is not None
         },
         settings=settings,
+        report=report,
     )
-    run.count_finished(plan)
-    run.work(scorer, works)
+    try:
+        run.count_finished(plan)
+        if report is not None:
+            report.add_finished(tables, inputs.images, plan)
+        run.work(scorer, works)
+    finally:
+        if report is not None:
+            report.abandon()
     return run.end(inputs)
 
 
@@ -83,6 +88,17 @@ def _scorer(
     if old_rows or any(not work.entry.problem for work in works):
         return load_scorer(options.engine, messages)
     return None
+
+
+def _screen(options: ScoreOptions) -> Screen:
+    if not options.shows_rows:
+        return Nothing()
+    return make_screen(
+        csv=options.csv == STDOUT,
+        json_lines=options.jsonl == STDOUT,
+        order=options.order,
+        worst=options.worst,
+    )
 
 
 def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[Targets | None]:
@@ -129,6 +145,8 @@ def _works(
         if target is not None and target.pictures[QUALITY] not in planned:
             planned.add(target.pictures[QUALITY])
             artefacts = _artefacts(target, keep=options.existing is Existing.RESUME)
+        if options.report is not None:
+            artefacts = with_preview(artefacts)
         works.append(Work(entry, artefacts))
     return works
 
@@ -166,21 +184,22 @@ def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
 
 @dataclass
 class ScoreRun:
-    """Takes outcomes to tables, screen and report. maps: names of the maps by the input's name."""
+    """Takes outcomes to tables, screen and summary. maps: names of the maps by the input's name."""
 
     options: ScoreOptions
     messages: Messages
     tables: list[Table]
     screen: Screen
-    report: Report
+    summary: RunSummary
     maps: dict[str, dict[str, str]]
     settings: dict[str, Any]
+    report: ScoreReport | None = None
 
     def count_finished(self, plan: Plan) -> None:
         """Rows of the earlier run count for the gate and stand in a sorted output."""
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
-            self.report.add(row)
-            self.report.finished_before += row.is_finished
+            self.summary.add(row)
+            self.summary.finished_before += row.is_finished
             if self.options.order or self.options.worst is not None:
                 self.screen.show(row)
 
@@ -192,21 +211,26 @@ class ScoreRun:
             for table in self.tables:
                 table.begin()
             for work, outcome in outcomes(scorer, works, self.options.limits, self.options.scoring):
-                self._take(work.entry, outcome, progress)
+                self._take(work, outcome, progress)
         except (Interrupted, OutputError):
             progress.close()
             self._say_what_stays(len(works))
-            self.screen.end(self.report)
+            self.screen.end(self.summary)
+            if self.report is not None:
+                self.report.finish_what_is_there(self._done, len(works))
             raise
         finally:
             progress.close()
             for table in self.tables:
                 table.close()
-        self.screen.end(self.report)
+        self.screen.end(self.summary)
+        if self.report is not None:
+            self.report.finish()
 
     def _take(
-        self, entry: Input, outcome: ScoreResult | HiqaError, progress: ImageProgress
+        self, work: Work, outcome: ScoreResult | HiqaError, progress: ImageProgress
     ) -> None:
+        entry = work.entry
         more = {"version": __version__, "settings": self.settings}
         if isinstance(outcome, HiqaError):
             row = row_of_error(entry.name, as_text(outcome), more)
@@ -218,25 +242,31 @@ class ScoreRun:
             for note in outcome.notes:
                 self.messages.detail(f"{entry.name}: {note}")
         self._write(row, progress)
+        if self.report is not None:
+            self.report.add(row, work, outcome)
 
     def _write(self, row: Row, progress: ImageProgress) -> None:
         for table in self.tables:
             table.append(row)
-        self.report.add(row)
+        self.summary.add(row)
         with progress.cleared_for_results():
             self.screen.show(row)
         progress.advance()
 
     def _say_what_stays(self, total: int) -> None:
-        done = self.report.scored + self.report.failed - self.report.finished_before
         names = " and ".join(table.name for table in self.tables)
         stay = f"; their rows stay in {names}, --resume goes on from there" if names else ""
-        self.messages.warn(f"{done:,} of {total:,} images are done{stay}")
+        self.messages.warn(f"{self._done:,} of {total:,} images are done{stay}")
+
+    @property
+    def _done(self) -> int:
+        """Images that this run has come to the end of."""
+        return self.summary.scored + self.summary.failed - self.summary.finished_before
 
     def end(self, inputs: Inputs) -> int:
         """The summary on standard error, and the exit code."""
         if not inputs.images:
             self.messages.error("no image found: the list of files is empty")
-        elif self.report.is_remarkable:
-            self.messages.warn(self.report.summary())
-        return self.report.exit_code
+        elif self.summary.is_remarkable:
+            self.messages.warn(self.summary.summary())
+        return self.summary.exit_code

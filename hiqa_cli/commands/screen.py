@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import OutputError
-from .report import Report
 from .rows import COLUMNS, Row, csv_line, csv_row, json_row
+from .run_summary import RunSummary
 from .text import count, for_pipe, for_terminal
 
 BAR_CELLS = 20
@@ -30,7 +30,7 @@ class Screen(Protocol):
     def show(self, row: Row) -> None:
         """One row, scored or failed; OutputError or ReaderGone where it cannot be written."""
 
-    def end(self, report: Report) -> None:
+    def end(self, summary: RunSummary) -> None:
         """No more rows come."""
 
 
@@ -41,8 +41,18 @@ class PipeLines:
         if row.score is not None:
             write(f"{row.score:.2f}\t{for_pipe(row.path)}\n")
 
-    def end(self, report: Report) -> None:
+    def end(self, summary: RunSummary) -> None:
         """Lines need no end."""
+
+
+class Nothing:
+    """Standard output is for something else."""
+
+    def show(self, row: Row) -> None:
+        """Not shown."""
+
+    def end(self, summary: RunSummary) -> None:
+        """Nothing to end."""
 
 
 class FileForm:
@@ -55,7 +65,7 @@ class FileForm:
     def show(self, row: Row) -> None:
         self._write(self._encode(row))
 
-    def end(self, report: Report) -> None:
+    def end(self, summary: RunSummary) -> None:
         self._write(b"")
 
     def _write(self, data: bytes) -> None:
@@ -99,13 +109,13 @@ class TerminalTable:
             )
         )
 
-    def end(self, report: Report) -> None:
+    def end(self, summary: RunSummary) -> None:
         from rich.text import Text
 
-        if report.worst is None or report.worst.score is None or report.scored < 2:
+        if summary.worst is None or summary.worst.score is None or summary.scored < 2:
             return
-        text = f"{count(report.scored, 'image')}, high is good; worst {report.worst.score:.2f} "
-        self._print(Text(f"{text}{for_terminal(report.worst.path)}", style="bold"))
+        text = f"{count(summary.scored, 'image')}, high is good; worst {summary.worst.score:.2f} "
+        self._print(Text(f"{text}{for_terminal(summary.worst.path)}", style="bold"))
 
     def _print(self, text: object) -> None:
         try:
@@ -129,10 +139,10 @@ class Held:
     def show(self, row: Row) -> None:
         self._rows.append(row)
 
-    def end(self, report: Report) -> None:
+    def end(self, summary: RunSummary) -> None:
         for row in self._chosen():
             self._screen.show(row)
-        self._screen.end(report)
+        self._screen.end(summary)
 
     def _chosen(self) -> list[Row]:
         rows = sorted(self._rows, key=_by_score)

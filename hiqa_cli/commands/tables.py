@@ -40,7 +40,7 @@ class Table:
         path: as given, kept as `name`; `path` is the file itself, links followed.
         """
         self.name = path
-        self._form = form
+        self.form = form
         self.path = os.path.realpath(path)
         self._existing = existing
         self._file: int | None = None
@@ -53,7 +53,7 @@ class Table:
         self._check(existing)
 
     def _check(self, existing: Existing) -> None:
-        option = self._form.option
+        option = self.form.option
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
@@ -79,12 +79,21 @@ class Table:
 
     def _read(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{self._form.option} {self.name}: --resume wants an ordinary file")
+            raise UsageError(f"{self.form.option} {self.name}: --resume wants an ordinary file")
         try:
             with open(self.path, "rb") as file:
-                self.records, self._whole = read_records(file, self._form, self.name)
+                self.records, self._whole = read_records(file, self.form, self.name)
         except OSError as error:
-            raise UsageError(f"{self._form.option} {self.name}: {_reason(error)}") from error
+            raise UsageError(f"{self.form.option} {self.name}: {_reason(error)}") from error
+
+    def bytes_of(self, start: int, end: int) -> bytes:
+        """These bytes of the file as it was found. OutputError where it cannot be read any more."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(start)
+                return file.read(end - start)
+        except OSError as error:
+            raise OutputError(f"{self.name} cannot be read again: {_reason(error)}") from error
 
     def replace(self, place: int) -> None:
         """The next row of the same path takes the place of this one."""
@@ -105,14 +114,14 @@ class Table:
                 os.ftruncate(self._file, self._whole)
             self._size = os.fstat(self._file).st_size
         except OSError as error:
-            raise UsageError(f"{self._form.option} {self.name}: {_reason(error)}") from error
+            raise UsageError(f"{self.form.option} {self.name}: {_reason(error)}") from error
         if not self._size:
-            self._write(self._form.header)
+            self._write(self.form.header)
 
     def append(self, row: Row) -> None:
         """Write one row, whole. Raises OutputError, and then the file ends with the row before."""
         start = self._size
-        self._write(self._form.encode(row))
+        self._write(self.form.encode(row))
         waiting = self._waiting.get(key_text(row.path))
         if waiting:
             span = (start, self._size)
@@ -170,7 +179,7 @@ class Table:
 
     def _settled_spans(self, size: int) -> list[tuple[int, int]]:
         """Which bytes of the file make up the new one, in order."""
-        spans = [(0, len(self._form.header))]
+        spans = [(0, len(self.form.header))]
         for place, record in enumerate(self.records):
             span = self._replaced.get(place, (record.start, record.end))
             spans += [span] if span is not None else []

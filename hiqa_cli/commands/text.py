@@ -19,6 +19,11 @@ def name_text(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
+def path_of(name: str) -> str:
+    """The path that a name stands for: the inverse of name_text(). ValueError where it is no path's."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
 def for_pipe(name: str) -> str:
     """A name for `score<TAB>path` lines: backslash, TAB, LF and CR escaped, all else as it is."""
     return name.translate(PIPE_ESCAPES)

@@ -11,6 +11,7 @@ import numpy as np
 from .maps import DiscrepancyPicture, QualityPicture
 from .panel import PanelPicture
 from .png_stream import PngStream, own_text
+from .preview import PreviewPicture, PreviewSlot
 from .strips import Sink, Strip
 from .tiles import TileGrid
 
@@ -23,6 +24,7 @@ class Artefacts:
     discrepancy: the discrepancy map in false colour, its scale beside it.
     quality: the map of tile scores in false colour, its scale beside it.
     panel: distorted, hallucination, discrepancy map and score in one picture.
+    preview: takes the small pictures for a report, held in memory.
 
     An existing file at a path is replaced when the new one is whole: whether it may be is for the
     caller to settle before.
@@ -32,6 +34,7 @@ class Artefacts:
     discrepancy: Path | None = None
     quality: Path | None = None
     panel: Path | None = None
+    preview: PreviewSlot | None = None
 
 
 def open_sinks(artefacts: Artefacts, grid: TileGrid, weights_id: str) -> list[Sink]:
@@ -46,6 +49,8 @@ def open_sinks(artefacts: Artefacts, grid: TileGrid, weights_id: str) -> list[Si
             sinks.append(QualityPicture(artefacts.quality, grid, weights_id))
         if artefacts.panel is not None:
             sinks.append(PanelPicture(artefacts.panel, grid, weights_id))
+        if artefacts.preview is not None:
+            sinks.append(PreviewPicture(artefacts.preview, grid, weights_id))
     except BaseException:
         for sink in sinks:
             sink.abandon()

@@ -1,8 +1,7 @@
-"""The two things hiqa takes from EXIF: orientation, and whether the camera says Adobe RGB.
+"""What hiqa takes from EXIF: orientation, whether the camera says Adobe RGB, and the basics of the shot.
 
-EXIF is a TIFF structure inside other formats (JPEG APP1, PNG eXIf, WebP EXIF). A broken one never
-costs
-the picture: it counts as absent, as in every viewer.
+EXIF is a TIFF structure inside other formats (JPEG APP1, PNG eXIf, WebP EXIF), and a TIFF itself.
+A broken one never costs the picture: it counts as absent, as in every viewer.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from .exif_basics import Fields, basics
 from .header import Data
 
 ORIENTATION, EXIF_IFD, INTEROP_IFD, INTEROP_INDEX = 0x0112, 0x8769, 0xA005, 0x0001
@@ -18,10 +18,11 @@ ORIENTATION, EXIF_IFD, INTEROP_IFD, INTEROP_INDEX = 0x0112, 0x8769, 0xA005, 0x00
 @dataclass(frozen=True)
 class Exif:
     """orientation: 1..8; adobe_rgb: the camera's file follows DCF's option file system, that is
-    Adobe RGB."""
+    Adobe RGB; basics: (name, value) of camera, lens and exposure, as exif_basics.py words them."""
 
     orientation: int = 1
     adobe_rgb: bool = False
+    basics: tuple[tuple[str, str], ...] = ()
 
 
 def read_exif(data: Data) -> Exif:
@@ -35,6 +36,7 @@ def read_exif(data: Data) -> Exif:
         main = _entries(data, struct.unpack_from(order + "I", data, 4)[0], order)
         orientation = _short(main.get(ORIENTATION), order) or 1
         interop: dict[int, bytes] = {}
+        inner: dict[int, bytes] = {}
         if EXIF_IFD in main:
             inner = _entries(data, _long(main[EXIF_IFD], order), order)
             if INTEROP_IFD in inner:
@@ -42,7 +44,8 @@ def read_exif(data: Data) -> Exif:
     except struct.error:
         return Exif()
     adobe = interop.get(INTEROP_INDEX, b"")[8:11] == b"R03"
-    return Exif(orientation if 1 <= orientation <= 8 else 1, adobe)
+    words = basics(Fields(data, order, {**inner, **main}))
+    return Exif(orientation if 1 <= orientation <= 8 else 1, adobe, words)
 
 
 def _entries(data: Data, at: int, order: str) -> dict[int, bytes]:

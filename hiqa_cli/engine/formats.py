@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from hiqa_cli.errors import ImageError
 
 HIQA_PNG_KEY = "hiqa"
 """Keyword of the PNG text chunk (tEXt) that marks pictures written by hiqa."""
+
+HIQA_WEBP_CHUNK = b"hiqa"
+"""Name of the RIFF chunk that marks a WebP written by hiqa."""
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {
@@ -142,27 +145,44 @@ def _refuse_text(head: bytes) -> None:
 
 
 def is_own_picture(path: str | bytes | os.PathLike) -> bool:
-    """Whether the file is a PNG that hiqa wrote (a tEXt chunk `hiqa` before the picture data).
+    """Whether hiqa wrote the file: a PNG with a tEXt chunk `hiqa` before the picture data, or a WebP
+    with a chunk of its own.
 
-    Reads the first chunks only; False for anything else, unreadable files and pipes included.
+    Reads the heads of chunks only; False for anything else, unreadable files and pipes included.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            if file.read(8) != b"\x89PNG\r\n\x1a\n":
-                return False
-            for _ in range(64):
-                head = file.read(8)
-                length, kind = int.from_bytes(head[:4], "big"), head[4:]
-                if len(head) < 8 or kind in (b"IDAT", b"IEND"):
-                    return False
-                if kind == b"tEXt":
-                    keyword = file.read(min(length, 80)).partition(b"\0")[0]
-                    if keyword == HIQA_PNG_KEY.encode("latin-1"):
-                        return True
-                    length -= min(length, 80)
-                file.seek(length + 4, os.SEEK_CUR)
+            head = file.read(12)
+            if head.startswith(b"\x89PNG\r\n\x1a\n"):
+                file.seek(8)
+                return _has_own_png_chunk(file)
+            return head[:4] == b"RIFF" and head[8:] == b"WEBP" and _has_own_webp_chunk(file)
     except (OSError, ValueError):
-        pass
+        return False
+
+
+def _has_own_png_chunk(file: BinaryIO) -> bool:
+    for _ in range(64):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind in (b"IDAT", b"IEND"):
+            return False
+        if kind == b"tEXt":
+            keyword = file.read(min(length, 80)).partition(b"\0")[0]
+            if keyword == HIQA_PNG_KEY.encode("latin-1"):
+                return True
+            length -= min(length, 80)
+        file.seek(length + 4, os.SEEK_CUR)
+    return False
+
+
+def _has_own_webp_chunk(file: BinaryIO) -> bool:
+    for _ in range(64):
+        head = file.read(8)
+        length = int.from_bytes(head[4:], "little")
+        if len(head) < 8 or head[:4] == HIQA_WEBP_CHUNK:
+            return len(head) == 8
+        file.seek(length + (length & 1), os.SEEK_CUR)
     return False

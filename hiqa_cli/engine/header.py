@@ -33,6 +33,7 @@ class Header:
     cmyk: four inks; OpenCV mixes them to RGB without a profile.
     profile: the embedded ICC profile's bytes, or nothing.
     colour: what else the file says of its colours where that is not sRGB, e.g. "BT.2020 PQ".
+    exif: what EXIF says of camera, lens and exposure: (name, value), see exif_basics.py.
     remarks: further things a reader of the result should know.
     """
 
@@ -50,6 +51,7 @@ class Header:
     cmyk: bool = False
     profile: bytes = b""
     colour: str = ""
+    exif: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
 
 

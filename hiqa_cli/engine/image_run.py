@@ -131,6 +131,7 @@ class ImageRun:
             tile_total=self._tally.total,
             standard_error=error,
             notes=(*picture.notes, *(note for note in (self._grid.note, sample_note(self._tally)) if note)),
+            exif=picture.exif,
         )
         self._let_go()
 

@@ -124,6 +124,7 @@ def _header(walk: _Walk) -> Header:
         walk.width,
         walk.height,
         orientation=walk.exif.orientation,
+        exif=walk.exif.basics,
         patches=walk.patches,
         cmyk=len(walk.components) == 4,
         profile=profile,

@@ -10,7 +10,7 @@ from .false_colour import DISCREPANCY_SCALE
 from .lettering import PAPER, draw_text
 from .panel_layout import PanelLayout, lay_out
 from .png_stream import PngStream, own_text
-from .reduction import AreaReducer
+from .reduction import AreaReducer, eight_bits
 from .score_card import draw_score_card
 from .strips import Strip
 from .tiles import TileGrid
@@ -44,8 +44,8 @@ class PanelPicture:
     def finish(self, score: float, uncertainty: float) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
         pictures = (
-            np.rint(np.clip(distorted, 0.0, 255.0)).astype(np.uint8),
-            np.rint(np.clip(hallucination, 0.0, 255.0)).astype(np.uint8),
+            eight_bits(distorted),
+            eight_bits(hallucination),
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
         )
         self._png.write(draw_panel(self._layout, pictures, score, uncertainty))

@@ -93,6 +93,7 @@ def _header(walk: _Walk) -> Header:
         patches=_without_animation(walk),
         remarks=(STILL,) if frames > 1 and not walk.shares_first_frame else (),
         orientation=exif.orientation,
+        exif=exif.basics,
         alpha=colour_type in (4, 6) or (colour_type in (2, 3) and bool(transparent)),
         key=_grey_key(transparent, bits) if colour_type == 0 else None,
         profile=profile,

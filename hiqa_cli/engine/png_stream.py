@@ -9,10 +9,8 @@ Own pictures are marked by a text chunk, so that hiqa never scores what it wrote
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import secrets
 import struct
 import zlib
 from pathlib import Path
@@ -24,26 +22,13 @@ import numpy as np
 from .._version import __version__
 from ..errors import OutputError
 from .formats import HIQA_PNG_KEY
+from .unfinished import remove, settle, temporary_beside
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 3: 2}  # channels -> PNG colour type: grey, RGB
 COMPRESSION = 6  # zlib's level
 CHUNK_BYTES = 1 << 18  # compressed bytes gathered before they are written as one IDAT chunk
 FILTER_BYTES = 1 << 20  # raw bytes filtered at once: five candidates of this size fit a cache
-
-
-# Temporary names in use. Signals arrive between any two steps, also between opening a file and keeping hold of it:
-# what is still named here when the process ends is removed then.
-_unfinished: set[Path] = set()
-
-
-@atexit.register
-def remove_unfinished() -> None:
-    """Remove every temporary file of pictures that were neither committed nor abandoned."""
-    for path in list(_unfinished):
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-        _unfinished.discard(path)
 
 
 def own_text(kind: str, weights_id: str) -> str:
@@ -96,14 +81,14 @@ class PngStream:
     def _open(self, target: Path | BinaryIO) -> BinaryIO:
         if not isinstance(target, Path):
             return target
-        # A short name of its own: one made from a name that is nearly too long would not fit.
-        self._temporary = target.parent / f".hiqa-{secrets.token_hex(6)}.part"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _unfinished.add(self._temporary)
+            self._temporary = temporary_beside(target)
             return open(self._temporary, "xb")
         except OSError as error:
-            self._temporary = None
+            if self._temporary is not None:
+                settle(self._temporary)
+                self._temporary = None
             raise self._failure(error) from error
 
     def write(self, rows: np.ndarray) -> None:
@@ -149,7 +134,7 @@ class PngStream:
             os.replace(self._temporary, self._target)
         except OSError as error:
             raise self._failure(error) from error
-        _unfinished.discard(self._temporary)
+        settle(self._temporary)
         self._temporary = None
 
     def abandon(self) -> None:
@@ -158,9 +143,7 @@ class PngStream:
             return
         with contextlib.suppress(OSError):  # what could not be written is deleted anyway
             self._file.close()
-        with contextlib.suppress(OSError):  # the folder itself may have gone
-            self._temporary.unlink(missing_ok=True)
-        _unfinished.discard(self._temporary)
+        remove(self._temporary)
         self._temporary = None
 
     def __enter__(self) -> PngStream:

@@ -105,7 +105,8 @@ def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
         upright = np.ascontiguousarray(turn(rgb, header.orientation))
     except MemoryError as error:
         raise ImageError(f"not enough memory for {header.width} x {header.height} px") from error
-    return Picture(upright, header.format, _notes(header, composited, colour_note) + damage)
+    notes = _notes(header, composited, colour_note) + damage
+    return Picture(upright, header.format, notes, header.exif)
 
 
 def _colours(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:

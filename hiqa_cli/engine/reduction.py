@@ -35,3 +35,8 @@ class AreaReducer:
     def result(self) -> np.ndarray:
         """The reduced picture, (rows, columns, channels) float32, once all rows have been added."""
         return self._sum
+
+
+def eight_bits(numbers: np.ndarray) -> np.ndarray:
+    """Reduced values on the scale of 0..255 as uint8, rounded to nearest."""
+    return np.rint(np.clip(numbers, 0.0, 255.0)).astype(np.uint8)

@@ -40,6 +40,7 @@ class ScoreResult:
     weights: first 8 hex digits of the sha256 of the weights' manifest.
     stride: px between tiles.
     notes: what was done to the image on its way in (profile, composited, reflected, rotated, frames).
+    exif: what EXIF says of camera, lens and exposure: (name, value), e.g. ("aperture", "f/2.8").
     hallucination: None, or (H, W, 3) uint8 RGB: the picture that G imagines behind this one.
     discrepancy: None, or (H, W, 3) float32, signed, distorted minus hallucination, in units of the
         full range (-1..1): formula (10) before the bars.
@@ -57,5 +58,6 @@ class ScoreResult:
     tile_total: int
     standard_error: float = 0.0
     notes: tuple[str, ...] = ()
+    exif: tuple[tuple[str, str], ...] = ()
     hallucination: np.ndarray | None = None
     discrepancy: np.ndarray | None = None

@@ -13,6 +13,7 @@ from typing import Literal, NoReturn
 
 import numpy as np
 
+from .exif import read_exif
 from .header import DROPPED, Data, Header, damaged, truncated, unpack, unsupported
 
 NAME = "TIFF"
@@ -128,6 +129,7 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         *size,
         frames=_pages(reader, after),
         orientation=orientation if 1 <= orientation <= 8 else 1,
+        exif=read_exif(reader.data).basics,
         patches=_upright(reader, tags[ORIENTATION]) if orientation != 1 else (),
         alpha=alpha,
         # libtiff multiplies 8-bit colours itself where the file has not done so.

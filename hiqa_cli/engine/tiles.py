@@ -66,22 +66,22 @@ def plan_tiles(width: int, height: int, stride: int) -> TileGrid:
     return TileGrid(width, height, tile_starts(width, stride), tile_starts(height, stride))
 
 
-def reflected_indices(start: int, length: int) -> np.ndarray:
-    """Indices (TILE,) into a side of `length` px for places start .. start+TILE-1, reflected past
+def reflected_indices(start: int, length: int, count: int = TILE) -> np.ndarray:
+    """Indices (count,) into a side of `length` px for places start .. start+count-1, reflected past
     its end without repeating the border (as often as it takes; a side of 1 px repeats itself)."""
     if length == 1:
-        return np.zeros(TILE, dtype=np.intp)
+        return np.zeros(count, dtype=np.intp)
     period = 2 * (length - 1)
-    places = np.arange(start, start + TILE) % period
+    places = np.arange(start, start + count) % period
     return np.minimum(places, period - places)
 
 
-def cut_tile(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
-    """The tile (TILE, TILE, 3) of pixels (H, W, 3) at x, y; a copy where it is reflected."""
+def cut_tile(pixels: np.ndarray, x: int, y: int, side: int = TILE) -> np.ndarray:
+    """The tile (side, side, 3) of pixels (H, W, 3) at x, y; a copy where it is reflected."""
     height, width = pixels.shape[:2]
-    tile = pixels[y : y + TILE, x : x + TILE]  # a side that is short starts at 0 and has one tile
-    if tile.shape[1] < TILE:
-        tile = tile[:, reflected_indices(x, width)]
-    if tile.shape[0] < TILE:
-        tile = tile[reflected_indices(y, height)]
+    tile = pixels[y : y + side, x : x + side]  # a side that is short starts at 0 and has one tile
+    if tile.shape[1] < side:
+        tile = tile[:, reflected_indices(x, width, side)]
+    if tile.shape[0] < side:
+        tile = tile[reflected_indices(y, height, side)]
     return tile

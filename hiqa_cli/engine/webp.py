@@ -44,6 +44,7 @@ def read_webp(data: Data) -> Header:
         *size,
         frames=frames,
         orientation=exif.orientation,
+        exif=exif.basics,
         alpha=alpha,
         profile=profile,
     )

@@ -35,7 +35,8 @@ class RegressorConfig:
     """width: channels of the first stage (ResNet-18: 64); semantic_channels: of `H_{5,2}`.
 
     `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
-    discrepancy map alone is HCM, both are HSF (ablation, figure 4).
+    discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
+    the signed difference (the bars of formula (10) are lost in the text).
     """
 
     width: int = 48
@@ -44,13 +45,16 @@ class RegressorConfig:
     discrepancy: bool = True
     semantic: bool = True
     batch_norm: bool = False
+    absolute_map: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
-        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+        # weights of before `absolute_map` do not name it: theirs is signed
+        known = {"absolute_map": False, **fields}
+        return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
 
 class BasicBlock(nn.Module):
@@ -173,6 +177,7 @@ class Regressor(nn.Module):
         if self.config.discrepancy:
             if discrepancy is None:
                 raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
-            x = torch.cat([x, discrepancy * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
+            seen = discrepancy.abs() if self.config.absolute_map else discrepancy
+            x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
         features: list[Tensor] = self.trunk(x)
         return features

@@ -1,0 +1,125 @@
+"use strict";
+// How the values are spread, as bars. Dragging over them (the brush) shows only what lies in that range; the two
+// number fields say the same for the keyboard and for screen readers.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function svg(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+class Histogram {
+  // low, high: ends of the axis. bins: number of bars. tone(value): class of the bar there. noun: what the axis
+  // shows; unit: what is counted.
+  constructor(listing, { low, high, bins, tone, noun, unit }) {
+    Object.assign(this, { listing, low, high, bins, noun, unit });
+    this.box = byId("histogram");
+    this.from = byId("from");
+    this.to = byId("to");
+    this.clear = byId("clear-range");
+    for (const field of [this.from, this.to]) Object.assign(field, { min: low, max: high });
+    this.plot = svg("svg", { viewBox: `0 0 ${bins} 100`, preserveAspectRatio: "none", "aria-hidden": "true" });
+    this.bars = Array.from({ length: bins }, (_, bin) => {
+      const middle = low + ((bin + 0.5) / bins) * (high - low);
+      const shapes = ["all", "found"].map((kind) => svg("rect", { x: bin + 0.06, width: 0.88, class: `${kind} ${tone(middle)}` }));
+      this.plot.append(...shapes);
+      return shapes;
+    });
+    this.brush = svg("rect", { y: 0, height: 100, class: "brush" });
+    this.plot.append(this.brush);
+    this.box.append(this.plot);
+    this.everything = this.counts(listing.entries);
+    this.connect();
+    listing.onChange(() => this.draw());
+  }
+
+  counts(entries) {
+    const counts = new Array(this.bins).fill(0);
+    const scale = this.bins / (this.high - this.low);
+    for (const entry of entries) {
+      const bin = Math.floor((this.listing.value(entry) - this.low) * scale);
+      counts[Math.min(Math.max(bin, 0), this.bins - 1)] += 1;
+    }
+    return counts;
+  }
+
+  draw() {
+    const { listing } = this;
+    const found = listing.found === listing.entries ? this.everything : this.counts(listing.found);
+    const most = Math.max(1, ...this.everything);
+    this.bars.forEach(([all, some], bin) => {
+      for (const [shape, count] of [[all, this.everything[bin]], [some, found[bin]]]) {
+        const height = count ? Math.max(1.5, (96 * count) / most) : 0;
+        shape.setAttribute("y", 100 - height);
+        shape.setAttribute("height", height);
+      }
+    });
+    const left = this.placeOf(Math.max(listing.from, this.low)), right = this.placeOf(Math.min(listing.to, this.high));
+    this.brush.setAttribute("x", left);
+    this.brush.setAttribute("width", Math.max(right - left, 0));
+    this.box.classList.toggle("brushed", listing.hasRange);
+    this.clear.hidden = !listing.hasRange;
+    if (document.activeElement !== this.from) this.from.value = listing.from > -Infinity ? rounded(listing.from) : "";
+    if (document.activeElement !== this.to) this.to.value = listing.to < Infinity ? rounded(listing.to) : "";
+    byId("histogram-words").textContent = this.inWords(found);
+    byId("tallest").textContent = `Drag over the bars to see only those. The tallest: ${counted(most, this.unit)}.`;
+  }
+
+  inWords(counts) {
+    const step = (this.high - this.low) / this.bins, group = this.bins / 5;
+    const parts = [];
+    for (let start = 0; start < this.bins; start += group) {
+      const count = counts.slice(start, start + group).reduce((sum, one) => sum + one, 0);
+      parts.push(`${rounded(this.low + start * step)} to ${rounded(this.low + (start + group) * step)}: ${count}`);
+    }
+    return `Histogram of ${this.noun}. ${parts.join(", ")}.`;
+  }
+
+  placeOf(value) {
+    return ((value - this.low) / (this.high - this.low)) * this.bins;
+  }
+
+  valueAt(event) {
+    const { left, width } = this.plot.getBoundingClientRect();
+    const share = Math.min(Math.max((event.clientX - left) / width, 0), 1);
+    return this.low + share * (this.high - this.low);
+  }
+
+  connect() {
+    let start = null, before = null;
+    const drag = (event) => {
+      if (start === null) return;
+      const end = this.valueAt(event);
+      this.listing.range(Math.min(start, end), Math.max(start, end));
+    };
+    this.box.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      before = event.clientX;
+      start = this.valueAt(event);
+      this.box.setPointerCapture(event.pointerId);
+    });
+    this.box.addEventListener("pointermove", drag);
+    this.box.addEventListener("pointerup", (event) => {
+      if (Math.abs(event.clientX - before) < 3) this.listing.range(-Infinity, Infinity); // a click alone
+      else drag(event);
+      start = null;
+    });
+    this.box.addEventListener("pointercancel", () => { start = null; });
+    for (const field of [this.from, this.to]) {
+      field.addEventListener("input", () => {
+        const [from, to] = [this.from, this.to].map((one) => (one.value === "" ? null : Number(one.value)));
+        this.listing.range(from ?? -Infinity, to ?? Infinity);
+      });
+    }
+    this.clear.addEventListener("click", () => {
+      this.listing.range(-Infinity, Infinity);
+      this.from.focus();
+    });
+  }
+}
+
+function rounded(number) {
+  return String(Math.round(number * 10) / 10);
+}

@@ -1,0 +1,113 @@
+"""Headless Chromium by Selenium, for pages from disk; where it is not to be had, tests say so and skip."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--allow-file-access-from-files=false",
+)
+
+
+def why_no_browser() -> str:
+    """What is missing for a browser test, or ""."""
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        return "selenium is not installed (pip install -e '.[test]')"
+    if not any(map(shutil.which, CHROMIUM)):
+        return "no Chromium (apt-get install chromium)"
+    return "" if shutil.which("chromedriver") else "no chromedriver (apt-get install chromium-driver)"
+
+
+def start_browser(profile: Path, *more: str) -> Any:
+    """A browser with a new, empty profile folder. more: further flags."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = next(filter(None, map(shutil.which, CHROMIUM)))
+    for flag in (*FLAGS, f"--user-data-dir={profile}", *more):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(profile / "downloads")})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    return webdriver.Chrome(options=options, service=service)
+
+
+def emulate(driver: Any, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
+    """A window of this size in CSS px, the system's light or dark scheme, and a phone's touch screen."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+
+
+class Page:
+    """A browser at a page. js(code, *arguments): what the code returns."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+        self.js = driver.execute_script
+
+    def open(self, path: Path, width: int = 1200, height: int = 800, **how: bool) -> Page:
+        emulate(self.driver, width, height, **how)
+        self.driver.get(path.as_uri())
+        return self
+
+    def find(self, selector: str) -> Any:
+        return self.driver.find_element("css selector", selector)
+
+    def text(self, selector: str) -> str:
+        return str(self.js("return document.querySelector(arguments[0]).textContent", selector))
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def wait(self, condition: str, *arguments: Any) -> None:
+        """Until a JavaScript expression holds, 10 s at most."""
+        end = time.monotonic() + 10
+        while not self.js(f"return Boolean({condition})", *arguments):
+            assert time.monotonic() < end, condition
+            time.sleep(0.02)
+
+    @property
+    def shown(self) -> list[str]:
+        """The paths of all cells in the document, in their order; what is not Unicode as U+FFFD."""
+        cells = "[...document.querySelectorAll('[role=option]')]"
+        return list(self.js(f"return {cells}.map((cell) => cell.title.toWellFormed())"))
+
+    def set(self, name: str, value: str) -> None:
+        """Give a field or a list another value, as a person would."""
+        self.js(
+            "const field = document.getElementById(arguments[0]); field.value = arguments[1];"
+            "for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind))",
+            name,
+            value,
+        )
+
+    def open_entry(self, name: str) -> None:
+        """Open the entry of that name, and wait for its pictures."""
+        self.js("[...document.querySelectorAll('.cell')].find((cell) => cell.title === arguments[0]).click()", name)
+        self.wait("document.getElementById('left-photo').complete")
+        self.wait("document.getElementById('left-photo').naturalWidth")
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the browser logged since it was asked last: errors, refusals."""
+        return [line["message"] for line in self.driver.get_log("browser")]
