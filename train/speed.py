@@ -64,6 +64,7 @@ def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> Speed
     network = HiqaNet(loaded.generator, loaded.regressor).eval()
     one = multiplications(network, torch.rand(1, 3, TILE, TILE))
     network.in_precision(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.pack(TILES, TILE)
     tiles = torch.rand(TILES, 3, TILE, TILE).to(memory_format=torch.channels_last)
     count, channels, height, width = CONVOLUTION
     plain: nn.Module = nn.Conv2d(channels, channels, 3, padding=1)

@@ -130,17 +130,17 @@ class TileRunner:
 
     def batch_of(self, part: Sequence[np.ndarray]) -> torch.Tensor:
         """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) float32 in 0..1 on the device, B filled up."""
-        # Bytes go to the device, not floats: a quarter of the way.
-        dtype = part[0].dtype if len({tile.dtype for tile in part}) == 1 else np.dtype(np.float32)
-        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), dtype)
+        # Bytes go to the device where they can, not floats: a quarter of the way. (torch had no uint16 before 2.3.)
+        in_bytes = all(tile.dtype == np.uint8 for tile in part)
+        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), np.uint8 if in_bytes else np.float32)
         for place, tile in zip(batch, part, strict=False):
-            place[:] = tile if tile.dtype == dtype else tile / np.float32(np.iinfo(tile.dtype).max)
+            place[:] = tile if in_bytes else tile / np.float32(np.iinfo(tile.dtype).max)
         # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
         images = torch.from_numpy(batch).permute(0, 3, 1, 2)
         if self._placement.device == "cuda":
             images = images.pin_memory().to("cuda", non_blocking=True)
         images = images.to(self._placement.device, torch.float32)
-        return images if dtype.kind == "f" else images.div_(float(np.iinfo(dtype).max))
+        return images.div_(255.0) if in_bytes else images
 
     def _filled(self, count: int) -> int:
         """The size of the batch that so many tiles go in."""
