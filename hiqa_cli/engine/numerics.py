@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import DeviceError
 from ..networks.hiqa import HiqaNet
+from ..networks.packed import Layout
 from .devices import Placement
 from .scoring import TILE
 
@@ -70,13 +71,14 @@ class TileRunner:
     ) -> None:
         network.eval()
         fold_batch_norms(network)
-        network.in_precision(placement.dtype)
+        if placement.device == "cpu":
+            with torch.inference_mode():
+                network.pack(Layout(batch_size, TILE, placement.dtype))
+        else:
+            network.in_precision(placement.dtype)
         move_to(network, placement.device)
         # torch's type hints lack memory_format without a tensor.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if placement.device == "cpu":
-            with torch.inference_mode():
-                self.network.pack(batch_size, TILE)
         self._placement = placement
         self._notice = notice
         self.batch_size = batch_size
