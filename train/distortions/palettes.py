@@ -1,7 +1,7 @@
 """Few colours: a palette that fits the picture, and error diffusion, after Wu and after Floyd and Steinberg.
 
 As MATLAB's `rgb2ind(image, colours)` does it, with which TID2013's type 22 seems to be made: colours by minimum
-variance, on a grid of 32 levels a channel.
+variance, looked up on a grid of 32 levels a channel.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import heapq
 import numpy as np
 from scipy.spatial import cKDTree
 
-GRID = 32  # cells a channel
+GRID = 32  # cells a channel, in which the nearest colour is looked up
+FINE = 64  # ... and in which pixels are counted for a palette
 
 
-def cells_of(values: np.ndarray) -> np.ndarray:
-    """Levels 0..255 -> cells 0..31."""
-    return values.astype(np.intp) >> 3
-
-
-def index_of(cells: np.ndarray) -> np.ndarray:
-    """(..., 3) cells -> one number for each of the 32^3."""
-    return (cells[..., 0] * GRID + cells[..., 1]) * GRID + cells[..., 2]
+def cell_of(colours: np.ndarray, grid: int) -> np.ndarray:
+    """(..., 3) levels 0..255 -> the number of the cell that a colour is in, of grid^3."""
+    cells = colours.astype(np.intp) // (256 // grid)
+    return (cells[..., 0] * grid + cells[..., 1]) * grid + cells[..., 2]
 
 
 class Box:
@@ -42,8 +39,8 @@ class Box:
         best = (0.0, 0, -1)
         for axis in range(3):
             place = self.cells[:, axis]
-            count = np.cumsum(np.bincount(place, self.counts, GRID))
-            total = np.stack([np.cumsum(np.bincount(place, self.sums[:, c], GRID)) for c in range(3)])
+            count = np.cumsum(np.bincount(place, self.counts, FINE))
+            total = np.stack([np.cumsum(np.bincount(place, self.sums[:, c], FINE)) for c in range(3)])
             below, above = count[:-1], count[-1] - count[:-1]
             with np.errstate(divide="ignore", invalid="ignore"):
                 kept = np.square(total[:, :-1]).sum(axis=0) / below
@@ -70,11 +67,11 @@ def minimum_variance_palette(image: np.ndarray, colours: int) -> np.ndarray:
     its greedy form.
     """
     pixels = image.reshape(-1, 3)
-    number = index_of(cells_of(pixels))
-    counts = np.bincount(number, minlength=GRID**3)
+    number = cell_of(pixels, FINE)
+    counts = np.bincount(number, minlength=FINE**3)
     used = np.flatnonzero(counts)
-    sums = np.stack([np.bincount(number, pixels[:, c], GRID**3)[used] for c in range(3)], axis=1)
-    cells = np.stack(np.unravel_index(used, (GRID, GRID, GRID)), axis=1)
+    sums = np.stack([np.bincount(number, pixels[:, c], FINE**3)[used] for c in range(3)], axis=1)
+    cells = np.stack(np.unravel_index(used, (FINE, FINE, FINE)), axis=1)
     # The number breaks ties: boxes themselves have no order.
     waiting = [(0.0, 0, Box(cells, counts[used].astype(float), sums))]
     while len(waiting) < colours and waiting[0][2].last >= 0:
@@ -96,7 +93,7 @@ def apply_palette(image: np.ndarray, palette: np.ndarray, *, dither: bool) -> np
     colours = np.rint(palette).astype(np.float32)
     table = nearest_table(palette)
     if not dither:
-        return colours[table[index_of(cells_of(image))]].astype(np.uint8)
+        return colours[table[cell_of(image, GRID)]].astype(np.uint8)
     height, width = image.shape[:2]
     # Pixels with the same x + 2 y do not touch one another: they take part at once. Two columns of margin on each side
     # and a row below take errors that leave the picture.
@@ -107,7 +104,7 @@ def apply_palette(image: np.ndarray, palette: np.ndarray, *, dither: bool) -> np
         y = np.arange(max(0, (front - width + 2) // 2), min(height, front // 2 + 1))
         x = front - 2 * y
         wanted = np.clip(work[y, x + 1], 0, 255)
-        chosen = colours[table[index_of(cells_of(wanted))]]
+        chosen = colours[table[cell_of(wanted, GRID)]]
         out[y, x] = chosen
         error = wanted - chosen
         work[y, x + 2] += error * (7 / 16)

@@ -25,13 +25,14 @@ from .recipes import LEVELS, Strength, make, types
 
 # Strengths to search between, from mild to strong.
 RANGES: dict[int, tuple[float, float]] = {
-    4: (1, 1000), 9: (0.5, 250), 11: (2, 2000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 18: (1, -1),
-    19: (0.005, 1), 20: (2, 5000), 21: (0.3, 100), 22: (1024, 2), 23: (0.05, 60), 24: (900, 4),
+    4: (1, 1000), 9: (0.5, 250), 11: (2, 2000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 19: (0.005, 1),
+    20: (2, 5000), 21: (0.3, 100), 22: (1024, 2), 23: (0.05, 60), 24: (900, 4),
 }  # fmt: skip
 WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
 CLOSE = 0.02  # dB; nearer is near enough
 MEETS = {11: 0.08, 12: 0.1, 18: 2e-5, 22: 0.05, 24: 0.08}  # ... but can be met exactly, or moves in steps
-BISECTED = {18}
+BISECTED = {18: (1.0, -1.0)}
+LOWEST = {15}  # types with a lowest strength for each level
 SLOPE = 20 / math.log(10)  # dB that an e-fold of a noise's deviation costs: where the secant begins
 STEPS = 12
 ENOUGH = 0.1  # dB; no further draw is tried
@@ -62,57 +63,72 @@ def bisect(error: Callable[[float], float], mild: float, strong: float, close: f
     return best
 
 
-def search(
-    error: Callable[[float], float], mild: float, strong: float, close: float, start: float
-) -> tuple[float, float]:
-    """As `bisect`, by the secant on a logarithmic scale, from `start`; halves what is left where that leads nowhere."""
-    low, high = math.log(mild), math.log(strong)
-    place = min(max(math.log(start), min(low, high)), max(low, high))
-    slope = -SLOPE if high > low else SLOPE
-    best, before = (start, math.inf), None
-    for _ in range(STEPS):
-        strength = math.exp(place)
-        found = error(strength)
-        if abs(found) < abs(best[1]):
-            best = (strength, found)
-        if abs(found) < close:
-            break
-        if before is not None and place != before[0]:
-            steep = (found - before[1]) / (place - before[0])
+class Curve:
+    """PSNRs that were measured of one scene and type, by the logarithm of the strength: where to look for the next."""
+
+    def __init__(self, mild: float, strong: float) -> None:
+        self.low, self.high = sorted((math.log(mild), math.log(strong)))
+        self.slope = -SLOPE if strong > mild else SLOPE
+        self.points: list[tuple[float, float]] = []
+
+    def look(self, target: float, start: float) -> float:
+        """The strength at which the line through the two points nearest to a target meets it; `start` without any."""
+        if not self.points:
+            return start
+        near = sorted(self.points, key=lambda point: abs(point[1] - target))[:2]
+        slope = self.slope
+        if len(near) == 2 and near[0][0] != near[1][0]:
+            steep = (near[0][1] - near[1][1]) / (near[0][0] - near[1][0])
             slope = steep if steep * slope > 0 else slope
-        before = (place, found)
-        low, high = (place, high) if found > 0 else (low, place)
-        place -= found / slope
-        if not min(low, high) < place < max(low, high):
-            place = (low + high) / 2
+        place = near[0][0] + (target - near[0][1]) / slope
+        return math.exp(min(max(place, self.low), self.high))
+
+
+def search(
+    measure: Callable[[float], float], target: float, curve: Curve, start: float, close: float
+) -> tuple[float, float]:
+    """Strength whose PSNR is nearest to the target, and its error, by the secant; `curve` learns what is measured."""
+    best = (start, math.inf)
+    for _ in range(STEPS):
+        strength = curve.look(target, start)
+        found = measure(strength)
+        if abs(found - target) < abs(best[1]):
+            best = (strength, found - target)
+        if abs(found - target) < close or (math.log(strength), found) in curve.points:
+            break
+        curve.points.append((math.log(strength), found))
     return best
 
 
 def fit_image(
-    reference: np.ndarray, kind: int, level: int, scene: int, target: float, start: float | None
+    reference: np.ndarray, kind: int, level: int, scene: int, target: float, curve: Curve | None, start: float
 ) -> tuple[Strength, float]:
-    """The strength and draw that come nearest to a PSNR, and how far off they are, in dB. start: a first guess."""
+    """The strength and draw that come nearest to a PSNR, and how far off they are, in dB.
+
+    curve: what is known of the scene, None where strengths are not searched; start: a first guess without any.
+    """
     row = types()[kind]
 
-    def off(strength: float, draw: int) -> float:
+    def measure(strength: float, draw: int) -> float:
         strength = float(round(strength)) if kind in WHOLE else strength
-        return psnr(make(reference, kind, level, scene, Strength(strength, draw)), reference) - target
+        return psnr(make(reference, kind, level, scene, Strength(strength, draw)), reference)
 
     best = (Strength(math.nan), math.inf)
     for draw in range(row.draws):
-        if row.each:
-            mild, strong = RANGES[kind] if kind in RANGES else (row.levels[level - 1], row.levels[level - 1] + SHIFT)
-            close, error = MEETS.get(kind, CLOSE), partial(off, draw=draw)
-            if kind in BISECTED:
-                strength, found = bisect(error, mild, strong, close)
-            else:
-                strength, found = search(error, mild, strong, close, start or math.sqrt(mild * strong))
-            if kind == 22 and abs(found) > MEETS[kind]:  # a colour more is not always a better picture: look around
+        close, of_draw = MEETS.get(kind, CLOSE), partial(measure, draw=draw)
+        if kind in BISECTED:
+            strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, *BISECTED[kind], close)  # type: ignore[misc]
+        elif kind in LOWEST:
+            lowest = row.levels[level - 1]
+            strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, lowest, lowest + SHIFT, close)  # type: ignore[misc]
+        elif curve is not None:
+            strength, found = search(of_draw, target, curve, start, close)
+            if kind == 22 and abs(found) > close:  # a colour more is not always a better picture: look around
                 near = range(max(2, round(strength) - AROUND), round(strength) + AROUND + 1)
-                found, strength = min(((off(n, draw), float(n)) for n in near), key=lambda tried: abs(tried[0]))
+                found, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
         else:
             strength = row.levels[level - 1]
-            found = off(strength, draw)
+            found = of_draw(strength) - target
         if abs(found) < abs(best[1]):
             best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), found
         if abs(best[1]) < ENOUGH:
@@ -134,19 +150,24 @@ def main() -> None:
     with open(path, newline="", encoding="utf-8") as file:
         rows = {tuple(map(int, row[:3])): row[3:] for row in list(csv.reader(file))[1:]}
     for kind in options.types:
-        for level in options.levels:
-            errors, start = [], None
-            for scene, reference in references.items():
-                best, error = fit_image(reference, kind, level, scene, published[kind, level, scene], start)
-                start = best.strength if types()[kind].each else None
+        errors: dict[int, list[float]] = {level: [] for level in options.levels}
+        start = math.sqrt(math.prod(RANGES[kind])) if kind in RANGES else math.nan
+        for scene, reference in references.items():
+            curve = Curve(*RANGES[kind]) if kind in RANGES else None
+            for level in options.levels:
+                target = published[kind, level, scene]
+                best, error = fit_image(reference, kind, level, scene, target, curve, start)
                 rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
-                errors.append(error)
-            worst = max(errors, key=abs)
-            print(f"type {kind}, level {level}: mean {np.mean(errors):+.4f} dB, worst {worst:+.4f} dB", flush=True)
+                errors[level].append(error)
+                if level == options.levels[0]:
+                    start = best.strength
             with open(path, "w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(["type", "level", "scene", "strength", "draw"])
                 writer.writerows([*place, *row] for place, row in sorted(rows.items()))
+        for level, found in errors.items():
+            worst = max(found, key=abs)
+            print(f"type {kind}, level {level}: mean {np.mean(found):+.4f} dB, worst {worst:+.4f} dB", flush=True)
 
 
 if __name__ == "__main__":
