@@ -25,6 +25,7 @@ COMMANDS = {  # name, which is also the name of its module and function -> one l
     "score": "Score images: 0 to 100, high is good.",
     "hallucinate": "Show the picture that an image should have been, and what is wrong with it.",
     "report": "Make a page that shows scores, pictures and what is wrong with them.",
+    "bench": "Measure speed: images a second, and where the time goes.",
     "weights": "What weights are installed: checked, with licence, training data, quality.",
     "evaluate": "Measure the weights on a folder of clean pictures.",
     "train": "Train the networks.",

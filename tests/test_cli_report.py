@@ -232,7 +232,7 @@ def test_a_contact_sheet_of_the_worst(
     [
         ([], "no image given"),
         (["out.jsonl", "photos"], "other paths cannot go beside it"),
-        (["out.jsonl", "--stride", "64"], "--stride says how images are scored"),
+        (["out.jsonl", "--stride", "64"], "says how images are scored"),
         (["--compare", "out.jsonl", "out.jsonl", "photos"], "takes two finished runs and nothing else"),
         (["--compare", "out.jsonl", "out.jsonl", "--png"], "--png shows one run"),
         (["--compare", "out.jsonl", "out.jsonl", "--min-score", "5"], "gate for one run"),

@@ -17,13 +17,20 @@ from hiqa_cli.commands.rows import COLUMNS, Row, csv_row, json_row
 from hiqa_cli.commands.tables import Existing, Table
 from hiqa_cli.errors import OutputError, UsageError
 
-SETTINGS = {"stride": 128, "precision": "fp32", "device": "cpu"}
+SETTINGS = {
+    "mode": "fast",
+    "stride": 128,
+    "tolerance": 0.5,
+    "max_tiles": 96,
+    "precision": "fp32",
+    "device": "cpu",
+}
 MORE = {"version": "9", "settings": SETTINGS}
-HEADER = "path,score,uncertainty,width,height,tiles,precision,weights,error\n"
+HEADER = "path,score,uncertainty,width,height,tiles,mode,precision,weights,error\n"
 
 
 def scored(path: str, score: float = 50.0) -> Row:
-    return Row(path, score, 2.5, 300, 200, 2, "fp32", "0123abcd", more=MORE)
+    return Row(path, score, 2.5, 300, 200, 2, "fast", "fp32", "0123abcd", more=MORE)
 
 
 def failed(path: str) -> Row:
@@ -57,9 +64,9 @@ def test_the_columns_are_those_that_were_promised() -> None:
 
 
 def test_an_error_row_leaves_the_numbers_empty() -> None:
-    assert csv_row(failed("a.png")) == b"a.png,,,,,,,,truncated\n"
+    assert csv_row(failed("a.png")) == b"a.png,,,,,,,,,truncated\n"
     fields = json.loads(json_row(failed("a.png")))
-    assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 7, "truncated"]
+    assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 8, "truncated"]
 
 
 def test_bytes_that_are_not_utf8_stand_as_escapes_and_all_else_as_it_is() -> None:
@@ -218,7 +225,7 @@ def test_a_file_that_hiqa_did_not_write_is_refused_and_left_alone(
 
 
 def test_a_row_with_letters_for_a_score_is_refused_by_its_number(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", CSV, tail=b"a,x,1,1,1,1,fp32,0123abcd,\n")
+    path = write(tmp_path / "t.csv", CSV, tail=b"a,x,1,1,1,1,fast,fp32,0123abcd,\n")
     with pytest.raises(UsageError, match="row 2"):
         Table(str(path), CSV, Existing.RESUME)
 
@@ -229,6 +236,8 @@ def test_a_row_with_letters_for_a_score_is_refused_by_its_number(tmp_path: Path)
         (CSV, "ffffffff", "9", {}, "weights"),
         (CSV, "0123abcd", "9", {"precision": "bf16"}, "precision"),
         (CSV, "0123abcd", "9", {"stride": 16}, "tiles"),
+        (CSV, "0123abcd", "9", {"mode": "exact"}, "mode"),
+        (JSON_LINES, "0123abcd", "9", {"tolerance": 2.0}, "tolerance"),
         (JSON_LINES, "0123abcd", "9", {"stride": 100}, "stride"),
         (JSON_LINES, "0123abcd", "9", {"device": "cuda"}, "device"),
         (JSON_LINES, "0123abcd", "10", {}, "version"),

@@ -128,8 +128,8 @@ def test_images_that_are_not_there_are_errors_and_need_no_weights(
     done = run_hiqa("score", "nope.png", "*.gif", "--csv", "-", cwd=tmp_path)
     assert done.code == 1
     assert done.lines[1:] == [
-        "nope.png,,,,,,,,no such file or folder",
-        "*.gif,,,,,,,,the pattern matches nothing",
+        "nope.png,,,,,,,,,no such file or folder",
+        "*.gif,,,,,,,,,the pattern matches nothing",
     ]
     assert done.messages[0] == "hiqa: nope.png: no such file or folder"
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import convolve
 
 from hiqa_cli.engine.opencv import cv2
-from hiqa_cli.errors import UsageError
-from hiqa_train import distortions
+from hiqa_cli.engine.reading import read_picture
+from hiqa_cli.errors import DatasetError, OutputError, UsageError
+from hiqa_train import cache, distortions
+from hiqa_train.datasets.sample import Sample
 from hiqa_train.full_reference import mdsi, mdsi_of_arrays
 from hiqa_train.labels import WORTHLESS, local_loss_of_quality, quality_from_mdsi, tile_quality
 from hiqa_train.ladders import jpeg2000_at_most, seeded_noise
+from hiqa_train.material_database import DatabasePatches, FixedPatches, open_samples
+from hiqa_train.material_synthetic import SyntheticGroups
 from hiqa_train.patches import draw_pair, to_tensor
-from hiqa_train.people import CHROMA, LUMA, tid_blur, tid_jpeg, unlimited_table
 from hiqa_train.pristine import Pristine, divide, load_pristine
-from hiqa_train.versions import GROUP, VersionBatches
+from hiqa_train.versions import GROUP
 
 
 def photograph(seed: int = 0, side: int = 360) -> np.ndarray:
@@ -34,26 +40,6 @@ def photograph(seed: int = 0, side: int = 360) -> np.ndarray:
 PHOTO = photograph()
 PICTURES = [Pristine(f"{n}.png", photograph(n)) for n in range(3)]
 SHARES = {"noise": 1.0, "jpeg": 1.0, "blur": 1.0, "jpeg2000": 0.3, "mixture": 0.3, "clean": 0.3}
-
-
-@pytest.mark.parametrize("kind", [*distortions.RANDOM, "mixture"])
-def test_every_kind_of_distortion_changes_the_picture_and_is_the_same_for_the_same_seed(kind):
-    first = distortions.distort(PHOTO, kind, np.random.default_rng(5))
-    again = distortions.distort(PHOTO, kind, np.random.default_rng(5))
-    other = distortions.distort(PHOTO, kind, np.random.default_rng(6))
-    assert first.shape == PHOTO.shape
-    assert first.dtype == np.uint8
-    assert (first == again).all()
-    assert (first != PHOTO).any()
-    assert (first != other).any()
-
-
-def test_noise_has_the_sigma_that_was_asked_for():
-    grey = np.full((256, 256, 3), 128, np.uint8)
-    noisy = distortions.add_noise(grey, 10, np.random.default_rng(0)).astype(float)
-    assert abs(noisy.std() - 10) < 0.2
-    same = distortions.add_noise(grey, 10, np.random.default_rng(0), grey=True)
-    assert (same[..., 0] == same[..., 2]).all()
 
 
 @pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "down"])
@@ -125,16 +111,88 @@ def test_patch_number_n_of_a_seed_is_always_the_same():
         assert (pair.kind == "clean") == bool((pair.distorted == pair.reference).all()) or pair.kind == "jpeg"
 
 
-def test_a_group_is_one_reference_in_versions_with_labels():
-    batch = VersionBatches(PICTURES, 64, SHARES, seed=1, groups=2, first=4, last=6, generator=None)
-    assert len(batch) == 2
-    versions = batch[0]
-    assert versions.distorted.shape == (2 * GROUP, 3, 64, 64)
-    assert versions.quality.shape == (2 * GROUP,)
-    assert [stage.shape[-1] for stage in versions.local] == [16, 8, 4, 2]
-    assert 0 <= versions.quality.min() < versions.quality.max() <= 1
-    assert (batch[0].distorted == versions.distorted).all()
-    assert (batch[1].distorted != versions.distorted).any()
+def test_a_group_is_one_reference_in_versions():
+    source = SyntheticGroups(PICTURES, 64, SHARES, seed=1)
+    drawn = source.draw(range(4 * GROUP, 6 * GROUP))
+    batch = drawn.on(torch.device("cpu"))
+    assert batch.distorted.shape == batch.reference.shape == (2 * GROUP, 3, 64, 64)
+    assert batch.group.tolist() == [4] * GROUP + [5] * GROUP
+    assert all(torch.equal(batch.reference[n], batch.reference[0]) for n in range(GROUP))
+    quality = tile_quality(batch.distorted, batch.reference)
+    assert 0 <= quality.min() < quality.max() <= 1
+    assert torch.equal(source.draw(range(4 * GROUP, 6 * GROUP)).distorted, drawn.distorted)
+    assert not torch.equal(source.draw(range(6 * GROUP, 8 * GROUP)).distorted, drawn.distorted)
+    first, second = batch.pieces(2)
+    assert torch.equal(torch.cat([first.distorted, second.distorted]), batch.distorted)
+    assert first.files + second.files == batch.files
+
+
+def scored(folder: Path, count: int = 5) -> list[tuple[int, Sample]]:
+    """Images of falling quality with references, 70x50 px, of which the first two are the same but for one pixel."""
+    samples = []
+    for number in range(count):
+        clean = photograph(number)[:50, :70]
+        paths = [folder / f"{number}.png", folder / f"clean{number}.png"]
+        for path, pixels in zip(paths, (distortions.blur(clean, 1 + number), clean), strict=True):
+            cv2.imwrite(str(path), pixels[..., ::-1])
+        samples.append((number % 2, Sample(paths[0], 5 - number, 1 - number / 4, f"s{number}", paths[1])))
+    return samples
+
+
+def test_patches_of_a_database_carry_their_image_its_reference_and_its_quality(tmp_path):
+    samples = scored(tmp_path)
+    images = open_samples(samples, tmp_path / "cache", lambda: None)
+    source = DatabasePatches(images, 32, seed=3, with_references=True)
+    batch = source.draw(range(10))
+    assert Counter(batch.files) == {str(sample.path): 2 for _, sample in samples}  # an epoch sees every image once
+    assert set(batch.files[:5]) == set(batch.files[5:])
+    by_path = {str(sample.path): (database, sample) for database, sample in samples}
+    for n, name in enumerate(batch.files):
+        database, sample = by_path[name]
+        assert batch.quality[n] == pytest.approx(sample.quality)
+        assert batch.database[n] == database
+        clean = read_picture(sample.reference).pixels
+        seen = batch.reference[n].numpy()
+        flips = [np.rot90(flip, k) for k in range(4) for flip in (seen, seen[:, ::-1])]
+        windows = np.lib.stride_tricks.sliding_window_view(clean, (32, 32, 3)).reshape(-1, 32, 32, 3)
+        assert any((windows == piece).all(axis=(1, 2, 3)).any() for piece in flips)
+    assert torch.equal(source.draw(range(7, 9)).distorted, batch.distorted[7:9])
+
+
+def test_images_smaller_than_a_patch_are_reflected_as_in_scoring(tmp_path):
+    images = open_samples(scored(tmp_path, 1), tmp_path / "cache", lambda: None)
+    patch = FixedPatches(images, 96, 1, with_references=False).draw(range(1)).distorted[0].numpy()
+    pixels = read_picture(tmp_path / "0.png").pixels
+    assert (patch[:50, :70] == pixels).all()
+    assert (patch[50] == patch[48]).all()
+    assert (patch[:, 70] == patch[:, 68]).all()
+
+
+def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatch):
+    samples = scored(tmp_path, 2)
+    calls: list[Path] = []
+    real = cache.read_picture
+    monkeypatch.setattr(cache, "read_picture", lambda path: calls.append(path) or real(path))
+    for _ in range(2):
+        open_samples(samples, tmp_path / "cache", lambda: None)
+    assert len(calls) == 4  # two images, two references
+    cv2.imwrite(str(samples[0][1].path), photograph(9)[:50, :70])
+    images = open_samples(samples, tmp_path / "cache", lambda: None)
+    assert len(calls) == 5
+    assert (cache.mapped(images[0].file) == read_picture(samples[0][1].path).pixels).all()
+    assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
+    (database, sample), *_ = scored(tmp_path, 1)
+    cv2.imwrite(str(tmp_path / "clean0.png"), photograph(0)[:40, :70])
+    with pytest.raises(DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png 70x40; a pair has one size"):
+        open_samples([(database, sample)], tmp_path / "cache", lambda: None)
+    sample.path.write_bytes(b"none")
+    with pytest.raises(DatasetError, match=r"0\.png: .*hiqa datasets verify"):
+        open_samples([(database, sample)], tmp_path / "cache", lambda: None)
+    with pytest.raises(OutputError, match="cannot be made"):
+        open_samples([(database, sample)], sample.path / "cache", lambda: None)
 
 
 def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
@@ -164,18 +222,3 @@ def test_the_noise_of_a_ladder_is_the_same_everywhere_and_different_for_each_pic
     one, same, other = (seeded_noise(Pristine(name, PHOTO), 12) for name in ("a", "a", "b"))
     assert (one == same).all()
     assert (one != other).any()
-
-
-def test_tid2013s_jpeg_is_opencvs_until_its_tables_leave_8_bits():
-    # At quality 60 all entries stay below 256: the very same file content but for chroma tables that both limit.
-    assert (tid_jpeg(PHOTO, 60) == distortions.jpeg(PHOTO, 60)).mean() > 0.99
-    assert max(unlimited_table(LUMA, 4)) > 255
-    assert max(unlimited_table(CHROMA, 80)) < 255
-    assert (tid_jpeg(PHOTO, 4) != distortions.jpeg(PHOTO, 4)).any()
-
-
-def test_tid2013s_blur_has_zeros_beyond_the_border():
-    white = np.full((64, 64, 3), 255, np.uint8)
-    blurred = tid_blur(white, 4.0)
-    assert blurred[32, 32].min() == 255
-    assert blurred[0, 0].max() < 128

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,9 +24,18 @@ def pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> T
     return ((left + FLOOR) / (before + FLOOR)).sqrt().mean()
 
 
+def squared_error(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
+    """l_p of formula (1) as the paper has it: the mean squared error."""
+    return functional.mse_loss(hallucination, reference)
+
+
+PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"relative": pixel_loss, "mse": squared_error}
+
+
 def feature_loss(of_hallucination: Tensor, of_reference: Tensor) -> Tensor:
     """Formulas (4) and (5) on one layer: squared distance of features, summed over channels, mean over places,
     as a ratio to the reference's own squared length, so that layers and networks compare."""
+    of_hallucination, of_reference = of_hallucination.float(), of_reference.float()  # bf16 would round the squares
     distance = (of_hallucination - of_reference).square().sum(dim=1).mean(dim=(1, 2))
     length = of_reference.square().sum(dim=1).mean(dim=(1, 2))
     return (distance / (length + 1e-6)).mean()
@@ -35,14 +46,36 @@ def score_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return functional.l1_loss(predicted, target)
 
 
-def ranking_loss(predicted: Tensor, target: Tensor, group: int) -> Tensor:
-    """Versions of one patch in the order of their targets; not in the paper, which has human scores for each.
+def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
+    """Patches of one group in the order of their targets; not in the paper.
 
-    predicted, target: (B,), every `group` neighbours are versions of the same reference. A pair costs what the
-    predicted difference lacks to its target difference.
+    predicted, target: (B,) on one scale; group: (B,), patches of the same number are compared: versions of one
+    reference, or images of one database. A pair costs what the predicted difference lacks to its target difference.
     """
-    p, t = predicted.view(-1, group), target.view(-1, group)
-    asked = t[:, :, None] - t[:, None, :]
-    found = p[:, :, None] - p[:, None, :]
-    lacking = functional.relu(asked - found) * (asked > 0)
-    return lacking.sum() / torch.clamp((asked > 0).sum(), min=1)
+    asked = target[:, None] - target[None, :]
+    found = predicted[:, None] - predicted[None, :]
+    compared = (asked > 0) & (group[:, None] == group[None, :])
+    lacking = functional.relu(asked - found) * compared
+    return lacking.sum() / torch.clamp(compared.sum(), min=1)
+
+
+def discriminator_loss(of_reference: Tensor, of_hallucination: Tensor, fake: Tensor) -> Tensor:
+    """Formula (6), negated: what D makes small. Logits (B,); fake: d_fake of each hallucination, 0 or 1.
+
+    Since d_fake is 0 or 1, log(1 - |D - d_fake|) is log D or log(1 - D): the binary cross-entropy with d_fake as its
+    target.
+    """
+    real = functional.softplus(-of_reference).mean()
+    return real + functional.binary_cross_entropy_with_logits(of_hallucination, fake)
+
+
+def adversarial_loss(of_hallucination: Tensor, *, saturating: bool) -> Tensor:
+    """Formula (8), log(1 - D(G(I_d))); or -log D(G(I_d)), which has a gradient where D is sure. Logits (B,)."""
+    if saturating:
+        return -functional.softplus(of_hallucination).mean()  # log(1 - sigmoid(x)) = -softplus(x)
+    return functional.softplus(-of_hallucination).mean()
+
+
+def helps(predicted: Tensor, target: Tensor, epsilon: float) -> Tensor:
+    """d_fake of formula (7): 1 where R, given the hallucination, scores within epsilon of the truth, else 0. (B,)."""
+    return ((predicted - target).abs() <= epsilon).float()

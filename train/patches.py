@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .distortions import Random, distort
+from .distortions import NEED_LARGE, Random, distort
 from .pristine import Pristine
 
 # Patches are cut from a larger distorted piece, which keeps its borders out of sight.
@@ -24,26 +24,27 @@ BLOCK = 8
 ON_GRID = 0.7
 
 # JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
-SMALLEST_FOR_JPEG2000 = 320
-NEED_LARGE = frozenset({"jpeg2000", "mixture"})
+SMALLEST_FOR_JPEG2000 = 256
 
 
 @dataclass(frozen=True)
 class Pair:
-    """distorted, reference: (P, P, 3) uint8 RGB; kind: the distortion's name."""
+    """distorted, reference: (P, P, 3) uint8 RGB; kind: the distortion's name; name: the photograph's."""
 
     distorted: np.ndarray
     reference: np.ndarray
     kind: str
+    name: str
 
 
-def cut_piece(images: list[Pristine], side: int, random: Random) -> np.ndarray:
-    """A (side, side, 3) piece at a random place of a random image, flipped and turned at random."""
-    pixels = images[random.integers(len(images))].pixels
+def cut_piece(images: list[Pristine], side: int, random: Random) -> tuple[np.ndarray, str]:
+    """A (side, side, 3) piece at a random place of a random image, flipped and turned at random; the image's name."""
+    image = images[random.integers(len(images))]
+    pixels = image.pixels
     y = random.integers(pixels.shape[0] - side + 1)
     x = random.integers(pixels.shape[1] - side + 1)
     piece = np.rot90(pixels[y : y + side, x : x + side], int(random.integers(4)))
-    return np.ascontiguousarray(piece[:, ::-1] if random.random() < 0.5 else piece)
+    return np.ascontiguousarray(piece[:, ::-1] if random.random() < 0.5 else piece), image.name
 
 
 def place_window(side: int, patch: int, border: int, random: Random) -> tuple[int, int]:
@@ -69,11 +70,11 @@ def draw_pair(
     side = patch + MARGIN
     if kind in NEED_LARGE:
         side = max(side, SMALLEST_FOR_JPEG2000)
-    piece = cut_piece(images, side, random)
+    piece, name = cut_piece(images, side, random)
     distorted = distort(piece, kind, random)
     y, x = place_window(side, patch, BLOCK, random)
     window = np.s_[y : y + patch, x : x + patch]
-    return Pair(distorted[window], piece[window], kind)
+    return Pair(distorted[window], piece[window], kind, name)
 
 
 def to_tensor(images: list[np.ndarray]) -> Tensor:

@@ -8,7 +8,6 @@ which Pillow writes when it is given the tables. Built so, the pictures meet the
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,53 +16,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.engine.reading import IMAGE_SUFFIXES, read_picture
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.errors import DependencyError, UsageError
+from hiqa_cli.errors import UsageError
 
-from .distortions import decode, to_8bit
+from .distortions import unlimited_jpeg, zero_bordered_blur
 
 BLUR, JPEG = 8, 10  # TID2013's types
 SIGMAS = (0.5, 0.65, 1.0, 1.7, 4.0)  # px, levels 1 to 5
 QUALITIES = (80, 60, 23, 8, 4)
-
-# ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
-LUMA = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
-CHROMA = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99,
-    47, 66, 99, 99, 99, 99, 99, 99, *([99] * 32),
-)  # fmt: skip
-
-
-def unlimited_table(table: tuple[int, ...], quality: int) -> list[int]:
-    """libjpeg's scaling of a quantisation table by quality 1..100, without its limit of 255."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return [max(1, (value * scale + 50) // 100) for value in table]
-
-
-def tid_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> what TID2013's JPEG of that quality shows. DependencyError without Pillow."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise DependencyError("Pillow is needed to write TID2013's JPEG", "pip install 'hiqa[icc]'") from None
-    tables = [unlimited_table(LUMA, quality), unlimited_table(CHROMA, quality)]
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", qtables=tables, subsampling="4:2:0")
-    data = np.frombuffer(file.getvalue(), np.uint8)
-    return decode(data)
-
-
-def tid_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> TID2013's Gaussian blur: kernel 11x11, zeros beyond the border, rounded."""
-    # In floating point: OpenCV's blur of 8-bit values rounds the kernel, which is 0.1 dB off at the mild levels.
-    return to_8bit(cv2.GaussianBlur(image.astype(np.float64), (11, 11), sigma, borderType=cv2.BORDER_CONSTANT))
-
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file; UsageError where it or a column is missing."""
@@ -123,7 +84,10 @@ def measure_people(
     theirs: dict[int, list[float]] = {BLUR: [], JPEG: []}
     for number, image in sorted(references(folder, offsets).items()):
         for level in range(1, 6):
-            pictures = {BLUR: tid_blur(image, SIGMAS[level - 1]), JPEG: tid_jpeg(image, QUALITIES[level - 1])}
+            pictures = {
+                BLUR: zero_bordered_blur(image, SIGMAS[level - 1]),
+                JPEG: unlimited_jpeg(image, QUALITIES[level - 1]),
+            }
             for kind, picture in pictures.items():
                 ours[kind].append(scorer.score(picture, stride=stride).score)
                 theirs[kind].append(published[number, kind, level])

@@ -7,7 +7,6 @@ seed, division and name alone, so that every machine and every version of Python
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.errors import UsageError
 
 from .datasets.sample import Reading, Sample
 from .datasets.scenes import tied_together
+from .whole_files import write_whole
 
 FORMAT = 1
 COUNT = 10
@@ -146,16 +146,8 @@ def write_splits(path: Path, splits: Splits, readings: Sequence[Reading]) -> Non
         if read_splits(path) != splits:
             raise UsageError(f"{path} holds other splits", "give another file, or remove it")
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # names of files that are not UTF-8 are escaped, not refused
-        temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
+    # names of files that are not UTF-8 are escaped, not refused
+    write_whole(path, (json.dumps(data, indent=1) + "\n").encode("ascii"))
 
 
 def read_splits(path: Path) -> Splits:

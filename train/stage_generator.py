@@ -1,140 +1,191 @@
-"""Stage G: the hourglass learns to imagine the undistorted picture (section 3.1, formulas 1-5).
+"""The stage that trains G (section 3.1, formulas 1-5) and, in turn with it, D and the two-input R of formula (7).
 
-The pixel loss works alone first; for the last part the feature losses join it: VGG19's (4) and, in the space
-of quality features, that of an R trained on distorted images alone (5). They are taken on the middle of the
-patches and at every `features_every`-th step, since a pass through VGG19 costs several of G's.
+A step is G's, then, where the recipe has the adversarial loss, R's on the hallucination that G has just made, and D's,
+which counts it as real where R scores within epsilon of the truth. epsilon is the median absolute error of that R on
+the validation part, taken anew at every validation.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from hiqa_cli.networks.generator import Generator, GeneratorConfig
+from hiqa_cli.networks.discriminator import Discriminator
+from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 
-from .checkpoint import load_checkpoint, save_checkpoint
-from .loop import Averaged, Journal, StopSignal, learning_rate
-from .losses import feature_loss, pixel_loss
-from .patches import draw_pair, to_tensor
-from .pristine import Pristine
-from .vgg import Vgg19Features
+from .batch import Batch, Source
+from .learner import Learner
+from .losses import PIXEL_LOSSES, helps
+from .machine import Machine
+from .objectives import (
+    DiscriminatorObjective,
+    Features,
+    GeneratorObjective,
+    Judges,
+    RegressorObjective,
+    View,
+    discrepancy_of,
+    feature_losses,
+    middle,
+    quality_of,
+    score_of,
+    view_of,
+)
+from .recipe import GeneratorStage, Networks
+from .scales import MappedRegressor
+from .sheets import Sheet
+from .validation import Validation, hallucination_measures, predict
 
-KIND = "generator"
-
-
-@dataclass(frozen=True)
-class GeneratorRecipe:
-    """Everything that decides a run of this stage; saved with it."""
-
-    steps: int = 7500
-    batch: int = 8
-    patch: int = 128
-    peak: float = 1e-3
-    warmup: int = 200
-    decay_share: float = 0.35
-    averaging: float = 0.998
-    seed: int = 1
-    first_stack_weight: float = 0.3
-    features_from: float = 0.8  # share of the steps after which the feature losses join
-    features_every: int = 4
-    features_patch: int = 64
-    vgg_weight: float = 0.1
-    psi_weight: float = 0.1
-    checkpoint_every: int = 250
-    shares: dict[str, float] = field(
-        default_factory=lambda: {
-            "noise": 0.17, "jpeg": 0.28, "reduction": 0.19, "blur": 0.09, "jpeg2000": 0.05,
-            "contrast": 0.02, "colour": 0.02, "mixture": 0.13, "clean": 0.05,
-        }
-    )  # fmt: skip
+OFF_IN_EFFECT = (0.05, 0.95)  # a share of d_fake = 1 beyond these says little that a plain GAN does not
 
 
-@dataclass(frozen=True)
-class Features:
-    """The networks of the feature losses: VGG19 (4) and an R trained on distorted images alone (5)."""
+class Threshold:
+    """epsilon of formula (7), and how often d_fake was 1 since the last validation; saved with the stage."""
 
-    vgg: Vgg19Features
-    psi: Regressor
+    def __init__(self) -> None:
+        self.epsilon: float | None = None
+        self.shares: list[float] = []
 
+    def state(self) -> dict[str, Any]:
+        return {"epsilon": self.epsilon, "shares": list(self.shares)}
 
-def middle(batch: Tensor, side: int) -> Tensor:
-    y, x = (batch.shape[-2] - side) // 2, (batch.shape[-1] - side) // 2
-    return batch[..., y : y + side, x : x + side]
-
-
-def feature_losses(features: Features, hallucination: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """l_v (4) and l_q (5); psi is R's third stage."""
-    seen = zip(features.vgg(hallucination), features.vgg(reference), strict=True)
-    losses = [feature_loss(a, b) for a, b in seen]
-    vgg = torch.stack(losses).mean()
-    psi = feature_loss(
-        features.psi.quality_features(hallucination)[2], features.psi.quality_features(reference)[2]
-    )
-    return vgg, psi
+    def load(self, state: dict[str, Any]) -> None:
+        self.epsilon, self.shares = state["epsilon"], list(state["shares"])
 
 
-def train_generator(
-    images: list[Pristine], recipe: GeneratorRecipe, config: GeneratorConfig, out: Path, *,
-    features: Features | None, resume: bool, stop: StopSignal,
-) -> Path | None:  # fmt: skip
-    """Train G on patches of `images`; gives the checkpoint of the finished run, or None where it was stopped.
+class GeneratorTraining:
+    """See `loop.Stage`."""
 
-    Without `features` the run ends where they would join, and goes on from there when they are given.
-    """
-    torch.manual_seed(recipe.seed)
-    network: nn.Module = Generator(config).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    averaged = Averaged(network, recipe.averaging)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.peak, betas=(0.9, 0.99), weight_decay=1e-4)
-    checkpoint, first = out / "generator.ckpt", 0
-    if resume:
-        state = load_checkpoint(checkpoint, KIND)
-        network.load_state_dict(state["network"])
-        averaged.network.load_state_dict(state["averaged"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
-    journal = Journal(out / "generator.jsonl")
-    joins = round(recipe.steps * recipe.features_from)
-    last = recipe.steps if features is not None else joins
+    kind = "generator"
+    main = "pixel"
+    result = "last"  # losses join on the way, so that errors of different times do not compare
 
-    def keep(step: int) -> None:
-        save_checkpoint(checkpoint, {
-            "kind": KIND, "step": step, "config": config.to_dict(), "recipe": asdict(recipe),
-            "network": network.state_dict(), "averaged": averaged.network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        })  # fmt: skip
+    def __init__(
+        self, name: str, recipe: GeneratorStage, networks: Networks, source: Source, validation: Validation,
+        machine: Machine, *, databases: int, seed: int, features: Features,
+    ) -> None:  # fmt: skip
+        """features: networks of the feature losses, for the weights that the recipe gives them."""
+        self.name, self.recipe, self.seed = name, recipe, seed
+        self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
+        self.machine, self.databases = machine, databases
+        self.features = Features(
+            features.vgg.to(machine.device) if features.vgg is not None and recipe.vgg_weight else None,
+            features.psi.to(machine.device) if features.psi is not None and recipe.psi_weight else None,
+        )
+        torch.manual_seed(seed)
+        self.network = Generator(networks.generator)
+        objective = GeneratorObjective(self.network, recipe, self.features)
+        self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
+        self.learns: dict[str, Any] = {"generator": self.learner}
+        self.joins = round(recipe.steps * recipe.features_from)
+        self.adversary_joins = round(recipe.steps * recipe.adversarial_from)
+        self.threshold = Threshold()
+        # each network begins from a seed of its own: without the one, the others begin as they would with it
+        if recipe.adversarial != "none":
+            torch.manual_seed(seed + 1)
+            self.discriminator = Discriminator(networks.discriminator)
+            objective_d = DiscriminatorObjective(self.discriminator)
+            self.adversary = Learner(objective_d, self.discriminator, recipe.discriminator, recipe.steps, machine)
+            self.learns["discriminator"] = self.adversary
+        if recipe.adversarial == "quality":
+            torch.manual_seed(seed + 2)
+            config = networks.regressor(networks.generator.channels[-1], discrepancy=True, fusion=False)
+            self.judge_network = MappedRegressor(Regressor(config), databases)
+            objective_r = RegressorObjective(self.judge_network, ranking_weight=0.0, local_weight=0.0)
+            self.judge = Learner(objective_r, self.judge_network, recipe.judge, recipe.steps, machine)
+            self.learns |= {"judge": self.judge, "threshold": self.threshold}
 
-    for step in range(first, last):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, recipe.steps, recipe.peak, recipe.warmup, recipe.decay_share)
-        numbers = range(step * recipe.batch, (step + 1) * recipe.batch)
-        pairs = [draw_pair(images, recipe.patch, recipe.shares, recipe.seed, n) for n in numbers]
-        distorted = to_tensor([pair.distorted for pair in pairs])
-        reference = to_tensor([pair.reference for pair in pairs])
-        imagined = network(distorted)
-        pixel = pixel_loss(imagined.stacks[-1], distorted, reference)
-        loss = pixel
-        for earlier in imagined.stacks[:-1]:
-            loss = loss + recipe.first_stack_weight * pixel_loss(earlier, distorted, reference)
-        losses = {"pixel": pixel.item()}
-        if features is not None and step >= joins and step % recipe.features_every == 0:
-            side = recipe.features_patch
-            vgg, psi = feature_losses(features, middle(imagined.stacks[-1], side), middle(reference, side))
-            # Taken at every n-th step only, so n times as heavy there.
-            loss = loss + recipe.features_every * (recipe.vgg_weight * vgg + recipe.psi_weight * psi)
-            losses |= {"vgg": vgg.item() * recipe.features_every, "psi": psi.item() * recipe.features_every}
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(network.parameters(), 0.5)
-        optimizer.step()
-        averaged.update(network, step)
-        journal.add(step, losses | {"gradient": norm.item()})
-        if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == last or stop.asked:
-            keep(step + 1)
-            journal.write(step + 1, {})
-            if stop.asked:
-                return None
-    return checkpoint
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind, "seed": self.seed, "recipe": asdict(self.recipe),
+            "generator": self.network.config.to_dict(), "databases": self.databases,
+        }  # fmt: skip
+
+    def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
+        recipe = self.recipe
+        against = recipe.adversarial != "none" and step >= self.adversary_joins
+        judges = Judges(discriminator=self.discriminator) if against else Judges()
+        with_features = step >= self.joins and step % recipe.features_every == 0
+        losses, made = self.learner.learn(
+            step, [(piece, judges, with_features) for piece in pieces]
+        )
+        if recipe.adversarial == "quality":
+            views = [View(discrepancy_of(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
+            of_judge, _ = self.judge.learn(step, list(zip(pieces, views, strict=True)))
+            losses |= {f"judge_{name}": value for name, value in of_judge.items()}
+        if against:
+            fakes = [self.fake(piece, hallucination) for piece, hallucination in zip(pieces, made, strict=True)]
+            triples = [(p.reference, h, f) for p, h, f in zip(pieces, made, fakes, strict=True)]
+            of_d, _ = self.adversary.learn(step, triples)
+            losses |= {"discriminator": of_d["discriminator"], "d_fake": of_d["d_fake"]}
+            self.threshold.shares.append(float(of_d["d_fake"]))
+        return losses
+
+    @torch.no_grad()
+    def fake(self, batch: Batch, hallucination: Tensor) -> Tensor:
+        """d_fake of each hallucination, formula (7); 0 always for the plain GAN. (B,)."""
+        if self.recipe.adversarial == "plain":
+            return torch.zeros(len(batch.files), device=batch.distorted.device)
+        if self.threshold.epsilon is None:
+            self.set_epsilon()
+        judge = self.judge.best
+        assert isinstance(judge, MappedRegressor)
+        assert self.threshold.epsilon is not None
+        with self.machine.autocast():
+            features = judge.regressor.quality_features(
+                batch.distorted, discrepancy_of(batch.distorted, hallucination)
+            )
+        predicted = judge.qualities(score_of(judge.regressor, features[-1], None), batch.database)
+        return helps(predicted, quality_of(batch), self.threshold.epsilon)
+
+    def set_epsilon(self) -> dict[str, float]:
+        """epsilon from the two-input R's validation error at this moment; that error's measures."""
+        judge, generator = self.judge.best, self.learner.best
+        assert isinstance(judge, MappedRegressor)
+        assert isinstance(generator, Generator)
+        found = predict(judge, lambda b: view_of(generator, b, "hallucination", fusion=False), self.validation)
+        self.threshold.epsilon = float(torch.tensor(found.errors).median())
+        return found.measures()
+
+    def validate(self, step: int) -> dict[str, float]:
+        generator = self.learner.best
+        assert isinstance(generator, Generator)
+        recipe = self.recipe
+
+        def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
+            assert batch.reference is not None
+            found = {"pixel": PIXEL_LOSSES[recipe.pixel](hallucination, batch.distorted, batch.reference)}
+            seen, wanted = middle(hallucination, recipe.features_patch), middle(batch.reference, recipe.features_patch)
+            return found | feature_losses(self.features, seen, wanted, recipe.psi_layer)
+
+        found = hallucination_measures(generator, losses, self.validation)
+        error = found["pixel"]
+        error += recipe.vgg_weight * found.get("vgg", 0.0) + recipe.psi_weight * found.get("psi", 0.0)
+        measures = {"error": error, **found}
+        if recipe.adversarial == "quality":
+            judged = self.set_epsilon()
+            assert self.threshold.epsilon is not None
+            measures |= {"judge_error": judged["error"], "epsilon": self.threshold.epsilon}
+        return measures
+
+    def remarks(self) -> list[str]:
+        shares, self.threshold.shares = self.threshold.shares, []
+        if self.recipe.adversarial != "quality" or not shares:
+            return []
+        share = sum(shares) / len(shares)
+        low, high = OFF_IN_EFFECT
+        if low <= share <= high:
+            return []
+        less = "rejects nothing" if share > high else "is a plain GAN"
+        return [f"d_fake = 1 for {share:.3f} of the hallucinations since the last validation: D {less} in effect"]
+
+    @torch.no_grad()
+    def sheet(self) -> Sheet:
+        batch = next(self.validation.batches())
+        generator = self.learner.best
+        assert isinstance(generator, Generator)
+        return Sheet(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

@@ -41,6 +41,11 @@ class Case:
         return abs(self.score - self.target)
 
 
+def case_of(result: ScoreResult, target: float) -> Case:
+    """A scored picture and the score that it was trained for, in points."""
+    return Case(result.score, tuple(tile.score for tile in result.tiles), result.uncertainty, target)
+
+
 def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
     """The trained-for score of a picture, in points: mean quality of its tiles."""
 
@@ -71,10 +76,7 @@ def draw_cases(
             reference = random_window(image.pixels, random)
             distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
             result: ScoreResult = scorer.score(distorted, stride=stride)
-            cases.append(Case(
-                result.score, tuple(tile.score for tile in result.tiles), result.uncertainty,
-                target_of(distorted, reference, result.tiles),
-            ))  # fmt: skip
+            cases.append(case_of(result, target_of(distorted, reference, result.tiles)))
         tell(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases
 

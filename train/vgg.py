@@ -1,52 +1,87 @@
-"""phi of formula (4): features of VGG19 (Simonyan and Zisserman, ICLR 2015); needed in training only, not shipped."""
+"""phi of formula (4): features of VGG19 (Simonyan and Zisserman, ICLR 2015); needed in training only, not shipped.
+
+Two networks go by that name, with other weights and another input: the Oxford authors' (BGR in 0..255 without the mean
+of its images) and torchvision's, trained anew (RGB in 0..1, ImageNet's mean and deviation). Which one a file holds is
+told by the names of its tensors: `conv1_1.weight` or `features.0.weight`.
+"""
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hiqa_cli.errors import UsageError
 
-# The Oxford network's input: BGR in 0..255 without the mean of its training images.
 OXFORD_MEAN_BGR = (103.939, 116.779, 123.68)
-LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
+TORCHVISION_MEAN, TORCHVISION_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# The 16 convolutions in order; a 2x2 maximum pooling follows the last of each block.
+BLOCKS = (2, 2, 4, 4, 4)
+LAYERS = tuple(f"conv{block}_{n}" for block, count in enumerate(BLOCKS, start=1) for n in range(1, count + 1))
+TORCHVISION_NUMBERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+WANTED = "expected VGG19's convolutions: torchvision's state dict (.pth), or safetensors under its names or Oxford's"
 
 
 class Vgg19Features(nn.Module):
     """(B, 3, H, W) RGB in 0..1 -> features after the ReLU of the layers asked for; its weights stay as they are."""
 
     mean: Tensor
+    factor: Tensor
 
     def __init__(self, file: Path, layers: tuple[str, ...] = ("conv2_2", "conv3_2")) -> None:
-        """`file`: safetensors with `convB_L.weight` and `.bias` of the Oxford network, up to the last of `layers`."""
+        """UsageError where the file cannot be read, or lacks a convolution up to the last of `layers`."""
         super().__init__()
-        try:
-            tensors = load_file(file)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"cannot read VGG19's weights from {file}: {error}") from error
+        unknown = [layer for layer in layers if layer not in LAYERS]
+        if unknown or not layers:
+            raise UsageError(f"vgg_layers: expected some of {', '.join(LAYERS)}, found {', '.join(unknown) or 'none'}")
+        tensors = read_tensors(file)
+        self.oxford = "conv1_1.weight" in tensors
         self.layers = layers
         self.needed = LAYERS[: max(LAYERS.index(layer) for layer in layers) + 1]
-        for layer in self.needed:
-            if f"{layer}.weight" not in tensors:
-                raise UsageError(f"{file} has no {layer}.weight", "give VGG19's convolutions under Oxford's names")
-            weight, bias = tensors[f"{layer}.weight"].float(), tensors[f"{layer}.bias"].float()
+        for layer, number in zip(self.needed, TORCHVISION_NUMBERS, strict=False):
+            name = layer if self.oxford else f"features.{number}"
+            if f"{name}.weight" not in tensors or f"{name}.bias" not in tensors:
+                raise UsageError(f"{file} has no {name}.weight and .bias", WANTED)
+            weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
             convolution = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
-            convolution.load_state_dict({"weight": weight, "bias": bias})
+            try:
+                convolution.load_state_dict({"weight": weight, "bias": bias})
+            except RuntimeError:
+                raise UsageError(f"{file}: {name} has the shape {tuple(weight.shape)}", WANTED) from None
             self.add_module(layer, convolution)
-        self.register_buffer("mean", torch.tensor(OXFORD_MEAN_BGR).view(1, 3, 1, 1))
+        mean = OXFORD_MEAN_BGR if self.oxford else TORCHVISION_MEAN
+        factor = (1.0, 1.0, 1.0) if self.oxford else tuple(1 / d for d in TORCHVISION_DEVIATION)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("factor", torch.tensor(factor).view(1, 3, 1, 1))
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = image.flip(1) * 255 - self.mean
+        seen = image.flip(1) * 255 if self.oxford else image
+        x = (seen - self.mean) * self.factor
         found = []
         for layer in self.needed:
-            if layer in ("conv2_1", "conv3_1"):
+            if layer.endswith("_1") and layer != "conv1_1":  # a block begins
                 x = functional.max_pool2d(x, 2)
             x = functional.relu(self.get_submodule(layer)(x))
             if layer in self.layers:
                 found.append(x)
         return found
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or of a state dict that torch saved; no code of the file is run."""
+    try:
+        if file.suffix == ".safetensors":
+            return dict(load_file(file))
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(f"cannot read VGG19's weights from {file}: {reason}", WANTED) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UsageError(f"{file} is no state dict", WANTED)
+    return state

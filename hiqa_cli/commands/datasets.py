@@ -12,10 +12,12 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import DatasetError, UsageError
+from .dataset_options import AllowMissing, Direction, NominalRange
 from .exit_codes import ExitCode
 from .messages import Messages
-from .options import Quiet, one_of
+from .options import Quiet
 from .progress import ImageProgress
+from .rebuilt import build_dataset, measure_dataset
 from .rows import as_text
 from .screen import write
 from .text import for_pipe, for_terminal
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from hiqa_train.datasets import Database, Reading
     from hiqa_train.datasets.verify import Verification
 
-DIRECTIONS = ("high", "low")
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Everything as one JSON object on standard output.")]
@@ -33,14 +34,15 @@ DatasetName = Annotated[str, typer.Argument(metavar="NAME", help="A database, as
 
 
 class Actions(TyperGroup):
-    """`verify` and `set`; a wrong word is refused in one line."""
+    """`verify`, `set`, `build`, `measure`; a wrong word is refused in one line."""
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         """As Typer's, with the nearest right word."""
         known = self.list_commands(cast(Any, ctx))
         if args[0] not in known and not ctx.resilient_parsing:
             guess = did_you_mean(args[0], known) or "; see hiqa datasets --help"
-            raise UsageError(f"hiqa datasets: expected {' or '.join(known)}, found {args[0]!r}{guess}")
+            expected = f"{', '.join(known[:-1])} or {known[-1]}"
+            raise UsageError(f"hiqa datasets: expected {expected}, found {args[0]!r}{guess}")
         return super().resolve_command(cast(Any, ctx), args)
 
 
@@ -78,22 +80,9 @@ def verify_dataset(
     root: Annotated[
         Path | None, typer.Option("--root", metavar="DIR", help="Where the database lies, if not where it is set.")
     ] = None,
-    direction: Annotated[
-        str | None,
-        typer.Option(
-            "--direction",
-            metavar="|".join(DIRECTIONS),
-            parser=one_of("--direction", DIRECTIONS),
-            help="Of a table: which scores are good.",
-        ),
-    ] = None,
-    nominal: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--range", metavar="LO HI", help="Of a table: its scale; the scores' extremes if not given."),
-    ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Of a table: go on without files that are not there.")
-    ] = False,
+    direction: Direction = None,
+    nominal: NominalRange = None,
+    allow_missing: AllowMissing = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -151,6 +140,10 @@ def set_dataset(
     return ExitCode.OK
 
 
+datasets.command("build")(build_dataset)
+datasets.command("measure")(measure_dataset)
+
+
 def describe(database: Database) -> dict[str, Any]:
     """All facts of a database, as --json gives them; `root` and `origin` are null where it is not set."""
     from hiqa_train.datasets import configured_root
@@ -200,17 +193,18 @@ def _state(facts: dict[str, Any]) -> str:
 
 def as_table(facts: list[dict[str, Any]]) -> list[str]:
     """For a person: a table of facts and places, then where to get what."""
-    lines = [f"{'name':<10}{'images':>7}{'references':>12}  {'score':<12}{'good':<6}found"]
+    wide = max(len(row["name"]) for row in facts) + 1
+    lines = [f"{'name':<{wide}}{'images':>7}{'references':>12}  {'score':<12}{'good':<6}found"]
     for row in facts:
         score = f"{row['kind']} {row['low']:g}..{row['high']:g}"
         place = f"{row['root']} (by {row['origin']})" if row["root"] else "not set"
         where = place if row["found"] or not row["root"] else f"NOT THERE: {place}"
         lines.append(
-            f"{row['name']:<10}{row['images']:>7,}{row['references'] or '-':>12}  {score:<12}{row['direction']:<6}"
+            f"{row['name']:<{wide}}{row['images']:>7,}{row['references'] or '-':>12}  {score:<12}{row['direction']:<6}"
             f"{for_terminal(where)}"
         )
     lines += ["", "Where to get them, and under what terms:"]
-    lines += [f"{row['name']:<10}{row['title']}: {row['source']}; {row['terms']}" for row in facts]
+    lines += [f"{row['name']:<{wide}}{row['title']}: {row['source']}; {row['terms']}" for row in facts]
     return [*lines, "", "hiqa datasets set NAME PATH remembers a place; hiqa datasets verify NAME checks it."]
 
 

@@ -1,188 +1,141 @@
-"""`hiqa evaluate`: measure weights on clean pictures (and on published human scores), reproducibly.
-
-What is measured and how stands in the training suite's modules `ladders`, `gains`, `uncertainty` and `people`.
-"""
+"""`hiqa evaluate`: measure weights against people's scores on databases, or reproducibly on clean pictures."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Literal, cast
 
 from ..errors import UsageError
+from . import evaluation_options as own
+from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots, open_datasets
+from .evaluate_databases import Files, Question, evaluate_databases
+from .evaluate_pictures import PictureMeasures, evaluate_pictures
+from .evaluate_protocol import ProtocolQuestion, evaluate_protocol
+from .exit_codes import ExitCode
 from .messages import Messages
-from .options import BatchSize, Device, Precision, Quiet, Threads, WeightsFolder, whole_number
+from .new_files import check_new_file
+from .options import BatchSize, Device, EngineOptions, Overwrite, Precision, Quiet, Threads, WeightsFolder
 
 if TYPE_CHECKING:
-    from ..engine.scorer import Scorer
-
-Folder = Path | None
-
-
-def folder_option(name: str, help_text: str) -> Any:
-    return typer.Option(name, metavar="DIR", help=help_text, file_okay=False, exists=True)
+    from hiqa_train.datasets import Reading
+    from hiqa_train.evaluation.images import PartName
 
 
 def evaluate(
-    ladders: Annotated[
-        Folder, folder_option("--ladders", "Rank correlation of score with strength, on clean pictures.")
-    ] = None,
-    gains: Annotated[
-        Folder, folder_option("--gains", "PSNR that hallucinations gain, beside OpenCV's filters.")
-    ] = None,
-    uncertainty: Annotated[
-        Folder, folder_option("--uncertainty", "Coverage of the stated uncertainty, on clean pictures.")
-    ] = None,
-    people: Annotated[
-        Folder, folder_option("--people", "Agreement with TID2013's scores, on Kodak's photographs.")
-    ] = None,
-    scores: Annotated[
-        Folder, typer.Option("--scores", metavar="CSV", help="TID2013's scores: reference,type,level,mos.")
-    ] = None,
-    offsets: Annotated[
-        Folder,
-        typer.Option("--offsets", metavar="CSV", help="Its crops: reference,kodak,x,y,width,height."),
-    ] = None,
-    speed: Annotated[
-        bool, typer.Option("--speed", help="Time of 8 tiles beside a plain convolution's, on the CPU.")
-    ] = False,
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option("--leave-out", metavar="NAME", help="A picture of the folders to leave out; repeat it."),
-    ] = None,
-    stride: Annotated[
-        int | None,
-        typer.Option("--stride", metavar="N", parser=whole_number("--stride", 1, 256), help="Px between tiles."),
-    ] = None,
-    out: Annotated[
-        Folder, typer.Option("--json", metavar="FILE", help="Write all numbers to a new file too.")
-    ] = None,
+    dataset: DatasetNames = None,
+    root: Roots = None,
+    direction: Direction = None,
+    nominal: NominalRange = None,
+    allow_missing: AllowMissing = False,
+    part: own.Part = None,
+    types: own.Types = None,
+    splits: own.SplitsFile = None,
+    split: own.SplitNumber = None,
+    unseen: own.Unseen = False,
+    resamples: own.Resamples = 1000,
+    seed: own.Seed = 0,
+    published: own.ShowPublished = False,
+    cached: own.Cached = True,
+    protocol: own.Protocol = None,
+    out: own.Out = None,
+    method: own.MethodNames = None,
+    recipe: own.RecipeName = None,
+    train_on: own.TrainOn = None,
+    train_types: own.TrainTypes = None,
+    generator: own.GeneratorFolder = None,
+    vgg: own.Vgg = None,
+    splits_count: own.SplitCount = None,
+    ladders: own.Ladders = None,
+    gains: own.Gains = None,
+    uncertainty: own.Uncertainty = None,
+    people: own.People = None,
+    scores: own.PeopleScores = None,
+    offsets: own.PeopleOffsets = None,
+    modes: own.Modes = None,
+    modes_pictures: own.ModesPictures = None,
+    sampling: own.Sampling = None,
+    speed: own.Speed = False,
+    leave_out: own.LeaveOut = None,
+    stride: own.Stride = None,
+    json_file: own.JsonFile = None,
+    csv_file: own.CsvFile = None,
+    plot: own.PlotFile = None,
+    overwrite: Overwrite = False,
     weights: WeightsFolder = None,
     device: Device = "auto",
     precision: Precision = "auto",
     batch_size: BatchSize = None,
     threads: Threads = None,
     quiet: Quiet = False,
-) -> None:
-    """Measure the weights: --ladders, --gains, --uncertainty, --people, --speed, or several of them.
+) -> int:
+    """Measure the weights: with --dataset against people's scores, else on folders of clean pictures.
 
-    Each takes a folder of clean pictures; --people Kodak's 24, with --scores and --offsets.
+    --dataset takes a database that hiqa datasets lists, or a table of your own. With --protocol networks
+    are trained and tested on it, split by split, in place of measuring given weights. --ladders, --gains,
+    --uncertainty and --people take a folder of clean pictures; --people Kodak's 24, with --scores and
+    --offsets. --modes takes BIQ2021's folder, --sampling one of large photographs.
     """
-    if not (ladders or gains or uncertainty or people or speed):
-        raise UsageError("nothing to measure", "give --ladders, --gains, --uncertainty, --people or --speed")
-    if people and not (scores and offsets):
-        raise UsageError("--people needs --scores and --offsets", "see hiqa evaluate --help")
-    if out is not None and out.exists():
-        raise UsageError(f"{out} exists", "give a new file, or remove it")
     from ..engine.results import DEFAULT_STRIDE
-    from ..engine.scorer import Scorer
 
     say = Messages(quiet=quiet)
-    scorer = Scorer.load(
-        weights, device=device, precision=precision, batch_size=batch_size, threads=threads, notice=say.warn
-    )
-    measure = Measurement(scorer, stride or DEFAULT_STRIDE, tuple(leave_out or ()), say)
-    if ladders:
-        measure.ladders(ladders)
-    if gains:
-        measure.gains(gains)
-    if uncertainty:
-        measure.uncertainty(uncertainty)
-    if people and scores and offsets:
-        measure.people(people, scores, offsets)
-    if speed:
-        measure.speed(str(weights) if weights else None)
-    if out is not None:
-        out.write_text(json.dumps(measure.found, indent=2) + "\n", encoding="utf-8")
-
-
-class Measurement:
-    """The measurements of one run: each prints its table and adds to `found`."""
-
-    def __init__(self, scorer: Scorer, stride: int, left_out: tuple[str, ...], say: Messages) -> None:
-        self.scorer, self.stride, self.left_out, self.say = scorer, stride, left_out, say
-        self.found: dict[str, Any] = {"settings": scorer.settings | {"stride": stride}}
-
-    def images(self, folder: Path) -> list[Any]:
-        from hiqa_train.pristine import load_pristine
-
-        images = load_pristine(folder)
-        names = {image.name for image in images} | {Path(image.name).stem for image in images}
-        for name in self.left_out:
-            if name not in names:
-                raise UsageError(f"--leave-out {name}: no such picture in {folder}")
-        return [i for i in images if not {i.name, Path(i.name).stem} & set(self.left_out)]
-
-    def ladders(self, folder: Path) -> None:
-        from hiqa_train.ladders import LADDERS, measure_ladders
-
-        images = self.images(folder)
-        result = measure_ladders(self.scorer, images, stride=self.stride, tell=self.say.warn)
-        print(f"ladders, {len(images)} pictures: rank correlation of score with strength, mean")
-        for kind, mean in result.mean_srocc.items():
-            lowest = min(result.srocc[kind])
-            steps = " ".join(f"{strength:g}" for strength in LADDERS[kind])
-            print(f"  {kind:<9} {mean:.3f} (lowest picture {lowest:.3f})   steps {steps}")
-        for strength, rates in result.rates.items():
-            print(f"  jpeg2000 at {strength:g} bit a pixel reached {sum(rates) / len(rates):.3f}")
-        print(f"  clean above distorted in {100 * result.share_above:.1f} % of pairs")
-        self.found["ladders"] = {
-            "pictures": len(images), "mean_srocc": result.mean_srocc, "share_above": result.share_above,
-            "reached_rates": {f"{k:g}": sum(v) / len(v) for k, v in result.rates.items()},
-            "scores": result.scores,
-        }  # fmt: skip
-
-    def gains(self, folder: Path) -> None:
-        from hiqa_train.gains import measure_gains
-
-        images = self.images(folder)
-        gains, clean = measure_gains(
-            self.scorer, images, stride=self.stride, with_filters=True, tell=self.say.warn
+    engine = EngineOptions(device, precision, batch_size, threads, weights)
+    step = stride or DEFAULT_STRIDE
+    pictures = PictureMeasures(
+        ladders, gains, uncertainty, people, scores, offsets, modes, modes_pictures, sampling, speed,
+        tuple(leave_out or ()),
+    )  # fmt: skip
+    of_databases: dict[str, object] = {
+        "--part": part, "--types": types, "--splits": splits, "--split": split, "--unseen": unseen,
+        "--published": published, "--csv": csv_file, "--plot": plot, "--protocol": protocol,
+    }  # fmt: skip
+    of_protocols: dict[str, object] = {
+        "--out": out, "--method": method, "--recipe": recipe, "--train-on": train_on, "--train-types": train_types,
+        "--generator": generator, "--vgg": vgg, "--count": splits_count,
+    }  # fmt: skip
+    if bool(dataset) == pictures.asked:
+        what = "--dataset and measures on clean pictures do not go together" if dataset else "nothing to measure"
+        raise UsageError(what, "give --dataset, or one of the measures that hiqa evaluate --help lists")
+    if not dataset:
+        refuse(of_databases | of_protocols, "goes with --dataset")
+        check_new_file(json_file, "--json", overwrite)
+        evaluate_pictures(pictures, engine, step, json_file, say)
+        return ExitCode.OK
+    names = [*dataset, *(name for name in train_on or [] if name not in dataset)]
+    given = DatasetOptions(tuple(names), tuple(root or ()), direction, nominal, allow_missing)
+    if protocol is None:
+        refuse(of_protocols, "goes with --protocol")
+        readings = opened(given, say)
+        question = Question(
+            cast("PartName | None", part), words(types), splits, split, unseen, resamples, seed, published, cached
         )
-        print(f"gains, {len(images)} pictures: PSNR against the clean picture, mean")
-        for name, gain in gains.items():
-            print(
-                f"  {name:<9} {gain.before:6.2f} dB, hallucination {gain.gain:+.2f} dB, "
-                f"best filter {gain.filter_gain:+.2f} dB ({gain.filter_name})"
-            )
-        print(f"  clean     against its own hallucination {clean:.2f} dB")
-        self.found["gains"] = {
-            "pictures": len(images), "clean": clean, **{name: asdict(gain) for name, gain in gains.items()}
-        }  # fmt: skip
+        evaluate_databases(readings, question, engine, step, Files(json_file, csv_file, plot, overwrite), say)
+        return ExitCode.OK
+    refuse({"--part": part, "--split": split, "--unseen": unseen, "--plot": plot}, "does not go with --protocol")
+    readings = opened(given, say)
+    asked = ProtocolQuestion(
+        protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
+        recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
+        seed=seed, generator=generator, vgg=vgg, published=published, resamples=resamples, stride=step,
+        json=json_file, csv=csv_file, overwrite=overwrite,
+    )  # fmt: skip
+    trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]
+    return evaluate_protocol(readings[: len(dataset)], trained, asked, engine, say)
 
-    def uncertainty(self, folder: Path) -> None:
-        from hiqa_train.uncertainty import COVERED, check, draw_cases
 
-        images = self.images(folder)
-        cases = draw_cases(self.scorer, images, 12, seed=11, stride=self.stride, tell=self.say.warn)
-        result = check(cases)
-        print(f"uncertainty, {result.cases} randomly distorted pictures from {len(images)}")
-        print(f"  covered {100 * result.covered:.1f} % (meant: {100 * COVERED:.0f} %)")
-        print(f"  mean error {result.mean_error:.1f} points, mean half-width {result.mean_half_width:.1f}")
-        print(f"  mean error, widest third over narrowest third {result.error_ratio:.2f}")
-        self.found["uncertainty"] = asdict(result)
+def opened(given: DatasetOptions, say: Messages) -> list[Reading]:
+    """The databases, with a line on each: n of N, the first missing file, its scale, and what else is to know."""
+    readings = open_datasets(given)
+    for reading in readings:
+        say.warn("; ".join([reading.coverage(), *reading.notes]))
+    return readings
 
-    def speed(self, weights: str | None) -> None:
-        from hiqa_train.speed import TILES, measure_speed
 
-        self.found["speed"] = {}
-        for name in ("fp32", "bf16"):
-            result = measure_speed(weights, name)
-            print(
-                f"speed, {name}: {TILES} tiles of {result.gmac:.2f} GMAC in {result.seconds:.3f} s; a plain 3x3 "
-                f"convolution takes {result.convolution_seconds:.3f} s for as much, ratio {result.ratio:.2f}"
-            )
-            self.found["speed"][name] = asdict(result) | {"ratio": result.ratio}
+def words(text: str | None) -> tuple[str, ...]:
+    """ "a, b" -> ("a", "b")."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
-    def people(self, folder: Path, scores: Path, offsets: Path) -> None:
-        from hiqa_train.people import measure_people
 
-        result = measure_people(
-            self.scorer, folder, scores, offsets, stride=self.stride, tell=self.say.warn
-        )
-        print(f"people, {result.pictures} pictures: SROCC with TID2013's published scores")
-        print(f"  blur and JPEG pooled {result.pooled:.3f}, blur {result.blur:.3f}, JPEG {result.jpeg:.3f}")
-        self.found["people"] = asdict(result)
+def refuse(options: dict[str, object], reason: str) -> None:
+    """UsageError for the first of the options that was given."""
+    for name, value in options.items():
+        if value not in (None, False):
+            raise UsageError(f"{name} {reason}", "see hiqa evaluate --help")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..engine.limits import Limits
+from ..engine.scoring import Scoring
 from ..errors import HiqaError, UsageError
 from . import options as common
 from .exit_codes import code_for_counts
@@ -192,13 +193,11 @@ def _write_pictures(
     messages: Messages,
 ) -> tuple[int, int]:
     """(images written, images failed); what was written is named on standard output."""
-    from ..engine.results import DEFAULT_STRIDE
-
     written = failed = 0
     progress = ImageProgress(len(works), wanted=not options.quiet)
     messages.clear = progress.cleared
     try:
-        results = outcomes(scorer, works, options.limits, DEFAULT_STRIDE)
+        results = outcomes(scorer, works, options.limits, Scoring())
         for (work, outcome), target in zip(results, targets, strict=True):
             if isinstance(outcome, HiqaError):
                 failed += 1

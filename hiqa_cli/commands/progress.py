@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
+    from hiqa_train.journal import Progress
+
 CELLS = 24
 REFRESH = 4  # times a second
 
 
-class ImageProgress:
-    """A progress line for so many images; nothing at all where nobody could see it."""
+class ProgressLine:
+    """A line that a text is drawn on again and again; nothing at all where nobody could see it."""
 
-    def __init__(self, total: int, *, wanted: bool) -> None:
-        self._total = total
-        self._done = 0
-        self._began = time.monotonic()
+    def __init__(self, text: Callable[[], str], *, wanted: bool) -> None:
+        self._draw = text
         self._live: Live | None = None
         can_redraw = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        if wanted and total and can_redraw:
+        if wanted and can_redraw:
             self._live = self._line()
             self._live.start(refresh=True)
 
@@ -48,16 +48,7 @@ class ImageProgress:
         """Always one line: taking off more would take results off with it."""
         from rich.text import Text
 
-        return Text(
-            progress_text(self._done, self._total, time.monotonic() - self._began),
-            no_wrap=True,
-            overflow="crop",
-            end="",
-        )
-
-    def advance(self) -> None:
-        """One image is done."""
-        self._done += 1
+        return Text(self._draw(), no_wrap=True, overflow="crop", end="")
 
     @contextmanager
     def cleared(self) -> Iterator[None]:
@@ -82,6 +73,45 @@ class ImageProgress:
         live, self._live = self._live, None
         if live is not None:
             live.stop()
+
+
+class ImageProgress(ProgressLine):
+    """A progress line for so many images."""
+
+    def __init__(self, total: int, *, wanted: bool) -> None:
+        self._total = total
+        self._done = 0
+        self._began = time.monotonic()
+        super().__init__(self._progress, wanted=wanted and total > 0)
+
+    def _progress(self) -> str:
+        return progress_text(self._done, self._total, time.monotonic() - self._began)
+
+    def advance(self) -> None:
+        """One image is done."""
+        self._done += 1
+
+
+class StageProgress(ProgressLine):
+    """A progress line for the stage of a training that is running."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        self._now: Progress | None = None
+        super().__init__(lambda: "" if self._now is None else stage_text(self._now), wanted=wanted)
+
+    def advance(self, now: Progress) -> None:
+        """What the training says of itself."""
+        self._now = now
+
+
+def stage_text(now: Progress) -> str:
+    """ "generator  ━━━━────  1,200/20,000  35.2 patches/s  0:41:07 left  pixel 0.812  psi 0.034"."""
+    full = CELLS * now.step // now.steps
+    line = f"{now.stage}  {'━' * full}{'─' * (CELLS - full)}  {now.step:,}/{now.steps:,}"
+    if now.rate:
+        line += f"  {now.rate:.1f} patches/s  {clock((now.steps - now.step) * now.seconds_a_step)} left"
+    shown = {name: value for name, value in now.losses.items() if name not in ("loss", "gradient")}
+    return "  ".join([line, *(f"{name} {value:.3g}" for name, value in shown.items())])
 
 
 def progress_text(done: int, total: int, seconds: float) -> str:

@@ -14,7 +14,7 @@ from .tables import Table
 from .targets import Targets
 
 # Settings of a JSON line that change scores: rows that differ in one of them do not belong together.
-TELLING_SETTINGS = ("stride", "precision", "device")
+TELLING_SETTINGS = ("mode", "stride", "tolerance", "max_tiles", "precision", "device")
 
 
 @dataclass
@@ -92,7 +92,8 @@ def check_rows_fit(
 ) -> None:
     """UsageError where a finished row was scored by other weights or settings than this run's.
 
-    A CSV row tells weights, precision and, by its number of tiles, the stride; a JSON line all.
+    A CSV row tells weights, mode, precision and, by its number of tiles, the stride (of a picture that was sampled
+    only that it was); a JSON line all.
     """
     for table in tables:
         for record in table.records:
@@ -106,16 +107,20 @@ def check_rows_fit(
 
 
 def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) -> str:
+    from ..engine.scoring import Scoring
     from ..engine.tiles import plan_tiles
 
     assert row.width is not None  # as every scored row has, see records.py
     assert row.height is not None
-    tiles = plan_tiles(row.width, row.height, settings["stride"]).count
-    pairs = [
+    scoring = Scoring(settings["mode"], settings["stride"], settings["tolerance"], settings["max_tiles"])
+    tiles = plan_tiles(row.width, row.height, scoring.stride).count
+    pairs: list[tuple[str, Any, Any]] = [
         ("weights", row.weights, weights),
+        ("mode", row.mode, scoring.mode),
         ("precision", row.precision, settings["precision"]),
-        ("tiles", row.tiles, tiles),
     ]
+    if not scoring.samples(row.width, row.height):
+        pairs.append(("tiles", row.tiles, tiles))
     if row.more:
         theirs = row.more["settings"]
         pairs.append(("version", row.more["version"], version))

@@ -20,6 +20,7 @@ COLUMNS = (
     "width",
     "height",
     "tiles",
+    "mode",
     "precision",
     "weights",
     "error",
@@ -41,6 +42,7 @@ class Row:
     width: int | None = None
     height: int | None = None
     tiles: int | None = None
+    mode: str = ""
     precision: str = ""
     weights: str = ""
     error: str = ""
@@ -65,6 +67,7 @@ def row_of_result(path: str, result: ScoreResult, more: dict[str, Any]) -> Row:
         width=result.width,
         height=result.height,
         tiles=len(result.tiles),
+        mode=result.mode,
         precision=result.precision,
         weights=result.weights,
         more={
@@ -72,6 +75,8 @@ def row_of_result(path: str, result: ScoreResult, more: dict[str, Any]) -> Row:
                 {"x": tile.x, "y": tile.y, "score": round(tile.score, DECIMALS)}
                 for tile in result.tiles
             ],
+            "tile_total": result.tile_total,
+            "standard_error": round(result.standard_error, DECIMALS),
             "notes": list(result.notes),
             **more,
         },
@@ -103,7 +108,7 @@ def csv_row(row: Row) -> bytes:
 def json_row(row: Row) -> bytes:
     """A row as a line of JSON: the columns, null for what there is not, then everything else."""
     fields: dict[str, Any] = {column: getattr(row, column) for column in COLUMNS}
-    for column in ("precision", "weights", "error"):
+    for column in ("mode", "precision", "weights", "error"):
         fields[column] = fields[column] or None
     fields.update(row.more)
     return file_text(json.dumps(fields, ensure_ascii=False, allow_nan=False)) + b"\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..engine.limits import Limits
+from ..engine.scoring import Scoring
 from ..errors import DependencyError, HiqaError, ImageError, UsageError
 from .inputs import Input
 from .messages import Messages
@@ -62,7 +63,7 @@ def load_scorer(options: EngineOptions, messages: Messages) -> Scorer:
 
 
 def outcomes(
-    scorer: Scorer | None, works: Sequence[Work], limits: Limits, stride: int
+    scorer: Scorer | None, works: Sequence[Work], limits: Limits, scoring: Scoring
 ) -> Iterator[tuple[Work, ScoreResult | HiqaError]]:
     """(work, result or error) in order, each as soon as it is ready.
 
@@ -78,7 +79,7 @@ def outcomes(
         for work in works:
             yield Job(work.entry.name, _reader(work.entry, limits), work.artefacts, work)
 
-    results = scorer.score_stream(jobs(), stride=stride)
+    results = scorer.score_stream(jobs(), scoring=scoring)
     try:
         for job, outcome in results:
             assert isinstance(job.token, Work)

@@ -9,6 +9,15 @@ from typing import Annotated
 import typer
 
 from ..engine.limits import Limits
+from ..engine.scoring import (
+    DEFAULT_MAX_TILES,
+    DEFAULT_MODE,
+    DEFAULT_STRIDE,
+    DEFAULT_TOLERANCE,
+    MODES,
+    TILE,
+    Scoring,
+)
 from ..errors import UsageError
 from ..report.defaults import MAX_MB, WORST
 from . import options as common
@@ -50,7 +59,7 @@ class ScoreOptions:
     min_score: float | None
     order: str
     worst: int | None
-    stride: int | None
+    scoring: Scoring
     limits: Limits
     engine: EngineOptions
     quiet: bool
@@ -123,15 +132,47 @@ Worst = Annotated[
         help="Show the N lowest scores only, on standard output, at the end.",
     ),
 ]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        "--mode",
+        metavar="|".join(MODES),
+        parser=one_of("--mode", MODES),
+        autocompletion=lambda: list(MODES),
+        help="exact: every overlapping tile by itself, as in the paper; fast: "
+        f"one pass over the image. {DEFAULT_MODE} if not given.",
+    ),
+]
 Stride = Annotated[
     int | None,
     typer.Option(
         "--stride",
         metavar="PX",
         parser=whole_number("--stride"),
-        help="Pixels between tiles, 1 to 256; 128 if not given. Smaller takes longer.",
+        help=f"Pixels between tiles, 1 to {TILE}; {DEFAULT_STRIDE} if not given. Smaller averages more of them.",
     ),
 ]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--tolerance",
+        metavar="POINTS",
+        parser=points("--tolerance"),
+        help="Of a large image, stop sampling tiles when the score's standard error is below this; "
+        f"{DEFAULT_TOLERANCE:g} if not given.",
+    ),
+]
+MaxTiles = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tiles",
+        metavar="N",
+        parser=whole_number("--max-tiles"),
+        help="Sample images of more pixels than N tiles side by side, and score N tiles of them at most; "
+        f"{DEFAULT_MAX_TILES} if not given.",
+    ),
+]
+AllTiles = Annotated[bool, typer.Option("--all-tiles", help="Score every tile of large images too.")]
 
 
 def score(
@@ -149,7 +190,11 @@ def score(
     min_score: MinScore = None,
     sort: Sort = None,
     worst: Worst = None,
+    mode: Mode = None,
     stride: Stride = None,
+    tolerance: Tolerance = None,
+    max_tiles: MaxTiles = None,
+    all_tiles: AllTiles = False,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -190,13 +235,27 @@ def score(
             min_score=min_score,
             order=sort or "",
             worst=worst,
-            stride=stride,
+            scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
             limits=limits_from(max_pixels, max_bytes),
             engine=EngineOptions(device, precision, batch_size, threads, weights),
             quiet=quiet,
             verbose=verbose,
             report=None if report is None else ReportTarget(report, "--report", max_mb or MAX_MB),
         )
+    )
+
+
+def scoring_from(
+    mode: str | None, stride: int | None, tolerance: float | None, max_tiles: int | None, all_tiles: bool
+) -> Scoring:
+    """The engine's way of scoring, with what was given in place of its own; UsageError for a wrong value."""
+    if all_tiles and max_tiles is not None:
+        raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
+    return Scoring(
+        DEFAULT_MODE if mode is None else mode,
+        DEFAULT_STRIDE if stride is None else stride,
+        DEFAULT_TOLERANCE if tolerance is None else tolerance,
+        None if all_tiles else (DEFAULT_MAX_TILES if max_tiles is None else max_tiles),
     )
 
 
@@ -220,7 +279,3 @@ def check_together(options: ScoreOptions) -> None:
     resumable = [name for name in files if name != STDOUT]
     if options.existing is Existing.RESUME and not resumable and options.maps is None:
         raise UsageError("--resume needs files to go on with", "give --csv, --jsonl or --maps")
-    if options.stride is not None:
-        from ..engine.tiles import check_stride
-
-        check_stride(options.stride)

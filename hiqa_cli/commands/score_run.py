@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
@@ -171,13 +171,11 @@ def _map_names(target: Targets) -> dict[str, str]:
 
 def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
     """What a JSON line says about how it came to be."""
-    from ..engine.results import DEFAULT_STRIDE
-
     own = {} if scorer is None else dict(scorer.settings)
     own.pop("hiqa", None)  # the version and the weights have places of their own
     own.pop("weights", None)
     return {
-        "stride": DEFAULT_STRIDE if options.stride is None else options.stride,
+        **asdict(options.scoring),
         **own,
         "max_pixels": options.limits.max_pixels,
         "max_bytes": options.limits.max_bytes,
@@ -212,8 +210,7 @@ class ScoreRun:
         try:
             for table in self.tables:
                 table.begin()
-            stride = int(self.settings["stride"])
-            for work, outcome in outcomes(scorer, works, self.options.limits, stride):
+            for work, outcome in outcomes(scorer, works, self.options.limits, self.options.scoring):
                 self._take(work, outcome, progress)
         except (Interrupted, OutputError):
             progress.close()

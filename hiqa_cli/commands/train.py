@@ -1,45 +1,178 @@
-"""`hiqa train`: train G and R on one's own undistorted photographs, without human scores."""
+"""`hiqa train`: train G and R on the field's databases, on a table of one's own, or on photographs without scores."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
+from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots
 from .exit_codes import ExitCode
 from .messages import Messages
-from .options import Quiet, Threads
+from .options import Device, Precision, Quiet, Threads, one_of, whole_number
+from .progress import StageProgress
+from .screen import write
+from .training import choose_vgg, open_readings
+
+if TYPE_CHECKING:
+    from hiqa_train.loop import StopSignal
+    from hiqa_train.recipe import Recipe
+    from hiqa_train.run import RunOptions
+
+STAGES = ("generator", "regressor", "joint", "ablation")
+ONE_FOLDER = "runs"
 
 
 def train(
+    stage: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="|".join(STAGES), parser=one_of("STAGE", STAGES), show_default=False,
+            help="One stage of the recipe, or the paper's ablation; all stages if not given.",
+        ),
+    ] = None,
+    dataset: DatasetNames = None,
     pristine: Annotated[
-        Path, typer.Option("--pristine", metavar="DIR", help="Undistorted photographs, at least 320 px a side.")
-    ],
-    vgg: Annotated[
-        Path, typer.Option("--vgg", metavar="FILE", help="VGG19's convolutions (Oxford's, safetensors).")
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Checkpoints, logs and weights.")],
+        list[Path] | None,
+        typer.Option(
+            "--pristine", metavar="DIR",
+            help="Instead: undistorted photographs, at least 320 px a side; repeat it for several folders.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME|FILE", help="paper, best or smoke, or a TOML file; best if not given."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Checkpoints, metrics and weights; runs/NAME-DATE if not given."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what --out holds.")] = False,
+    root: Roots = None,
+    direction: Direction = None,
+    nominal: NominalRange = None,
+    allow_missing: AllowMissing = False,
+    generator: Annotated[
+        Path | None,
+        typer.Option("--generator", metavar="DIR", help="A ready G: a folder of weights, or the --out of another run."),
+    ] = None,
+    vgg: Annotated[
+        str | None,
+        typer.Option("--vgg", metavar="FILE|download|off", help="VGG19's weights for the perceptual loss."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", parser=whole_number("--seed", 0, 2**31), help="Of everything random.")
+    ] = 1,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", metavar="DIR", help="Decoded images; the user's cache if not given.")
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Train nothing: print each stage's rate and where its time goes.")
+    ] = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
-) -> int:
-    """Train G and R on undistorted photographs; distortions and their scores are made on the way.
+) -> int:  # fmt: skip
+    """Train G and R on a database of images that people have scored, or on a table of your own.
 
-    Takes hours on a processor; Ctrl-C keeps a checkpoint. Ends with DIR/weights, which `hiqa score
-    --weights` takes.
+    Ctrl-C keeps a checkpoint that --resume goes on with. Ends with weights in --out, which hiqa score --weights takes.
     """
+    if bool(dataset) == bool(pristine):
+        raise UsageError("what to train on: give either --dataset or --pristine", "hiqa datasets lists databases")
     import torch
 
     from hiqa_train.loop import StopSignal
-    from hiqa_train.synthetic import SyntheticRecipe, train_synthetic
+    from hiqa_train.machine import is_leader
+    from hiqa_train.recipe import DEFAULT, SYNTHETIC, load_recipe
+    from hiqa_train.run import RunOptions
 
     if threads is not None:
         torch.set_num_threads(threads)
-    say = Messages(quiet=quiet)
+    leads = is_leader()
+    progress = StageProgress(wanted=leads and not quiet)
+    say = Messages(quiet=quiet or not leads, clear=progress.cleared)
+    chosen = load_recipe(recipe or (SYNTHETIC if pristine else DEFAULT))
+    where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
+    given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
+    options = RunOptions(
+        device=device, precision=precision, seed=seed, resume=resume, generator=generator,
+        kinds=None if stage in (None, "ablation") else (stage,), cache=cache, watch=progress.advance,
+    )  # fmt: skip
     stop = StopSignal()
-    done = train_synthetic(pristine, vgg, out, SyntheticRecipe(), resume=resume, stop=stop, tell=say.warn)
+    try:
+        run = Training(given, tuple(pristine or ()), chosen, vgg, where, options, stop, say)
+        if profile:
+            return run.profile()
+        done = run.ablation() if stage == "ablation" else run.train()
+    finally:
+        progress.close()
     if done is None:
-        say.warn(f"stopped; the checkpoint in {out} goes on with --resume")
+        say.warn(f"stopped; the checkpoint in {where} goes on with --resume")
         return 128 + stop.asked
     return ExitCode.OK
+
+
+def default_out(names: list[str], resume: bool) -> Path:
+    """runs/NAME-DATE; UsageError where the run must be named."""
+    if resume:
+        raise UsageError("--resume: which run is not known", "give its --out")
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UsageError("under torchrun all processes write to one folder", "give --out")
+    word = "+".join(Path(name).stem for name in names)
+    return Path(ONE_FOLDER) / f"{word}-{time.strftime('%Y-%m-%d-%H%M%S')}"
+
+
+class Training:
+    """The three things that can be done with a recipe and its material."""
+
+    def __init__(
+        self, given: DatasetOptions, pristine: tuple[Path, ...], recipe: Recipe, vgg: str | None, out: Path,
+        options: RunOptions, stop: StopSignal, say: Messages,
+    ) -> None:  # fmt: skip
+        self.pristine, self.out, self.stop, self.tell = pristine, out, stop, say.warn
+        self.opened = None if pristine else open_readings(given, options, say.warn)
+        options = options if self.opened is None else self.opened.options
+        has_references = self.opened is None or self.opened.has_references
+        self.recipe, file = choose_vgg(recipe, vgg, options, say.warn, has_references=has_references)
+        self.options = dataclasses.replace(options, vgg=file)
+
+    def train(self) -> Path | None:
+        """All stages, or those of one kind."""
+        from hiqa_train.run import train_databases
+        from hiqa_train.synthetic import train_synthetic
+
+        if self.opened is None:
+            return train_synthetic(self.pristine, self.recipe, self.out, self.options, self.stop, self.tell)
+        return train_databases(self.opened.parts, self.recipe, self.out, self.options, self.stop, self.tell)
+
+    def ablation(self) -> Path | None:
+        """The paper's figure 4 and its oracle, on the test part; the table on standard output."""
+        from hiqa_train.ablation import run_ablation, table
+
+        if self.opened is None or len(self.opened.parts) != 1:
+            raise UsageError("the ablation is measured on the test part of one database", "give one --dataset")
+        part, tests = self.opened.parts[0], self.opened.tests[0]
+        rows = run_ablation(part, tests, self.recipe, self.out, self.options, self.stop, self.tell)
+        if rows is None:
+            return None
+        write("\n".join(table(part.name, rows)) + "\n")
+        return self.out
+
+    def profile(self) -> int:
+        """Rates and shares of each stage, on standard output."""
+        from hiqa_train.profile import profile_material, table
+        from hiqa_train.run import open_databases
+        from hiqa_train.synthetic import open_photographs
+
+        if self.opened is None:
+            material = open_photographs(self.pristine, self.recipe, self.options, self.tell)
+        else:
+            material = open_databases(self.opened.parts, self.recipe, self.options, self.stop, self.tell)
+        write("\n".join(table(profile_material(material, self.recipe, self.options))) + "\n")
+        return ExitCode.OK

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .results import TILE
+from .scoring import TILE
 from .tiles import TileGrid
 
 # What is handed on at once, so that the temporary copies of a wide picture stay small.

@@ -22,7 +22,7 @@ from hiqa_cli.errors import ImageError
 
 _LOCK = threading.Lock()
 _DECODER = re.compile(
-    rb"libpng (warning|error)|Corrupt JPEG|Premature end|Invalid SOS|Inconsistent progression"
+    rb"libpng (warning|error)|Caution: quantization|Corrupt JPEG|Premature end|Invalid SOS|Inconsistent progression"
     rb"|Unknown Adobe|Warning: unknown JFIF|Unsupported marker|Application transferred|TIFF[A-Z]"
     rb"|\[ ?(ERROR|WARN|WARNING|INFO|FATAL)|imdecode_|OpenCV|> "
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,9 +13,13 @@ from .blending import CorrectionBlender, ScoreBlender
 from .calibration import Calibration
 from .jobs import Job
 from .picture import Picture
-from .results import ScoreResult, TileScore
+from .results import ScoreResult
+from .scoring import Scoring
 from .strips import Sink, TileWatcher, compose
+from .tallies import EveryTile, Tally
 from .tiles import TileGrid, cut_tile
+
+Z80 = 1.2816  # a normal variable lies within so many standard deviations 80 % of the time
 
 
 class ImageRun:
@@ -23,50 +28,67 @@ class ImageRun:
     Only the rows that tiles still touch are held in float; finished rows go to the sinks at once.
     """
 
-    def __init__(self, job: Job, picture: Picture, grid: TileGrid, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self, job: Job, picture: Picture, grid: TileGrid, sinks: Sequence[Sink], tally: Tally
+    ) -> None:
+        """grid: of the tiles that the pictures of `sinks` are blended from; without sinks the tally alone says which
+        tiles are wanted."""
         self.job = job
         self.outcome: ScoreResult | HiqaError | None = None
         self.pixel_count = picture.width * picture.height
         self.needs_corrections = any(sink.needs_corrections for sink in sinks)
+        self.needs_features = tally.needs_features
         self._picture: Picture | None = picture
         self._grid = grid
         self._sinks = sinks
         self._watchers = [sink for sink in sinks if isinstance(sink, TileWatcher)]
-        self._places = grid.places()
-        self._next: tuple[int, int] | None = next(self._places)
-        self._scores: list[float] = []
+        self._tally = tally
+        self._places: Iterator[tuple[int, int]] | None = grid.places() if sinks else None
+        self._next: tuple[int, int] | None = None
+        self._given: deque[tuple[int, int]] = deque()  # places of tiles that are under way
+        self._row: list[float] = []  # scores of the present row of `grid`
+        self._rows_left = len(grid.ys) if sinks else 0
         self._corrections = CorrectionBlender(grid) if self.needs_corrections else None
         wants_quality = any(sink.needs_quality for sink in sinks)
         self._quality = ScoreBlender(grid) if wants_quality else None
 
     @property
     def has_tiles(self) -> bool:
-        """Whether there is a tile that was not given out yet."""
+        """Whether there is a tile to be given out now."""
+        if self._picture is None:
+            return False
+        if self._next is None:
+            self._next = self._tally.next_place() if self._places is None else next(self._places, None)
         return self._next is not None
 
     def next_tile(self) -> np.ndarray:
         """The next tile, (TILE, TILE, 3) uint8 or uint16."""
-        if self._next is None or self._picture is None:
-            raise ValueError("this image has no more tiles")
+        if not self.has_tiles or self._next is None or self._picture is None:
+            raise ValueError("this image has no tiles to give")
         x, y = self._next
-        self._next = next(self._places, None)
+        self._given.append(self._next)
+        self._next = None
         return cut_tile(self._picture.pixels, x, y)
 
-    def receive(self, score: float, correction: np.ndarray | None) -> None:
+    def receive(self, score: float, correction: np.ndarray | None, features: np.ndarray | None) -> None:
         """The outputs of the next tile in order; raises HiqaError where a sink cannot write."""
         if self._picture is None:
             return  # the image failed while tiles of it were still under way
         if not math.isfinite(score) or not (correction is None or np.isfinite(correction).all()):
             raise ImageError("the networks gave a value that is not finite", "try --precision fp32")
-        across = len(self._grid.xs)
-        x, y = self._grid.xs[len(self._scores) % across], self._grid.ys[len(self._scores) // across]
-        self._scores.append(score)
+        x, y = self._given.popleft()
+        self._tally.receive(x, y, score, features)
+        if self._places is None:
+            return
+        self._row.append(score)
         for watcher in self._watchers:
             watcher.tile(self._picture.pixels, x, y, score, correction)
         if self._corrections is not None and correction is not None:
             self._corrections.add(x, correction)
-        if len(self._scores) % across == 0:
-            self._finish_row(self._picture.pixels, self._scores[-across:])
+        if len(self._row) == len(self._grid.xs):
+            self._finish_row(self._picture.pixels, self._row)
+            self._row = []
+            self._rows_left -= 1
 
     def _finish_row(self, pixels: np.ndarray, scores: list[float]) -> None:
         if self._corrections is not None:
@@ -83,31 +105,35 @@ class ImageRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every tile has its score."""
-        return self._picture is not None and len(self._scores) == self._grid.count
+        """Whether the score is settled and every row of the pictures is done."""
+        return self._picture is not None and self._rows_left == 0 and self._tally.is_complete
 
-    def finish(self, calibration: Calibration, precision: str, weights: str, stride: int) -> None:
+    def finish(self, calibration: Calibration, precision: str, weights: str, scoring: Scoring) -> None:
         """Make a complete image's result and put its pictures in place; may raise HiqaError."""
         picture = self._picture
         if picture is None:
             raise ValueError("this image is finished or has failed")
-        score = float(np.mean(self._scores, dtype=np.float64))
-        uncertainty = calibration.half_width(score, self._scores)
+        tiles, error = self._tally.tiles, self._tally.standard_error
+        scores = [tile.score for tile in tiles]
+        score = float(np.mean(scores, dtype=np.float64))
+        uncertainty = math.hypot(calibration.half_width(score, scores), Z80 * error)
         for sink in self._sinks:
             sink.finish(score, uncertainty)
         for sink in self._sinks:
             sink.commit()
-        tiles = zip(self._grid.places(), self._scores, strict=True)
         self.outcome = ScoreResult(
             score=score,
             uncertainty=uncertainty,
             width=picture.width,
             height=picture.height,
-            tiles=tuple(TileScore(x, y, tile_score) for (x, y), tile_score in tiles),
+            tiles=tiles,
             precision=precision,
             weights=weights,
-            stride=stride,
-            notes=(*picture.notes, self._grid.note) if self._grid.note else picture.notes,
+            stride=scoring.stride,
+            mode=scoring.mode,
+            tile_total=self._tally.total,
+            standard_error=error,
+            notes=(*picture.notes, *(note for note in (self._grid.note, sample_note(self._tally)) if note)),
             exif=picture.exif,
         )
         self._let_go()
@@ -127,10 +153,19 @@ class ImageRun:
         self._sinks = self._watchers = []
 
 
+def sample_note(tally: Tally) -> str:
+    """The words for a picture of which not every tile was scored, empty for any other."""
+    used = len(tally.tiles)
+    if tally.standard_error == 0.0 and used == tally.total:
+        return ""
+    return f"sampled: {used:,} of {tally.total:,} tiles, standard error {tally.standard_error:.2f}"
+
+
 def failed_run(job: Job, error: HiqaError) -> ImageRun:
     """A run that has failed before it began."""
     one = Picture(np.zeros((1, 1, 3), np.uint8), "none")
-    run = ImageRun(job, one, TileGrid(1, 1, (0,), (0,)), ())
+    grid = TileGrid(1, 1, (0,), (0,))
+    run = ImageRun(job, one, grid, (), EveryTile(grid))
     run.pixel_count = 0
     run.fail(error if isinstance(error, HiqaError) else ImageError(str(error)))
     return run

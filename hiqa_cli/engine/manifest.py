@@ -31,6 +31,8 @@ class Manifest:
     files: name -> (sha256 in hex, bytes).
     training_data: one {"name", "terms", "use"} a data set.
     measured: free, as training wrote it.
+    seen_scenes: names of all scenes that any of the networks was trained on or chosen by, as the training suite names
+        them; None where that was not recorded.
     weights_id: first 8 hex digits of the sha256 of the manifest's own bytes.
     """
 
@@ -41,6 +43,7 @@ class Manifest:
     measured: dict[str, Any]
     files: dict[str, tuple[str, int]]
     weights_id: str
+    seen_scenes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,16 @@ def _checked(fields: dict[str, Any], weights_id: str) -> Manifest:
         measured=dict(fields["measured"]),
         files=files,
         weights_id=weights_id,
+        seen_scenes=_texts(fields.get("seen_scenes")),
     )
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError("has seen_scenes that are no list of names")
+    return tuple(value)
 
 
 def read_verified(folder: Path, manifest: Manifest, name: str) -> bytes:

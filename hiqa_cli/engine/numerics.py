@@ -1,8 +1,9 @@
 """Tiles through the networks: the one place of inference mode, precision, batch shape and memory.
 
-The same tile gets the same score whatever is scored beside it: to 1e-3 points in float32, where a
-batch is as large as there are tiles, and to 0.02 in bf16, where every batch is filled up to one
-fixed shape, since kernels for other shapes round differently. R's head is float32 always.
+The same tile gets the same score whatever is scored beside it: to 1e-3 points in float32, and to 0.02
+in bf16. Batches have few shapes (filled up to a power of two, on a processor, or to the full size, in bf16
+elsewhere), since kernels for other shapes are made anew and round differently. R's head is
+float32 always.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..errors import DeviceError
 from ..networks.hiqa import HiqaNet
 from .devices import Placement
-from .results import TILE
+from .scoring import TILE
 
 # What torch, oneDNN and the drivers say where it is not an OutOfMemoryError.
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
@@ -41,11 +42,20 @@ class TileOutputs:
     scores: (n,) float64, points on 0..100.
     corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full
         range; None where nobody asked.
+    features: (n, cells, cells, C) float32, what R2 pools; None where nobody asked.
     """
 
     first: int
     scores: np.ndarray
     corrections: np.ndarray | None
+    features: np.ndarray | None
+
+    def each(self) -> Iterator[tuple[float, np.ndarray | None, np.ndarray | None]]:
+        """(score, correction, features) of every tile."""
+        for place, score in enumerate(self.scores):
+            correction = None if self.corrections is None else self.corrections[place]
+            features = None if self.features is None else self.features[place]
+            yield float(score), correction, features
 
 
 class TileRunner:
@@ -63,12 +73,17 @@ class TileRunner:
         network.in_precision(placement.dtype)
         move_to(network, placement.device)
         # torch's type hints lack memory_format without a tensor.
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if placement.device == "cpu":
+            with torch.inference_mode():
+                self.network.pack(batch_size, TILE)
         self._placement = placement
         self._notice = notice
         self.batch_size = batch_size
 
-    def run(self, tiles: Sequence[np.ndarray], corrections: bool) -> Iterator[TileOutputs]:
+    def run(
+        self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False
+    ) -> Iterator[TileOutputs]:
         """Score tiles (TILE, TILE, 3) uint8 or uint16, in order, a batch at a time.
 
         Where memory runs out the batch is halved for good, with a notice. Raises
@@ -77,7 +92,7 @@ class TileRunner:
         first = 0
         while first < len(tiles):
             part = tiles[first : first + self.batch_size]
-            outputs = self._try(part, first, corrections)
+            outputs = self._try(part, first, corrections, features)
             if outputs is not None:
                 yield outputs
                 first += len(part)
@@ -86,10 +101,18 @@ class TileRunner:
             else:
                 self._halve()
 
-    def _try(self, part: Sequence[np.ndarray], first: int, wanted: bool) -> TileOutputs | None:
+    def scores_of(self, pooled: np.ndarray) -> np.ndarray:
+        """R2: pooled features (n, C) float32 -> scores (n,) float64, points on 0..100."""
+        with torch.inference_mode():
+            scores = self.network.regressor.head(torch.from_numpy(pooled).to(self._placement.device))
+            return np.asarray(scores.cpu().numpy(), np.float64) * 100.0
+
+    def _try(
+        self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool
+    ) -> TileOutputs | None:
         """The outputs, or None where memory ran out: by then nothing holds on to the batch."""
         try:
-            return self._forward(part, first, wanted)
+            return self._forward(part, first, corrections, features)
         except (MemoryError, RuntimeError) as error:
             if is_out_of_memory(error):
                 return None
@@ -105,21 +128,41 @@ class TileRunner:
             torch.mps.empty_cache()
         self._notice(f"out of memory at batch {before}, going on with {self.batch_size}")
 
-    def _forward(self, part: Sequence[np.ndarray], first: int, wanted: bool) -> TileOutputs:
-        fixed = self._placement.precision == "bf16"
-        batch = np.zeros((self.batch_size if fixed else len(part), TILE, TILE, 3), np.float32)
+    def batch_of(self, part: Sequence[np.ndarray]) -> torch.Tensor:
+        """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) float32 in 0..1 on the device, B filled up."""
+        # Bytes go to the device, not floats: a quarter of the way.
+        dtype = part[0].dtype if len({tile.dtype for tile in part}) == 1 else np.dtype(np.float32)
+        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), dtype)
         for place, tile in zip(batch, part, strict=False):
-            np.divide(tile, np.float32(np.iinfo(tile.dtype).max), out=place, dtype=np.float32)
+            place[:] = tile if tile.dtype == dtype else tile / np.float32(np.iinfo(tile.dtype).max)
+        # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
+        images = torch.from_numpy(batch).permute(0, 3, 1, 2)
+        if self._placement.device == "cuda":
+            images = images.pin_memory().to("cuda", non_blocking=True)
+        images = images.to(self._placement.device, torch.float32)
+        return images if dtype.kind == "f" else images.div_(float(np.iinfo(dtype).max))
+
+    def _filled(self, count: int) -> int:
+        """The size of the batch that so many tiles go in."""
+        if self._placement.device == "cpu":
+            return min(1 << (count - 1).bit_length(), self.batch_size)
+        return self.batch_size if self._placement.precision == "bf16" else count
+
+    def _forward(
+        self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool
+    ) -> TileOutputs:
         with torch.inference_mode(), steady_kernels(self._placement.device):
-            # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
-            images = torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._placement.device)
-            output = self._network(images)
+            output = self.network(self.batch_of(part))
             scores = output.score.cpu().numpy()[: len(part)].astype(np.float64) * 100.0
-            pictures = None
-            if wanted:
-                correction = output.correction[: len(part)].float().permute(0, 2, 3, 1)
-                pictures = correction.contiguous().cpu().numpy()
-        return TileOutputs(first, scores, pictures)
+            pictures = rows_of(output.correction[: len(part)]) if corrections else None
+            joined = rows_of(output.features[: len(part)]) if features else None
+        return TileOutputs(first, scores, pictures, joined)
+
+
+def rows_of(tensor: torch.Tensor) -> np.ndarray:
+    """(B, C, H, W) on any device -> (B, H, W, C) float32."""
+    rows: np.ndarray = tensor.float().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return rows
 
 
 def move_to(network: HiqaNet, device: str) -> None:

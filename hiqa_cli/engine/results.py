@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TILE = 256  # px, the side of a scoring tile; the paper's patch (section 3.4)
-DEFAULT_STRIDE = 128  # px between tiles; the paper says "a fixed stride" (section 3.4) without a number
+from .scoring import DEFAULT_STRIDE, TILE
+
+__all__ = ["DEFAULT_STRIDE", "TILE", "ScoreResult", "TileScore"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class ScoreResult:
     uncertainty: half-width in points within which the score the weights were trained for lies for
         80 % of validation images.
     width, height: px of the upright image, as scored (before any reflection).
-    tiles: per-tile scores, row by row.
+    tiles: scores of the tiles whose mean the score is, row by row; of a sample, in the order of drawing.
+    mode: "exact" (every tile through the networks by itself, the paper's) or "fast" (one pass, see `windows`).
+    tile_total: how many tiles there are; more than `tiles` where a large picture was sampled.
+    standard_error: of the score in points, for want of the tiles that were not sampled; 0 where all were.
     precision: "fp32" or "bf16", what the networks ran in.
     weights: first 8 hex digits of the sha256 of the weights' manifest.
     stride: px between tiles.
@@ -50,6 +54,9 @@ class ScoreResult:
     precision: str
     weights: str
     stride: int
+    mode: str
+    tile_total: int
+    standard_error: float = 0.0
     notes: tuple[str, ...] = ()
     exif: tuple[tuple[str, str], ...] = ()
     hallucination: np.ndarray | None = None

@@ -30,13 +30,16 @@ from .numerics import TileRunner
 from .picture import Picture
 from .read_ahead import ReadAhead
 from .reading import read_picture
-from .results import DEFAULT_STRIDE, ScoreResult
+from .results import ScoreResult
+from .scoring import Scoring
 from .stream import OpenSinks, ScoreStream
 from .strips import Sink, WholeArrays
-from .tiles import TileGrid, check_stride
+from .tiles import TileGrid
 from .weights import LoadedWeights, load_weights
 
-__all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer"]
+__all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer", "Scoring"]
+
+DEFAULT_SCORING = Scoring()
 
 
 class Scorer:
@@ -55,7 +58,7 @@ class Scorer:
     ) -> None:
         """Takes the networks of `weights` for itself: they are changed to run fast."""
         network = HiqaNet(weights.generator, weights.regressor)
-        self._runner = TileRunner(network, placement, batch_size, notice)
+        self.runner = TileRunner(network, placement, batch_size, notice)
         self._calibration = weights.calibration
         self.weights_id = weights.weights_id
         self.device = placement.device
@@ -102,7 +105,7 @@ class Scorer:
             "weights": self.weights_id,
             "device": self.device,
             "precision": self.precision,
-            "batch_size": self._runner.batch_size,
+            "batch_size": self.runner.batch_size,
             "threads": torch.get_num_threads(),
             "torch": str(torch.__version__),
         }
@@ -111,7 +114,8 @@ class Scorer:
         self,
         image: str | os.PathLike[str] | np.ndarray | Picture,
         *,
-        stride: int = DEFAULT_STRIDE,
+        stride: int | None = None,
+        scoring: Scoring = DEFAULT_SCORING,
         hallucination: bool = False,
         discrepancy: bool = False,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
@@ -120,7 +124,8 @@ class Scorer:
 
         image: a path; an array, (H, W, 3) RGB or (H, W) grey, uint8, uint16 or float in 0..1; or a
             Picture. Any size from 1x1; a side below 256 px is reflected up to it; `notes` says so.
-        stride: px between tiles, 1..256; smaller takes longer.
+        stride: px between tiles, 1..256, in place of `scoring`'s; smaller takes longer.
+        scoring: mode, and how large pictures are sampled.
         hallucination, discrepancy: put these arrays, (H, W, 3), into the result.
         limits: what of a file is read at most.
 
@@ -131,7 +136,7 @@ class Scorer:
         arrays = WholeArrays(picture.width, picture.height, hallucination, discrepancy)
         sinks: list[Sink] = [arrays] if hallucination or discrepancy else []
         ((_, outcome),) = self._stream(
-            [Job(name, lambda: picture)], lambda job, grid: sinks, stride
+            [Job(name, lambda: picture)], lambda job, grid: sinks, with_stride(scoring, stride)
         )
         if isinstance(outcome, HiqaError):
             raise outcome
@@ -140,7 +145,7 @@ class Scorer:
         )
 
     def score_stream(
-        self, jobs: Iterable[Job], *, stride: int = DEFAULT_STRIDE
+        self, jobs: Iterable[Job], *, stride: int | None = None, scoring: Scoring = DEFAULT_SCORING
     ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
         """Score many images; yields (job, result or error) in order, each as soon as it is ready.
 
@@ -152,23 +157,17 @@ class Scorer:
         written to has lost its reader, and whatever `jobs` raises. Close the iterator to stop
         early: half-written pictures are then removed.
         """
-        return self._stream(jobs, self._artefact_sinks, stride)
+        return self._stream(jobs, self._artefact_sinks, with_stride(scoring, stride))
 
     def _stream(
-        self, jobs: Iterable[Job], sinks: OpenSinks, stride: int
-    ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
-        check_stride(stride)
-        return self._results(jobs, sinks, stride)
-
-    def _results(
-        self, jobs: Iterable[Job], sinks: OpenSinks, stride: int
+        self, jobs: Iterable[Job], sinks: OpenSinks, scoring: Scoring
     ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
         yield from ScoreStream(
-            self._runner,
+            self.runner,
             self._calibration,
             ReadAhead(jobs),
             sinks,
-            stride=stride,
+            scoring=scoring,
             precision=self.precision,
             weights_id=self.weights_id,
         ).results()
@@ -190,6 +189,11 @@ class Scorer:
             return read_picture(image, limits)
         except ImageError as error:
             raise ImageError(f"{os.fspath(image)}: {error.message}", error.hint) from error
+
+
+def with_stride(scoring: Scoring, stride: int | None) -> Scoring:
+    """The same with another stride, where one is given; UsageError for a wrong one."""
+    return scoring if stride is None else dataclasses.replace(scoring, stride=stride)
 
 
 def check_count(what: str, value: int | None) -> None:

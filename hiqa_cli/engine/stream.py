@@ -21,8 +21,10 @@ from .numerics import TileOutOfMemoryError, TileRunner
 from .picture import Picture
 from .read_ahead import ReadAhead
 from .results import ScoreResult
+from .scoring import Scoring
 from .strips import Sink
-from .tiles import TileGrid, plan_tiles
+from .tallies import picture_grid, tally_for
+from .tiles import TileGrid
 
 OpenSinks = Callable[[Job, TileGrid], list[Sink]]
 
@@ -45,7 +47,7 @@ class ScoreStream:
         source: ReadAhead,
         open_sinks: OpenSinks,
         *,
-        stride: int,
+        scoring: Scoring,
         precision: str,
         weights_id: str,
     ) -> None:
@@ -53,7 +55,7 @@ class ScoreStream:
         self._calibration = calibration
         self._source = source
         self._open_sinks = open_sinks
-        self._stride = stride
+        self._scoring = scoring
         self._precision = precision
         self._weights_id = weights_id
         self._active: deque[ImageRun] = deque()  # in input order
@@ -79,13 +81,13 @@ class ScoreStream:
         is left to come."""
         batch: list[_Ticket] = []
         while len(batch) < self._runner.batch_size:
-            run = self._active[-1] if self._active else None
-            if run is not None and run.has_tiles:
+            run = next((run for run in self._active if run.has_tiles), None)
+            if run is not None:
                 batch.append(_Ticket(run, run.next_tile()))
                 continue
-            if run is not None and self._active[0].outcome is not None and not batch:
+            if self._active and self._active[0].outcome is not None and not batch:
                 break
-            arrived = self._source.take(wait=run is None)
+            arrived = self._source.take(wait=not self._active)
             if arrived is None:
                 break
             self._active.append(self._begin(*arrived))
@@ -95,8 +97,10 @@ class ScoreStream:
         if isinstance(outcome, HiqaError):
             return failed_run(job, outcome)
         try:
-            grid = plan_tiles(outcome.width, outcome.height, self._stride)
-            return ImageRun(job, outcome, grid, self._open_sinks(job, grid))
+            size = (outcome.width, outcome.height)
+            tally = tally_for(*size, self._scoring, self._runner.scores_of)
+            grid = picture_grid(*size, self._scoring)
+            return ImageRun(job, outcome, grid, self._open_sinks(job, grid), tally)
         except (HiqaError, MemoryError) as error:
             self._source.release(outcome.width * outcome.height)
             return failed_run(job, _as_hiqa_error(error))
@@ -104,13 +108,13 @@ class ScoreStream:
     def _score(self, batch: list[_Ticket]) -> None:
         """Run a batch and hand its outputs out; an image that fails takes no other with it."""
         while batch:
-            wanted = any(ticket.run.needs_corrections for ticket in batch)
+            corrections = any(ticket.run.needs_corrections for ticket in batch)
+            features = any(ticket.run.needs_features for ticket in batch)
             done = 0
             try:
-                for part in self._runner.run([ticket.tile for ticket in batch], wanted):
-                    for place, score in enumerate(part.scores):
-                        correction = None if part.corrections is None else part.corrections[place]
-                        self._hand_out(batch[done].run, float(score), correction)
+                for part in self._runner.run([ticket.tile for ticket in batch], corrections, features):
+                    for outputs in part.each():
+                        self._hand_out(batch[done].run, *outputs)
                         done += 1
                 return
             except TileOutOfMemoryError as error:
@@ -118,13 +122,15 @@ class ScoreStream:
                 self._fail(batch[error.index].run, refusal)
             batch = [ticket for ticket in batch[done:] if ticket.run.outcome is None]
 
-    def _hand_out(self, run: ImageRun, score: float, correction: np.ndarray | None) -> None:
+    def _hand_out(
+        self, run: ImageRun, score: float, correction: np.ndarray | None, features: np.ndarray | None
+    ) -> None:
         if run.outcome is not None:
             return
         try:
-            run.receive(score, correction)
+            run.receive(score, correction, features)
             if run.is_complete:
-                run.finish(self._calibration, self._precision, self._weights_id, self._stride)
+                run.finish(self._calibration, self._precision, self._weights_id, self._scoring)
                 self._source.release(run.pixel_count)
         except (HiqaError, MemoryError) as error:
             self._fail(run, _as_hiqa_error(error))

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UsageError
-from .results import TILE
+from .scoring import TILE, check_stride
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,6 @@ class TileGrid:
                 yield x, y
 
 
-def check_stride(stride: int) -> int:
-    """The stride itself, or UsageError where tiles would leave gaps or never advance."""
-    if isinstance(stride, bool) or not isinstance(stride, int) or not 1 <= stride <= TILE:
-        raise UsageError(
-            f"stride must be a whole number of px from 1 to {TILE}, found {stride!r}",
-            "smaller strides score more tiles and take longer",
-        )
-    return stride
-
-
 def tile_starts(length: int, stride: int) -> tuple[int, ...]:
     """Starts of tiles along one side of `length` px; the last one ends at the border."""
     last = max(length, TILE) - TILE
@@ -77,22 +66,22 @@ def plan_tiles(width: int, height: int, stride: int) -> TileGrid:
     return TileGrid(width, height, tile_starts(width, stride), tile_starts(height, stride))
 
 
-def reflected_indices(start: int, length: int) -> np.ndarray:
-    """Indices (TILE,) into a side of `length` px for places start .. start+TILE-1, reflected past
+def reflected_indices(start: int, length: int, count: int = TILE) -> np.ndarray:
+    """Indices (count,) into a side of `length` px for places start .. start+count-1, reflected past
     its end without repeating the border (as often as it takes; a side of 1 px repeats itself)."""
     if length == 1:
-        return np.zeros(TILE, dtype=np.intp)
+        return np.zeros(count, dtype=np.intp)
     period = 2 * (length - 1)
-    places = np.arange(start, start + TILE) % period
+    places = np.arange(start, start + count) % period
     return np.minimum(places, period - places)
 
 
-def cut_tile(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
-    """The tile (TILE, TILE, 3) of pixels (H, W, 3) at x, y; a copy where it is reflected."""
+def cut_tile(pixels: np.ndarray, x: int, y: int, side: int = TILE) -> np.ndarray:
+    """The tile (side, side, 3) of pixels (H, W, 3) at x, y; a copy where it is reflected."""
     height, width = pixels.shape[:2]
-    tile = pixels[y : y + TILE, x : x + TILE]  # a side that is short starts at 0 and has one tile
-    if tile.shape[1] < TILE:
-        tile = tile[:, reflected_indices(x, width)]
-    if tile.shape[0] < TILE:
-        tile = tile[reflected_indices(y, height)]
+    tile = pixels[y : y + side, x : x + side]  # a side that is short starts at 0 and has one tile
+    if tile.shape[1] < side:
+        tile = tile[:, reflected_indices(x, width, side)]
+    if tile.shape[0] < side:
+        tile = tile[reflected_indices(y, height, side)]
     return tile

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -187,10 +187,12 @@ def save_weights(
     licence: str,
     training_data: Sequence[Mapping[str, str]],
     measured: Mapping[str, Any],
+    seen_scenes: Iterable[str] | None = None,
 ) -> str:
     """Write a folder of weights that load_weights() takes; gives its weights_id.
 
-    training_data: one {"name", "terms", "use"} a data set. The manifest is written last and every
+    training_data: one {"name", "terms", "use"} a data set. seen_scenes: what any of the networks was trained on or
+    chosen by, so that nobody measures on it unawares; None: not known. The manifest is written last and every
     file under a temporary name first, so that a folder cut short is never mistaken for a whole one.
     Raises WeightsError where a tensor is not finite, or too large for float16.
     """
@@ -211,6 +213,7 @@ def save_weights(
         "licence": licence,
         "training_data": [dict(row) for row in training_data],
         "measured": dict(measured),
+        **({} if seen_scenes is None else {"seen_scenes": sorted(set(seen_scenes))}),
         "files": files,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"

@@ -12,16 +12,38 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
+from .packed import PackedHiqa, is_packable, pixels_of_places
 from .regressor import Regressor
 
 
 class HiqaOutput(NamedTuple):
-    """score: (B,) float32 in 0..1, high is good; hallucination: (B, 3, H, W) float32 in 0..1;
-    correction: (B, 3, H, W) float32, hallucination minus distorted (after clamping: the negative discrepancy)."""
+    """score: (B,) float32 in 0..1, high is good; features: (B, C, H/32, W/32), what R2 pools and scores;
+    distorted: (B, 3, H, W), what came in; difference: the correction, as pixels or as 2x2 places."""
 
     score: Tensor
-    hallucination: Tensor
-    correction: Tensor
+    features: Tensor
+    distorted: Tensor
+    difference: Tensor
+
+    @property
+    def correction(self) -> Tensor:
+        """(B, 3, H, W) float32, hallucination minus distorted (after clamping: the negative discrepancy)."""
+        is_places = self.difference.shape[1] != self.distorted.shape[1]
+        return pixels_of_places(self.difference) if is_places else self.difference
+
+    @property
+    def hallucination(self) -> Tensor:
+        """(B, 3, H, W) float32 in 0..1."""
+        return (self.distorted + self.correction).clamp(0, 1)
+
+
+class Imagined(NamedTuple):
+    """What G makes of a batch, on its way to R. image: as both networks take it; difference: as in `HiqaOutput`."""
+
+    distorted: Tensor
+    image: Tensor
+    difference: Tensor
+    semantic: Tensor
 
 
 class HiqaNet(nn.Module):
@@ -32,6 +54,14 @@ class HiqaNet(nn.Module):
         self.generator = generator
         self.regressor = regressor
         self.dtype = torch.float32
+        self._packed: PackedHiqa | None = None  # takes the place of the modules once it is there
+
+    def pack(self, batch: int, side: int) -> HiqaNet:
+        """On a processor with oneDNN: lay the weights out for batches of about (batch, 3, side, side) that are to be
+        scored, not trained; elsewhere nothing. After in_precision(). Returns itself."""
+        if is_packable(self.dtype):
+            self._packed = PackedHiqa(self.generator, self.regressor, self.dtype, batch, side)
+        return self
 
     def in_precision(self, dtype: torch.dtype) -> HiqaNet:
         """Run the convolutions in `dtype` (float32, bfloat16); R's head stays in float32. Returns itself."""
@@ -41,10 +71,38 @@ class HiqaNet(nn.Module):
         return self
 
     def forward(self, distorted: Tensor) -> HiqaOutput:
+        return self.judge(self.imagine(distorted))
+
+    def as_modules(self, distorted: Tensor) -> HiqaOutput:
+        """As forward(), through the modules themselves even where they are packed."""
+        return self._judge(self._imagine(distorted))
+
+    def imagine(self, distorted: Tensor) -> Imagined:
+        """G's half of the way."""
+        if self._packed is not None:
+            return Imagined(distorted, *self._packed.imagine(distorted))
+        return self._imagine(distorted)
+
+    def judge(self, imagined: Imagined) -> HiqaOutput:
+        """R's half of the way."""
+        if self._packed is None:
+            return self._judge(imagined)
+        features = self._packed.judge(imagined.image, imagined.difference, imagined.semantic)
+        return self._output(imagined, features)
+
+    def _imagine(self, distorted: Tensor) -> Imagined:
         inside = distorted.to(self.dtype)
         imagined = self.generator(inside)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
         hallucination = (distorted + imagined.correction.float()).clamp(0, 1)
-        correction = hallucination - distorted
-        score = self.regressor(inside, (-correction).to(self.dtype), imagined.semantic)
-        return HiqaOutput(score, hallucination, correction)
+        return Imagined(distorted, inside, hallucination - distorted, imagined.semantic)
+
+    def _judge(self, imagined: Imagined) -> HiqaOutput:
+        discrepancy = (-imagined.difference).to(self.dtype)
+        quality = self.regressor.quality_features(imagined.image, discrepancy)[-1]
+        return self._output(imagined, self.regressor.joined(quality, imagined.semantic))
+
+    def _output(self, imagined: Imagined, features: Tensor) -> HiqaOutput:
+        return HiqaOutput(
+            self.regressor.pooled_score(features), features, imagined.distorted, imagined.difference
+        )

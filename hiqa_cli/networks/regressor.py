@@ -35,7 +35,8 @@ class RegressorConfig:
     """width: channels of the first stage (ResNet-18: 64); semantic_channels: of `H_{5,2}`.
 
     `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
-    discrepancy map alone is HCM, both are HSF (ablation, figure 4).
+    discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
+    the signed difference (the bars of formula (10) are lost in the text).
     """
 
     width: int = 48
@@ -44,13 +45,16 @@ class RegressorConfig:
     discrepancy: bool = True
     semantic: bool = True
     batch_norm: bool = False
+    absolute_map: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
-        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+        # weights of before `absolute_map` do not name it: theirs is signed
+        known = {"absolute_map": False, **fields}
+        return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
 
 class BasicBlock(nn.Module):
@@ -151,11 +155,19 @@ class Regressor(nn.Module):
         return self.score(self.quality_features(distorted, discrepancy)[-1], semantic)
 
     def score(self, features: Tensor, semantic: Tensor | None) -> Tensor:
-        """R2 of formula (12): R1's last features (B, 8w, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
-        if self.config.semantic:
-            if semantic is None:
-                raise ValueError("this regressor fuses G's features: give `semantic`")
-            features = torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
+        """R1's last features (B, 8w, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
+        return self.pooled_score(self.joined(features, semantic))
+
+    def joined(self, features: Tensor, semantic: Tensor | None) -> Tensor:
+        """F of formula (12): R1's last features (B, 8w, H/32, W/32) beside the projection of `H_{5,2}`."""
+        if not self.config.semantic:
+            return features
+        if semantic is None:
+            raise ValueError("this regressor fuses G's features: give `semantic`")
+        return torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
+
+    def pooled_score(self, features: Tensor) -> Tensor:
+        """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""
         score: Tensor = self.head(features.float().mean(dim=(2, 3)))
         return score
 
@@ -165,6 +177,7 @@ class Regressor(nn.Module):
         if self.config.discrepancy:
             if discrepancy is None:
                 raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
-            x = torch.cat([x, discrepancy * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
+            seen = discrepancy.abs() if self.config.absolute_map else discrepancy
+            x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
         features: list[Tensor] = self.trunk(x)
         return features

@@ -30,6 +30,8 @@ DATABASES: dict[str, Database] = {
         CSIQ,
         TID["tid2008"],
         TID["tid2013"],
+        TID["tid2008-rebuilt"],
+        TID["tid2013-rebuilt"],
         KADID10K,
         LIVEMD,
         KONIQ10K,

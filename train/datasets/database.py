@@ -37,4 +37,4 @@ class Database:
     @property
     def variable(self) -> str:
         """The environment variable that may hold the root."""
-        return f"HIQA_{self.name.upper()}_ROOT"
+        return f"HIQA_{self.name.upper().replace('-', '_')}_ROOT"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -90,6 +91,11 @@ class Reading:
     def has_references(self) -> bool:
         """Whether any image has its reference: only then can a generator be trained on it."""
         return any(sample.reference is not None for sample in self.samples)
+
+    @property
+    def range_is_found(self) -> bool:
+        """Whether the nominal range is the scores' own extremes, since nobody gave one (a table without --range)."""
+        return math.isinf(self.scale.plausible_high)
 
     def coverage(self) -> str:
         """One line: how many of how many images, the first missing file, the scale."""

@@ -1,8 +1,13 @@
-"""TID2008 and TID2013, the Tampere Image Databases (Ponomarenko et al.)."""
+"""TID2008 and TID2013, the Tampere Image Databases (Ponomarenko et al.), and the same rebuilt from Kodak's photographs.
+
+Rebuilt: published scores, on images made anew to measure like the originals, by `hiqa datasets build`; 24 references,
+since the 25th is no photograph, and without the types that could not be rebuilt.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +21,11 @@ from .scenes import tid_scene
 from .text_tables import read_pairs
 
 TABLE = "mos_with_names.txt"
-REFERENCES = 25
+DISTORTED, REFERENCES_FOLDER = "distorted_images", "reference_images"
+REFERENCES, REBUILT_REFERENCES = 25, 24
+NOT_REBUILT = frozenset({12, 13, 20})  # types whose images do not measure like the originals: see REBUILT.md
+REBUILT_MARK = "rebuilt.json"
+REBUILT_NOTE = "published scores, on images rebuilt to measure like the originals"
 TYPES = (  # in the order of their numbers; TID2008 has the first 17
     "additive Gaussian noise",
     "chroma noise",
@@ -45,7 +54,7 @@ TYPES = (  # in the order of their numbers; TID2008 has the first 17
 )
 
 
-def read_tid(name: str, types: int, levels: int, root: Path) -> Reading:
+def read_tid(name: str, types: int, levels: int, references: int, root: Path) -> Reading:
     """Read one of the two; file names are found whatever their case, which varies in table and archive.
 
     Level is not severity everywhere: the mean score rises with it for type 15, and goes up and down for type 17.
@@ -62,26 +71,27 @@ def read_tid(name: str, types: int, levels: int, root: Path) -> Reading:
         where = f"{table.name}, line {line}"
         found = re.fullmatch(r"i(\d\d)_(\d\d)_(\d)\.bmp", image, re.IGNORECASE)
         scene, kind, level = map(int, found.groups()) if found else (0, 0, 0)
-        if not (1 <= scene <= REFERENCES and 1 <= kind <= types and 1 <= level <= levels):
+        if not (1 <= scene <= references and 1 <= kind <= types and 1 <= level <= levels):
             raise DatasetError(f"{where}: {image} is no image of {database.title}", ALTERED)
         rows.append(
             Row(
-                name=f"distorted_images/i{scene:02}_{kind:02}_{level}.bmp",
+                name=f"{DISTORTED}/i{scene:02}_{kind:02}_{level}.bmp",
                 score=number(score, where),
                 scene=tid_scene(scene),
-                reference=f"reference_images/I{scene:02}.BMP",
+                reference=f"{REFERENCES_FOLDER}/I{scene:02}.BMP",
                 distortion=TYPES[kind - 1],
                 level=level,
             )
         )
-    distorted, references = Files(locate(root, "distorted_images")), Files(locate(root, "reference_images"))
+    distorted, undistorted = Files(locate(root, DISTORTED)), Files(locate(root, REFERENCES_FOLDER))
     return collect(
         database,
         root,
         rows,
         table.name,
         lambda image: distorted.find(PurePosixPath(image).name),
-        lambda image: references.find(PurePosixPath(image).name),
+        lambda image: undistorted.find(PurePosixPath(image).name),
+        (REBUILT_NOTE,) if name.endswith("-rebuilt") else (),
     )
 
 
@@ -94,13 +104,32 @@ def _database(name: str, types: int, levels: int) -> Database:
         scale=Scale("MOS", 0, 9, 0, 9, high_is_good=True),
         source=f"N. Ponomarenko's page: ponomarenko.info/{name}.htm",
         terms="educational and research use, not to be modified without permission; cite Ponomarenko et al.",
-        layout=f"reference_images/I01.BMP .., distorted_images/i01_01_1.bmp .., {TABLE}",
-        marks=((TABLE,), ("distorted_images",), ("reference_images",)),
-        read=partial(read_tid, name, types, levels),
+        layout=f"{REFERENCES_FOLDER}/I01.BMP .., {DISTORTED}/i01_01_1.bmp .., {TABLE}",
+        marks=((TABLE,), (DISTORTED,), (REFERENCES_FOLDER,)),
+        read=partial(read_tid, name, types, levels, REFERENCES),
+    )
+
+
+def _rebuilt(name: str, types: int, levels: int) -> Database:
+    kept = sum(kind not in NOT_REBUILT for kind in range(1, types + 1))
+    original = _database(name, types, levels)
+    return replace(
+        original,
+        name=f"{name}-rebuilt",
+        title=f"{original.title} rebuilt",
+        images=REBUILT_REFERENCES * kept * levels,
+        references=REBUILT_REFERENCES,
+        source=f"hiqa datasets build {name}-rebuilt, from Kodak's 24 photographs",
+        terms="photographs: unrestricted use, as their distributors state; scores: cite Ponomarenko et al.",
+        layout=f"{original.layout}, {REBUILT_MARK}",
+        marks=(*original.marks, (REBUILT_MARK,)),
+        read=partial(read_tid, f"{name}-rebuilt", types, levels, REBUILT_REFERENCES),
     )
 
 
 TID = {
     "tid2008": _database("tid2008", types=17, levels=4),
     "tid2013": _database("tid2013", types=24, levels=5),
+    "tid2008-rebuilt": _rebuilt("tid2008", types=17, levels=4),
+    "tid2013-rebuilt": _rebuilt("tid2013", types=24, levels=5),
 }

@@ -1,0 +1,117 @@
+"""One scorer in a process of its own: reads commands as JSON lines on standard input, answers on standard output.
+
+    {"do": "load", "name": "musiq", "threads": 2}
+    {"do": "forward", "precision": "bf16", "width": 512, "height": 384}   -> {"seconds": ...}
+
+hiqa's forward pass is everything from the decoded pixels to the score; a peer's is its module's forward on a tensor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+SEED = 3
+
+
+def image(width: int, height: int) -> np.ndarray:
+    """(H, W, 3) uint8 noise: none of the networks looks at what it multiplies."""
+    return np.random.default_rng(SEED).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def load_hiqa(threads: int) -> Callable[[str, np.ndarray], None]:
+    from hiqa_cli import Scorer
+
+    scorers = {precision: Scorer.load(precision=precision, threads=threads) for precision in ("fp32", "bf16")}
+    return lambda precision, pixels: void(scorers[precision].score(pixels))
+
+
+def load_brisque(threads: int) -> Callable[[str, np.ndarray], None]:
+    import cv2
+    from brisque import BRISQUE
+
+    cv2.setNumThreads(threads)
+    brisque = BRISQUE(url=False)
+    return lambda precision, pixels: void(brisque.score(pixels))
+
+
+def void(value: object) -> None:
+    """Forgets a value."""
+
+
+def build_peer(name: str) -> Any:
+    """One of pyiqa's networks with random weights; timm is kept from fetching any."""
+    import timm
+
+    create = timm.create_model
+    timm.create_model = lambda *args, **options: create(*args, **{**options, "pretrained": False})
+    if name == "wadiqam_nr":
+        from pyiqa.archs.wadiqam_arch import WaDIQaM
+
+        return WaDIQaM(metric_type="NR", pretrained=False)
+    if name == "musiq":
+        from pyiqa.archs.musiq_arch import MUSIQ
+
+        return MUSIQ(pretrained=False)
+    if name == "topiq_nr":
+        from pyiqa.archs.topiq_arch import CFANet
+
+        return CFANet(semantic_model_name="resnet50", use_ref=False, pretrained=False, backbone_pretrain=False)
+    if name == "hyperiqa":
+        from pyiqa.archs.hypernet_arch import HyperNet
+
+        return HyperNet(pretrained=False)
+    from pyiqa.archs.cnniqa_arch import CNNIQA
+
+    return CNNIQA(pretrained=None)
+
+
+def load_peer(name: str, threads: int) -> Callable[[str, np.ndarray], None]:
+    import torch
+
+    torch.set_num_threads(threads)
+    network = build_peer(name).eval()
+
+    def forward(precision: str, pixels: np.ndarray) -> None:
+        tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            network(tensor)
+
+    return forward
+
+
+def main() -> None:
+    """Answers until standard input ends. Whatever a library prints goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    run: Callable[[str, np.ndarray], None] | None = None
+    for line in sys.stdin:
+        order = json.loads(line)
+        answer: dict[str, Any] = {}
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                if order["do"] == "load":
+                    special = {"hiqa": load_hiqa, "brisque": load_brisque}.get(order["name"])
+                    threads = order["threads"]
+                    run = special(threads) if special else load_peer(order["name"], threads)
+                else:
+                    assert run is not None, "load first"
+                    pixels = image(order["width"], order["height"])
+                    begin = time.perf_counter()
+                    run(order["precision"], pixels)
+                    answer["seconds"] = time.perf_counter() - begin
+        except Exception as error:
+            answer["error"] = f"{type(error).__name__}: {error}"
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

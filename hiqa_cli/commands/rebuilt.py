@@ -1,0 +1,128 @@
+"""`hiqa datasets build` and `measure`: TID2013 and TID2008 rebuilt from Kodak's photographs, and how near they come.
+
+What is built and how stands in the training suite's package `rebuilt`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from .exit_codes import ExitCode
+from .messages import Messages
+from .options import Quiet
+from .progress import ImageProgress
+from .rows import as_text
+from .screen import write
+from .text import for_terminal
+from .words import did_you_mean
+
+NAMES = ("tid2013-rebuilt", "tid2008-rebuilt")
+
+
+def number_list(option: str, most: int) -> Callable[[str], list[int]]:
+    """A parser for numbers from 1 to `most` and spans of them: 1,4,7-9."""
+
+    def parse(value: str) -> list[int]:
+        chosen: set[int] = set()
+        for part in value.split(","):
+            found = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
+            first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+            if not 1 <= first <= last <= most:
+                raise UsageError(f"{option}: expected numbers from 1 to {most}, as 1,4,7-9; found {value!r}")
+            chosen.update(range(first, last + 1))
+        return sorted(chosen)
+
+    return parse
+
+
+Scores = Annotated[
+    Path,
+    typer.Option("--scores", metavar="CSV", help="The published scores: reference,type,level,mos.", dir_okay=False),
+]
+
+
+def build_dataset(
+    name: Annotated[str, typer.Argument(metavar="|".join(NAMES), help="What to build.")],
+    source: Annotated[
+        Path, typer.Option("--from", metavar="DIR", help="Kodak's 24 photographs, without loss, under any names.")
+    ],
+    tree: Annotated[Path, typer.Option("--to", metavar="TREE", help="A new folder, or one to go on with.")],
+    scores: Scores,
+    scenes: Annotated[
+        list[int] | None,
+        typer.Option("--scenes", metavar="N,N-N", parser=number_list("--scenes", 24), help="These scenes alone."),
+    ] = None,
+    types: Annotated[
+        list[int] | None,
+        typer.Option("--types", metavar="N,N-N", parser=number_list("--types", 24), help="These types alone."),
+    ] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Rebuild TID2013 or TID2008 from Kodak's photographs, to measure like the originals, with the published scores.
+
+    A stopped build goes on where it was; nothing that is there is written again. The same bytes every time.
+    """
+    if name not in NAMES:
+        raise UsageError(f"nothing to build: {name}{did_you_mean(name, NAMES) or f'; one of {chr(44).join(NAMES)}'}")
+    from hiqa_train.rebuilt.build import EDITIONS, build
+
+    edition = EDITIONS[name]
+    for kind in types or ():
+        if kind not in edition.types:
+            raise UsageError(f"--types {kind}: {name} has no such type", f"it has {', '.join(map(str, edition.types))}")
+    chosen_scenes, chosen_types = scenes or list(range(1, 25)), types or list(edition.types)
+    progress = ImageProgress(len(chosen_scenes) * len(chosen_types) * len(edition.levels), wanted=not quiet)
+    try:
+        built = build(name, source, tree, scores, chosen_scenes, chosen_types, progress.advance)
+    finally:
+        progress.close()
+    already = f", {built.kept:,} were there already" if built.kept else ""
+    write(f"{name}: {built.written:,} images written to {for_terminal(as_text(tree))}{already}\n")
+    return ExitCode.OK
+
+
+def measure_dataset(
+    tree: Annotated[Path, typer.Argument(metavar="TREE", help="A tid2013-rebuilt, whole or in part.")],
+    scores: Annotated[
+        Path,
+        typer.Option(
+            "--scores", metavar="CSV", help="Published: reference,type,level,mos,psnrc,ssimulacra.", dir_okay=False
+        ),
+    ],
+    rows: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Keep every image's measurements here, and go on from those there."),
+    ] = None,
+    quiet: Quiet = False,
+) -> int:
+    """How near a rebuilt TID2013 comes to the original: a table of types with their classes, in Markdown.
+
+    SSIMULACRA is measured where ssimulacra_main is installed (Debian: libjxl-devtools).
+    """
+    from hiqa_train.rebuilt import measure
+
+    say = Messages(quiet=quiet)
+    if not measure.has_tool():
+        say.warn(f"{measure.TOOL} is not installed: without SSIMULACRA no class but 'exact' can be told")
+    done = measure.read_measured(rows) if rows is not None and rows.exists() else []
+    if rows is not None and not rows.exists():
+        measure.write_header(rows)
+    progress = ImageProgress(len(measure.present(tree)) - len(done), wanted=not quiet)
+
+    def keep(row: measure.Measured) -> None:
+        if rows is not None:
+            measure.append(rows, row)
+        progress.advance()
+
+    try:
+        found = measure.measure(tree, scores, done, keep)
+    finally:
+        progress.close()
+    write("\n".join(measure.as_markdown(*measure.judge_all(found))) + "\n")
+    return ExitCode.OK

@@ -1,0 +1,207 @@
+"""`hiqa evaluate --protocol` as a process: trained, killed, gone on with, measured across databases, refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import HIQA, RunHiqa, environment
+from database_trees import write_koniq10k, write_live, write_tid
+from test_evaluate_databases import weights_that_saw
+
+from hiqa_cli.app import run
+from hiqa_cli.engine.manifest import read_manifest
+from hiqa_cli.errors import HiqaError
+from hiqa_train.splits import read_splits
+
+# every stage of smoke, with steps enough to go through it
+RECIPE = """
+base = "smoke"
+[watch]
+log_every = 3
+validate_every = 6
+checkpoint_every = 2
+validation_pictures = 2
+half_width_pictures = 5
+[alone]
+steps = 6
+[generator]
+steps = 6
+[final]
+steps = 6
+[joint]
+steps = 4
+"""
+
+
+@pytest.fixture(scope="module")
+def tid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tid(tmp_path_factory.mktemp("databases") / "tid", 2013, scenes=5, types=2, size=(72, 64))
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipes") / "tiny.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def protocol(tid: Path, recipe: Path, out: Path) -> list[str]:
+    return [
+        "evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--count", "2", "--recipe",
+        str(recipe), "--out", str(out), "--device", "cpu", "--precision", "fp32", "--stride", "256",
+    ]  # fmt: skip
+
+
+def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
+    run_hiqa: RunHiqa, tid: Path, recipe: Path, tmp_path: Path
+):
+    home = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    whole = run_hiqa(*protocol(tid, recipe, tmp_path / "whole"), "--csv", tmp_path / "a.csv", env=home)
+    assert whole.code == 0, whole.messages
+    rows = {row["type"]: row for row in csv.DictReader((tmp_path / "a.csv").open())}
+    assert list(rows) == ["additive Gaussian noise", "chroma noise", "all"]
+    assert (rows["all"]["method"], rows["all"]["images"], rows["all"]["srocc_of"]) == ("hiqa-tiny", "20", "2")
+
+    out = tmp_path / "killed"
+    first, second = (out / "hiqa-tiny" / f"split-0{number}" for number in (0, 1))
+    child = subprocess.Popen([*HIQA, *protocol(tid, recipe, out)], env=environment(**home), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 100
+    while not list(second.glob("training/generator/*.ckpt")):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    kept = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    assert first / "result.json" in kept
+    assert not (second / "result.json").exists()
+    again = run_hiqa(*protocol(tid, recipe, out), env=home)
+    assert again.code == 0, again.messages
+    assert "hiqa: hiqa-tiny, split 0: finished before" in again.messages
+    assert again.lines == whole.lines
+    assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == kept
+    for split in ("split-00", "split-01"):
+        one, other = (json.loads((tmp_path / w / "hiqa-tiny" / split / "result.json").read_text()) for w in
+                      ("whole", "killed"))  # fmt: skip
+        assert one["tests"]["tid2013"]["images"] == other["tests"]["tid2013"]["images"]
+
+    # what the networks saw is written down, and none of it was tested
+    splits = read_splits(out / "splits.json")
+    for number, division in enumerate(splits.divisions):
+        training = out / "hiqa-tiny" / f"split-0{number}" / "training"
+        seen = read_manifest(training / "weights").seen_scenes
+        assert set(seen or ()) == {*division.training, *division.validation}
+        assert json.loads((training / "run.json").read_text())["seen_scenes"] == sorted(seen or ())
+        result = json.loads((training.parent / "result.json").read_text())["tests"]["tid2013"]
+        scenes = {f"kodim{name[len('distorted_images/i') :][:2]}" for name, *_ in result["images"]}
+        assert scenes == set(division.test)
+
+    # a G of one split has seen what another one tests
+    generator = first / "training" / "weights"
+    refused = run_hiqa(*protocol(tid, recipe, tmp_path / "third"), "--generator", generator, env=home)
+    assert refused.code == 2
+    assert "saw scenes that are tested" in refused.messages[-1]
+    assert not (tmp_path / "third" / "hiqa-tiny").exists()
+
+
+def test_baselines_stand_side_by_side_on_the_same_splits(run_hiqa: RunHiqa, tid: Path, tmp_path: Path):
+    arguments = ["evaluate", "--dataset", "tid2013", "--root", tid, "--protocol", "splits", "--count", "3"]
+    arguments += ["--out", tmp_path / "out", "--method", "nss", "--method", "gmsd", "--published"]
+    done = run_hiqa(*arguments, "--json", tmp_path / "a.json")
+    assert done.code == 0, done.messages
+    data = json.loads((tmp_path / "a.json").read_text())
+    assert data["splits"] == 3
+    assert {row["method"] for row in data["summary"]} == {"nss", "gmsd"}
+    assert {row["srocc"]["of"] for row in data["summary"]} == {3}
+    head = next(line for line in done.lines if line.startswith("SROCC"))
+    assert head.split() == ["SROCC", "nss", "gmsd"]
+    assert any(line.startswith("SROCC") and "Hallucinated-IQA" in line for line in done.lines)
+    # others may use the same divisions
+    shared = run_hiqa(*arguments[:5], "--protocol", "splits", "--splits", tmp_path / "out" / "splits.json", "--out",
+                      tmp_path / "other", "--method", "gmsd", "--csv", tmp_path / "b.csv")  # fmt: skip
+    assert shared.code == 0, shared.messages
+    median = next(row for row in data["summary"] if (row["method"], row["type"]) == ("gmsd", "all"))["srocc"]["median"]
+    other = [row for row in csv.DictReader((tmp_path / "b.csv").open()) if row["type"] == "all"]
+    assert float(other[0]["srocc_median"]) == pytest.approx(median, abs=1e-5)
+
+
+def test_across_databases_shared_scenes_are_left_out_and_said(run_hiqa: RunHiqa, tmp_path: Path):
+    live = write_live(tmp_path / "live", scenes=6)  # bikes, buildings and caps are Kodak's 5, 8 and 3
+    tid = write_tid(tmp_path / "tid", 2008, scenes=6, types=11)
+    done = run_hiqa(
+        "evaluate", "--protocol", "cross", "--train-on", "live", "--dataset", "tid2008", "--root", tid, "--root", live,
+        "--types", "jpeg,jpeg2000,noise,blur", "--train-types", "jpeg,jpeg2000,noise,blur", "--method", "nss",
+        "--out", tmp_path / "out", "--published", "--json", tmp_path / "a.json",
+    )  # fmt: skip
+    assert done.code == 0, done.messages
+    said = "hiqa: tid2008: 2 scenes not tested, since they are, or may be, trained on: kodim03, kodim05"
+    assert said in done.messages
+    rows = {row["type"]: row for row in json.loads((tmp_path / "a.json").read_text())["summary"]}
+    assert set(rows) == {"JPEG", "JPEG2000", "additive Gaussian noise", "Gaussian blur", "all"}
+    assert rows["all"]["images"] == 4 * 4 * 4  # scenes, types, levels
+    assert any(line.startswith("Hallucinated-IQA") and ".934" in line for line in done.lines)
+    assert not any(".941" in line for line in done.lines)  # which TID2008's own splits reach
+
+
+def test_a_databases_own_division_is_trained_and_tested_by(run_hiqa: RunHiqa, tmp_path: Path):
+    root = write_koniq10k(tmp_path / "koniq", images=8)
+    done = run_hiqa(
+        "evaluate", "--protocol", "own", "--dataset", "koniq10k", "--root", root, "--method", "nss", "--out",
+        tmp_path / "out",
+    )  # fmt: skip
+    assert done.code == 0, done.messages
+    assert any("8 images to train on, 8 images to choose by, 8 images to test" in line for line in done.messages)
+
+
+def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(run_hiqa: RunHiqa, tid: Path, tmp_path: Path):
+    arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--count", "1"]
+    arguments += ["--method", "nss", "--out", str(tmp_path / "out")]
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+
+    done = subprocess.run(
+        [*HIQA, *arguments], env=environment(), capture_output=True, preexec_fn=little_room, check=False, text=True
+    )
+    assert done.returncode == 1
+    assert "features.jsonl: no space left on device; what is finished stays there" in done.stderr.splitlines()[-1]
+    held = (tmp_path / "out" / "nss" / "features.jsonl").read_bytes()
+    assert held.endswith(b"\n")
+    assert 3 <= len(held.splitlines()) < 40
+    again = run_hiqa(*arguments)
+    assert again.code == 0, again.messages
+    assert (tmp_path / "out" / "nss" / "features.jsonl").read_bytes().startswith(held)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--protocol", "splits"], "--protocol needs --out DIR"),
+        (["--protocol", "cross", "--out", "o"], "--protocol cross needs --train-on NAME"),
+        (["--protocol", "own", "--out", "o"], "tid2013 has no division of its own"),
+        (["--protocol", "own", "--out", "o", "--count", "3"], "--splits and --count go with --protocol splits"),
+        (["--protocol", "splits", "--out", "o", "--part", "all"], "--part does not go with --protocol"),
+        (["--protocol", "splits", "--out", "o", "--recipe", "nosuch"], "no such recipe: nosuch"),
+        (["--protocol", "splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, alone, weights, nss"),
+        (["--protocol", "splits", "--out", "o", "--splits", "none.json"], "none.json cannot be read"),
+        (["--protocol", "splits", "--out", "file", "--method", "nss"], "cannot be written"),
+        (["--protocol", "splits", "--out", "o", "--method", "weights", "--weights", "w"], "is not recorded"),
+    ],
+)
+def test_wrong_calls_are_refused_in_one_line(
+    arguments: list[str], message: str, tid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    weights_that_saw(tmp_path / "w", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HiqaError) as caught:
+        run(["evaluate", "--dataset", "tid2013", "--root", str(tid), *arguments])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,93 @@
+"""What the networks learn from: a batch of patches, drawn by number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B patches of P px, as cut (uint8) or as the networks take them (see `on`).
+
+    distorted: (B, P, P, 3) uint8 RGB, after `on` (B, 3, P, P) float32 in 0..1, channels_last.
+    reference: the same of the undistorted images, None where there are none.
+    quality: (B,) float32, on the scale of each one's database; None where it is to be told from the reference.
+    database: (B,) int64, which database each is of. group: (B,) int64, patches of one number are ranked.
+    files: where each was cut from.
+    """
+
+    distorted: Tensor
+    reference: Tensor | None
+    quality: Tensor | None
+    database: Tensor
+    group: Tensor
+    files: tuple[str, ...]
+
+    def on(self, device: torch.device) -> Batch:
+        """The batch as the networks take it, on their device."""
+
+        def seen(images: Tensor | None) -> Tensor | None:
+            # (B, P, P, 3) seen as (B, 3, P, P) is channels_last as it stands
+            return None if images is None else images.to(device).permute(0, 3, 1, 2).float().div_(255)
+
+        distorted = seen(self.distorted)
+        assert distorted is not None
+        quality = None if self.quality is None else self.quality.to(device)
+        return Batch(
+            distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files
+        )
+
+    def pieces(self, count: int) -> list[Batch]:
+        """The batch in `count` equal pieces, in order."""
+        size = len(self.files) // count
+        return [self._cut(slice(n * size, (n + 1) * size)) for n in range(count)]
+
+    def _cut(self, where: slice) -> Batch:
+        reference = None if self.reference is None else self.reference[where]
+        quality = None if self.quality is None else self.quality[where]
+        return Batch(
+            self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where]
+        )
+
+
+class Source(Protocol):
+    """Patches by number: number n of a source is the same in every run."""
+
+    def draw(self, numbers: range) -> Batch:
+        """The patches of these numbers, as cut."""
+
+    @property
+    def epoch(self) -> int:
+        """How many patches until every image was seen."""
+
+
+class Batches(Dataset[Batch]):
+    """Batch number `step` of a stage, drawn where it is asked for (a loader's worker, if there is one).
+
+    Of `world` processes each draws its own equal share, in order.
+    """
+
+    def __init__(self, source: Source, batch: int, first: int, last: int, rank: int, world: int) -> None:
+        self.source, self.first, self.last = source, first, last
+        self.batch, self.rank, self.world = batch, rank, world
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, index: int) -> Batch:
+        if index >= len(self):
+            raise IndexError(index)
+        share = self.batch // self.world
+        first = (self.first + index) * self.batch + self.rank * share
+        return self.source.draw(range(first, first + share))
+
+
+def stacked(images: list[np.ndarray]) -> Tensor:
+    """N images (P, P, 3) uint8 -> (N, P, P, 3)."""
+    return torch.from_numpy(np.stack(images))

@@ -1,0 +1,78 @@
+"""From a recipe's stage to the stage that the loop runs: its networks, its patches, its objectives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .loop import Stage as Training
+from .machine import Machine
+from .material import Material, seed_of
+from .objectives import Features
+from .plan import generator_stage
+from .recipe import GeneratorStage, Recipe, RegressorStage
+from .stage_generator import GeneratorTraining
+from .stage_joint import JointTraining
+from .stage_regressor import RegressorTraining
+from .trained import Networked
+from .validation import Validation
+from .vgg import Vgg19Features
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds stages of one run. vgg: phi of formula (4), None where no stage asks for it."""
+
+    recipe: Recipe
+    material: Material
+    machine: Machine
+    seed: int
+    vgg: Vgg19Features | None
+
+    def build(self, name: str, networks: Networked) -> Training:
+        """The stage of that name. networks: gives what it builds on."""
+        recipe = self.recipe.stages[name]
+        if isinstance(recipe, RegressorStage):
+            return self._regressor(name, recipe, networks)
+        if isinstance(recipe, GeneratorStage):
+            source = self.material.source(name, recipe, with_references=True)
+            return GeneratorTraining(
+                name, recipe, self.recipe.networks, source, self._validation(name, True), self.machine,
+                databases=len(self.material.names), seed=seed_of(self.seed, name),
+                features=self._features(recipe, networks),
+            )  # fmt: skip
+        of_generator, of_regressor = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
+        assert isinstance(of_generator, GeneratorStage)
+        assert isinstance(of_regressor, RegressorStage)
+        return JointTraining(
+            name, recipe, of_generator, of_regressor, self.material.source(name, recipe, with_references=True),
+            self._validation(name, self.with_references(of_regressor)), self.machine, seed=seed_of(self.seed, name),
+            generator=networks.generator(recipe.generator), regressor=networks.regressor(recipe.regressor),
+            features=self._features(of_generator, networks),
+        )  # fmt: skip
+
+    def _regressor(self, name: str, recipe: RegressorStage, networks: Networked) -> RegressorTraining:
+        looks = recipe.sees == "hallucination" or recipe.fusion
+        with_references = self.with_references(recipe)
+        return RegressorTraining(
+            name, recipe, self.recipe.networks, self.material.source(name, recipe, with_references=with_references),
+            self._validation(name, with_references), self.machine, databases=len(self.material.names),
+            seed=seed_of(self.seed, name), with_references=with_references,
+            generator=networks.generator(generator_stage(self.recipe)) if looks else None,
+            begin=networks.regressor(recipe.begin) if recipe.begin else None,
+        )  # fmt: skip
+
+    def with_references(self, recipe: RegressorStage) -> bool:
+        """Whether R's batches hold references: where something is told from them, and every image has its own.
+
+        A photograph's quality is always told from it.
+        """
+        told = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
+        return told and self.material.every_reference
+
+    def _validation(self, name: str, with_references: bool) -> Validation:
+        stage = self.recipe.stages[name]
+        return self.material.validation(name, stage, self.machine, with_references=with_references)
+
+    def _features(self, recipe: GeneratorStage, networks: Networked) -> Features:
+        psi = networks.regressor(recipe.psi).regressor if recipe.psi_weight else None
+        return Features(self.vgg if recipe.vgg_weight else None, psi)

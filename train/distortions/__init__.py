@@ -1,0 +1,132 @@
+"""Distortions of photographs at continuous strengths, the same for the same random generator.
+
+    values        pixels as levels, luma and chroma, blocks
+    noise         TID2013's kinds of noise, a sensor's
+    blur          Gaussian, lens, motion; lost resolution; denoising; sharpening
+    codecs        JPEG, JPEG 2000
+    transmission  the same with wrong bits
+    local         patches, blocks, jitter, sparse samples
+    tones         brightness, contrast, steps, haze, vignette
+    colours       saturation, casts, planes that part
+    palettes      few colours, with or without dither
+    chains        what happens to photographs in life, one thing after another
+    draws         all of them at random strengths, for training: `distort(image, kind, random)`
+
+Every function takes and gives (H, W, 3) uint8 RGB. Codecs and resampling are OpenCV's; some kinds need Pillow.
+"""
+
+from .blur import (
+    blur,
+    defocus,
+    denoise,
+    denoised,
+    motion_blur,
+    pixelate,
+    reduce,
+    unsharp,
+    zero_bordered_blur,
+)
+from .codecs import decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg, wavelet_codec
+from .colours import (
+    aberration,
+    change_saturation,
+    diffuse_colour,
+    displace_green,
+    part_channels,
+    scale_chroma,
+    shift_colour,
+)
+from .draws import CHAINS, KADID, KINDS, NEED_LARGE, RANDOM, TID, Draw, distort, shares_of_all
+from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
+from .noise import (
+    add_noise,
+    chroma_noise,
+    comfort_noise,
+    compressed_noise,
+    correlated_noise,
+    high_frequency_noise,
+    impulse_noise,
+    masked_noise,
+    multiplicative_noise,
+    salt_and_pepper,
+    shot_noise,
+)
+from .palettes import reduce_colours
+from .tones import (
+    band,
+    change_contrast,
+    change_gamma,
+    expose,
+    haze,
+    quantize,
+    shift_mean,
+    vignette,
+)
+from .transmission import jpeg2000_errors, jpeg_errors
+from .values import Random, logarithmic, psnr, to_8bit
+
+__all__ = [
+    "CHAINS",
+    "KADID",
+    "KINDS",
+    "NEED_LARGE",
+    "RANDOM",
+    "TID",
+    "Draw",
+    "Random",
+    "aberration",
+    "add_noise",
+    "band",
+    "blur",
+    "change_contrast",
+    "change_gamma",
+    "change_saturation",
+    "chroma_noise",
+    "colour_blocks",
+    "comfort_noise",
+    "compressed_noise",
+    "correlated_noise",
+    "decode",
+    "defocus",
+    "denoise",
+    "denoised",
+    "diffuse_colour",
+    "displace_green",
+    "distort",
+    "expose",
+    "flat_blocks",
+    "haze",
+    "high_frequency_noise",
+    "impulse_noise",
+    "jitter",
+    "jpeg",
+    "jpeg2000",
+    "jpeg2000_bytes",
+    "jpeg2000_errors",
+    "jpeg_bytes",
+    "jpeg_errors",
+    "logarithmic",
+    "masked_noise",
+    "motion_blur",
+    "moved_patches",
+    "multiplicative_noise",
+    "part_channels",
+    "pixelate",
+    "psnr",
+    "quantize",
+    "reduce",
+    "reduce_colours",
+    "salt_and_pepper",
+    "scale_chroma",
+    "shares_of_all",
+    "shift_colour",
+    "shift_mean",
+    "shot_noise",
+    "sparse_sampling",
+    "to_8bit",
+    "unlimited_jpeg",
+    "unsharp",
+    "vignette",
+    "wavelet_codec",
+    "zero_bordered_blur",
+]

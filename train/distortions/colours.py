@@ -1,0 +1,85 @@
+"""Colours: saturation, casts, planes that part. Every function takes and gives (H, W, 3) uint8 RGB.
+
+The numbers are TID2013's types; KADID-10k's are named (Lin, Hosu and Saupe, "KADID-10k: A large-scale artificially
+distorted IQA database", QoMEX 2019).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hiqa_cli.engine.opencv import cv2
+
+from .values import as_float, from_ycc, luma, to_8bit, to_ycc
+
+# BT.601 as video has it: Y in 16..235, Cb and Cr in 16..240 around 128.
+VIDEO_YCC = np.array([(65.481, 128.553, 24.966), (-37.797, -74.203, 112), (112, -93.786, -18.214)]) / 255
+VIDEO_RGB = np.linalg.inv(VIDEO_YCC)
+VIDEO_ZERO = np.array([16, 128, 128])
+
+
+def scale_chroma(image: np.ndarray, factor: float) -> np.ndarray:
+    """Change of colour saturation as TID2013's (18): 8-bit YCbCr of BT.601's video range, chroma times `factor`.
+
+    Rounded before and after, halves up, as MATLAB's `rgb2ycbcr` of 8-bit values does; 0 is grey, below it colours turn
+    into their opposites.
+    """
+    ycc = np.floor(image @ VIDEO_YCC.T + VIDEO_ZERO + 0.5)
+    ycc[..., 1:] = np.floor((ycc[..., 1:] - 128) * factor + 128.5)
+    return to_8bit((ycc - VIDEO_ZERO) @ VIDEO_RGB.T)
+
+
+def change_saturation(image: np.ndarray, factor: float) -> np.ndarray:
+    """Every colour's distance from its luma (ITU-R BT.601), times `factor`; 0 is grey."""
+    light = luma(image)[..., None]
+    return to_8bit(light + (as_float(image) - light) * factor)
+
+
+def shift_colour(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """A colour cast: `levels` (3,), in 8-bit levels, added to the channels."""
+    return to_8bit(as_float(image) + levels.astype(np.float32))
+
+
+def diffuse_colour(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Colour diffusion (KADID-10k's type 4): chroma alone blurred, by a Gaussian of `sigma` px."""
+    ycc = to_ycc(image)
+    ycc[..., 1:] = cv2.GaussianBlur(ycc[..., 1:], (0, 0), sigma)
+    return to_8bit(from_ycc(ycc))
+
+
+def translate(plane: np.ndarray, y: float, x: float) -> np.ndarray:
+    """A (H, W) plane moved by a part of a pixel or more, cubic, mirrored at the border."""
+    matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    size = (plane.shape[1], plane.shape[0])
+    return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+def displace_green(image: np.ndarray, distance: float, angle: float) -> np.ndarray:
+    """Colour shift (KADID-10k's type 5): the green plane moved by `distance` px at `angle` (radians)."""
+    out = image.copy()
+    out[..., 1] = translate(out[..., 1], distance * np.sin(angle), distance * np.cos(angle))
+    return out
+
+
+def part_channels(image: np.ndarray, distance: float, angle: float, blur: float = 0.0) -> np.ndarray:
+    """Chromatic aberrations (23): red and blue moved `distance` px apart from green, opposite ways, and blurred."""
+    out = image.copy()
+    y, x = distance * np.sin(angle), distance * np.cos(angle)
+    out[..., 0] = translate(out[..., 0], y, x)
+    out[..., 2] = translate(out[..., 2], -y, -x)
+    if blur:
+        out[..., ::2] = cv2.GaussianBlur(out[..., ::2], (0, 0), blur)
+    return out
+
+
+FARTHEST = 4.0  # px that `aberration` parts planes by
+
+
+def aberration(image: np.ndarray, strength: float) -> np.ndarray:
+    """Chromatic aberrations (23) on one scale: planes parted by `strength` px on the diagonal, 4 at most.
+
+    Beyond that everything is blurred too, by as many px of sigma as are left: where colours are pale, planes cannot
+    part far enough to be as wrong as TID2013's last levels.
+    """
+    parted = part_channels(image, min(strength, FARTHEST), np.pi / 4)
+    return parted if strength <= FARTHEST else to_8bit(cv2.GaussianBlur(as_float(parted), (0, 0), strength - FARTHEST))

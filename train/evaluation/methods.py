@@ -1,0 +1,173 @@
+"""What a protocol trains and tests: hiqa by a recipe, given weights as they are, or a baseline.
+
+A method gets the training and validation parts with their scores, and later the images to be tested without any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from hiqa_cli.engine.manifest import read_manifest
+from hiqa_cli.engine.scorer import Scorer
+
+from ..journal import Progress
+from ..loop import StopSignal
+from ..recipe import Recipe
+from ..run import RunOptions, train_databases
+from ..seen import RUN_RECORD, Seen, refuse_seen, seen_by, seen_of
+from .folds import Fold
+from .predict import Predictor, WeightsPredictor
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method, ready for the test images of one fold.
+
+    id: another word for whatever would predict otherwise. predictor: made when it is needed.
+    """
+
+    id: str
+    predictor: Callable[[], Predictor]
+
+
+class Method(Protocol):
+    """name: of its folder, and in tables. settings: what decides its results, as plain values."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    def check(self, folds: list[Fold]) -> None:
+        """UsageError, before any work, where a fold cannot be done, or not without leakage."""
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        """Train on the fold's parts, in a folder that may hold what an earlier call left; None where it was stopped."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How weights are loaded to score; see Scorer.load."""
+
+    device: str
+    precision: str
+    batch_size: int | None
+    threads: int | None
+    stride: int
+
+    def predictor(self, weights: Path | None) -> Predictor:
+        scorer = Scorer.load(
+            weights, device=self.device, precision=self.precision, batch_size=self.batch_size, threads=self.threads
+        )
+        return WeightsPredictor(scorer, self.stride)
+
+
+def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
+    """Where nobody looks at progress."""
+    return nullcontext(lambda now: None)
+
+
+@dataclass(frozen=True)
+class TrainedHiqa:
+    """Every fold trained anew by a recipe; with a ready G where one is given, which must not have seen a test scene.
+
+    kind: "hiqa" for the whole recipe, "alone" for its R on distorted images alone (the ablation's BL): a baseline.
+    watching: gives, while a network is trained, what is told how far it is.
+    """
+
+    recipe: Recipe
+    loading: Loading
+    seed: int
+    generator: Path | None = None
+    vgg: Path | None = None
+    kind: Literal["hiqa", "alone"] = "hiqa"
+    watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.recipe.name}"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            "stride": self.loading.stride,
+            "generator": None if self.generator is None else seen_by(self.generator).weights_id,
+        }
+
+    def check(self, folds: list[Fold]) -> None:
+        # without references no G can be trained: the installed weights' G is taken
+        if self.generator is not None or not all(_has_references(fold) for fold in folds):
+            whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
+            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        begun = (folder / RUN_RECORD).exists()
+        if not begun and folder.exists():  # a kill came before the run had begun
+            shutil.rmtree(folder)
+        with self.watching() as watch:
+            options = RunOptions(
+                device=self.loading.device,
+                precision=self.loading.precision,
+                seed=self.seed + fold.number,
+                resume=begun,
+                generator=self.generator,
+                vgg=self.vgg,
+                record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
+                watch=watch,
+            )
+            weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
+        if weights is None:
+            return None
+        seen = seen_of(read_manifest(weights))
+        refuse_seen(
+            Seen(seen.weights_id, None if seen.scenes is None else seen.scenes | fold.known_scenes), fold.tested_scenes,
+            f"the network trained for split {fold.number}", "this is a fault of hiqa's, please report it",
+        )  # fmt: skip
+        return Fitted(seen.weights_id, lambda: self.loading.predictor(weights))
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """Weights as they are, on every fold's test images: nothing is trained. They must not have seen a test scene."""
+
+    weights: Path | None
+    loading: Loading
+
+    @property
+    def name(self) -> str:
+        return "weights"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"weights": seen_by(self.weights).weights_id, "stride": self.loading.stride}
+
+    def check(self, folds: list[Fold]) -> None:
+        tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+        refuse_seen(seen_by(self.weights), tested, "these weights", "give weights that were trained on other scenes")
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        return Fitted(seen_by(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
+
+
+def _has_references(fold: Fold) -> bool:
+    """Whether a G can be trained and chosen on the fold: both parts have images with references."""
+    sides = ([part.training for part in fold.parts], [part.validation for part in fold.parts])
+    return all(any(sample.reference is not None for samples in side for sample in samples) for side in sides)
+
+
+def digest(value: object) -> str:
+    """8 hex digits that change with a plain value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,196 @@
+"""The scatter plot of a paper: published scores over predictions, the fitted logistic, a mark for each distortion type.
+
+Drawn with OpenCV, four times as fine in each direction and reduced, so that a page of a paper can carry it. Colours are
+those of Okabe and Ito, told apart by most colour-blind people; marks differ in shape too, so that grey print will do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hiqa_cli.engine.lettering import INK, draw_text, text_mask
+from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.engine.png_stream import PngStream, own_text
+
+from ..correlation import Logistic
+from .predict import Prediction
+
+WIDTH, HEIGHT = 1600, 1200  # px; 8 by 6 inches at 200 dots an inch
+LEFT, TOP, BOTTOM, RIGHT = 150, 110, 150, 40
+LEGEND = 440  # px to the right of the axes, where there is a legend
+LETTERS = 20.0  # px, height of capitals
+FINER = 4
+GRID, FAINT, CURVE = (226, 226, 230), (110, 110, 116), (20, 20, 24)
+COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (100, 100, 100),
+           (150, 75, 0))  # fmt: skip
+SHAPES = ("circle", "square", "triangle")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A range of numbers along `length` px from `start`, with round numbers to label. flipped: it runs upwards."""
+
+    low: float
+    high: float
+    start: int
+    length: int
+    flipped: bool = False
+
+    def place(self, values: np.ndarray | float) -> np.ndarray:
+        """px of values."""
+        share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+        return self.start + (1 - share if self.flipped else share) * self.length
+
+    @property
+    def ticks(self) -> list[float]:
+        step = round_step(self.high - self.low)
+        first = math.ceil(self.low / step - 1e-9)
+        return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def round_step(span: float, most: int = 8) -> float:
+    """1, 2 or 5 times a power of ten, so that a span has at most so many steps."""
+    power = 10.0 ** math.floor(math.log10(span / most))
+    return next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most * (1 + 1e-9))
+
+
+def axis_for(values: Sequence[float], start: int, length: int, flipped: bool = False) -> Axis:
+    """An axis that holds all values, with a little room at both ends."""
+    low, high = min(values), max(values)
+    room = 0.04 * (high - low) or 1.0
+    return Axis(low - room, high + room, start, length, flipped)
+
+
+def draw_scatter(
+    predictions: Sequence[Prediction], curve: Logistic | None, *, title: str, subtitle: str, across: str, up: str
+) -> np.ndarray:
+    """The plot, (HEIGHT, WIDTH, 3) uint8 RGB. across, up: what the axes show. Text is ASCII; other letters become `?`.
+
+    curve: the fit, or None where there is none.
+    """
+    kinds = list(dict.fromkeys(prediction.sample.distortion or "" for prediction in predictions))
+    named = len(kinds) > 1
+    right = WIDTH - (LEGEND if named else RIGHT)
+    x = axis_for([p.score for p in predictions], LEFT, right - LEFT)
+    y = axis_for([p.sample.score for p in predictions], TOP, HEIGHT - TOP - BOTTOM, flipped=True)
+    canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    _draw_grid(canvas, x, y)
+    canvas = _with_marks(canvas, predictions, kinds, x, y, curve)
+    _draw_frame(canvas, x, y, across, up)
+    draw_text(canvas, ascii_text(title), LEFT, 26, LETTERS * 1.15, bold=True)
+    draw_text(canvas, ascii_text(subtitle), LEFT, 66, LETTERS * 0.85, ink=FAINT)
+    if named:
+        counts = {kind: sum((p.sample.distortion or "") == kind for p in predictions) for kind in kinds}
+        canvas = _with_legend(canvas, counts, right + 30, curve is not None)
+    return canvas
+
+
+def _draw_grid(canvas: np.ndarray, x: Axis, y: Axis) -> None:
+    for tick in x.ticks:
+        at = round(float(x.place(tick)))
+        canvas[y.start : y.start + y.length, at : at + 2] = GRID
+    for tick in y.ticks:
+        at = round(float(y.place(tick)))
+        canvas[at : at + 2, x.start : x.start + x.length] = GRID
+
+
+def _draw_frame(canvas: np.ndarray, x: Axis, y: Axis, across: str, up: str) -> None:
+    bottom, end = y.start + y.length, x.start + x.length
+    canvas[y.start : bottom + 3, x.start - 3 : x.start] = INK
+    canvas[bottom : bottom + 3, x.start - 3 : end] = INK
+    for tick in x.ticks:
+        at = round(float(x.place(tick)))
+        canvas[bottom : bottom + 13, at : at + 2] = INK
+        draw_text(canvas, f"{tick:g}", at, bottom + 24, LETTERS, anchor=0.5)
+    for tick in y.ticks:
+        at = round(float(y.place(tick)))
+        canvas[at : at + 2, x.start - 13 : x.start] = INK
+        draw_text(canvas, f"{tick:g}", x.start - 22, at - LETTERS / 2, LETTERS, anchor=1.0)
+    draw_text(canvas, ascii_text(across), x.start + x.length / 2, bottom + 78, LETTERS * 1.1, anchor=0.5)
+    _draw_upright(canvas, ascii_text(up), 26, y.start + y.length / 2)
+
+
+def _draw_upright(canvas: np.ndarray, text: str, x: int, middle: float) -> None:
+    """Text that reads upwards, its middle at that height."""
+    mask, _ = text_mask(text, LETTERS * 1.1)
+    mask = np.rot90(mask)[:HEIGHT]
+    top = max(0, round(middle - mask.shape[0] / 2))
+    part = canvas[top : top + mask.shape[0], x : x + mask.shape[1]]
+    cover = mask[: part.shape[0], : part.shape[1], None]
+    part[...] = np.rint(part * (1 - cover) + np.array(INK, np.float32) * cover)
+
+
+def _with_marks(
+    canvas: np.ndarray, predictions: Sequence[Prediction], kinds: list[str], x: Axis, y: Axis, curve: Logistic | None
+) -> np.ndarray:
+    fine = np.repeat(np.repeat(canvas, FINER, axis=0), FINER, axis=1)
+    size = FINER * (9 if len(predictions) <= 1000 else 6 if len(predictions) <= 4000 else 4)
+    for prediction in predictions:
+        at = (float(x.place(prediction.score)) * FINER, float(y.place(prediction.sample.score)) * FINER)
+        _draw_mark(fine, at, kinds.index(prediction.sample.distortion or ""), size)
+    if curve is not None:
+        scores = np.linspace(x.low, x.high, 400)
+        heights = y.place(curve(scores))
+        inside = (heights >= y.start) & (heights <= y.start + y.length)
+        points = np.stack([x.place(scores), heights], axis=1)[inside] * FINER
+        cv2.polylines(fine, [np.rint(points).astype(np.int32)], False, CURVE, 4 * FINER, cv2.LINE_AA)
+    return _reduced(fine)
+
+
+def _draw_mark(fine: np.ndarray, at: tuple[float, float], number: int, size: int) -> None:
+    """A mark with a thin white edge, which keeps a crowd of them apart. number: of the type."""
+    colour, shape = COLOURS[number % len(COLOURS)], SHAPES[number // len(COLOURS) % len(SHAPES)]
+    for radius, ink in ((size + FINER, (255, 255, 255)), (size, colour)):
+        middle = (round(at[0]), round(at[1]))
+        if shape == "circle":
+            cv2.circle(fine, middle, radius, ink, -1, cv2.LINE_AA)
+        elif shape == "square":
+            side = round(radius * 0.88)
+            corners = ((middle[0] - side, middle[1] - side), (middle[0] + side, middle[1] + side))
+            cv2.rectangle(fine, *corners, ink, -1)
+        else:
+            angles = np.deg2rad([-90, 30, 150])
+            points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius * 1.3 + middle
+            cv2.fillPoly(fine, [np.rint(points).astype(np.int32)], ink, cv2.LINE_AA)
+
+
+def _with_legend(canvas: np.ndarray, counts: dict[str, int], left: int, fitted: bool) -> np.ndarray:
+    rows = len(counts) + fitted
+    step = min(44.0, (HEIGHT - TOP - BOTTOM) / rows)
+    fine = np.repeat(np.repeat(canvas[:, left:], FINER, axis=0), FINER, axis=1)
+    for number in range(len(counts)):
+        _draw_mark(fine, (14.0 * FINER, (TOP + (number + 0.5) * step) * FINER), number, 9 * FINER)
+    if fitted:
+        height = round((TOP + (rows - 0.5) * step) * FINER)
+        cv2.line(fine, (0, height), (28 * FINER, height), CURVE, 4 * FINER, cv2.LINE_AA)
+    canvas[:, left:] = _reduced(fine)
+    names = [ascii_text(f"{kind or 'no type'} ({count:,})") for kind, count in counts.items()]
+    names += ["logistic fit"] * fitted
+    letters = min(LETTERS * 0.8, step * 0.5)
+    widest = max(text_mask(name, letters)[0].shape[1] for name in names)
+    letters *= min(1.0, (WIDTH - left - 52) / widest)  # the longest name still fits
+    for number, name in enumerate(names):
+        draw_text(canvas, name, left + 42, TOP + (number + 0.5) * step - letters / 2, letters)
+    return canvas
+
+
+def _reduced(fine: np.ndarray) -> np.ndarray:
+    size = (fine.shape[1] // FINER, fine.shape[0] // FINER)
+    return np.ascontiguousarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA))
+
+
+def ascii_text(text: str) -> str:
+    """OpenCV's letters are ASCII alone."""
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def write_plot(path: Path, canvas: np.ndarray, weights_id: str) -> None:
+    """Write the plot as PNG, whole or not at all; OutputError where it cannot be."""
+    text = own_text("plot", weights_id)
+    with PngStream(path, canvas.shape[1], canvas.shape[0], 3, text, false_colour=True) as png:
+        png.write(canvas)

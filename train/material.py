@@ -1,0 +1,179 @@
+"""What a run learns from, as its stages ask for it: patches to train on and fixed ones to validate on.
+
+Two kinds: databases with human scores, and undistorted photographs, distorted on the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from hiqa_cli.engine.results import DEFAULT_STRIDE
+from hiqa_cli.engine.scorer import Scorer
+
+from .batch import Source
+from .cache import mapped
+from .datasets import DATABASES
+from .machine import Machine
+from .material_database import DatabasePatches, FixedPatches, Scored, open_samples
+from .material_synthetic import SyntheticGroups, SyntheticPairs
+from .parts import DatabasePart
+from .pristine import Pristine
+from .recipe import GeneratorStage, Stage, Watch
+from .scales import to_common
+from .seen import photograph_scenes
+from .uncertainty import Case, case_of, draw_cases
+from .validation import Validation
+from .versions import GROUP
+
+Item = TypeVar("Item")
+
+
+class Material(Protocol):
+    """names: what is trained on; every_reference, any_reference: whether all images, or some, have their reference."""
+
+    names: tuple[str, ...]
+    every_reference: bool
+    any_reference: bool
+
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+        """The training patches of a stage."""
+
+    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+        """The validation patches of a stage."""
+
+    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+        """Validation pictures, scored: what the half-width is fitted on. knots: of each database's map."""
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies it: a run goes on with the same material only."""
+
+    def terms(self) -> list[dict[str, str]]:
+        """The manifest's list of training data."""
+
+    def scenes(self) -> frozenset[str]:
+        """All scenes that are trained on or chosen by."""
+
+
+def seed_of(seed: int, name: str) -> int:
+    """A seed of its own for each stage of a run."""
+    return (seed << 32 | zlib.crc32(name.encode())) % 2**62
+
+
+class DatabaseMaterial:
+    """Databases: see `Material`."""
+
+    def __init__(
+        self, parts: Sequence[DatabasePart], watch: Watch, seed: int, cache: Path, advance: Callable[[], None]
+    ) -> None:
+        self.names = tuple(part.name for part in parts)
+        self.watch, self.seed, self.parts = watch, seed, parts
+        training = [(n, sample) for n, part in enumerate(parts) for sample in part.training]
+        # of a large database evenly spread ones: validation is done often
+        most = watch.validation_pictures
+        validation = [(n, sample) for n, part in enumerate(parts) for sample in spread(part.validation, most)]
+        self.training = open_samples(training, cache, advance)
+        self.validating = open_samples(validation, cache, advance)
+        images = (*self.training, *self.validating)
+        self.every_reference = all(image.reference is not None for image in images)
+        self.any_reference = all(
+            any(image.reference is not None for image in some) for some in (self.training, self.validating)
+        )
+
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+        return DatabasePatches(self.training, stage.patch, seed_of(self.seed, name), with_references=with_references)
+
+    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+        each = self.watch.validation_patches
+        source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
+        return Validation(source, source.epoch, each, stage.batch, machine)
+
+    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+        chosen = spread(self.validating, self.watch.half_width_pictures)
+        tell(f"half-width: scores {len(chosen):,} validation pictures")
+        return [_case(scorer, image, knots) for image in chosen]
+
+    def describe(self) -> dict[str, Any]:
+        return {"databases": [_described(part) for part in self.parts]}
+
+    def scenes(self) -> frozenset[str]:
+        return frozenset(s.scene for part in self.parts for s in (*part.training, *part.validation))
+
+    def terms(self) -> list[dict[str, str]]:
+        return [
+            {
+                "name": DATABASES[name].title if name in DATABASES else name,
+                "terms": DATABASES[name].terms if name in DATABASES else "its owner's",
+                "use": "all stages",
+            }
+            for name in self.names
+        ]
+
+
+def _described(part: DatabasePart) -> dict[str, Any]:
+    rows = [[str(s.path), str(s.reference), s.quality] for samples in (part.training, part.validation) for s in samples]
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return {
+        "name": part.name,
+        "training": len(part.training),
+        "validation": len(part.validation),
+        "images_and_scores": digest,
+    }
+
+
+def _case(scorer: Scorer, image: Scored, knots: list[list[float]]) -> Case:
+    result = scorer.score(mapped(image.file), stride=DEFAULT_STRIDE)
+    return case_of(result, 100 * to_common(image.quality, knots[image.database]))
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of a list, evenly spread."""
+    count = min(most, len(items))
+    return [items[n * len(items) // count] for n in range(count)]
+
+
+class SyntheticMaterial:
+    """Undistorted photographs: see `Material`."""
+
+    every_reference = any_reference = True
+
+    def __init__(
+        self, training: list[Pristine], validation: list[Pristine], watch: Watch, seed: int, names: tuple[str, ...]
+    ) -> None:
+        self.training, self.validating, self.watch, self.seed, self.names = training, validation, watch, seed, names
+
+    def _source(self, images: list[Pristine], stage: Stage, seed: int) -> Source:
+        make = SyntheticPairs if isinstance(stage, GeneratorStage) else SyntheticGroups
+        return make(images, stage.patch, stage.shares, seed)
+
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+        return self._source(self.training, stage, seed_of(self.seed, name))
+
+    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+        # patches of their own seed: the same in every stage and run of this size
+        source = self._source(self.validating, stage, seed_of(0, "validation"))
+        count = min(self.watch.validation_pictures, len(self.validating)) * self.watch.validation_patches
+        return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
+
+    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+        versions = max(1, self.watch.half_width_pictures // len(self.validating))
+        return draw_cases(scorer, self.validating, versions, seed=7, stride=DEFAULT_STRIDE, tell=tell)
+
+    def describe(self) -> dict[str, Any]:
+        def digest(images: list[Pristine]) -> str:
+            return hashlib.sha256(b"\0".join(image.pixels.tobytes() for image in images)).hexdigest()[:16]
+
+        return {"pristine": {"training": digest(self.training), "validation": digest(self.validating)}}
+
+    def scenes(self) -> frozenset[str]:
+        names = [image.name for image in (*self.training, *self.validating)]
+        return frozenset[str]().union(*(photograph_scenes(Path(folder).name, names) for folder in self.names))
+
+    def terms(self) -> list[dict[str, str]]:
+        return [
+            {"name": f"undistorted photographs: {name}", "terms": "theirs", "use": "all stages"} for name in self.names
+        ]

@@ -1,0 +1,205 @@
+"""Writes `tid2013-rebuilt` or `tid2008-rebuilt`: the published layout, so that the same readers read it.
+
+    reference_images/I01.BMP ..  distorted_images/i01_01_1.bmp ..  mos_with_names.txt  rebuilt.json  readme
+
+Every file is written whole or not at all, and never a second time: a stopped build goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+
+from hiqa_cli._version import __version__
+from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.errors import OutputError, UsageError
+
+from ..datasets.collect import number
+from ..datasets.text_tables import read_csv
+from ..datasets.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
+from ..distortions.codecs import pillow
+from .kodak import SCENES, find_references
+from .recipes import fingerprint, rebuild
+
+README = """\
+These are not the images of {title}, which may not be handed on. They were made anew by hiqa {version} from Kodak's
+photographs, to measure like the originals (how near they come, type by type: train/REBUILT.md of hiqa). The scores in
+{table} are the published ones: a figure measured here is one on published scores, and on rebuilt images.
+"""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What a rebuilt database takes of TID2013: its types, and which of TID2013's levels are its own 1, 2, ..
+
+    digits: decimals of its scores.
+    """
+
+    name: str
+    types: tuple[int, ...]
+    levels: tuple[int, ...]
+    digits: int
+
+
+def _edition(name: str, types: int, levels: tuple[int, ...], digits: int) -> Edition:
+    kept = tuple(kind for kind in range(1, types + 1) if kind not in NOT_REBUILT)
+    return Edition(name, kept, levels, digits)
+
+
+EDITIONS = {
+    edition.name: edition
+    for edition in (
+        _edition("tid2013-rebuilt", 24, (1, 2, 3, 4, 5), 5),
+        _edition("tid2008-rebuilt", 17, (2, 3, 4, 5), 4),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Built:
+    """How many images were written, and how many were there already."""
+
+    written: int
+    kept: int
+
+
+def image_name(scene: int, kind: int, level: int) -> str:
+    """The file name of a distorted image; level as the database numbers it."""
+    return f"i{scene:02}_{kind:02}_{level}.bmp"
+
+
+def manifest(name: str) -> dict[str, Any]:
+    """What decides the bytes of a tree: the recipe, and the libraries that carry it out."""
+    return {
+        "name": name,
+        "recipe": fingerprint(),
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "pillow": pillow().__version__,
+    }
+
+
+def build(
+    name: str, source: Path, tree: Path, scores: Path, scenes: list[int], types: list[int],
+    advance: Callable[[], None],
+) -> Built:  # fmt: skip
+    """Write the images of some scenes and types (of the database's own) into `tree`, and the table of all scores.
+
+    source: folder of Kodak's photographs. scores: CSV with reference, type, level, mos. advance: after each image.
+    UsageError: a photograph or score is missing, or `tree` holds something else; OutputError: it cannot be written.
+    """
+    edition = EDITIONS[name]
+    table = score_table(edition, scores)
+    references = find_references(source, scenes)
+    begin(tree, manifest(name))
+    keep(tree / TABLE, table.encode())
+    title = TID[name].title
+    keep(tree / "readme", README.format(title=title, version=__version__, table=TABLE).encode())
+    for scene, reference in references.items():
+        keep(tree / REFERENCES_FOLDER / f"I{scene:02}.BMP", as_bmp(reference))
+    work = [
+        (scene, kind, own, level)
+        for scene in references
+        for kind in types
+        for own, level in enumerate(edition.levels, start=1)
+    ]
+
+    def one(scene: int, kind: int, own: int, level: int) -> bool:
+        path = tree / DISTORTED / image_name(scene, kind, own)
+        if path.exists():
+            return False
+        write_whole(path, as_bmp(rebuild(references[scene], kind, level, scene)))
+        return True
+
+    written = 0
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        try:
+            for done in as_completed([pool.submit(one, *place) for place in work]):
+                written += done.result()
+                advance()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return Built(written, len(work) - written)
+
+
+def score_table(edition: Edition, scores: Path) -> str:
+    """`mos_with_names.txt`: a line `score name` for every image of the database, built or not.
+
+    UsageError where the table of scores lacks one.
+    """
+    published = {
+        (int(row["reference"]), int(row["type"]), int(row["level"])): number(row["mos"], f"{scores.name}, line {line}")
+        for line, row in read_csv(scores, ("reference", "type", "level", "mos"))
+    }
+    lines = []
+    for scene in SCENES:
+        for kind in edition.types:
+            for own in range(1, len(edition.levels) + 1):
+                if (scene, kind, own) not in published:
+                    raise UsageError(
+                        f"{scores} has no score of reference {scene}, type {kind}, level {own}",
+                        f"give the scores of {edition.name.removesuffix('-rebuilt').upper()}",
+                    )
+                score = published[scene, kind, own]
+                lines.append(f"{score:.{edition.digits}f} {image_name(scene, kind, own)}\n")
+    return "".join(lines)
+
+
+def begin(tree: Path, wanted: dict[str, Any]) -> None:
+    """Make the folders; a tree that is there already must be one of the very same build, or be empty."""
+    file = tree / REBUILT_MARK
+    if file.exists():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        for what, value in wanted.items():
+            if found.get(what) != value:
+                raise UsageError(
+                    f"{tree} was begun with {what} {found.get(what)}, this is {what} {value}: they do not mix",
+                    "give a new folder --to",
+                )
+    elif tree.exists() and (not tree.is_dir() or any(tree.iterdir())):
+        raise UsageError(f"{tree} is not empty, and was not begun by this command", "give a new folder --to")
+    try:
+        for folder in (tree / DISTORTED, tree / REFERENCES_FOLDER):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{tree} cannot be made: {(error.strerror or str(error)).lower()}") from error
+    keep(file, (json.dumps(wanted, indent=2) + "\n").encode())
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Write a file, or leave the one that is there; UsageError where that one is another."""
+    if path.exists():
+        if path.read_bytes() != data:
+            raise UsageError(f"{path} is there, and is not what would be written", "give a new folder --to")
+    else:
+        write_whole(path, data)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def as_bmp(image: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB -> a BMP file."""
+    ok, data = cv2.imencode(".bmp", image[..., ::-1])
+    if not ok:
+        raise RuntimeError("OpenCV could not write a BMP")
+    return data.tobytes()

@@ -1,0 +1,82 @@
+"""Kodak's 24 photographs (PCD0992), told by what they show, and the references of TID2008 and TID2013 cut from them.
+
+`kodak.csv` has, for each photograph, the SHA-256 of its RGB values row by row, and where the reference of the same
+number lies in it: the one crop whose blurred versions meet the PSNR that was published for TID2013's.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from hiqa_cli.engine.reading import IMAGE_SUFFIXES, read_picture
+from hiqa_cli.errors import HiqaError, UsageError
+
+WIDTH, HEIGHT = 512, 384  # of a reference
+SCENES = range(1, 25)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph's number 1..24, size, and the left upper corner of its reference."""
+
+    number: int
+    width: int
+    height: int
+    x: int
+    y: int
+
+
+def photographs() -> dict[str, Photograph]:
+    """Hash -> photograph."""
+    text = (files(__package__) / "kodak.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {
+        row["sha256"]: Photograph(*(int(row[name]) for name in ("number", "width", "height", "x", "y"))) for row in rows
+    }
+
+
+def find_references(folder: Path, scenes: list[int]) -> dict[int, np.ndarray]:
+    """Scene -> reference, (384, 512, 3) uint8 RGB, from a folder that has Kodak's photographs under any names.
+
+    Files that are something else are passed over; UsageError where a scene asked for is not among them.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", "give the folder of Kodak's 24 photographs")
+    known, wanted = photographs(), set(scenes)
+    found: dict[int, np.ndarray] = {}
+    others = []
+    # Names that hold a wanted number first: a folder of all 24 need not be read for one scene.
+    for path in sorted(_images(folder), key=lambda path: not any(f"{scene:02}" in path.stem for scene in wanted)):
+        if set(found) == wanted:
+            break
+        photograph = _recognise(path, known)
+        if photograph is None:
+            others.append(path.name)
+        elif photograph[0].number in wanted:
+            row, pixels = photograph
+            found[row.number] = np.ascontiguousarray(pixels[row.y : row.y + HEIGHT, row.x : row.x + WIDTH])
+    lacking = sorted(wanted - set(found))
+    if lacking:
+        which = ", ".join(map(str, lacking))
+        hint = f"{others[0]} is not one of the 24, pixel for pixel" if others else "it holds no other image"
+        raise UsageError(f"{folder} has not Kodak's photograph {which} without loss; {hint}")
+    return dict(sorted(found.items()))
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _recognise(path: Path, known: dict[str, Photograph]) -> tuple[Photograph, np.ndarray] | None:
+    try:
+        pixels = read_picture(path).pixels
+    except HiqaError:
+        return None
+    photograph = known.get(hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest())
+    return None if photograph is None else (photograph, pixels)

@@ -1,0 +1,267 @@
+"""How near a rebuilt TID2013 comes to the original: PSNR and SSIMULACRA of every image beside the published ones.
+
+SSIMULACRA (Sneyers, 2016) is measured by `ssimulacra_main` of Debian's libjxl-devtools where it is installed. It reads
+a little below the published values on the very same images; so its ratio on the types of class exact is taken out.
+
+Classes, by PSNR's deviation from the published one in dB and SSIMULACRA's mean over scenes at each level:
+
+    exact        no image beyond 0.001 dB
+    same level   random choices redrawn: at each level the mean over scenes within 0.1 dB, no scene beyond 0.5, and
+                 SSIMULACRA's mean, its ratio taken out, within 15 % of the published one
+    alike        another codec or denoiser brought to the same PSNR (as above); SSIMULACRA's rank correlation with the
+                 published values over scenes and levels at least 0.9
+    not rebuilt  anything else
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from hiqa_cli.engine.reading import read_picture
+from hiqa_cli.errors import DatasetError
+
+from ..datasets.text_tables import read_csv
+from ..datasets.tid import DISTORTED, REFERENCES_FOLDER
+from ..distortions import psnr
+from .build import image_name
+from .kodak import SCENES
+from .recipes import LEVELS, Class, types
+
+TOOL = "ssimulacra_main"
+EXACT, MEAN, SCENE, STRUCTURE, RANKS = 0.001, 0.1, 0.5, 0.15, 0.9
+# Codecs and denoisers: what may be alike. Of the others the definition is known, and they are the same or they are not.
+OTHER_TOOLS = frozenset({9, 11, 21})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One image: PSNR in dB and SSIMULACRA (0 is identical), ours and the published ones; None: not measured."""
+
+    type: int
+    level: int
+    scene: int
+    psnr: float
+    ssimulacra: float | None
+    published_psnr: float
+    published_ssimulacra: float
+    mos: float
+
+
+def has_tool() -> bool:
+    """Whether SSIMULACRA can be measured here."""
+    return shutil.which(TOOL) is not None
+
+
+def ssimulacra(distorted: Path, reference: Path) -> float:
+    """SSIMULACRA of two image files. DatasetError with what the tool has to say where it fails."""
+    done = subprocess.run([TOOL, str(reference), str(distorted)], capture_output=True, text=True, check=False)
+    try:
+        return float(done.stdout.split()[0])
+    except (IndexError, ValueError):
+        said = " ".join((done.stderr or done.stdout).split())
+        raise DatasetError(f"{TOOL} could not measure {distorted}: {said or f'exit code {done.returncode}'}") from None
+
+
+def read_published(scores: Path) -> dict[tuple[int, int, int], tuple[float, float, float]]:
+    """(type, level, scene) -> PSNR, SSIMULACRA, score, from a CSV file."""
+    rows = read_csv(scores, ("reference", "type", "level", "mos", "psnrc", "ssimulacra"))
+    return {
+        (int(row["type"]), int(row["level"]), int(row["reference"])): (
+            float(row["psnrc"]), float(row["ssimulacra"]), float(row["mos"]),
+        )
+        for _, row in rows
+    }  # fmt: skip
+
+
+def present(tree: Path) -> list[tuple[int, int, int]]:
+    """(type, level, scene) of every image that a rebuilt TID2013 has. DatasetError where it has none."""
+    places = [
+        (kind, level, scene)
+        for kind in types()
+        for level in LEVELS
+        for scene in SCENES
+        if (tree / DISTORTED / image_name(scene, kind, level)).exists()
+    ]
+    if not places:
+        raise DatasetError(f"{tree} has no image of tid2013-rebuilt", "hiqa datasets build tid2013-rebuilt")
+    return places
+
+
+def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[float, float, float]) -> Measured:
+    """Measure one image of the tree, with SSIMULACRA where it is installed."""
+    kind, level, scene = place
+    distorted = tree / DISTORTED / image_name(scene, kind, level)
+    reference = tree / REFERENCES_FOLDER / f"I{scene:02}.BMP"
+    found = psnr(read_picture(distorted).pixels, read_picture(reference).pixels)
+    structure = _by_tool(distorted, reference) if has_tool() else None
+    return Measured(kind, level, scene, found, structure, *published)
+
+
+def _by_tool(distorted: Path, reference: Path) -> float:
+    """The tool reads no BMP: both as PPM, which costs nothing to write, beside one another in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, path in (("distorted", distorted), ("reference", reference)):
+            pixels = read_picture(path).pixels
+            head = f"P6\n{pixels.shape[1]} {pixels.shape[0]}\n255\n".encode()
+            paths.append(Path(folder, f"{name}.ppm"))
+            paths[-1].write_bytes(head + np.ascontiguousarray(pixels).tobytes())
+        return ssimulacra(paths[0], paths[1])
+
+
+def measure(
+    tree: Path, scores: Path, done: Iterable[Measured], keep: Callable[[Measured], None]
+) -> list[Measured]:
+    """Measure every image of the tree that is not `done` already; `keep` gets each one as it is measured."""
+    published = read_published(scores)
+    rows = {(row.type, row.level, row.scene): row for row in done}
+    for place in present(tree):
+        if place not in published:
+            raise DatasetError(f"{scores} has no row of type {place[0]}, level {place[1]}, reference {place[2]}")
+        if place not in rows:
+            rows[place] = measure_image(tree, place, published[place])
+            keep(rows[place])
+    return [rows[place] for place in sorted(rows)]
+
+
+def as_fields(row: Measured) -> list[str]:
+    """A row of the CSV file of measurements."""
+    return ["" if value is None else f"{value:.6g}" for value in (getattr(row, f.name) for f in fields(Measured))]
+
+
+HEADER = [field.name for field in fields(Measured)]
+
+
+def read_measured(path: Path) -> list[Measured]:
+    """The rows of such a file."""
+    return [
+        Measured(
+            int(row["type"]), int(row["level"]), int(row["scene"]), float(row["psnr"]),
+            float(row["ssimulacra"]) if row["ssimulacra"] else None, float(row["published_psnr"]),
+            float(row["published_ssimulacra"]), float(row["mos"]),
+        )
+        for _, row in read_csv(path, tuple(HEADER))
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A type's row of the table; structure: SSIMULACRA's largest deviation of a level's mean, its ratio taken out.
+
+    ranks: SSIMULACRA's rank correlation with the published values; people: rank correlations with the scores, of PSNR
+    and SSIMULACRA, ours and the originals'; NaN where SSIMULACRA was not measured.
+    """
+
+    number: int
+    images: int
+    largest: float
+    mean: float
+    level_mean: float
+    structure: float
+    ranks: float
+    people: dict[str, tuple[float, float]]
+    kind: Class
+
+
+def ratio_of(rows: list[Measured]) -> float:
+    """Our tool's SSIMULACRA over the published one on the types of class exact: the mean of levels' ratios of means."""
+    exact = [kind for kind in types() if _within(rows, kind, EXACT)]
+    ratios = [_level_ratio(part) for kind in exact for part in _levels(rows, kind)]
+    return float(np.mean(ratios)) if ratios else float("nan")
+
+
+def _levels(rows: list[Measured], kind: int) -> list[list[Measured]]:
+    parts = [[row for row in rows if (row.type, row.level) == (kind, level)] for level in LEVELS]
+    return [part for part in parts if part]
+
+
+def _off(rows: Iterable[Measured]) -> np.ndarray:
+    return np.array([row.psnr - row.published_psnr for row in rows])
+
+
+def _within(rows: list[Measured], kind: int, bound: float) -> bool:
+    off = _off(row for row in rows if row.type == kind)
+    return off.size > 0 and float(np.abs(off).max()) <= bound
+
+
+def _level_ratio(part: list[Measured]) -> float:
+    ours = [float("nan") if row.ssimulacra is None else row.ssimulacra for row in part]
+    return float(np.mean(ours) / np.mean([row.published_ssimulacra for row in part]))
+
+
+def judge(rows: list[Measured], kind: int, ratio: float) -> Verdict:
+    """The class of a type, and what it rests on. Without SSIMULACRA only "exact" can be told."""
+    mine = [row for row in rows if row.type == kind]
+    off = _off(mine)
+    level_mean = max(abs(float(_off(part).mean())) for part in _levels(rows, kind))
+    structure = max((_level_ratio(part) / ratio - 1 for part in _levels(rows, kind)), key=abs)
+    ours = np.array([np.nan if row.ssimulacra is None else row.ssimulacra for row in mine])
+    theirs = np.array([row.published_ssimulacra for row in mine])
+    mos = np.array([row.mos for row in mine])
+    ranks = _srocc(ours, theirs)
+    errors, their_errors = (np.array([getattr(row, name) for row in mine]) for name in ("psnr", "published_psnr"))
+    people = {
+        "psnr": (_srocc(errors, mos), _srocc(their_errors, mos)),
+        "ssimulacra": (_srocc(-ours, mos), _srocc(-theirs, mos)),
+    }
+    largest = float(np.abs(off).max())
+    brought = level_mean <= MEAN and largest <= SCENE
+    found: Class = "not rebuilt"
+    if largest <= EXACT:
+        found = "exact"
+    elif brought and abs(structure) <= STRUCTURE:
+        found = "same level"
+    elif brought and kind in OTHER_TOOLS and ranks >= RANKS:
+        found = "alike"
+    return Verdict(kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found)
+
+
+def _srocc(a: np.ndarray, b: np.ndarray) -> float:
+    return float("nan") if np.isnan(a).any() or len(a) < 3 else float(spearmanr(a, b)[0])
+
+
+def judge_all(rows: list[Measured]) -> tuple[float, list[Verdict]]:
+    """SSIMULACRA's ratio, and the verdict on every type that was measured."""
+    ratio = ratio_of(rows)
+    return ratio, [judge(rows, kind, ratio) for kind in types() if any(row.type == kind for row in rows)]
+
+
+def as_markdown(ratio: float, verdicts: list[Verdict]) -> list[str]:
+    """The table of REBUILT.md."""
+    lines = [
+        f"SSIMULACRA here reads {ratio:.3f} of the published values on the exact types.",
+        "",
+        "| type | class | largest, dB | mean, dB | level's mean, dB | SSIMULACRA, level's mean | its ranks "
+        "| PSNR and people: here, originals | SSIMULACRA and people: here, originals |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in verdicts:
+        here, there = row.people["psnr"]
+        structure_here, structure_there = row.people["ssimulacra"]
+        lines.append(
+            f"| {row.number} {types()[row.number].name} | {row.kind} | {row.largest:.4f} | {row.mean:.4f} "
+            f"| {row.level_mean:.4f} | {row.structure:+.1%} | {row.ranks:.3f} | {here:.3f}, {there:.3f} "
+            f"| {structure_here:.3f}, {structure_there:.3f} |"
+        )
+    return lines
+
+
+def write_header(path: Path) -> None:
+    """Begin a CSV file of measurements."""
+    with open(path, "x", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(HEADER)
+
+
+def append(path: Path, row: Measured) -> None:
+    """Add a row to it."""
+    with open(path, "a", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(as_fields(row))

@@ -1,0 +1,51 @@
+"""The end of a run: OUT/weights, the half-width fitted on validation pictures, in the form that the scorer takes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import save_weights
+from hiqa_cli.networks.generator import Generator
+
+from .journal import cannot_write
+from .material import Material
+from .scales import MappedRegressor
+from .uncertainty import fit_calibration
+
+UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
+LICENCE = "as the owner of this run decides, within the terms of its training data"
+
+
+def release(
+    folder: Path, generator: Generator, network: MappedRegressor, material: Material, measured: dict[str, Any],
+    seen: Iterable[str] | None, tell: Callable[[str], None],
+) -> Path:  # fmt: skip
+    """Fit the half-width with the weights as released (float16), and write the folder. OutputError: a full disk.
+
+    seen: all scenes that any of the networks saw, None where that is not known.
+    """
+    knots = network.knots(len(material.names))
+    measured = {**measured, "maps": dict(zip(material.names, knots, strict=True)) if len(knots) > 1 else {}}
+
+    def save(where: Path, calibration: Calibration) -> None:
+        try:
+            save_weights(
+                where, generator, network.regressor, calibration, name=f"trained on {', '.join(material.names)}",
+                version="1", licence=LICENCE, training_data=material.terms(), measured=measured,
+                seen_scenes=seen,
+            )  # fmt: skip
+        except OSError as error:
+            raise cannot_write(where, error) from error
+
+    unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
+    save(unfitted, UNFITTED)
+    scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
+    save(folder, fit_calibration(material.cases(scorer, knots, tell)))
+    shutil.rmtree(unfitted)
+    tell(f"weights in {folder}")
+    return folder

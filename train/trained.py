@@ -1,0 +1,115 @@
+"""Networks that stages have trained, or that came ready: what later stages and the release build on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from hiqa_cli.engine.manifest import MANIFEST
+from hiqa_cli.engine.weights import load_weights
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.generator import Generator, GeneratorConfig
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig
+
+from .checkpoint import BEST, LAST, read_checkpoint
+from .recipe import JointStage, Networks, Recipe, RegressorStage
+from .scales import MappedRegressor
+
+RESULT = {"regressor": BEST, "generator": LAST, "joint": BEST}  # as the stages' `result` says
+
+
+class Networked(Protocol):
+    """Gives the networks of stages, on the CPU, frozen, in evaluation mode; each call gives a copy of its own."""
+
+    def regressor(self, stage: str) -> MappedRegressor:
+        """R of a stage of the kind regressor or joint."""
+
+    def generator(self, stage: str) -> Generator:
+        """G of a stage of the kind generator or joint, or the ready one where no such stage is run."""
+
+
+class Finished:
+    """Networks from the checkpoints in OUT. ready: a G that stands in for the generator stage's."""
+
+    def __init__(self, out: Path, ready: Generator | None) -> None:
+        self.out, self.ready = out, ready
+
+    def state(self, stage: str) -> dict[str, Any]:
+        """The checkpoint that a finished stage gives on; UsageError where it is not finished."""
+        last = self.out / stage / LAST
+        if not last.exists():
+            raise UsageError(f"{self.out} has no finished stage {stage}", "train it first, or give --generator for a G")
+        state = read_checkpoint(last)
+        if state["step"] < state["describe"]["recipe"]["steps"]:
+            raise UsageError(f"the stage {stage} in {self.out} is not finished", "go on with it first, by --resume")
+        file = RESULT[state["describe"]["kind"]]
+        return state if file == LAST else read_checkpoint(self.out / stage / file)
+
+    def regressor(self, stage: str) -> MappedRegressor:
+        state = self.state(stage)
+        config = RegressorConfig.from_dict(state["describe"]["regressor"])
+        network = MappedRegressor(Regressor(config), state["describe"]["databases"])
+        network.load_state_dict(state["learns"]["regressor"]["averaged"])
+        return network.eval().requires_grad_(False)
+
+    def generator(self, stage: str) -> Generator:
+        if self.ready is not None and not (self.out / stage / LAST).exists():
+            return copy_of(self.ready)
+        return generator_of(self.state(stage))
+
+
+def generator_of(state: dict[str, Any]) -> Generator:
+    """G of a checkpoint, its averaged weights."""
+    network = Generator(GeneratorConfig.from_dict(state["describe"]["generator"]))
+    network.load_state_dict(state["learns"]["generator"]["averaged"])
+    return network.eval().requires_grad_(False)
+
+
+def copy_of(generator: Generator) -> Generator:
+    """A copy that a stage may move and change."""
+    twin = Generator(generator.config)
+    twin.load_state_dict(generator.state_dict())
+    return twin.eval().requires_grad_(False)
+
+
+def ready_generator(where: Path | None) -> Generator:
+    """G of a folder of weights, or of the finished generator stage in another run's OUT; None: hiqa's own.
+
+    UsageError or WeightsError where there is none.
+    """
+    if where is None or (where / MANIFEST).exists():
+        return load_weights(where).generator.requires_grad_(False)
+    found = sorted(where.glob(f"*/{LAST}"))
+    states = [read_checkpoint(path) for path in found]
+    for path, state in zip(found, states, strict=True):
+        if state["describe"]["kind"] == "generator":
+            return Finished(where, None).generator(path.parent.name)
+    raise UsageError(f"--generator {where}: neither a folder of weights nor a run with a trained G")
+
+
+class Untrained:
+    """Random networks of the right sizes: to time stages before anything is trained."""
+
+    def __init__(self, recipe: Recipe, databases: int, ready: Generator | None) -> None:
+        self.recipe, self.databases, self.ready = recipe, databases, ready
+
+    @property
+    def _networks(self) -> Networks:
+        return self.recipe.networks
+
+    def regressor(self, stage: str) -> MappedRegressor:
+        recipe = self.recipe.stages[stage]
+        if isinstance(recipe, JointStage):
+            return self.regressor(recipe.regressor)
+        assert isinstance(recipe, RegressorStage)
+        channels = self.generator(stage).config.channels[-1]
+        config = self._networks.regressor(channels, discrepancy=recipe.sees != "image", fusion=recipe.fusion)
+        return MappedRegressor(Regressor(config), self.databases).eval().requires_grad_(False)
+
+    def generator(self, stage: str) -> Generator:
+        if self.ready is not None:
+            return copy_of(self.ready)
+        torch.manual_seed(0)
+        return Generator(self._networks.generator).eval().requires_grad_(False)
