@@ -18,6 +18,7 @@ from hiqa_cli.engine.tiles import cut_tile, plan_tiles
 from hiqa_cli.engine.windows import WindowPooler, side_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.hiqa import HiqaNet
+from hiqa_cli.networks.packed import Layout
 
 EXACT, FAST = Scoring("exact"), Scoring("fast")
 
@@ -38,12 +39,12 @@ def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_packed_networks_compute_what_the_plain_ones_do(dtype: torch.dtype) -> None:
-    network = HiqaNet(*tiny_networks()).eval().in_precision(dtype)
+    network = HiqaNet(*tiny_networks()).eval().pack(Layout(2, 256, dtype))
     image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     image[0, :, :40] = 1.0  # where a correction upwards is clamped
     with torch.inference_mode():
-        plain = network(image)
-        packed = network.pack(2, 256)(image)
+        plain = network.as_modules(image)
+        packed = network(image)
     assert packed.difference.shape[1] == 12, "this torch has no oneDNN: nothing was packed"
     close = {"rtol": 0, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0, "atol": 0.02}
     torch.testing.assert_close(packed.score, plain.score, **close)

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hiqa_cli.engine.results import TILE
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.networks.hiqa import HiqaNet
+from hiqa_cli.networks.packed import Layout
 
 TILES = 8
 CONVOLUTION = (8, 128, 64, 64)
@@ -63,7 +64,7 @@ def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> Speed
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     network = HiqaNet(loaded.generator, loaded.regressor).eval()
     one = multiplications(network, torch.rand(1, 3, TILE, TILE))
-    network.in_precision(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.pack(Layout(TILES, TILE, dtype)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tiles = torch.rand(TILES, 3, TILE, TILE).to(memory_format=torch.channels_last)
     count, channels, height, width = CONVOLUTION
     plain: nn.Module = nn.Conv2d(channels, channels, 3, padding=1)

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..report.defaults import MAX_MB, WORST
 from . import options as common
 from .options import EngineOptions, limits_from, points, whole_number
-from .score import AllTiles, MaxTiles, Mode, ReportTarget, Stride, Tolerance, scoring_from
+from .score import AllTiles, MaxTiles, ReportTarget, Stride, Tolerance, scoring_from
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
 
@@ -88,7 +88,7 @@ def report(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     overwrite: common.Overwrite = False,
-    mode: Mode = None,
+    mode: common.Mode = None,
     stride: Stride = None,
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,

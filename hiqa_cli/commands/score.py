@@ -14,7 +14,6 @@ from ..engine.scoring import (
     DEFAULT_MODE,
     DEFAULT_STRIDE,
     DEFAULT_TOLERANCE,
-    MODES,
     TILE,
     Scoring,
 )
@@ -132,17 +131,6 @@ Worst = Annotated[
         help="Show the N lowest scores only, on standard output, at the end.",
     ),
 ]
-Mode = Annotated[
-    str | None,
-    typer.Option(
-        "--mode",
-        metavar="|".join(MODES),
-        parser=one_of("--mode", MODES),
-        autocompletion=lambda: list(MODES),
-        help="exact: every overlapping tile by itself, as in the paper; fast: "
-        f"one pass over the image. {DEFAULT_MODE} if not given.",
-    ),
-]
 Stride = Annotated[
     int | None,
     typer.Option(
@@ -190,7 +178,7 @@ def score(
     min_score: MinScore = None,
     sort: Sort = None,
     worst: Worst = None,
-    mode: Mode = None,
+    mode: common.Mode = None,
     stride: Stride = None,
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,

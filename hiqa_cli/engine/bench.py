@@ -10,11 +10,12 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,14 +26,13 @@ from ..errors import HiqaError
 from ..networks.hiqa import HiqaNet
 from .limits import Limits
 from .opencv import cv2
-from .reading import decode_picture
+from .picture import Picture
+from .reading import decode_picture, read_picture
 from .results import ScoreResult
 from .scorer import Job, Scorer
 from .scoring import TILE, Scoring
 from .sources import read_bytes
 from .tiles import cut_tile, plan_tiles
-
-Result = TypeVar("Result")
 
 STAGES = ("read", "decode", "tile", "G", "R", "write")
 ROUNDS = 5
@@ -106,15 +106,18 @@ def bench(
     pixels = 0
     for image, result in zip(images, results, strict=True):
         source = io.BytesIO(image) if isinstance(image, bytes) else image
-        data = _timed(stages, "read", lambda source=source: bytes(read_bytes(source, limits)))
-        picture = _timed(stages, "decode", lambda data=data: decode_picture(data, limits))
+        with _timing(stages, "read"):
+            data = read_bytes(source, limits)
+        with _timing(stages, "decode"):
+            picture = decode_picture(data, limits)
         pixels += picture.width * picture.height
-        for place in places_of(result, scoring):
-            tiles.append(_timed(stages, "tile", lambda p=picture, xy=place: np.array(cut_tile(p.pixels, *xy))))
+        with _timing(stages, "tile"):
+            tiles += [np.array(cut_tile(picture.pixels, x, y)) for x, y in places_of(result, scoring)]
     tell(f"bench: {len(images):,} images, {pixels / 1e6:.1f} megapixels, {len(tiles):,} tiles")
     for image, result in zip(images, results, strict=True):
         name = "image" if isinstance(image, bytes) else str(image)
-        _timed(stages, "write", lambda name=name, result=result: write(name, result))
+        with _timing(stages, "write"):
+            write(name, result)
     _time_networks(scorer, tiles, stages)
     seconds = median(_whole(scorer, images, scoring, limits, write) for _ in range(ROUNDS))
     alone, operations = time_convolutions(scorer, ROUNDS)
@@ -138,11 +141,12 @@ def places_of(result: ScoreResult, scoring: Scoring) -> list[tuple[int, int]]:
     return list(plan_tiles(result.width, result.height, TILE).places())
 
 
-def _timed(stages: dict[str, float], stage: str, call: Callable[[], Result]) -> Result:
+@contextmanager
+def _timing(stages: dict[str, float], stage: str) -> Iterator[None]:
+    """Adds the seconds of its block to a stage."""
     begin = time.perf_counter()
-    result = call()
+    yield
     stages[stage] += time.perf_counter() - begin
-    return result
 
 
 @torch.inference_mode()
@@ -153,18 +157,22 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
     for warm in (True, False):
         for first in range(0, min(len(tiles), size) if warm else len(tiles), size):
             found = dict.fromkeys(STAGES, 0.0)
-            batch = _timed(found, "tile", lambda first=first: runner.batch_of(tiles[first : first + size]))
-            imagined = _timed(found, "G", lambda batch=batch: _settled(runner.network.imagine(batch)))
-            _timed(found, "R", lambda imagined=imagined: _settled(runner.network.judge(imagined)))
+            with _timing(found, "tile"):
+                batch = runner.batch_of(tiles[first : first + size])
+            with _timing(found, "G"):
+                imagined = runner.network.imagine(batch)
+                _settle()
+            with _timing(found, "R"):
+                runner.network.judge(imagined)
+                _settle()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds
 
 
-def _settled(result: Result) -> Result:
-    """The result, when the device has it."""
+def _settle() -> None:
+    """Waits until the device has done what it was given."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return result
 
 
 def _whole(
@@ -177,14 +185,17 @@ def _whole(
     jobs = []
     for number, image in enumerate(images):
         name = f"image {number + 1}" if isinstance(image, bytes) else str(image)
-        source = io.BytesIO(image) if isinstance(image, bytes) else image
-        jobs.append(Job(name, lambda source=source: decode_picture(read_bytes(source, limits), limits)))
+        jobs.append(Job(name, partial(_read, image, limits)))
     begin = time.perf_counter()
     for job, result in scorer.score_stream(jobs, scoring=scoring):
         if isinstance(result, HiqaError):
             raise type(result)(f"{job.name}: {result.message}", result.hint)
         write(job.name, result)
     return time.perf_counter() - begin
+
+
+def _read(image: Path | bytes, limits: Limits) -> Picture:
+    return read_picture(io.BytesIO(image) if isinstance(image, bytes) else image, limits)
 
 
 @torch.inference_mode()
@@ -197,14 +208,11 @@ def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
         like = layer.weight
         x = torch.rand(shape, device=device).to(like.dtype).to(memory_format=torch.channels_last)
         weight = like.detach().to(memory_format=torch.channels_last)
-
-        def convolve(x: torch.Tensor = x, weight: torch.Tensor = weight, layer: nn.Conv2d = layer) -> torch.Tensor:
-            return functional.conv2d(x, weight, layer.bias, layer.stride, layer.padding)
-
         times = []
         for turn in range(rounds + 2):
             begin = time.perf_counter()
-            y = _settled(convolve())
+            y = functional.conv2d(x, weight, layer.bias, layer.stride, layer.padding)
+            _settle()
             if turn > 1:
                 times.append(time.perf_counter() - begin)
         seconds += median(times)

@@ -41,7 +41,7 @@ class ImageRun:
         self._picture: Picture | None = picture
         self._grid = grid
         self._sinks = sinks
-        self._watchers = [sink for sink in sinks if isinstance(sink, TileWatcher)]
+        self._watchers: Sequence[TileWatcher] = [sink for sink in sinks if isinstance(sink, TileWatcher)]
         self._tally = tally
         self._places: Iterator[tuple[int, int]] | None = grid.places() if sinks else None
         self._next: tuple[int, int] | None = None
@@ -150,7 +150,7 @@ class ImageRun:
         self._corrections = self._quality = None
         for sink in self._sinks:
             sink.abandon()
-        self._sinks = self._watchers = []
+        self._sinks, self._watchers = (), ()
 
 
 def sample_note(tally: Tally) -> str:

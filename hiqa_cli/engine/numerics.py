@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import DeviceError
 from ..networks.hiqa import HiqaNet
+from ..networks.packed import Layout
 from .devices import Placement
 from .scoring import TILE
 
@@ -70,13 +71,14 @@ class TileRunner:
     ) -> None:
         network.eval()
         fold_batch_norms(network)
-        network.in_precision(placement.dtype)
+        if placement.device == "cpu":
+            with torch.inference_mode():
+                network.pack(Layout(batch_size, TILE, placement.dtype))
+        else:
+            network.in_precision(placement.dtype)
         move_to(network, placement.device)
         # torch's type hints lack memory_format without a tensor.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if placement.device == "cpu":
-            with torch.inference_mode():
-                self.network.pack(batch_size, TILE)
         self._placement = placement
         self._notice = notice
         self.batch_size = batch_size
@@ -130,17 +132,17 @@ class TileRunner:
 
     def batch_of(self, part: Sequence[np.ndarray]) -> torch.Tensor:
         """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) float32 in 0..1 on the device, B filled up."""
-        # Bytes go to the device, not floats: a quarter of the way.
-        dtype = part[0].dtype if len({tile.dtype for tile in part}) == 1 else np.dtype(np.float32)
-        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), dtype)
+        # Bytes go to the device where they can, not floats: a quarter of the way. (torch had no uint16 before 2.3.)
+        in_bytes = all(tile.dtype == np.uint8 for tile in part)
+        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), np.uint8 if in_bytes else np.float32)
         for place, tile in zip(batch, part, strict=False):
-            place[:] = tile if tile.dtype == dtype else tile / np.float32(np.iinfo(tile.dtype).max)
+            place[:] = tile if in_bytes else tile / np.float32(np.iinfo(tile.dtype).max)
         # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
         images = torch.from_numpy(batch).permute(0, 3, 1, 2)
         if self._placement.device == "cuda":
             images = images.pin_memory().to("cuda", non_blocking=True)
         images = images.to(self._placement.device, torch.float32)
-        return images if dtype.kind == "f" else images.div_(float(np.iinfo(dtype).max))
+        return images.div_(255.0) if in_bytes else images
 
     def _filled(self, count: int) -> int:
         """The size of the batch that so many tiles go in."""

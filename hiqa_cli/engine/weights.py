@@ -111,8 +111,11 @@ class _StoredNetwork:
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
         """What the metadata's JSON under `key` describes; refused where it cannot be built."""
+        import torch
+
         try:
-            return build(json.loads(self._metadata[key]))
+            with torch.device("meta"):  # no memory, and no time for random numbers that fill() replaces
+                return build(json.loads(self._metadata[key]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
             why = f"{type(error).__name__}: {reason}"
@@ -139,7 +142,8 @@ class _StoredNetwork:
                 raise self._refusal(f"has {name} in {tensor.dtype}, expected torch.float16")
             if not bool(torch.isfinite(tensor).all()):
                 raise self._refusal(f"has NaN or Inf in {name}")
-        network.load_state_dict({name: value.float() for name, value in self._tensors.items()})
+        whole = {name: value.float() for name, value in self._tensors.items()}
+        network.load_state_dict(whole, assign=True)
         network.eval()
 
     def _refusal(self, problem: str) -> WeightsError:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .packed import PackedHiqa, is_packable, pixels_of_places
+from .packed import Layout, PackedHiqa, is_packable, pixels_of_places
 from .regressor import Regressor
 
 
@@ -56,12 +56,12 @@ class HiqaNet(nn.Module):
         self.dtype = torch.float32
         self._packed: PackedHiqa | None = None  # takes the place of the modules once it is there
 
-    def pack(self, batch: int, side: int) -> HiqaNet:
-        """On a processor with oneDNN: lay the weights out for batches of about (batch, 3, side, side) that are to be
-        scored, not trained; elsewhere nothing. After in_precision(). Returns itself."""
-        if is_packable(self.dtype):
-            self._packed = PackedHiqa(self.generator, self.regressor, self.dtype, batch, side)
-        return self
+    def pack(self, layout: Layout) -> HiqaNet:
+        """On a processor with oneDNN: lay the float32 weights out for scoring, not training; elsewhere nothing. Before
+        in_precision(), which brings everything else to the same precision. Returns itself."""
+        if is_packable(layout.dtype):
+            self._packed = PackedHiqa(self.generator, self.regressor, layout)
+        return self.in_precision(layout.dtype)
 
     def in_precision(self, dtype: torch.dtype) -> HiqaNet:
         """Run the convolutions in `dtype` (float32, bfloat16); R's head stays in float32. Returns itself."""

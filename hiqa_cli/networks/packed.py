@@ -15,6 +15,8 @@ torch's pixel_shuffle; weights are reordered to match.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,20 +24,37 @@ from torch.nn import functional
 from .generator import Generator, Hourglass, Residual
 from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor
 
+# What comes in is counted in 8-bit levels from the middle grey, -127.5..127.5 in steps of 1: these numbers bf16 holds
+# exactly, while -1..1 would be rounded by up to half a level, which R takes for noise in a smooth picture.
+LEVELS = 127.5
 # (channel, row, column) -> (row, column, channel), for three colours: place in torch's order of each of ours.
 COLOURS = [4 * colour + 2 * row + column for row in (0, 1) for column in (0, 1) for colour in (0, 1, 2)]
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What weights are laid out for: batches of about (batch, C, side, side) in `dtype`."""
+
+    batch: int
+    side: int
+    dtype: torch.dtype
+
+    def shrunk(self, factor: int) -> Layout:
+        return replace(self, side=self.side // factor)
+
+
 class PackedConvolution:
-    """A convolution whose weights lie as oneDNN wants them for inputs of `shape`, with what follows it fused in."""
+    """A convolution whose weights lie as oneDNN wants them, with what follows it fused in."""
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, shape: list[int], stride: int = 1, padding: int = 0
+        self, weight: Tensor, bias: Tensor | None, layout: Layout, stride: int = 1, padding: int = 0
     ) -> None:
         self._geometry: tuple[list[int], list[int], list[int], int] = ([padding] * 2, [stride] * 2, [1, 1], 1)
         # The shape is a hint: any batch and size works.
-        self._weight = torch.ops.mkldnn._reorder_convolution_weight(weight.contiguous(), *self._geometry, shape)
-        self._bias = bias
+        shape = [layout.batch, weight.shape[1], layout.side, layout.side]
+        weight = weight.to(layout.dtype).contiguous()
+        self._weight = torch.ops.mkldnn._reorder_convolution_weight(weight, *self._geometry, shape)
+        self._bias = None if bias is None else bias.to(layout.dtype)
 
     def __call__(self, x: Tensor, relu: bool = False) -> Tensor:
         activation = "relu" if relu else "none"
@@ -54,22 +73,29 @@ class PackedConvolution:
 
 
 def packed(
-    module: nn.Module,
-    batch: int,
-    side: int,
-    *,
-    inputs: list[int] | None = None,
-    outputs: list[int] | None = None,
+    module: nn.Module, layout: Layout, *, inputs: list[int] | None = None, outputs: list[int] | None = None
 ) -> PackedConvolution:
-    """A Conv2d for inputs of about (batch, C, side, side); inputs, outputs: its channels in another order."""
+    """A Conv2d; inputs, outputs: its channels in another order."""
     assert isinstance(module, nn.Conv2d)
     weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
     if inputs is not None:
         weight = weight[:, inputs]
     if outputs is not None:
         weight, bias = weight[outputs], None if bias is None else bias[outputs]
-    shape = [batch, weight.shape[1], side, side]
-    return PackedConvolution(weight, bias, shape, module.stride[0], int(module.padding[0]))
+    return PackedConvolution(weight, bias, layout, module.stride[0], int(module.padding[0]))
+
+
+def in_two_parts(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """(O, C, h, w) -> (O, 2C, h, w), for inputs given twice: what `dtype` holds of the weights, and what it leaves; in
+    float32, which leaves nothing, the weights themselves.
+
+    The picture's own numbers are far larger than its detail: weights rounded to bf16 would let the brightness through
+    as if it were detail.
+    """
+    if dtype == torch.float32:
+        return weight
+    coarse = weight.to(dtype).float()
+    return torch.cat([coarse, weight - coarse], dim=1)
 
 
 def is_packable(network_dtype: torch.dtype) -> bool:
@@ -83,8 +109,8 @@ def is_packable(network_dtype: torch.dtype) -> bool:
 
 
 class PackedResidual:
-    def __init__(self, block: Residual, batch: int, side: int) -> None:
-        self.first, self.second = packed(block.first, batch, side), packed(block.second, batch, side)
+    def __init__(self, block: Residual, layout: Layout) -> None:
+        self.first, self.second = packed(block.first, layout), packed(block.second, layout)
 
     def __call__(self, x: Tensor) -> Tensor:
         """x + second(relu(first(x))); `x` is overwritten."""
@@ -92,14 +118,14 @@ class PackedResidual:
 
 
 class PackedHourglass:
-    def __init__(self, hourglass: Hourglass, batch: int, side: int) -> None:
-        self.encode = PackedResidual(hourglass.encode, batch, side)
-        self.decode = PackedResidual(hourglass.decode, batch, side)
+    def __init__(self, hourglass: Hourglass, layout: Layout) -> None:
+        self.encode = PackedResidual(hourglass.encode, layout)
+        self.decode = PackedResidual(hourglass.decode, layout)
         self.inner: PackedHourglass | None = None
         if hourglass.inner is not None:
-            self.down = packed(hourglass.down, batch, side)
-            self.inner = PackedHourglass(hourglass.inner, batch, side // 2)
-            self.up = packed(hourglass.up, batch, side // 2, outputs=_places_first(hourglass.up.out_channels))
+            self.down = packed(hourglass.down, layout)
+            self.inner = PackedHourglass(hourglass.inner, layout.shrunk(2))
+            self.up = packed(hourglass.up, layout.shrunk(2), outputs=_places_first(hourglass.up.out_channels))
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """As `Hourglass`; `x` is overwritten."""
@@ -125,18 +151,20 @@ def _add_risen(kept: Tensor, risen: Tensor) -> Tensor:
 
 
 class PackedGenerator:
-    """G on x (B, 12, H/2, W/2) channels_last, 2x2 places of the image in -1..1 -> correction of the same
-    shape in units of the image in 0..1, and `H_{5,2}`; H and W multiples of the divisor."""
+    """G on x (B, 12 or 24, H/2, W/2) channels_last, 2x2 places of the image in LEVELS, once or (bf16) twice ->
+    correction (B, 12, H/2, W/2) in units of the image in 0..1, and `H_{5,2}`; H and W multiples of the divisor."""
 
-    def __init__(self, generator: Generator, batch: int, side: int) -> None:
-        half = side // 2
-        self.enter = packed(generator.enter, batch, half, inputs=COLOURS)
+    def __init__(self, generator: Generator, layout: Layout) -> None:
+        half = layout.shrunk(2)
+        enter = generator.enter
+        weight = in_two_parts(enter.weight.detach()[:, COLOURS] / LEVELS, layout.dtype)
+        self.enter = PackedConvolution(weight, enter.bias.detach() if enter.bias is not None else None, half, padding=1)
         self.hourglasses = [
-            PackedHourglass(module, batch, half) for module in generator.hourglasses if isinstance(module, Hourglass)
+            PackedHourglass(module, half) for module in generator.hourglasses if isinstance(module, Hourglass)
         ]
-        self.heads = [packed(head, batch, half, outputs=COLOURS) for head in generator.heads]
-        self.merge_found = [packed(module, batch, half) for module in generator.merge_found]
-        self.merge_predicted = [packed(module, batch, half, inputs=COLOURS) for module in generator.merge_predicted]
+        self.heads = [packed(head, half, outputs=COLOURS) for head in generator.heads]
+        self.merge_found = [packed(module, half) for module in generator.merge_found]
+        self.merge_predicted = [packed(module, half, inputs=COLOURS) for module in generator.merge_predicted]
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         x = self.enter(image)
@@ -154,13 +182,12 @@ class PackedGenerator:
 
 
 class PackedBlock:
-    def __init__(self, block: BasicBlock, batch: int, side: int) -> None:
+    def __init__(self, block: BasicBlock, layout: Layout) -> None:
         first, second = _only_convolution(block.conv1), _only_convolution(block.conv2)
-        after = side // first.stride[0]
-        self.first, self.second = packed(first, batch, side), packed(second, batch, after)
+        self.first, self.second = packed(first, layout), packed(second, layout.shrunk(first.stride[0]))
         self.shortcut = None
         if not isinstance(block.shortcut, nn.Identity):
-            self.shortcut = packed(_only_convolution(block.shortcut), batch, side)
+            self.shortcut = packed(_only_convolution(block.shortcut), layout)
 
     def __call__(self, x: Tensor) -> Tensor:
         inner = self.first(x, relu=True)
@@ -179,26 +206,27 @@ def _only_convolution(module: nn.Module) -> nn.Conv2d:
 class PackedRegressor:
     """R1 and f of formula (11) on PackedGenerator's input and correction -> joined features (B, 16w, H/32, W/32)."""
 
-    def __init__(self, regressor: Regressor, batch: int, side: int) -> None:
+    def __init__(self, regressor: Regressor, layout: Layout) -> None:
         conv = _only_convolution(regressor.trunk.conv)
-        colours = _as_places(conv.weight.detach()[:, :3] * 2)  # R's image is in -2..2, G's in -1..1
+        image = _as_places(conv.weight.detach()[:, :3] * (2 / LEVELS))  # R wants its image in -2..2
+        weight = in_two_parts(image, layout.dtype)
         if regressor.config.discrepancy:
             # What comes in is minus the discrepancy.
             correction = _as_places(conv.weight.detach()[:, 3:] * -DISCREPANCY_GAIN)
-            colours = torch.cat([colours, correction], dim=1)
-        half = side // 2
+            weight = torch.cat([weight, correction], dim=1)
+        half = layout.shrunk(2)
         self.discrepancy = regressor.config.discrepancy
         bias = None if conv.bias is None else conv.bias.detach()
-        self.conv = PackedConvolution(colours, bias, [batch, colours.shape[1], half + 3, half + 3])
+        self.conv = PackedConvolution(weight, bias, replace(half, side=half.side + 3))
         self.blocks = []
         for n, stage in enumerate(regressor.trunk.stages):
             assert isinstance(stage, nn.Sequential)
-            before = half // 2 if n == 0 else half >> n
+            before = half.shrunk(2 if n == 0 else 2**n)
             first, second = stage
             assert isinstance(first, BasicBlock)
             assert isinstance(second, BasicBlock)
-            self.blocks += [PackedBlock(first, batch, before), PackedBlock(second, batch, half >> (n + 1))]
-        self.project = packed(regressor.project, batch, side // 32) if regressor.config.semantic else None
+            self.blocks += [PackedBlock(first, before), PackedBlock(second, half.shrunk(2 ** (n + 1)))]
+        self.project = packed(regressor.project, layout.shrunk(32)) if regressor.config.semantic else None
 
     def __call__(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
         x = functional.max_pool2d(self.conv(self._framed(image, correction), relu=True), 3, stride=2, padding=1)
@@ -208,12 +236,12 @@ class PackedRegressor:
 
     def _framed(self, image: Tensor, correction: Tensor) -> Tensor:
         """Both side by side with the zeros around them that the 4x4 filter wants: two before, one after."""
-        batch, _, height, width = image.shape
-        frame = image.new_zeros(batch, height + 3, width + 3, 24 if self.discrepancy else 12)
+        batch, channels, height, width = image.shape
+        frame = image.new_zeros(batch, height + 3, width + 3, channels + (12 if self.discrepancy else 0))
         inside = frame[:, 2:-1, 2:-1]
-        inside[..., :12] = image.permute(0, 2, 3, 1)
+        inside[..., :channels] = image.permute(0, 2, 3, 1)
         if self.discrepancy:
-            inside[..., 12:] = correction.permute(0, 2, 3, 1)
+            inside[..., channels:] = correction.permute(0, 2, 3, 1)
         return frame.permute(0, 3, 1, 2)
 
 
@@ -228,18 +256,19 @@ def _as_places(weight: Tensor) -> Tensor:
 
 
 class PackedHiqa:
-    """`HiqaNet` for tiles of about (batch, 3, side, side); height and width multiples of G's divisor."""
+    """`HiqaNet` for tiles whose height and width are multiples of G's divisor, made of float32 weights."""
 
-    def __init__(self, generator: Generator, regressor: Regressor, dtype: torch.dtype, batch: int, side: int) -> None:
-        self.dtype = dtype
-        self.generator = PackedGenerator(generator, batch, side)
-        self.regressor = PackedRegressor(regressor, batch, side)
+    def __init__(self, generator: Generator, regressor: Regressor, layout: Layout) -> None:
+        self.dtype = layout.dtype
+        self.generator = PackedGenerator(generator, layout)
+        self.regressor = PackedRegressor(regressor, layout)
 
     def imagine(self, distorted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, H, W) float32 in 0..1 -> the same as G takes it, (B, 12, H/2, W/2); the correction of that shape,
-        float32, clamped so that the hallucination is in 0..1; `H_{5,2}`."""
+        """(B, 3, H, W) float32 in 0..1 -> the same as G takes it; the correction
+        (B, 12, H/2, W/2), float32, clamped so that the hallucination is in 0..1; `H_{5,2}`."""
         places = _places(distorted)
-        image = (places * 2).sub_(1).to(self.dtype)
+        levels = (places * (2 * LEVELS)).sub_(LEVELS).to(self.dtype)
+        image = levels if self.dtype == torch.float32 else torch.cat([levels, levels], dim=1)
         correction, semantic = self.generator(image)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
         exact = correction.float().add_(places).clamp_(0, 1).sub_(places)
