@@ -29,7 +29,7 @@ def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
 
 def preview_of(pixels: np.ndarray) -> Preview:
     """A preview of this picture (H, W, 3), mirrored as its hallucination, itself as its map; and a closeup."""
-    close = Closeup(photograph(256, 256, 1), photograph(256, 256, 2))
+    close = Closeup(photograph(256, 256, 1), photograph(256, 256, 2), 15.0)
     return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000", close)
 
 
@@ -37,7 +37,7 @@ def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, *
     """An entry of 384x288 px with four tiles; without a score an error."""
     if score is None:
         return Entry(path, error="truncated JPEG")
-    tiles = TileScores((0, 128), (0, 32), (score, score, score - 5, score + 5))
+    tiles = TileScores((0, 128, 0, 128), (0, 0, 32, 32), (score, score, score - 5, score + 5))
     return Entry(path, score, 8.0, 384, 288, size=12345, tiles=tiles, preview=shown, **more)
 
 
@@ -46,7 +46,7 @@ def write_page(target: Path, entries: list[Entry], budget: int = 50 * MB, gate: 
     page = RunPage(target, "a report", budget, len(entries))
     for one in entries:
         page.add(one)
-    return page.finish(RunFacts("a report", "0.1.0", "00000000", "fp32", 128, gate))
+    return page.finish(RunFacts("a report", "0.1.0", "00000000", "fast", "fp32", 128, gate))
 
 
 def write_small_page(target: Path) -> None:

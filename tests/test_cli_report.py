@@ -112,6 +112,20 @@ def test_a_run_without_maps_shows_pictures_and_tiles_and_says_what_is_missing(
     assert mean_difference(shown["pictures"]["quality"], whole) < 1.0
 
 
+def test_a_sample_of_tiles_is_shown_where_it_lies_without_a_quality_map(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scored.home)
+    line = json.loads(Path("out.jsonl").read_bytes().splitlines()[1])
+    line["tile_scores"] = line["tile_scores"][1::3]
+    Path("sample.jsonl").write_text(f"{json.dumps(line)}\n")
+    assert run(["report", "sample.jsonl", "-o", "sample.html", "--quiet"]) == 0
+    shown = detail(scored.home / "sample.html", 0)
+    assert shown["tiles"]["xs"] == [tile["x"] for tile in line["tile_scores"]]
+    assert set(shown["pictures"]) == {"distorted", "hallucination", "discrepancy"}
+    assert "a sample of its tiles was scored" in shown["missing"]
+
+
 def test_pictures_that_are_gone_or_changed_are_said_and_rows_stay(
     scored: Scored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -232,7 +246,7 @@ def test_a_contact_sheet_of_the_worst(
     [
         ([], "no image given"),
         (["out.jsonl", "photos"], "other paths cannot go beside it"),
-        (["out.jsonl", "--stride", "64"], "--stride says how images are scored"),
+        (["out.jsonl", "--stride", "64"], "says how images are scored"),
         (["--compare", "out.jsonl", "out.jsonl", "photos"], "takes two finished runs and nothing else"),
         (["--compare", "out.jsonl", "out.jsonl", "--png"], "--png shows one run"),
         (["--compare", "out.jsonl", "out.jsonl", "--min-score", "5"], "gate for one run"),

@@ -114,7 +114,7 @@ def test_two_runs_are_shown_side_by_side(driver: Any, tmp_path: Path) -> None:
     from selenium.webdriver import ActionChains
 
     shown = preview()
-    facts = [RunFacts(name, "0.1.0", "00000000", "fp32", 128) for name in ("before.jsonl", "after.jsonl")]
+    facts = [RunFacts(name, "0.1.0", "00000000", "fast", "fp32", 128) for name in ("before.jsonl", "after.jsonl")]
     target = tmp_path / "compare.html"
     out = ComparePage(target, "before and after", (facts[0], facts[1]), MB, 4)
 

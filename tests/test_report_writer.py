@@ -32,7 +32,7 @@ def test_a_page_within_its_budget_is_one_file_with_everything_in_it(tmp_path: Pa
     assert (first["path"], first["score"], first["thumbnail_at"], first["detail_at"]) == ("a.jpg", 40.0, 1, 1)
     assert (second["score"], second["error"], second["thumbnail_at"]) == (None, "truncated JPEG", 0)
     shown_large = detail(tmp_path / "report.html", 0)
-    assert shown_large["tiles"] == {"xs": [0, 128], "ys": [0, 32], "scores": [40.0, 40.0, 35.0, 45.0]}
+    assert shown_large["tiles"] == {"xs": [0, 128, 0, 128], "ys": [0, 0, 32, 32], "scores": [40.0, 40.0, 35.0, 45.0]}
     kinds = {"distorted", "hallucination", "discrepancy", "quality", "closeup", "closeup_hallucination"}
     assert set(shown_large["pictures"]) == kinds
     data = base64.b64decode(shown_large["pictures"]["distorted"].partition(",")[2])

@@ -31,13 +31,14 @@ def is_finished_run(path: str) -> bool:
 class FinishedRun:
     """One run. name: its file as given. count: of rows. torn: its last line is not whole.
 
-    weights, precisions, versions, strides: what the rows tell of how they were scored, each once.
+    weights, modes, precisions, versions, strides: what the rows tell of how they were scored, each once.
     """
 
     name: str
     count: int = 0
     torn: bool = False
     weights: list[str] = field(default_factory=list)
+    modes: list[str] = field(default_factory=list)
     precisions: list[str] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     strides: list[int] = field(default_factory=list)
@@ -81,6 +82,7 @@ def read_finished_run(path: str) -> FinishedRun:
             run._outdone.add(row.path)
         told: tuple[tuple[list[Any], Any], ...] = (
             (run.weights, row.weights),
+            (run.modes, row.mode),
             (run.precisions, row.precision),
             (run.versions, row.more.get("version")),
             (run.strides, run.stride_of(row)),

@@ -9,18 +9,22 @@ from typing import Annotated
 import typer
 
 from ..engine.limits import Limits
+from ..engine.scoring import Scoring
 from ..errors import UsageError
 from ..report.defaults import MAX_MB, WORST
 from . import options as common
 from .options import EngineOptions, limits_from, points, whole_number
-from .score import ReportTarget, Stride
+from .score import AllTiles, MaxTiles, ReportTarget, Stride, Tolerance, scoring_from
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """The command line of `hiqa report`, checked. compare: two finished runs, or None."""
+    """The command line of `hiqa report`, checked. compare: two finished runs, or None.
+
+    scoring_given: whether the command line says anything of how to score.
+    """
 
     images: tuple[str, ...]
     compare: tuple[str, str] | None
@@ -29,7 +33,8 @@ class ReportOptions:
     files_from: str | None
     nul_separated: bool
     min_score: float | None
-    stride: int | None
+    scoring: Scoring
+    scoring_given: bool
     overwrite: bool
     limits: Limits
     engine: EngineOptions
@@ -83,7 +88,11 @@ def report(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     overwrite: common.Overwrite = False,
+    mode: common.Mode = None,
     stride: Stride = None,
+    tolerance: Tolerance = None,
+    max_tiles: MaxTiles = None,
+    all_tiles: AllTiles = False,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -124,7 +133,8 @@ def report(
             files_from=files_from,
             nul_separated=null,
             min_score=min_score,
-            stride=stride,
+            scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
+            scoring_given=all_tiles or any(one is not None for one in (mode, stride, tolerance, max_tiles)),
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
             engine=EngineOptions(device, precision, batch_size, threads, weights),

@@ -68,6 +68,7 @@ def unlike(first: FinishedRun, second: FinishedRun) -> str:
     """Why scores of two runs may differ for other reasons than their images, or ""."""
     kinds = (
         ("weights", first.weights, second.weights),
+        ("modes", first.modes, second.modes),
         ("versions", first.versions, second.versions),
         ("precisions", first.precisions, second.precisions),
         ("strides", first.strides, second.strides),

@@ -13,6 +13,7 @@ from ..engine.limits import Limits
 from ..engine.picture import Picture
 from ..engine.preview import Preview
 from ..engine.results import ScoreResult
+from ..engine.scoring import TILE
 from ..engine.tiles import plan_tiles
 from ..errors import HiqaError, ImageError
 from ..report.entry import Entry, TileScores
@@ -26,7 +27,6 @@ NO_MAPS = "this run wrote no maps: hallucination and discrepancy map come with -
 
 def entry_of_result(row: Row, entry: Input, result: ScoreResult, preview: Preview | None) -> Entry:
     """The entry of an image that was scored a moment ago."""
-    grid = plan_tiles(result.width, result.height, result.stride)
     return Entry(
         path=row.path,
         score=row.score,
@@ -36,7 +36,7 @@ def entry_of_result(row: Row, entry: Input, result: ScoreResult, preview: Previe
         size=None if entry.is_standard_input else file_size(entry.path),
         notes=result.notes,
         exif=result.exif,
-        tiles=TileScores(grid.xs, grid.ys, tuple(tile.score for tile in result.tiles)),
+        tiles=_tile_scores([(tile.x, tile.y, tile.score) for tile in result.tiles]),
         preview=preview,
     )
 
@@ -134,12 +134,10 @@ def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tupl
         reduce_to,
         tile_within,
     )
-    from ..engine.tiles import TileGrid
-
     maps: dict[str, Any] = row.more.get("maps") or {}
     found, missing = {}, [] if maps else [NO_MAPS]
     worst = _worst_place(tiles) if tiles is not None and max(picture.width, picture.height) > LARGE_SIDE else None
-    imagined = None
+    imagined, lowest = None, min(tiles.scores) if tiles is not None else None
     for kind in (HALLUCINATION, DISCREPANCY) if maps else ():
         try:
             pixels = _map_pixels(maps.get(kind), picture)
@@ -149,24 +147,28 @@ def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tupl
         except (ImageError, ValueError) as error:
             missing.append(f"its {kind} is not shown: {maps.get(kind)}: {error}")
     quality = None
-    if tiles is not None:
-        grid = TileGrid(picture.width, picture.height, tiles.xs, tiles.ys)
-        quality = paint_quality(grid, tiles.scores)
+    stride = _stride_of_row(row)
+    grid = None if stride is None else plan_tiles(picture.width, picture.height, stride)
+    if tiles is not None and grid is not None:
+        if list(zip(tiles.xs, tiles.ys, strict=True)) == list(grid.places()):
+            quality = paint_quality(grid, tiles.scores)
+        else:
+            missing.append("its quality map is not shown: a sample of its tiles was scored")
     preview = encode_preview(
         reduce_to(picture.pixels, LARGE_SIDE),
         found.get(HALLUCINATION),
         found.get(DISCREPANCY),
         quality,
         row.weights,
-        None if worst is None else Closeup(as_eight_bits(tile_within(picture.pixels, *worst)), imagined),
+        None if worst is None else Closeup(as_eight_bits(tile_within(picture.pixels, *worst)), imagined, lowest),
     )
     return preview, "; ".join(missing)
 
 
 def _worst_place(tiles: TileScores) -> tuple[int, int]:
     """Left and top edge of the tile with the lowest score, the first of several."""
-    row, column = divmod(tiles.scores.index(min(tiles.scores)), len(tiles.xs))
-    return tiles.xs[column], tiles.ys[row]
+    place = tiles.scores.index(min(tiles.scores))
+    return tiles.xs[place], tiles.ys[place]
 
 
 def _map_pixels(name: object, picture: Picture) -> Any:
@@ -183,19 +185,25 @@ def _map_pixels(name: object, picture: Picture) -> Any:
 
 
 def _tiles_of_row(row: Row) -> TileScores | None:
-    """The tiles of a row, where it tells of them and they are those of its stride."""
+    """The tiles of a row, where it tells of them."""
     tiles = row.more.get("tile_scores")
-    settings = row.more.get("settings")
-    stride = settings.get("stride") if isinstance(settings, dict) else None
-    if not isinstance(tiles, list) or not isinstance(stride, int) or row.width is None or row.height is None:
+    if not isinstance(tiles, list) or not tiles:
         return None
-    grid = plan_tiles(row.width, row.height, stride)
     try:
-        places = [(tile["x"], tile["y"]) for tile in tiles]
-        scores = tuple(float(tile["score"]) for tile in tiles)
+        return _tile_scores([(int(tile["x"]), int(tile["y"]), float(tile["score"])) for tile in tiles])
     except (KeyError, TypeError, ValueError):
         return None
-    return TileScores(grid.xs, grid.ys, scores) if places == list(grid.places()) else None
+
+
+def _tile_scores(tiles: list[tuple[int, int, float]]) -> TileScores:
+    xs, ys, scores = zip(*tiles, strict=True)
+    return TileScores(xs, ys, scores)
+
+
+def _stride_of_row(row: Row) -> int | None:
+    settings = row.more.get("settings")
+    stride = settings.get("stride") if isinstance(settings, dict) else None
+    return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
 
 
 def file_size(path: str) -> int | None:

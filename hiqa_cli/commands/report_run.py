@@ -14,7 +14,7 @@ from .progress import ImageProgress
 from .report import ReportOptions
 from .report_output import check_report, finish_report, open_report, report_title
 from .rows import Row
-from .score import ScoreOptions, scoring_from
+from .score import ScoreOptions
 from .screen import write
 from .tables import Existing
 from .text import count, for_pipe, name_text
@@ -50,10 +50,9 @@ def run_report(options: ReportOptions) -> int:
 
 def _check_scores_nothing(options: ReportOptions) -> None:
     """UsageError for options that say how to find or score images, where none is scored."""
-    scoring = {"--recursive": options.recursive, "--stride": options.stride is not None}
-    for option, given in scoring.items():
-        if given:
-            raise UsageError(f"{option} says how images are scored, a finished run is not scored again", "leave it out")
+    if options.recursive or options.scoring_given:
+        given = "--recursive" if options.recursive else "--mode, --stride, --tolerance, --max-tiles or --all-tiles"
+        raise UsageError(f"{given} says how images are scored, a finished run is not scored again", "leave it out")
 
 
 def _report_images(options: ReportOptions) -> int:
@@ -72,7 +71,7 @@ def _report_images(options: ReportOptions) -> int:
             min_score=options.min_score,
             order="",
             worst=None,
-            scoring=scoring_from(None, options.stride, None, None, False),
+            scoring=options.scoring,
             limits=options.limits,
             engine=options.engine,
             quiet=options.quiet,
@@ -130,6 +129,7 @@ def facts_of_run(run: FinishedRun, title: str, gate: float | None) -> RunFacts:
         title=title,
         version=", ".join(run.versions),
         weights=", ".join(run.weights),
+        mode=", ".join(run.modes),
         precision=", ".join(run.precisions),
         stride=run.strides[0] if len(run.strides) == 1 else None,
         gate=gate,

@@ -73,7 +73,7 @@ class ScoreReport:
         rows = [(row, path) for row, path in zip(plan.finished, paths, strict=True) if row is not None]
         for row in plan.finished:
             if row is not None and not self.facts.weights:
-                self._learn(row.weights, row.precision, None)
+                self._learn(row.weights, row.mode, row.precision)
         everything = _whole_rows(tables, [*rows, *((row, None) for row in plan.kept)])
         for entry in entries_of_rows(everything, self.report.wants, self.options.limits):
             self.report.add(entry)
@@ -88,11 +88,12 @@ class ScoreReport:
         slot = work.artefacts.preview if work.artefacts is not None else None
         preview = slot.take() if slot is not None else None
         self.report.add(entry_of_result(row, work.entry, outcome, preview))
-        self._learn(outcome.weights, outcome.precision, outcome.stride)
+        self._learn(outcome.weights, outcome.mode, outcome.precision)
 
-    def _learn(self, weights: str, precision: str, stride: int | None) -> None:
+    def _learn(self, weights: str, mode: str, precision: str) -> None:
         """What the run is scored with; rows of an earlier one were checked to agree."""
-        self.facts = replace(self.facts, weights=weights, precision=precision, stride=stride or self.facts.stride)
+        stride = self.options.scoring.stride
+        self.facts = replace(self.facts, weights=weights, mode=mode, precision=precision, stride=stride)
 
     def finish(self) -> None:
         """Put it in place."""

@@ -44,14 +44,16 @@ class Preview:
     quality: bytes | None = None
     closeup: bytes | None = None
     closeup_hallucination: bytes | None = None
+    closeup_score: float | None = None
 
 
 @dataclass(frozen=True)
 class Closeup:
-    """A tile, pixel by pixel: (h, w, 3) uint8 RGB, and what G imagines there; None where nobody knows."""
+    """A tile, pixel by pixel: (h, w, 3) uint8 RGB, what G imagines there, its score; None where nobody knows."""
 
     distorted: np.ndarray | None = None
     hallucination: np.ndarray | None = None
+    score: float | None = None
 
 
 @dataclass
@@ -99,7 +101,7 @@ class PreviewPicture:
         self._worst = score
         tile = tile_within(pixels, x, y)
         shown = compose(y, tile, correction[: tile.shape[0], : tile.shape[1]])
-        self._closeup = Closeup(shown.distorted.copy(), shown.hallucination)
+        self._closeup = Closeup(shown.distorted.copy(), shown.hallucination, score)
 
     def finish(self, score: float, uncertainty: float) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
@@ -176,5 +178,6 @@ def encode_preview(
         quality=encoded(quality, MAP, "preview of the quality map"),
         closeup=encoded(close.distorted, CLOSE, "closeup"),
         closeup_hallucination=encoded(close.hallucination, CLOSE, "closeup of the hallucination"),
+        closeup_score=close.score,
     )
 

@@ -9,7 +9,7 @@ from ..engine.preview import Preview
 
 @dataclass(frozen=True)
 class TileScores:
-    """Scores in points of the 256x256 tiles at every pair of left edges xs and top edges ys (px), row by row."""
+    """Left and top edges (px) of 256x256 tiles, and their scores in points: all of a picture's, or a sample of them."""
 
     xs: tuple[int, ...]
     ys: tuple[int, ...]
@@ -44,13 +44,14 @@ class Entry:
 class RunFacts:
     """What a report says of a whole run.
 
-    title: of the page. version: hiqa's. weights, precision, stride: "" and None where no row tells. gate: the least
-    score that passes, or None. unfinished: why some images are not here, "" where all are.
+    title: of the page. version: hiqa's. weights, mode, precision, stride: "" and None where no row tells. gate: the
+    least score that passes, or None. unfinished: why some images are not here, "" where all are.
     """
 
     title: str
     version: str
     weights: str = ""
+    mode: str = ""
     precision: str = ""
     stride: int | None = None
     gate: float | None = None

@@ -86,6 +86,7 @@ def entry_detail(entry: Entry) -> dict[str, Any]:
         "notes": entry.notes,
         "exif": entry.exif,
         "missing": entry.missing,
+        "closeup_score": None if entry.preview is None else entry.preview.closeup_score,
         "tiles": None if entry.tiles is None else _tiles(entry.tiles),
     }
 

@@ -142,7 +142,7 @@ function sharePercent(part, all) {
 
 // What a run was scored with.
 function madeWith(run) {
-  const parts = [run.version && `hiqa ${run.version}`, run.weights && `weights ${run.weights}`, run.precision,
+  const parts = [run.version && `hiqa ${run.version}`, run.weights && `weights ${run.weights}`, run.mode && `mode ${run.mode}`, run.precision,
     run.stride && `stride ${run.stride} px`];
   return parts.filter(Boolean).join(" · ");
 }

@@ -106,21 +106,23 @@ class Stage {
 
   // --- tiles
 
-  // The tile whose middle is nearest to a place (0..1) of the picture.
+  // The tile at a place (0..1) of the picture whose middle is nearest; null where none of a sample lies there.
   tileUnder(side, x, y) {
     const { tiles, width, height } = side;
     if (!tiles) return null;
-    const nearest = (starts, at) => starts.reduce((best, start, place) => (
-      Math.abs(start + facts.tile / 2 - at) < Math.abs(starts[best] + facts.tile / 2 - at) ? place : best), 0);
-    return this.tile(side, nearest(tiles.xs, x * width), nearest(tiles.ys, y * height));
+    const [atX, atY] = [x * width, y * height], half = facts.tile / 2;
+    let best = null, least = Infinity;
+    for (let place = 0; place < tiles.xs.length; place += 1) {
+      const away = [Math.abs(tiles.xs[place] + half - atX), Math.abs(tiles.ys[place] + half - atY)];
+      if (Math.max(...away) > half || away[0] + away[1] >= least) continue;
+      [best, least] = [place, away[0] + away[1]];
+    }
+    return best === null ? null : this.tile(side, best);
   }
 
-  tile({ tiles, width, height }, column, row) {
-    const x = tiles.xs[column], y = tiles.ys[row];
-    return {
-      column, row, score: tiles.scores[row * tiles.xs.length + column],
-      x, y, right: Math.min(x + facts.tile, width), bottom: Math.min(y + facts.tile, height),
-    };
+  tile({ tiles, width, height }, place) {
+    const x = tiles.xs[place], y = tiles.ys[place];
+    return { place, x, y, score: tiles.scores[place], right: Math.min(x + facts.tile, width), bottom: Math.min(y + facts.tile, height) };
   }
 
   showTile(tile) {
@@ -139,21 +141,24 @@ class Stage {
     this.readout.classList.toggle("below", tile.y < height * 0.12);
   }
 
+  // The next tile in a direction: the nearest, those straight ahead before those aside.
   stepTile(columns, rows) {
-    const { tiles } = this.left;
+    const { tiles } = this.left, now = this.tileAt;
     if (!tiles) return;
-    const now = this.tileAt ?? this.tile(this.left, 0, 0);
-    const clamp = (place, starts) => Math.min(Math.max(place, 0), starts.length - 1);
-    const moved = this.tileAt ? [now.column + columns, now.row + rows] : [0, 0];
-    this.showTile(this.tile(this.left, clamp(moved[0], tiles.xs), clamp(moved[1], tiles.ys)));
+    let best = now?.place ?? 0, least = Infinity;
+    for (let place = 0; now && place < tiles.xs.length; place += 1) {
+      const [dx, dy] = [tiles.xs[place] - now.x, tiles.ys[place] - now.y];
+      const ahead = dx * columns + dy * rows, aside = Math.abs(dx * rows) + Math.abs(dy * columns);
+      if (ahead > 0 && ahead + 4 * aside < least) [best, least] = [place, ahead + 4 * aside];
+    }
+    this.showTile(this.tile(this.left, best));
     say(this.readout.textContent, false);
   }
 
   worstTile() {
     const { tiles } = this.left;
     if (!tiles) return;
-    const worst = tiles.scores.indexOf(Math.min(...tiles.scores));
-    this.showTile(this.tile(this.left, worst % tiles.xs.length, Math.floor(worst / tiles.xs.length)));
+    this.showTile(this.tile(this.left, tiles.scores.indexOf(Math.min(...tiles.scores))));
     say(this.readout.textContent, false);
   }
 

@@ -115,12 +115,11 @@ class Viewer {
 }
 
 // The two sides of the tile with the lowest score.
-function closeSides(entry, { pictures, tiles }) {
-  const worst = Math.min(...tiles.scores).toFixed(1);
+function closeSides(entry, { pictures, closeup_score: score }) {
   const [width, height] = [entry.width, entry.height].map((length) => Math.min(length, facts.tile));
   const side = (name, url) => ({ name, pictures: { distorted: url }, tiles: null, width, height });
   const imagined = pictures.closeup_hallucination;
-  return [side(`worst tile, ${worst}`, pictures.closeup), imagined ? side("hallucinated", imagined) : null];
+  return [side(`worst tile, ${score.toFixed(1)}`, pictures.closeup), imagined ? side("hallucinated", imagined) : null];
 }
 
 // A table of (name, value) for the side of the viewer; empty values are left out.
