@@ -15,6 +15,8 @@ import numpy as np
 from sample_images import photograph
 from scipy.io import savemat
 
+from hiqa_train.datasets.tid import NOT_REBUILT
+
 Size = tuple[int, int]  # width, height
 SIZE: Size = (48, 32)
 LIVE_NAMES = (
@@ -173,15 +175,20 @@ def tid_name(reference: int, kind: int, level: int) -> str:
     return f"{letter}{reference:02}_{kind:02}_{level}{suffix}"
 
 
-def write_tid(root: Path, year: int, *, scenes: int = 2, types: int = 0, size: Size = SIZE) -> Path:
+def write_tid(
+    root: Path, year: int, *, scenes: int = 2, types: int = 0, size: Size = SIZE, rebuilt: bool = False
+) -> Path:
     """TID2008 or TID2013: a table with CRLF in mixed case, upper-case references but for the 25th.
 
-    types: of how many types images are written; 0: of all.
+    types: of how many types images are written; 0: of all. rebuilt: as hiqa builds it, without the 25th reference and
+    the types that it cannot rebuild.
     """
     kinds, levels = (17, 4) if year == 2008 else (24, 5)
     lines, scores = [], []
-    for reference in range(1, 26):
+    for reference in range(1, 25 if rebuilt else 26):
         for kind in range(1, kinds + 1):
+            if rebuilt and kind in NOT_REBUILT:
+                continue
             for level in range(1, levels + 1):
                 score = f"{7 - 1.2 * level + 0.01 * (kind % 5):.5f}"
                 scores.append(score)
@@ -196,6 +203,8 @@ def write_tid(root: Path, year: int, *, scenes: int = 2, types: int = 0, size: S
     (root / "mos_with_names.txt").write_bytes("\r\n".join(lines).encode() + b"\r\n")
     (root / "mos.txt").write_text("\n".join(scores) + "\n")
     (root / "readme").write_text("a miniature\n")
+    if rebuilt:
+        (root / "rebuilt.json").write_text("{}\n")
     return root
 
 
@@ -375,6 +384,8 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "csiq": write_csiq,
     "tid2008": lambda root: write_tid(root, 2008),
     "tid2013": lambda root: write_tid(root, 2013),
+    "tid2008-rebuilt": lambda root: write_tid(root, 2008, rebuilt=True),
+    "tid2013-rebuilt": lambda root: write_tid(root, 2013, rebuilt=True),
     "kadid10k": write_kadid10k,
     "livemd": write_livemd,
     "koniq10k": write_koniq10k,

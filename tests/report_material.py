@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sample_images import photograph
 
-from hiqa_cli.engine.preview import Preview, encode_preview
+from hiqa_cli.engine.preview import Closeup, Preview, encode_preview
 from hiqa_cli.report.entry import Entry, RunFacts, TileScores
 from hiqa_cli.report.run_page import RunPage
 
@@ -28,8 +28,9 @@ def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
 
 
 def preview_of(pixels: np.ndarray) -> Preview:
-    """A preview of this picture (H, W, 3): mirrored as its hallucination, itself as its discrepancy map."""
-    return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000")
+    """A preview of this picture (H, W, 3), mirrored as its hallucination, itself as its map; and a closeup."""
+    close = Closeup(photograph(256, 256, 1), photograph(256, 256, 2))
+    return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000", close)
 
 
 def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, **more: Any) -> Entry:

@@ -59,7 +59,7 @@ def test_evaluate_names_a_picture_to_leave_out_that_is_not_there(run_hiqa, tiny_
 
 
 def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa, tmp_path, clean_pictures):
-    done = run_hiqa("train", "--pristine", tmp_path / "none", "--vgg", "vgg", "--out", tmp_path / "run")
+    done = run_hiqa("train", "--pristine", tmp_path / "none", "--vgg", "off", "--out", tmp_path / "run")
     assert done.code == 2
     assert "is no folder" in done.messages[-1]
     assert len(done.messages) == 1

@@ -69,7 +69,7 @@ def test_on_a_terminal_it_is_a_table_with_where_to_get_what(home: dict[str, str]
     assert child.wait() == 0
     lines = data.decode().splitlines()
     assert lines[0].split() == ["name", "images", "references", "score", "good", "found"]
-    assert "live          779          29  DMOS 0..100 low   not set" in lines
+    assert "live                779          29  DMOS 0..100 low   not set" in lines
     assert any("nisarahmedrana/BIQ2021" in line for line in lines)
     assert "\t" not in data.decode()
 
@@ -159,7 +159,7 @@ def test_verify_reads_a_table_of_ones_own(run_hiqa: RunHiqa, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["verfy", "live"], "expected verify or set, found 'verfy'; did you mean verify?"),
+        (["verfy", "live"], "expected verify, set, build or measure, found 'verfy'; did you mean verify?"),
         (["verify", "live", "--direction", "up"], "--direction: expected high, low; found 'up'"),
         (["--json", "verify", "live"], "--json goes behind the word that it belongs to; hiqa datasets verify --json"),
         (["verify"], "missing argument"),

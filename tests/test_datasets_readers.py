@@ -12,6 +12,7 @@ import pytest
 from database_trees import WRITERS, tid_name, write_csiq, write_koniq10k, write_live
 
 from hiqa_train.datasets import DATABASES, Reading, open_dataset, read_database
+from hiqa_train.datasets.tid import NOT_REBUILT
 from hiqa_train.datasets.verify import verify
 
 Tree = Callable[[str], Path]
@@ -20,6 +21,8 @@ COUNTS = {  # images and references in the miniature trees
     "csiq": (58, 2),
     "tid2008": (136, 2),
     "tid2013": (240, 2),
+    "tid2008-rebuilt": (2 * 4 * (17 - len(NOT_REBUILT & set(range(1, 18)))), 2),
+    "tid2013-rebuilt": (2 * 5 * (24 - len(NOT_REBUILT)), 2),
     "kadid10k": (250, 2),
     "livemd": (60, 2),
     "koniq10k": (18, 0),

@@ -15,6 +15,7 @@ from database_trees import LIVE_REFERENCES, write_tid
 from test_evaluate_databases import weights_that_saw
 from test_splits import reading
 
+from hiqa_cli.engine.scoring import Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_train.datasets import Reading, open_dataset
 from hiqa_train.datasets.scenes import live_scene, tid_scene, tied_together
@@ -26,11 +27,11 @@ from hiqa_train.evaluation.methods import Fitted, GivenWeights, Loading, Trained
 from hiqa_train.evaluation.predict import Unscored
 from hiqa_train.evaluation.protocol import run_protocol
 from hiqa_train.parts import DatabasePart
-from hiqa_train.recipe import load_recipe
+from hiqa_train.recipe_file import load_recipe
 from hiqa_train.seen import photograph_scenes, refuse_seen, seen_by, shared_scenes
 from hiqa_train.splits import draw_splits
 
-LOADING = Loading("cpu", "fp32", None, None, 256)
+LOADING = Loading("cpu", "fp32", None, None, Scoring(stride=256, max_tiles=None))
 
 
 class Never:

@@ -78,6 +78,24 @@ def test_tiles_tell_their_scores_on_hover_and_by_keys(page: Page) -> None:
     page.wait("document.getElementById('tile').hidden")
 
 
+def test_the_worst_tile_is_shown_pixel_by_pixel(page: Page) -> None:
+    page.open_entry(NAMES[1])
+    assert page.find("#closeup").is_displayed()
+    whole = page.js("return ['left-photo', 'right-photo'].map((id) => document.getElementById(id).src)")
+    page.keys("1")
+    close = page.js("return ['left-photo', 'right-photo'].map((id) => document.getElementById(id).src)")
+    assert len({*whole, *close}) == 4
+    page.wait("document.getElementById('left-photo').naturalWidth === 256")
+    assert page.text("#left-label") == "worst tile, 15.0"
+    assert page.find("#closeup").get_attribute("aria-pressed") == "true"
+    assert page.js("return [...document.querySelectorAll('input[name=overlay]')].map((one) => one.disabled)") == [
+        *(False, True, True),
+    ]
+    page.keys("w")  # where it lies in the picture
+    assert page.text("#tile") == "tile 15.0 bad"
+    assert page.js("return document.getElementById('left-photo').src") == whole[0]
+
+
 def test_a_picture_tells_what_is_known_of_it(page: Page) -> None:
     page.open_entry(NAMES[1])
     about = page.text("#about")

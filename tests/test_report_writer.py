@@ -33,7 +33,8 @@ def test_a_page_within_its_budget_is_one_file_with_everything_in_it(tmp_path: Pa
     assert (second["score"], second["error"], second["thumbnail_at"]) == (None, "truncated JPEG", 0)
     shown_large = detail(tmp_path / "report.html", 0)
     assert shown_large["tiles"] == {"xs": [0, 128], "ys": [0, 32], "scores": [40.0, 40.0, 35.0, 45.0]}
-    assert set(shown_large["pictures"]) == {"distorted", "hallucination", "discrepancy", "quality"}
+    kinds = {"distorted", "hallucination", "discrepancy", "quality", "closeup", "closeup_hallucination"}
+    assert set(shown_large["pictures"]) == kinds
     data = base64.b64decode(shown_large["pictures"]["distorted"].partition(",")[2])
     assert data == shown.distorted
     assert decode_picture(data).pixels.shape == (240, 320, 3)
@@ -121,6 +122,26 @@ def test_nothing_is_left_of_a_report_that_is_given_up_and_the_old_one_stays(tmp_
     RunPage(tmp_path / "other.html", "never finished", MB, 1)
     remove_unfinished()  # as the end of the process does
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_an_entry_that_a_signal_tore_is_left_out_of_a_page_that_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = RunPage(tmp_path / "report.html", "stopped", MB, 3)
+    page.add(entry("whole.jpg", 50.0, preview()))
+    write = page._writer._put
+
+    def torn(file: object, text: str) -> None:
+        write(file, text[: len(text) // 2])  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page._writer, "_put", torn)
+    with pytest.raises(KeyboardInterrupt):
+        page.add(entry("torn.jpg", 50.0, preview()))
+    monkeypatch.setattr(page._writer, "_put", write)
+    page.finish(RunFacts("stopped", "0.1.0", unfinished="stopped after 1 of 3 images"))
+    assert [row["path"] for row in rows(tmp_path / "report.html")] == ["whole.jpg"]
+    assert (tmp_path / "report.html").read_text("utf-8").endswith("</p>\n</template>\n</body>\n</html>\n")
 
 
 def test_a_report_that_cannot_be_written_says_so_in_one_line(tmp_path: Path) -> None:

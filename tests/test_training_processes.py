@@ -67,6 +67,7 @@ def steps_of(out: Path, stage: str) -> int:
 
 def test_a_run_that_is_killed_twice_and_gone_on_with_is_the_run_that_was_not(table, tmp_path):
     recipe = short_recipe(steps=8, every=3)
+    recipe = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, workers=1))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run(command(table, recipe, whole)).code == 0
     resume: list[str] = []
@@ -119,6 +120,8 @@ def test_two_processes_are_one_whose_batch_norms_see_the_same_halves(table, tmp_
             states = a[learner]["objective"], b[learner]["objective"]
             assert any("running_mean" in key for key in states[0]) == (learner in ("regressor", "judge"))
             for key, value in states[0].items():
+                if key.endswith("num_batches_tracked"):  # counts pieces, and nothing is made of it
+                    continue
                 assert torch.allclose(value.float(), states[1][key].float(), atol=1e-4), (stage, learner, key)
 
 
@@ -150,7 +153,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
     child = subprocess.Popen(
         [*HIQA, *command(table, recipe, out)], env=environment(), stderr=subprocess.PIPE, preexec_fn=obey_signals
     )
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + 3 * TIMEOUT
     while steps_of(out, "alone") < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
@@ -169,10 +172,10 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
         (["train", "--dataset", "TABLE"], 2, "which scores are good is not known; give --direction high"),
         (["train", "--dataset", "TABLE", "--direction", "high"], 2,
          "the recipe best needs VGG19's weights in training; give --vgg FILE, --vgg download or --vgg off"),
-        (["train", "--dataset", "TABLE", "--direction", "high", "--vgg", "/no"], 2, "cannot read VGG19's weights"),
+        (["train", "--dataset", "TABLE", "--direction", "high", "--vgg", "/no"], 2, "--vgg /no: no such file"),
         (["train", "--dataset", "TABLE", "--direction", "high", "--recipe", "bets"], 2, "no such recipe: bets"),
         (["train", "--dataset", "WRONG", "--direction", "high"], 2, "has no column 'score', found path, mos"),
-        (["train", "--dataset", "LOST", "--direction", "high"], 2, "files missing: 1, the first"),
+        (["train", "--dataset", "LOST", "--direction", "high"], 2, "files missing: 2, the first"),
         (["train", "--dataset", "tid2013", "--root", "ROOT"], 2, "is not TID2013: it has no mos_with_names.txt"),
         (["train", "generators", "--dataset", "live"], 2, "did you mean generator?"),
         (["train", "--dataset", "TABLE", "--direction", "high", "--recipe", "smoke", "--generator", "ROOT"], 2,
@@ -185,7 +188,7 @@ def test_what_cannot_be_trained_is_one_line(table, tmp_path, monkeypatch, argume
     from hiqa_cli.errors import HiqaError
 
     (tmp_path / "wrong.csv").write_text("path,mos\na.png,3\n")
-    (tmp_path / "lost.csv").write_text("path,score\na.png,3\n")
+    (tmp_path / "lost.csv").write_text("path,score\na.png,3\nb.png,4\n")
     places = {"TABLE": table, "ROOT": tmp_path, "WRONG": tmp_path / "wrong.csv", "LOST": tmp_path / "lost.csv"}
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -13,7 +13,8 @@ from hiqa_train.ablation import VARIANTS, variant
 from hiqa_train.building import Builder
 from hiqa_train.machine import Machine
 from hiqa_train.material import DatabaseMaterial
-from hiqa_train.recipe import GeneratorStage, JointStage, RegressorStage, load_recipe, recipe_names
+from hiqa_train.recipe import GeneratorStage, JointStage, RegressorStage
+from hiqa_train.recipe_file import load_recipe, recipe_names
 from hiqa_train.trained import Untrained
 
 CPU = Machine(torch.device("cpu"), "fp32")

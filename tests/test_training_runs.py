@@ -18,7 +18,7 @@ from hiqa_train.gains import measure_gains, psnr
 from hiqa_train.ladders import measure_ladders
 from hiqa_train.loop import StopSignal
 from hiqa_train.pristine import Pristine
-from hiqa_train.recipe import load_recipe
+from hiqa_train.recipe_file import load_recipe
 from hiqa_train.synthetic import train_synthetic
 from hiqa_train.uncertainty import Case, check, fit_calibration
 

@@ -11,7 +11,8 @@ from database_trees import write_table
 from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.parts import DatabasePart, divide
-from hiqa_train.recipe import Recipe, load_recipe
+from hiqa_train.recipe import Recipe
+from hiqa_train.recipe_file import load_recipe
 from hiqa_train.run import RunOptions
 
 SIZE = (72, 66)

@@ -35,7 +35,6 @@ from .cache import default_folder, mapped
 from .checkpoint import BEST, LAST
 from .correlation import Agreement, measure
 from .datasets.sample import Sample
-from .journal import cannot_write
 from .loop import StopSignal
 from .machine import Machine, joined
 from .material_database import Scored, open_samples
@@ -43,9 +42,10 @@ from .objectives import score_of, view_of
 from .parts import DatabasePart
 from .plan import generator_stage
 from .recipe import GeneratorStage, Recipe, RegressorStage
-from .run import RECORD, RunOptions, train_databases, write_record
+from .run import RECORD, RunOptions, train_databases
 from .scales import MappedRegressor
 from .trained import Finished
+from .whole_files import GO_ON, as_json, cannot_write, write_whole
 
 VARIANTS = ("BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle")
 # Figure 4, on TID2008: SROCC, PLCC (ten splits, medians). The oracle was not part of it.
@@ -129,7 +129,7 @@ def take_over(recipe: Recipe, where: Path, trained: dict[str, Path]) -> bool:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     os.link(source / file, target)  # checkpoints are replaced, never written into
                 except OSError as error:
-                    raise cannot_write(target, error) from error
+                    raise cannot_write(target, error, GO_ON) from error
             taken = True
     return taken
 
@@ -178,7 +178,7 @@ def score(
 def write_rows(path: Path, database: str, rows: Sequence[Row]) -> None:
     """The table as JSON. OutputError."""
     data = {"database": database, "rows": {row.variant: asdict(row.agreement) for row in rows}}
-    write_record(path, data)
+    write_whole(path, as_json(data))
 
 
 def table(database: str, rows: Sequence[Row]) -> list[str]:

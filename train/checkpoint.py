@@ -12,7 +12,7 @@ import torch
 
 from hiqa_cli.errors import UsageError
 
-from .journal import cannot_write
+from .whole_files import GO_ON, cannot_write
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 
@@ -36,7 +36,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         cause = error if isinstance(error, OSError) else _disk_error(error)
         if cause is None:
             raise
-        raise cannot_write(path, cause) from error
+        raise cannot_write(path, cause, GO_ON) from error
 
 
 def _disk_error(error: RuntimeError) -> OSError | None:

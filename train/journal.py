@@ -3,17 +3,15 @@ watches."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.errors import OutputError
+from .whole_files import GO_ON, cannot_write, write_whole
 
 EVERY = 0.2  # s between two looks of whoever watches
 
@@ -109,7 +107,7 @@ class Journal:
             with open(self.file, "a", encoding="utf-8") as out:
                 out.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise cannot_write(self.file, error) from error
+            raise cannot_write(self.file, error, GO_ON) from error
         watcher.board(self.stage, step, values)
 
     def state(self) -> dict[str, Any]:
@@ -122,14 +120,7 @@ class Journal:
         self.steps, self.patches = state["steps"], state["patches"]
         if self.writes and self.file.exists():
             kept = [line for line in self.file.read_text(encoding="utf-8").splitlines() if self._stays(line, step)]
-            beside = self.file.with_name(f"{self.file.name}.part")
-            try:
-                beside.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-                os.replace(beside, self.file)
-            except OSError as error:
-                with contextlib.suppress(OSError):
-                    beside.unlink()
-                raise cannot_write(self.file, error) from error
+            write_whole(self.file, "".join(line + "\n" for line in kept).encode())
 
     def _stays(self, text: str, step: int) -> bool:
         try:
@@ -137,11 +128,3 @@ class Journal:
         except ValueError:  # half a line, cut by a kill
             return False
         return line.get("stage") != self.stage or line["step"] <= step
-
-
-def cannot_write(path: Path, error: OSError) -> OutputError:
-    """One line for a disk that is full, or a folder that went away."""
-    reason = (error.strerror or str(error)).lower()
-    return OutputError(
-        f"{path} cannot be written: {reason}", "what was written before is whole: make room and go on with --resume"
-    )

@@ -41,11 +41,8 @@ class Learner:
         self.parameters = [p for p in self.plain.parameters() if p.requires_grad]
         self.optimiser = build_optimiser(self.parameters, learning)
         self.objective = machine.spread(self.plain)
-        self.statistics = self._norm_buffers()
-
-    def _norm_buffers(self) -> list[Tensor]:
-        norms = [m for m in self.plain.modules() if isinstance(m, nn.BatchNorm2d)]
-        return [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var) if buffer is not None]
+        # what a forward pass changes: batch norms' statistics, the power iterations of spectral norms
+        self.statistics = [buffer for buffer in self.plain.buffers() if buffer.is_floating_point()]
 
     def learn(self, step: int, pieces: Sequence[tuple[Any, ...]]) -> tuple[dict[str, Tensor], list[Any]]:
         """One step on pieces of a batch, each the objective's arguments, their gradients averaged.

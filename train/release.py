@@ -12,10 +12,10 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator
 
-from .journal import cannot_write
 from .material import Material
 from .scales import MappedRegressor
 from .uncertainty import fit_calibration
+from .whole_files import GO_ON, cannot_write
 
 UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
 LICENCE = "as the owner of this run decides, within the terms of its training data"
@@ -40,7 +40,7 @@ def release(
                 seen_scenes=seen,
             )  # fmt: skip
         except OSError as error:
-            raise cannot_write(where, error) from error
+            raise cannot_write(where, error, GO_ON) from error
 
     unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
     save(unfitted, UNFITTED)

@@ -12,7 +12,6 @@ A stage that is finished is not run again; a stopped one goes on where it was.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +26,7 @@ from .building import Builder
 from .cache import default_folder
 from .checkpoint import LAST, first_difference
 from .estimate import estimate
-from .journal import Progress, Watcher, cannot_write
+from .journal import Progress, Watcher
 from .loop import StopSignal, run_stage
 from .machine import Machine, joined
 from .material import DatabaseMaterial, Material
@@ -37,7 +36,9 @@ from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
 from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, ready_generator
+from .versions import GROUP
 from .vgg import Vgg19Features
+from .whole_files import as_json, write_whole
 
 RECORD = RUN_RECORD
 COARSEST = 32  # px between the places of R's last features
@@ -113,8 +114,8 @@ def train(
     tell: Callable[[str], None],
 ) -> Path | None:  # fmt: skip
     """As train_databases, on any material."""
-    check_recipe(recipe)
     with joined(options.device, options.precision) as machine:
+        check_recipe(recipe, machine)
         say = tell if machine.leads else silent
         check_out(out, options.resume, machine)
         if machine.leads:  # what is decoded by one is there for all
@@ -220,8 +221,8 @@ class Run:
             else:
                 versions = {"hiqa": __version__, "torch": str(torch.__version__)}
                 seen = None if self.seen is None else sorted(self.seen)
-                whole = {**identity, "versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
-                write_record(path, whole)
+                record = {"versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
+                write_whole(path, as_json({**identity, **record}))
                 if self.options.begun is not None:
                     self.options.begun(self.out)
         self.machine.wait()
@@ -252,43 +253,37 @@ class Run:
         return release(self.out / "weights", generator, network, self.material, measured, self.seen, self.tell)
 
     def _scores(self, name: str) -> bool:
+        """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""
         stage = self.recipe.stages[name]
         if isinstance(stage, RegressorStage):
-            return stage.sees == "hallucination" or not generator_stage(self.recipe)
+            last = [n for n, one in self.recipe.stages.items() if isinstance(one, RegressorStage)][-1]
+            return name == last and stage.sees != "reference"
         return isinstance(stage, JointStage)
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """JSON, whole or not at all. OutputError."""
-    beside = path.with_name(f".{path.name}")
-    try:
-        beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """UsageError where batches cannot be worked off in the recipe's pieces, or patches by the networks."""
+def check_recipe(recipe: Recipe, machine: Machine) -> None:
+    """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R."""
     for name, stage in recipe.stages.items():
         if stage.patch % COARSEST or stage.patch < 2 * COARSEST:
             raise UsageError(f"{name}: expected patches of a multiple of {COARSEST} px, at least {2 * COARSEST}, "
                              f"found {stage.patch}")  # fmt: skip
-        if stage.batch % recipe.watch.pieces:
-            raise UsageError(f"{name}: a batch of {stage.batch} cannot be worked off in {recipe.watch.pieces} pieces")
+        grouped = bool(stage.shares) and not isinstance(stage, GeneratorStage)
+        unit = recipe.watch.pieces * machine.world * (GROUP if grouped else 1)
+        if stage.batch % unit:
+            raise UsageError(
+                f"{name}: a batch of {stage.batch} is no multiple of {unit}",
+                f"{machine.world} processes, each with {recipe.watch.pieces} pieces"
+                + (f" of whole groups of {GROUP} versions" if grouped else ""),
+            )
 
 
 def check_out(out: Path, resume: bool, machine: Machine) -> None:
-    """Make OUT; UsageError where it holds something that is not to be gone on with."""
+    """UsageError where OUT holds something that is not to be gone on with."""
     if machine.leads:
         if not resume and out.exists() and any(out.iterdir()):
             raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
         if resume and not (out / RECORD).exists() and not any(out.glob(f"*/{LAST}")):
             raise UsageError(f"--resume: no run in {out}", "start without --resume")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(out, error) from error
     machine.wait()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from hiqa_cli.engine.opencv import cv2
 
-from .journal import cannot_write
+from .whole_files import write_whole
 
 ROWS = 4
 GREY = 0.5
@@ -43,10 +42,4 @@ def write_sheet(path: Path, sheet: Sheet) -> None:
     whole = torch.cat([torch.cat(list(column), dim=1) for column in sheet.columns()], dim=2)  # (3, rows*H, columns*W)
     pixels = np.rint(whole.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))
-    beside = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(data.tobytes() if done else b"")
-        os.replace(beside, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    write_whole(path, data.tobytes() if done else b"")

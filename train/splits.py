@@ -20,7 +20,7 @@ from hiqa_cli.errors import UsageError
 
 from .datasets.sample import Reading, Sample
 from .datasets.scenes import tied_together
-from .whole_files import write_whole
+from .whole_files import as_json, write_whole
 
 FORMAT = 1
 COUNT = 10
@@ -147,7 +147,7 @@ def write_splits(path: Path, splits: Splits, readings: Sequence[Reading]) -> Non
             raise UsageError(f"{path} holds other splits", "give another file, or remove it")
         return
     # names of files that are not UTF-8 are escaped, not refused
-    write_whole(path, (json.dumps(data, indent=1) + "\n").encode("ascii"))
+    write_whole(path, as_json(data))
 
 
 def read_splits(path: Path) -> Splits:

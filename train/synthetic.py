@@ -13,9 +13,8 @@ from hiqa_cli.errors import UsageError
 from .loop import StopSignal
 from .material import Material, SyntheticMaterial
 from .pristine import Pristine, divide, load_pristine
-from .recipe import GeneratorStage, Recipe
+from .recipe import Recipe
 from .run import RunOptions, train
-from .versions import GROUP
 
 VALIDATION_SHARE = 0.12
 
@@ -38,8 +37,6 @@ def open_photographs(
     for name, stage in recipe.stages.items():
         if not stage.shares:
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe synthetic")
-        if stage.batch % (GROUP * recipe.watch.pieces) and not isinstance(stage, GeneratorStage):
-            raise UsageError(f"{name}: expected batches of whole groups of {GROUP}, found {stage.batch}")
     training: list[Pristine] = []
     validation: list[Pristine] = []
     for folder in folders:

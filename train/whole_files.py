@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from hiqa_cli.errors import OutputError
+
+GO_ON = "what was written before is whole: make room and go on with --resume"
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -22,7 +26,17 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError, hint: str = "") -> OutputError:
+    """One line for a disk that is full, or a folder that went away."""
+    return OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}", hint)
+
+
+def as_json(data: Any) -> bytes:
+    """A record as JSON, a value a line."""
+    return (json.dumps(data, indent=1) + "\n").encode()

@@ -17,7 +17,7 @@ from .messages import Messages
 from .options import EngineOptions, limits_from, whole_number
 from .rows import csv_row, row_of_result
 from .running import load_scorer
-from .score import Mode, scoring_from
+from .score import scoring_from
 from .screen import write
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def bench(
     out: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write all numbers too; - for standard output alone.")
     ] = None,
-    mode: Mode = None,
+    mode: common.Mode = None,
     all_tiles: Annotated[bool, typer.Option("--all-tiles", help="Score every tile of large images too.")] = False,
     device: common.Device = "auto",
     precision: common.Precision = "auto",

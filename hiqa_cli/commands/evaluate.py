@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
+from ..engine.scoring import DEFAULT_MODE, DEFAULT_STRIDE, Scoring
 from ..errors import UsageError
 from . import evaluation_options as own
 from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots, open_datasets
@@ -13,7 +14,7 @@ from .evaluate_protocol import ProtocolQuestion, evaluate_protocol
 from .exit_codes import ExitCode
 from .messages import Messages
 from .new_files import check_new_file
-from .options import BatchSize, Device, EngineOptions, Overwrite, Precision, Quiet, Threads, WeightsFolder
+from .options import BatchSize, Device, EngineOptions, Mode, Overwrite, Precision, Quiet, Threads, WeightsFolder
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Reading
@@ -55,6 +56,7 @@ def evaluate(
     sampling: own.Sampling = None,
     speed: own.Speed = False,
     leave_out: own.LeaveOut = None,
+    mode: Mode = None,
     stride: own.Stride = None,
     json_file: own.JsonFile = None,
     csv_file: own.CsvFile = None,
@@ -74,18 +76,17 @@ def evaluate(
     --uncertainty and --people take a folder of clean pictures; --people Kodak's 24, with --scores and
     --offsets. --modes takes BIQ2021's folder, --sampling one of large photographs.
     """
-    from ..engine.results import DEFAULT_STRIDE
-
     say = Messages(quiet=quiet)
     engine = EngineOptions(device, precision, batch_size, threads, weights)
     step = stride or DEFAULT_STRIDE
+    scoring = Scoring(mode=mode or DEFAULT_MODE, stride=step, max_tiles=None)  # pictures are scored whole
     pictures = PictureMeasures(
         ladders, gains, uncertainty, people, scores, offsets, modes, modes_pictures, sampling, speed,
         tuple(leave_out or ()),
     )  # fmt: skip
     of_databases: dict[str, object] = {
         "--part": part, "--types": types, "--splits": splits, "--split": split, "--unseen": unseen,
-        "--published": published, "--csv": csv_file, "--plot": plot, "--protocol": protocol,
+        "--published": published, "--csv": csv_file, "--plot": plot, "--protocol": protocol, "--mode": mode,
     }  # fmt: skip
     of_protocols: dict[str, object] = {
         "--out": out, "--method": method, "--recipe": recipe, "--train-on": train_on, "--train-types": train_types,
@@ -107,14 +108,14 @@ def evaluate(
         question = Question(
             cast("PartName | None", part), words(types), splits, split, unseen, resamples, seed, published, cached
         )
-        evaluate_databases(readings, question, engine, step, Files(json_file, csv_file, plot, overwrite), say)
+        evaluate_databases(readings, question, engine, scoring, Files(json_file, csv_file, plot, overwrite), say)
         return ExitCode.OK
     refuse({"--part": part, "--split": split, "--unseen": unseen, "--plot": plot}, "does not go with --protocol")
     readings = opened(given, say)
     asked = ProtocolQuestion(
         protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
         recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
-        seed=seed, generator=generator, vgg=vgg, published=published, resamples=resamples, stride=step,
+        seed=seed, generator=generator, vgg=vgg, published=published, resamples=resamples, scoring=scoring,
         json=json_file, csv=csv_file, overwrite=overwrite,
     )  # fmt: skip
     trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]

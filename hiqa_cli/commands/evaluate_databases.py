@@ -7,10 +7,11 @@ import hashlib
 import io
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.scoring import Scoring
 from ..errors import OutputError, UsageError
 from .agreement_text import measure_lines, published_lines
 from .messages import Messages
@@ -71,7 +72,7 @@ class Question:
 
 
 def evaluate_databases(
-    readings: list[Reading], question: Question, engine: EngineOptions, stride: int, files: Files, say: Messages
+    readings: list[Reading], question: Question, engine: EngineOptions, scoring: Scoring, files: Files, say: Messages
 ) -> None:
     """Score what was asked for, print a table for each database, and write the files."""
     from hiqa_train.evaluation.images import choose
@@ -85,7 +86,7 @@ def evaluate_databases(
     chosen = [_without_seen(choice, question, seen.scenes) for choice in choices]
     if seen.scenes is None:
         say.warn(f"weights {seen.weights_id} do not record what scenes they were trained on: see that none is tested")
-    work = _Work(question, engine, stride, say)
+    work = _Work(question, engine, scoring, say)
     results = [work.measured(choice, left_out, seen.scenes is not None) for choice, left_out in chosen]
     for result in results:
         write("\n".join(measure_lines(result, seen.weights_id)) + "\n")
@@ -137,14 +138,15 @@ def _without_seen(
 class _Work:
     """Scores images of one database after another, by one set of weights, which is loaded when it is needed first."""
 
-    def __init__(self, question: Question, engine: EngineOptions, stride: int, say: Messages) -> None:
-        self._question, self._stride, self._say = question, stride, say
+    def __init__(self, question: Question, engine: EngineOptions, scoring: Scoring, say: Messages) -> None:
+        self._question, self._scoring, self._say = question, scoring, say
         self._scorer = load_scorer(engine, say)
 
     def settings(self) -> dict[str, Any]:
         """What results depend on."""
-        return {**self._scorer.settings, "stride": self._stride, "resamples": self._question.resamples,
-                "seed": self._question.seed}  # fmt: skip
+        question = self._question
+        drawn = {"resamples": question.resamples, "seed": question.seed}
+        return {**self._scorer.settings, **asdict(self._scoring), **drawn}
 
     def measured(self, choice: Choice, left_out: list[str], seen_known: bool) -> DatabaseResult:
         from hiqa_train.evaluation.result import measure_choice
@@ -169,7 +171,7 @@ class _Work:
                 if len(store):
                     self._say.warn(f"{choice.reading.name}: going on with {len(store):,} scores in {store.path}")
                 found = predict_all(
-                    lambda: WeightsPredictor(self._scorer, self._stride),
+                    lambda: WeightsPredictor(self._scorer, self._scoring),
                     choice.samples,
                     choice.reading.root,
                     store,
@@ -186,7 +188,7 @@ class _Work:
 
         names = ("hiqa", "weights", "device", "precision", "torch")
         key = {name: self._scorer.settings[name] for name in names} | {
-            "stride": self._stride,
+            **asdict(self._scoring),
             "root": os.fspath(choice.reading.root.resolve()),
         }
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
@@ -197,11 +199,11 @@ def _write_files(
     results: list[DatabaseResult], weights_id: str, settings: dict[str, Any], files: Files, names: list[str]
 ) -> None:
     from hiqa_train.evaluation.result import COLUMNS, as_object, table_cells
-    from hiqa_train.whole_files import write_whole
+    from hiqa_train.whole_files import as_json, write_whole
 
     if files.json is not None:
         data = {"settings": settings, "datasets": [as_object(result) for result in results]}
-        write_whole(files.json, (json.dumps(data, indent=1) + "\n").encode())
+        write_whole(files.json, as_json(data))
     if files.csv is not None:
         rows = [cells for result in results for cells in table_cells(result, weights_id)]
         write_whole(files.csv, csv_bytes([COLUMNS, *rows]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from ..engine.scoring import Scoring
 from ..errors import UsageError
 from .agreement_text import beside_published, row_lines, summary_lines
 from .exit_codes import ExitCode
@@ -53,7 +53,7 @@ class ProtocolQuestion:
     vgg: str | None
     published: bool
     resamples: int
-    stride: int
+    scoring: Scoring
     json: Path | None
     csv: Path | None
     overwrite: bool
@@ -135,10 +135,10 @@ def _method(
     from hiqa_train.ablation import variant
     from hiqa_train.evaluation.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.methods import GivenWeights, Loading, TrainedHiqa
-    from hiqa_train.recipe import DEFAULT, load_recipe
+    from hiqa_train.recipe_file import DEFAULT, load_recipe
     from hiqa_train.run import RunOptions
 
-    loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.stride)
+    loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.scoring)
     if word in ("hiqa", "alone"):
         recipe = load_recipe(question.recipe or DEFAULT)
         has_references = any(reading.has_references for reading in study.sources)
@@ -217,19 +217,22 @@ def _write_files(summaries: list[Summary], folds: list[Fold], question: Protocol
     from hiqa_train.evaluation.agreement import FIT
     from hiqa_train.evaluation.medians import COLUMNS, summary_cells, summary_object
     from hiqa_train.evaluation.protocol import write_json
-    from hiqa_train.whole_files import write_whole
+    from hiqa_train.whole_files import as_json, write_whole
 
     from .evaluate_databases import csv_bytes
 
-    data = {
-        "protocol": question.protocol,
-        "seed": question.seed,
-        "splits": len(folds),
-        "fit": FIT,
-        "summary": [summary_object(summary) for summary in summaries],
-    }
-    write_json(out / "summary.json", data)
+    def data(rows: list[Summary]) -> dict[str, Any]:
+        return {
+            "protocol": question.protocol,
+            "seed": question.seed,
+            "splits": len(folds),
+            "fit": FIT,
+            "summary": [summary_object(row) for row in rows],
+        }
+
+    for method in dict.fromkeys(summary.method for summary in summaries):
+        write_json(out / method / "summary.json", data([row for row in summaries if row.method == method]))
     if question.json is not None:
-        write_whole(question.json, (json.dumps(data, indent=1) + "\n").encode())
+        write_whole(question.json, as_json(data(summaries)))
     if question.csv is not None:
         write_whole(question.csv, csv_bytes([COLUMNS, *map(summary_cells, summaries)]))

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from ..engine.limits import Limits
+from ..engine.scoring import DEFAULT_MODE, MODES
 from ..errors import UsageError
 from ..report.defaults import MAX_MB
 from .words import did_you_mean
@@ -93,6 +94,17 @@ FilesFrom = Annotated[
 NulSeparated = Annotated[
     bool,
     typer.Option("--null", "-0", help="Paths of --files-from end in NUL, as of find -print0."),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        "--mode",
+        metavar="|".join(MODES),
+        parser=one_of("--mode", MODES),
+        autocompletion=lambda: list(MODES),
+        help="exact: every overlapping tile by itself, as in the paper; fast: "
+        f"one pass over the image. {DEFAULT_MODE} if not given.",
+    ),
 ]
 Device = Annotated[
     str,

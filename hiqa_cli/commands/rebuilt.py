@@ -6,7 +6,6 @@ What is built and how stands in the training suite's package `rebuilt`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,20 +24,16 @@ from .words import did_you_mean
 NAMES = ("tid2013-rebuilt", "tid2008-rebuilt")
 
 
-def number_list(option: str, most: int) -> Callable[[str], list[int]]:
-    """A parser for numbers from 1 to `most` and spans of them: 1,4,7-9."""
-
-    def parse(value: str) -> list[int]:
-        chosen: set[int] = set()
-        for part in value.split(","):
-            found = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
-            first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-            if not 1 <= first <= last <= most:
-                raise UsageError(f"{option}: expected numbers from 1 to {most}, as 1,4,7-9; found {value!r}")
-            chosen.update(range(first, last + 1))
-        return sorted(chosen)
-
-    return parse
+def number_list(option: str, value: str, most: int) -> list[int]:
+    """An option's numbers from 1 to `most` and spans of them, 1,4,7-9, in order."""
+    chosen: set[int] = set()
+    for part in value.split(","):
+        found = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last <= most:
+            raise UsageError(f"{option}: expected numbers from 1 to {most}, as 1,4,7-9; found {value!r}")
+        chosen.update(range(first, last + 1))
+    return sorted(chosen)
 
 
 Scores = Annotated[
@@ -55,12 +50,10 @@ def build_dataset(
     tree: Annotated[Path, typer.Option("--to", metavar="TREE", help="A new folder, or one to go on with.")],
     scores: Scores,
     scenes: Annotated[
-        list[int] | None,
-        typer.Option("--scenes", metavar="N,N-N", parser=number_list("--scenes", 24), help="These scenes alone."),
-    ] = None,
+        str, typer.Option("--scenes", metavar="N,N-N", help="These scenes alone: Kodak's numbers.")
+    ] = "1-24",
     types: Annotated[
-        list[int] | None,
-        typer.Option("--types", metavar="N,N-N", parser=number_list("--types", 24), help="These types alone."),
+        str | None, typer.Option("--types", metavar="N,N-N", help="These types alone: TID2013's numbers.")
     ] = None,
     quiet: Quiet = False,
 ) -> int:
@@ -69,14 +62,15 @@ def build_dataset(
     A stopped build goes on where it was; nothing that is there is written again. The same bytes every time.
     """
     if name not in NAMES:
-        raise UsageError(f"nothing to build: {name}{did_you_mean(name, NAMES) or f'; one of {chr(44).join(NAMES)}'}")
+        raise UsageError(f"nothing to build: {name}{did_you_mean(name, NAMES) or '; ' + ' or '.join(NAMES)}")
     from hiqa_train.rebuilt.build import EDITIONS, build
 
     edition = EDITIONS[name]
-    for kind in types or ():
+    chosen_scenes = number_list("--scenes", scenes, 24)
+    chosen_types = list(edition.types) if types is None else number_list("--types", types, 24)
+    for kind in chosen_types:
         if kind not in edition.types:
             raise UsageError(f"--types {kind}: {name} has no such type", f"it has {', '.join(map(str, edition.types))}")
-    chosen_scenes, chosen_types = scenes or list(range(1, 25)), types or list(edition.types)
     progress = ImageProgress(len(chosen_scenes) * len(chosen_types) * len(edition.levels), wanted=not quiet)
     try:
         built = build(name, source, tree, scores, chosen_scenes, chosen_types, progress.advance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..report.entry import Entry, TileScores
 from .inputs import Input
 from .rows import Row
 from .targets import DISCREPANCY, HALLUCINATION
-from .text import path_of
+from .text import name_text, path_of
 
 NO_MAPS = "this run wrote no maps: hallucination and discrepancy map come with --maps, or with --report while scoring"
 
@@ -58,7 +59,8 @@ def entries_of_rows(
 
     def jobs() -> Iterator[Job]:
         for row, path in rows:
-            yield Job(row.path, _reader(row, path, wants, limits), token=row)
+            known = row if path is None else replace(row, path=name_text(path))
+            yield Job(known.path, _reader(known, wants, limits), token=known)
 
     ahead = ReadAhead(jobs())
     try:
@@ -73,7 +75,7 @@ def entries_of_rows(
 
 
 def _reader(
-    row: Row, path: str | None, wants: Callable[[float | None], bool], limits: Limits
+    row: Row, wants: Callable[[float | None], bool], limits: Limits
 ) -> Callable[[], Picture]:
     from ..engine.reading import read_picture
 
@@ -83,7 +85,7 @@ def _reader(
         if row.path == "-" and not os.path.lexists("-"):
             raise ImageError("it came from standard input")
         try:
-            picture = read_picture(path_of(row.path) if path is None else path, limits)
+            picture = read_picture(path_of(row.path), limits)
         except ValueError as error:
             raise ImageError("its name is no path on this system") from error
         if (picture.width, picture.height) != (row.width, row.height):
@@ -123,14 +125,27 @@ def _entry_of_row(row: Row, outcome: Picture | HiqaError) -> Entry:
 
 def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[Preview, str]:
     """The small pictures of a row's image and its maps, and why some of them are not there."""
-    from ..engine.preview import LARGE_SIDE, encode_preview, paint_quality, reduce_to
+    from ..engine.preview import (
+        LARGE_SIDE,
+        Closeup,
+        as_eight_bits,
+        encode_preview,
+        paint_quality,
+        reduce_to,
+        tile_within,
+    )
     from ..engine.tiles import TileGrid
 
     maps: dict[str, Any] = row.more.get("maps") or {}
     found, missing = {}, [] if maps else [NO_MAPS]
+    worst = _worst_place(tiles) if tiles is not None and max(picture.width, picture.height) > LARGE_SIDE else None
+    imagined = None
     for kind in (HALLUCINATION, DISCREPANCY) if maps else ():
         try:
-            found[kind] = reduce_to(_map_pixels(maps.get(kind), picture), LARGE_SIDE)
+            pixels = _map_pixels(maps.get(kind), picture)
+            found[kind] = reduce_to(pixels, LARGE_SIDE)
+            if kind == HALLUCINATION and worst is not None:
+                imagined = tile_within(pixels, *worst).copy()
         except (ImageError, ValueError) as error:
             missing.append(f"its {kind} is not shown: {maps.get(kind)}: {error}")
     quality = None
@@ -143,8 +158,15 @@ def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tupl
         found.get(DISCREPANCY),
         quality,
         row.weights,
+        None if worst is None else Closeup(as_eight_bits(tile_within(picture.pixels, *worst)), imagined),
     )
     return preview, "; ".join(missing)
+
+
+def _worst_place(tiles: TileScores) -> tuple[int, int]:
+    """Left and top edge of the tile with the lowest score, the first of several."""
+    row, column = divmod(tiles.scores.index(min(tiles.scores)), len(tiles.xs))
+    return tiles.xs[column], tiles.ys[row]
 
 
 def _map_pixels(name: object, picture: Picture) -> Any:

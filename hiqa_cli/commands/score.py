@@ -14,7 +14,6 @@ from ..engine.scoring import (
     DEFAULT_MODE,
     DEFAULT_STRIDE,
     DEFAULT_TOLERANCE,
-    MODES,
     TILE,
     Scoring,
 )
@@ -93,7 +92,8 @@ ReportFile = Annotated[
     typer.Option(
         "--report",
         metavar="FILE",
-        help="Write a page that shows every image, its hallucination and its maps; see hiqa report.",
+        help="Write a page that shows every image, its hallucination and its maps, see hiqa report;"
+        " --resume writes it anew, of all rows.",
     ),
 ]
 Resume = Annotated[
@@ -129,17 +129,6 @@ Worst = Annotated[
         metavar="N",
         parser=whole_number("--worst"),
         help="Show the N lowest scores only, on standard output, at the end.",
-    ),
-]
-Mode = Annotated[
-    str | None,
-    typer.Option(
-        "--mode",
-        metavar="|".join(MODES),
-        parser=one_of("--mode", MODES),
-        autocompletion=lambda: list(MODES),
-        help="exact: every overlapping tile by itself, as in the paper; fast: "
-        f"one pass over the image. {DEFAULT_MODE} if not given.",
     ),
 ]
 Stride = Annotated[
@@ -189,7 +178,7 @@ def score(
     min_score: MinScore = None,
     sort: Sort = None,
     worst: Worst = None,
-    mode: Mode = None,
+    mode: common.Mode = None,
     stride: Stride = None,
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,

@@ -71,6 +71,9 @@ class ScoreReport:
 
         paths = [entry.path for entry in images]
         rows = [(row, path) for row, path in zip(plan.finished, paths, strict=True) if row is not None]
+        for row in plan.finished:
+            if row is not None and not self.facts.weights:
+                self._learn(row.weights, row.precision, None)
         everything = _whole_rows(tables, [*rows, *((row, None) for row in plan.kept)])
         for entry in entries_of_rows(everything, self.report.wants, self.options.limits):
             self.report.add(entry)
@@ -85,9 +88,11 @@ class ScoreReport:
         slot = work.artefacts.preview if work.artefacts is not None else None
         preview = slot.take() if slot is not None else None
         self.report.add(entry_of_result(row, work.entry, outcome, preview))
-        if not self.facts.weights:
-            told = {"weights": outcome.weights, "precision": outcome.precision, "stride": outcome.stride}
-            self.facts = replace(self.facts, **told)  # type: ignore[arg-type]
+        self._learn(outcome.weights, outcome.precision, outcome.stride)
+
+    def _learn(self, weights: str, precision: str, stride: int | None) -> None:
+        """What the run is scored with; rows of an earlier one were checked to agree."""
+        self.facts = replace(self.facts, weights=weights, precision=precision, stride=stride or self.facts.stride)
 
     def finish(self) -> None:
         """Put it in place."""

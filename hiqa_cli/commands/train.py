@@ -89,7 +89,7 @@ def train(
 
     from hiqa_train.loop import StopSignal
     from hiqa_train.machine import is_leader
-    from hiqa_train.recipe import DEFAULT, SYNTHETIC, load_recipe
+    from hiqa_train.recipe_file import DEFAULT, SYNTHETIC, load_recipe
     from hiqa_train.run import RunOptions
 
     if threads is not None:
@@ -113,7 +113,8 @@ def train(
     finally:
         progress.close()
     if done is None:
-        say.warn(f"stopped; the checkpoint in {where} goes on with --resume")
+        goes_on = f"stopped; the checkpoint in {where} goes on with --resume"
+        say.warn(goes_on if where.exists() else "stopped before the first step")
         return 128 + stop.asked
     return ExitCode.OK
 

@@ -86,6 +86,8 @@ def choose_vgg(
     if not (has_references and vgg_layers(recipe, running)):
         return recipe, None
     if vgg is not None and vgg != "download":
+        if not Path(vgg).is_file():
+            raise UsageError(f"--vgg {vgg}: no such file", "expected VGG19's weights, download or off")
         return recipe, Path(vgg)
     held = cached()
     if held is not None:

@@ -15,7 +15,7 @@ from .jobs import Job
 from .picture import Picture
 from .results import ScoreResult
 from .scoring import Scoring
-from .strips import Sink, compose
+from .strips import Sink, TileWatcher, compose
 from .tallies import EveryTile, Tally
 from .tiles import TileGrid, cut_tile
 
@@ -41,6 +41,7 @@ class ImageRun:
         self._picture: Picture | None = picture
         self._grid = grid
         self._sinks = sinks
+        self._watchers: Sequence[TileWatcher] = [sink for sink in sinks if isinstance(sink, TileWatcher)]
         self._tally = tally
         self._places: Iterator[tuple[int, int]] | None = grid.places() if sinks else None
         self._next: tuple[int, int] | None = None
@@ -80,6 +81,8 @@ class ImageRun:
         if self._places is None:
             return
         self._row.append(score)
+        for watcher in self._watchers:
+            watcher.tile(self._picture.pixels, x, y, score, correction)
         if self._corrections is not None and correction is not None:
             self._corrections.add(x, correction)
         if len(self._row) == len(self._grid.xs):
@@ -147,7 +150,7 @@ class ImageRun:
         self._corrections = self._quality = None
         for sink in self._sinks:
             sink.abandon()
-        self._sinks = ()
+        self._sinks, self._watchers = (), ()
 
 
 def sample_note(tally: Tally) -> str:

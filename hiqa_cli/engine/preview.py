@@ -6,6 +6,7 @@ scored, or made later from the image's file and the pictures that `--maps` wrote
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,14 +17,15 @@ from .false_colour import DISCREPANCY_SCALE, QUALITY_SCALE
 from .opencv import cv2
 from .png_stream import own_text
 from .reduction import AreaReducer, eight_bits
-from .strips import Strip
+from .results import TILE
+from .strips import Strip, compose
 from .tiles import TileGrid
 from .webp_stamp import stamped_webp
 
 LARGE_SIDE = 1280  # px, the longer side of what opens large: a laptop's screen
 THUMBNAIL_SIDE = 320  # px: 160 of a page on a fine screen
 QUALITY_SIDE = 256  # px: the map of quality is smooth, tiles are 256 px wide
-PHOTOGRAPH, SMALL, MAP = 82, 74, 80  # WebP's quality of large pictures, thumbnails and maps
+PHOTOGRAPH, SMALL, MAP, CLOSE = 82, 74, 60, 92  # WebP's quality of large pictures, thumbnails, maps and closeups
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Preview:
     """The pictures of one image as WebP files in memory; None for what there is not.
 
     distorted, hallucination, discrepancy: of the same size. discrepancy and quality: false colour on the engine's
-    scales, without legend.
+    scales, without legend. closeup, closeup_hallucination: the tile with the lowest score, pixel by pixel, of an image
+    that the others show reduced.
     """
 
     thumbnail: bytes
@@ -39,6 +42,16 @@ class Preview:
     hallucination: bytes | None = None
     discrepancy: bytes | None = None
     quality: bytes | None = None
+    closeup: bytes | None = None
+    closeup_hallucination: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Closeup:
+    """A tile, pixel by pixel: (h, w, 3) uint8 RGB, and what G imagines there; None where nobody knows."""
+
+    distorted: np.ndarray | None = None
+    hallucination: np.ndarray | None = None
 
 
 @dataclass
@@ -66,6 +79,9 @@ class PreviewPicture:
         self._parts = [AreaReducer(grid.width, grid.height, columns, rows, channels) for channels in (3, 3, 1)]
         self._quality = AreaReducer(grid.width, grid.height, *fit(grid.width, grid.height, QUALITY_SIDE), 1)
         self._quality_rows = 0
+        self._is_reduced = (columns, rows) != (grid.width, grid.height)
+        self._worst = math.inf
+        self._closeup: Closeup | None = None
         self._finished: Preview | None = None
 
     def strip(self, strip: Strip) -> None:
@@ -77,6 +93,14 @@ class PreviewPicture:
         self._quality.add(self._quality_rows, quality)
         self._quality_rows += len(quality)
 
+    def tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
+        if not self._is_reduced or score >= self._worst or correction is None:
+            return
+        self._worst = score
+        tile = tile_within(pixels, x, y)
+        shown = compose(y, tile, correction[: tile.shape[0], : tile.shape[1]])
+        self._closeup = Closeup(shown.distorted.copy(), shown.hallucination)
+
     def finish(self, score: float, uncertainty: float) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
         self._finished = encode_preview(
@@ -85,6 +109,7 @@ class PreviewPicture:
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
             QUALITY_SCALE.paint(self._quality.result()[:, :, 0]),
             self._weights_id,
+            self._closeup,
         )
 
     def commit(self) -> None:
@@ -92,6 +117,11 @@ class PreviewPicture:
 
     def abandon(self) -> None:
         """Nothing to remove."""
+
+
+def tile_within(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
+    """What of the tile at x, y lies within the picture (H, W, 3), a view."""
+    return pixels[y : y + TILE, x : x + TILE]
 
 
 def fit(width: int, height: int, side: int) -> tuple[int, int]:
@@ -104,8 +134,12 @@ def reduce_to(pixels: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 or uint16 -> uint8 RGB with the longer side at most `side` px."""
     height, width = pixels.shape[:2]
     size = fit(width, height, side)
-    small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return small if small.dtype == np.uint8 else eight_bits(small * np.float32(255.0 / np.iinfo(small.dtype).max))
+    return as_eight_bits(pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def as_eight_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 as it is, uint16 on the scale of 0..255."""
+    return pixels if pixels.dtype == np.uint8 else eight_bits(pixels * np.float32(255.0 / np.iinfo(pixels.dtype).max))
 
 
 def paint_quality(grid: TileGrid, scores: Sequence[float]) -> np.ndarray:
@@ -125,12 +159,14 @@ def encode_preview(
     discrepancy: np.ndarray | None,
     quality: np.ndarray | None,
     weights_id: str,
+    closeup: Closeup | None = None,
 ) -> Preview:
-    """The preview of pictures (h, w, 3) uint8 RGB that are reduced already."""
+    """The preview of pictures (h, w, 3) uint8 RGB that are reduced already, and of a closeup, which is not."""
 
     def encoded(pixels: np.ndarray | None, level: int, what: str) -> bytes | None:
         return None if pixels is None else stamped_webp(pixels, level, own_text(what, weights_id))
 
+    close = Closeup() if closeup is None else closeup
     thumbnail = reduce_to(distorted, THUMBNAIL_SIDE)
     return Preview(
         thumbnail=stamped_webp(thumbnail, SMALL, own_text("thumbnail", weights_id)),
@@ -138,5 +174,7 @@ def encode_preview(
         hallucination=encoded(hallucination, PHOTOGRAPH, "preview of the hallucination"),
         discrepancy=encoded(discrepancy, MAP, "preview of the discrepancy map"),
         quality=encoded(quality, MAP, "preview of the quality map"),
+        closeup=encoded(close.distorted, CLOSE, "closeup"),
+        closeup_hallucination=encoded(close.hallucination, CLOSE, "closeup of the hallucination"),
     )
 

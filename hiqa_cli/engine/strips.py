@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class Sink(Protocol):
 
     def abandon(self) -> None:
         """Leave nothing behind; harmless after commit()."""
+
+
+@runtime_checkable
+class TileWatcher(Protocol):
+    """A sink that sees every tile as it is scored, too."""
+
+    def tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
+        """A tile of the picture (H, W, 3), left and top edge, points, and G's correction (TILE, TILE, 3)."""
 
 
 def compose(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:

@@ -54,7 +54,9 @@ class ComparePage:
             detail[side] = entry_detail(entry)
             if entry.preview is not None:
                 thumbnails[side] = entry.preview.thumbnail
-                pictures |= {f"{side}.{kind}": data for kind, data in large_pictures(entry).items()}
+                # the closeups of two runs show different places
+                shown = {kind: data for kind, data in large_pictures(entry).items() if not kind.startswith("closeup")}
+                pictures |= {f"{side}.{kind}": data for kind, data in shown.items()}
         self._writer.add(row, thumbnails, detail, pictures)
 
     def finish(self, facts: RunFacts) -> Path | None:

@@ -15,6 +15,7 @@ from ..engine.opencv import cv2
 from ..engine.png_stream import PngStream, own_text
 from ..engine.preview import THUMBNAIL_SIDE
 from ..engine.score_card import FAINT
+from ..engine.webp_stamp import check_webp
 from ..engine.words import grade
 from .entry import Entry, RunFacts
 
@@ -38,6 +39,8 @@ class ContactSheet:
     """Keeps the worst entries of a run and draws them at the end."""
 
     def __init__(self, target: Path, worst: int) -> None:
+        """worst: how many are shown. Raises DependencyError."""
+        check_webp()
         self._target = target
         self._worst = worst
         self._heap: list[_Held] = []

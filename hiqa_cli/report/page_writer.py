@@ -52,6 +52,7 @@ class PageWriter:
         self._folder: Path | None = None
         self._temporaries: list[Path] = []
         self._rows, self._blocks = self._new_file(), self._new_file()
+        self._whole = (0, 0)  # bytes of both that belong to whole entries: a signal may stop in the middle of one
 
     def add(
         self,
@@ -71,6 +72,7 @@ class PageWriter:
             rest = self._put_detail(number, detail, pictures) if detail or pictures else NOWHERE
             separator = ",\n" if number else ""
             self._put(self._rows, f"{separator}{as_json([at, rest, *row])}")
+            self._whole = (self._rows.tell(), self._blocks.tell())
 
     def _put_thumbnails(self, number: int, thumbnails: Mapping[str, bytes]) -> int:
         blocks = [_block(f"{number}.{kind}", _data_url(data)) for kind, data in thumbnails.items()]
@@ -111,6 +113,8 @@ class PageWriter:
     def finish(self, facts: dict[str, Any]) -> None:
         """Write the page and put it and its folder in place. facts: JSON for the page. Raises OutputError."""
         with self._failures():
+            for part, whole in zip((self._rows, self._blocks), self._whole, strict=True):
+                part.truncate(whole)
             page = self._new_file()
             around = {**facts, "folder": self.folder_url}
             self._put(page, self._document.before_rows(around, self._folder is not None))
@@ -127,7 +131,9 @@ class PageWriter:
         """The folder first: a page never stands there without what it needs."""
         folder = folder_of(self._target)
         if folder.is_dir() and (folder / MARKER).exists():
-            shutil.rmtree(folder)
+            old = temporary_beside(self._target)
+            self._temporaries.append(old)
+            os.replace(folder, old)
         if self._folder is not None:
             os.replace(self._folder, folder)
             settle(self._folder)

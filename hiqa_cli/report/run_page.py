@@ -72,6 +72,8 @@ def large_pictures(entry: Entry) -> dict[str, bytes]:
         "hallucination": preview.hallucination,
         "discrepancy": preview.discrepancy,
         "quality": preview.quality,
+        "closeup": preview.closeup,
+        "closeup_hallucination": preview.closeup_hallucination,
     }
     return {kind: data for kind, data in kinds.items() if data is not None}
 

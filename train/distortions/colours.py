@@ -72,11 +72,11 @@ def part_channels(image: np.ndarray, distance: float, angle: float, blur: float 
     return out
 
 
-FARTHEST = 4.0  # px that `aberration` parts planes by
+FARTHEST = 3.0  # px that `aberration` parts planes by
 
 
 def aberration(image: np.ndarray, strength: float) -> np.ndarray:
-    """Chromatic aberrations (23) on one scale: planes parted by `strength` px on the diagonal, 4 at most.
+    """Chromatic aberrations (23) on one scale: planes parted by `strength` px on the diagonal, 3 at most.
 
     Beyond that everything is blurred too, by as many px of sigma as are left: where colours are pale, planes cannot
     part far enough to be as wrong as TID2013's last levels.

@@ -10,12 +10,13 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.scoring import Scoring
 
 from ..journal import Progress
 from ..loop import StopSignal
@@ -57,19 +58,24 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class Loading:
-    """How weights are loaded to score; see Scorer.load."""
+    """How weights are loaded, see Scorer.load, and how they score."""
 
     device: str
     precision: str
     batch_size: int | None
     threads: int | None
-    stride: int
+    scoring: Scoring
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What scores hang on, beside the weights."""
+        return {"precision": self.precision, **asdict(self.scoring)}
 
     def predictor(self, weights: Path | None) -> Predictor:
         scorer = Scorer.load(
             weights, device=self.device, precision=self.precision, batch_size=self.batch_size, threads=self.threads
         )
-        return WeightsPredictor(scorer, self.stride)
+        return WeightsPredictor(scorer, self.scoring)
 
 
 def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
@@ -102,7 +108,7 @@ class TrainedHiqa:
         return {
             "recipe": self.recipe.to_dict(),
             "seed": self.seed,
-            "stride": self.loading.stride,
+            **self.loading.settings,
             "generator": None if self.generator is None else seen_by(self.generator).weights_id,
         }
 
@@ -152,7 +158,7 @@ class GivenWeights:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"weights": seen_by(self.weights).weights_id, "stride": self.loading.stride}
+        return {"weights": seen_by(self.weights).weights_id, **self.loading.settings}
 
     def check(self, folds: list[Fold]) -> None:
         tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))

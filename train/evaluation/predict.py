@@ -11,6 +11,7 @@ from typing import Protocol
 from hiqa_cli.engine.jobs import Job
 from hiqa_cli.engine.reading import read_picture
 from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.scoring import Scoring
 from hiqa_cli.errors import HiqaError
 
 from ..datasets.sample import Sample
@@ -44,12 +45,12 @@ class Prediction:
 class WeightsPredictor:
     """hiqa's own score, 0..100: the mean over overlapping tiles (section 3.4)."""
 
-    def __init__(self, scorer: Scorer, stride: int) -> None:
-        self._scorer, self._stride = scorer, stride
+    def __init__(self, scorer: Scorer, scoring: Scoring) -> None:
+        self._scorer, self._scoring = scorer, scoring
 
     def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
         jobs = [Job(str(image.path), partial(read_picture, image.path)) for image in images]
-        results = self._scorer.score_stream(jobs, stride=self._stride)
+        results = self._scorer.score_stream(jobs, scoring=self._scoring)
         try:
             for _, outcome in results:
                 yield outcome if isinstance(outcome, HiqaError) else outcome.score

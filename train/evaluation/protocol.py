@@ -5,6 +5,7 @@
     OUT/METHOD/split-00/training/         what the method leaves while it trains
     OUT/METHOD/split-00/scores-DATABASE-ID.jsonl   test images scored so far
     OUT/METHOD/split-00/result.json       written last: the split is finished
+    OUT/METHOD/summary.json               medians over splits, once all are finished
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hiqa_cli.errors import UsageError
 
 from ..datasets.sample import Sample
 from ..loop import StopSignal
-from ..whole_files import write_whole
+from ..whole_files import as_json, write_whole
 from .agreement import Measured, measure_types, row_object, rows_from_objects
 from .folds import Fold
 from .images import below
@@ -192,4 +193,4 @@ def read_json(file: Path) -> Any:
 
 def write_json(file: Path, data: Any) -> None:
     """Write whole or not at all; OutputError."""
-    write_whole(file, (json.dumps(data, indent=1) + "\n").encode("ascii"))
+    write_whole(file, as_json(data))

@@ -26,12 +26,17 @@ from .recipes import LEVELS, Strength, make, types
 # Strengths to search between, from mild to strong.
 RANGES: dict[int, tuple[float, float]] = {
     4: (1, 1000), 9: (0.5, 250), 11: (2, 2000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 18: (1, -1),
-    19: (0.005, 1), 20: (2, 5000), 21: (0.3, 100), 22: (4096, 2), 23: (0.05, 30), 24: (300, 2),
+    19: (0.005, 1), 20: (2, 5000), 21: (0.3, 100), 22: (1024, 2), 23: (0.05, 60), 24: (900, 4),
 }  # fmt: skip
 WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
-CLOSE = 0.005  # dB; nearer is near enough
-MEETS = {18: 2e-5}  # ... but for types that can be met exactly
+CLOSE = 0.02  # dB; nearer is near enough
+MEETS = {11: 0.08, 12: 0.1, 18: 2e-5, 22: 0.05, 24: 0.08}  # ... but can be met exactly, or moves in steps
+BISECTED = {18}
+SLOPE = 20 / math.log(10)  # dB that an e-fold of a noise's deviation costs: where the secant begins
 STEPS = 12
+ENOUGH = 0.1  # dB; no further draw is tried
+AROUND = 4  # colours
+SHIFT = 180  # levels, at most, of type 15
 
 
 def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
@@ -40,35 +45,53 @@ def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
     return {(int(row["type"]), int(row["level"]), int(row["reference"])): float(row["psnrc"]) for _, row in rows}
 
 
-def search(error: Callable[[float], float], mild: float, strong: float, close: float) -> tuple[float, float]:
-    """Strength and error (dB above the target) nearest to zero: bisection and regula falsi in turn.
+def bisect(error: Callable[[float], float], mild: float, strong: float, close: float) -> tuple[float, float]:
+    """Strength and error (dB above the target) nearest to zero; error falls from `mild` to `strong`.
 
-    error falls from `mild` to `strong`; on a logarithmic scale where both are positive, and otherwise by bisection alone,
-    which finds the very strengths that a bisection of the database's makers ends at.
+    It halves the range each time: so it finds the very strengths that a bisection of the database's makers ends at.
     """
-    logarithmic = mild > 0 and strong > 0
-    low, high = (math.log(mild), math.log(strong)) if logarithmic else (mild, strong)
-    at_low = at_high = math.nan
-    best = (math.inf, mild)
-    for step in range(STEPS if close >= CLOSE else 2 * STEPS):
-        known = logarithmic and step % 3 and not math.isnan(at_low + at_high)
-        share = at_low / (at_low - at_high) if known else 0.5
-        middle = low + (high - low) * min(max(share, 0.02), 0.98)
-        strength = math.exp(middle) if logarithmic else middle
+    best = (mild, math.inf)
+    for _ in range(2 * STEPS):
+        strength = (mild + strong) / 2
         found = error(strength)
-        if abs(found) < abs(best[0]):
-            best = (found, strength)
-        if abs(best[0]) < close:
+        if abs(found) < abs(best[1]):
+            best = (strength, found)
+        if abs(found) < close:
             break
-        if found > 0:
-            low, at_low = middle, found
-        else:
-            high, at_high = middle, found
-    return best[1], best[0]
+        mild, strong = (strength, strong) if found > 0 else (mild, strength)
+    return best
 
 
-def fit_image(reference: np.ndarray, kind: int, level: int, scene: int, target: float) -> tuple[Strength, float]:
-    """The strength and draw that come nearest to a PSNR, and how far off they are, in dB."""
+def search(
+    error: Callable[[float], float], mild: float, strong: float, close: float, start: float
+) -> tuple[float, float]:
+    """As `bisect`, by the secant on a logarithmic scale, from `start`; halves what is left where that leads nowhere."""
+    low, high = math.log(mild), math.log(strong)
+    place = min(max(math.log(start), min(low, high)), max(low, high))
+    slope = -SLOPE if high > low else SLOPE
+    best, before = (start, math.inf), None
+    for _ in range(STEPS):
+        strength = math.exp(place)
+        found = error(strength)
+        if abs(found) < abs(best[1]):
+            best = (strength, found)
+        if abs(found) < close:
+            break
+        if before is not None and place != before[0]:
+            steep = (found - before[1]) / (place - before[0])
+            slope = steep if steep * slope > 0 else slope
+        before = (place, found)
+        low, high = (place, high) if found > 0 else (low, place)
+        place -= found / slope
+        if not min(low, high) < place < max(low, high):
+            place = (low + high) / 2
+    return best
+
+
+def fit_image(
+    reference: np.ndarray, kind: int, level: int, scene: int, target: float, start: float | None
+) -> tuple[Strength, float]:
+    """The strength and draw that come nearest to a PSNR, and how far off they are, in dB. start: a first guess."""
     row = types()[kind]
 
     def off(strength: float, draw: int) -> float:
@@ -78,13 +101,21 @@ def fit_image(reference: np.ndarray, kind: int, level: int, scene: int, target: 
     best = (Strength(math.nan), math.inf)
     for draw in range(row.draws):
         if row.each:
-            strength, found = search(partial(off, draw=draw), *RANGES[kind], MEETS.get(kind, CLOSE))
+            mild, strong = RANGES[kind] if kind in RANGES else (row.levels[level - 1], row.levels[level - 1] + SHIFT)
+            close, error = MEETS.get(kind, CLOSE), partial(off, draw=draw)
+            if kind in BISECTED:
+                strength, found = bisect(error, mild, strong, close)
+            else:
+                strength, found = search(error, mild, strong, close, start or math.sqrt(mild * strong))
+            if kind == 22 and abs(found) > MEETS[kind]:  # a colour more is not always a better picture: look around
+                near = range(max(2, round(strength) - AROUND), round(strength) + AROUND + 1)
+                found, strength = min(((off(n, draw), float(n)) for n in near), key=lambda tried: abs(tried[0]))
         else:
             strength = row.levels[level - 1]
             found = off(strength, draw)
         if abs(found) < abs(best[1]):
             best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), found
-        if abs(best[1]) < 0.05:
+        if abs(best[1]) < ENOUGH:
             break
     return best
 
@@ -104,17 +135,18 @@ def main() -> None:
         rows = {tuple(map(int, row[:3])): row[3:] for row in list(csv.reader(file))[1:]}
     for kind in options.types:
         for level in options.levels:
-            errors = []
+            errors, start = [], None
             for scene, reference in references.items():
-                best, error = fit_image(reference, kind, level, scene, published[kind, level, scene])
+                best, error = fit_image(reference, kind, level, scene, published[kind, level, scene], start)
+                start = best.strength if types()[kind].each else None
                 rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
                 errors.append(error)
             worst = max(errors, key=abs)
             print(f"type {kind}, level {level}: mean {np.mean(errors):+.4f} dB, worst {worst:+.4f} dB", flush=True)
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["type", "level", "scene", "strength", "draw"])
-            writer.writerows([*place, *row] for place, row in sorted(rows.items()))
+            with open(path, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(["type", "level", "scene", "strength", "draw"])
+                writer.writerows([*place, *row] for place, row in sorted(rows.items()))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ Classes, by PSNR's deviation from the published one in dB and SSIMULACRA's mean 
     exact        no image beyond 0.001 dB
     same level   random choices redrawn: at each level the mean over scenes within 0.1 dB, no scene beyond 0.5, and
                  SSIMULACRA's mean, its ratio taken out, within 15 % of the published one
-    alike        another codec or denoiser brought to the same PSNR (as above); SSIMULACRA's rank correlation with the
-                 published values over scenes and levels at least 0.9
+    alike        another codec or denoiser, or another way to do what the type's name says, brought to the same PSNR
+                 (as above) image by image; SSIMULACRA's rank correlation with the published values over scenes and
+                 levels at least 0.9
     not rebuilt  anything else
 """
 
 from __future__ import annotations
 
 import csv
+import math
 import shutil
 import subprocess
 import tempfile
@@ -38,8 +40,6 @@ from .recipes import LEVELS, Class, types
 
 TOOL = "ssimulacra_main"
 EXACT, MEAN, SCENE, STRUCTURE, RANKS = 0.001, 0.1, 0.5, 0.15, 0.9
-# Codecs and denoisers: what may be alike. Of the others the definition is known, and they are the same or they are not.
-OTHER_TOOLS = frozenset({9, 11, 21})
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,7 @@ def _by_tool(distorted: Path, reference: Path) -> float:
         return ssimulacra(paths[0], paths[1])
 
 
-def measure(
-    tree: Path, scores: Path, done: Iterable[Measured], keep: Callable[[Measured], None]
-) -> list[Measured]:
+def measure(tree: Path, scores: Path, done: Iterable[Measured], keep: Callable[[Measured], None]) -> list[Measured]:
     """Measure every image of the tree that is not `done` already; `keep` gets each one as it is measured."""
     published = read_published(scores)
     rows = {(row.type, row.level, row.scene): row for row in done}
@@ -158,7 +156,8 @@ class Verdict:
     """A type's row of the table; structure: SSIMULACRA's largest deviation of a level's mean, its ratio taken out.
 
     ranks: SSIMULACRA's rank correlation with the published values; people: rank correlations with the scores, of PSNR
-    and SSIMULACRA, ours and the originals'; NaN where SSIMULACRA was not measured.
+    and SSIMULACRA, ours and the originals'; NaN where SSIMULACRA was not measured,
+    and then kind is None where it decides.
     """
 
     number: int
@@ -169,14 +168,14 @@ class Verdict:
     structure: float
     ranks: float
     people: dict[str, tuple[float, float]]
-    kind: Class
+    kind: Class | None
 
 
 def ratio_of(rows: list[Measured]) -> float:
-    """Our tool's SSIMULACRA over the published one on the types of class exact: the mean of levels' ratios of means."""
+    """Our tool's SSIMULACRA over the published one: the median of the levels' ratios of means, on the exact types."""
     exact = [kind for kind in types() if _within(rows, kind, EXACT)]
     ratios = [_level_ratio(part) for kind in exact for part in _levels(rows, kind)]
-    return float(np.mean(ratios)) if ratios else float("nan")
+    return float(np.median(ratios)) if ratios else float("nan")
 
 
 def _levels(rows: list[Measured], kind: int) -> list[list[Measured]]:
@@ -215,12 +214,14 @@ def judge(rows: list[Measured], kind: int, ratio: float) -> Verdict:
     }
     largest = float(np.abs(off).max())
     brought = level_mean <= MEAN and largest <= SCENE
-    found: Class = "not rebuilt"
+    found: Class | None = "not rebuilt"
     if largest <= EXACT:
         found = "exact"
+    elif brought and math.isnan(structure):
+        found = None
     elif brought and abs(structure) <= STRUCTURE:
         found = "same level"
-    elif brought and kind in OTHER_TOOLS and ranks >= RANKS:
+    elif brought and ranks >= RANKS:
         found = "alike"
     return Verdict(kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found)
 
@@ -247,8 +248,9 @@ def as_markdown(ratio: float, verdicts: list[Verdict]) -> list[str]:
     for row in verdicts:
         here, there = row.people["psnr"]
         structure_here, structure_there = row.people["ssimulacra"]
+        kind = row.kind or "not told"
         lines.append(
-            f"| {row.number} {types()[row.number].name} | {row.kind} | {row.largest:.4f} | {row.mean:.4f} "
+            f"| {row.number} {types()[row.number].name} | {kind} | {row.largest:.4f} | {row.mean:.4f} "
             f"| {row.level_mean:.4f} | {row.structure:+.1%} | {row.ranks:.3f} | {here:.3f}, {there:.3f} "
             f"| {structure_here:.3f}, {structure_there:.3f} |"
         )

@@ -39,10 +39,10 @@ MAKE: dict[int, Make] = {
     9: distortions.denoised,
     10: lambda image, strength, random: distortions.unlimited_jpeg(image, round(strength)),
     11: lambda image, strength, random: distortions.wavelet_codec(image, strength),
-    12: lambda image, strength, random: distortions.jpeg_errors(image, round(strength), random),
+    12: lambda image, strength, random: distortions.jpeg_errors(image, round(strength), random, restart=32),
     13: lambda image, strength, random: distortions.jpeg2000_errors(image, round(strength), random),
-    14: lambda image, strength, random: distortions.moved_patches(image, round(strength), random),
-    15: lambda image, strength, random: distortions.flat_blocks(image, *divmod(round(strength), 1000), random),
+    14: lambda image, strength, random: distortions.moved_patches(image, round(strength), random, side=8, reach=6),
+    15: lambda image, strength, random: distortions.flat_blocks(image, int(strength // 1000), strength % 1000, random),
     16: lambda image, strength, random: distortions.shift_mean(image, strength),
     17: lambda image, strength, random: distortions.change_contrast(image, strength),
     18: lambda image, strength, random: distortions.scale_chroma(image, strength),
@@ -61,7 +61,7 @@ class Type:
 
     definition: what is done, in words; unit: what its strength is.
     each: whether every image has a strength of its own; draws: how many random draws `fit` may choose from.
-    levels: the strengths of levels 1 to 5 where all scenes share them, else empty.
+    levels: the strengths of levels 1 to 5 where all scenes share them (of type 15: the lowest that they may have).
     """
 
     number: int

@@ -161,7 +161,7 @@ function describe(pair, detail) {
 // --- start
 
 const reach = Math.max(5, Math.ceil(Math.max(0, ...pairs.map(({ change }) => Math.abs(change))) / 5) * 5);
-byId("axis").append(...[-1, -0.5, 0, 0.5, 1].map((share) => make("span", "", signed(share * reach))));
+byId("axis").append(...[-1, -0.5, 0, 0.5, 1].map((share) => make("span", "", signed(share * reach).replace(/\.0$/, ""))));
 const selection = new Selection();
 connectControls(listing, "pair");
 new Histogram(listing, {

@@ -92,7 +92,7 @@ function connectSelection(selection, listing, paths, name) {
   byId("copy").addEventListener("click", async () => {
     const list = chosen();
     const done = await copyText(list.join("\n"));
-    const lossy = list.filter((path) => !path.isWellFormed?.()).length;
+    const lossy = list.filter((path) => path.isWellFormed?.() === false).length;
     const warning = lossy ? `; ${counted(lossy, "name holds", "names hold")} bytes that no text can carry: save the list instead` : "";
     say(done ? `${counted(list.length, "path")} copied${warning}` : "This browser did not let the page copy; save the list instead");
   });

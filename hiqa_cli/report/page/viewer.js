@@ -5,6 +5,8 @@ class Viewer {
   // sides(entry, detail) -> [left, right or null]; readout(tile, left, right) -> text; describe(entry, detail) -> elements.
   constructor(listing, selection, grid, { sides, readout, heading, describe }) {
     Object.assign(this, { listing, selection, grid, sides, readout, heading, describe });
+    this.detail = null;
+    this.close = false; // whether the worst tile is shown pixel by pixel
     this.dialog = byId("viewer");
     this.stage = new Stage();
     this.place = 0;
@@ -33,14 +35,25 @@ class Viewer {
     this.mark();
     const detail = await loadDetail(entry);
     if (this.entry !== entry || !this.dialog.open) return; // gone on meanwhile
-    const [left, right] = this.sides(entry, detail);
+    this.detail = detail;
     byId("fault").textContent = detail.fault ?? "";
-    this.stage.show(left, right, (tile) => this.readout(tile, left, right, this.stage));
+    byId("closeup").hidden = !detail.pictures.closeup;
+    this.show(this.close);
     byId("about").replaceChildren(...this.describe(entry, detail));
     for (const near of [this.place + 1, this.place - 1]) {
       const neighbour = this.listing.shown[near];
       if (neighbour) loadDetail(neighbour);
     }
+  }
+
+  // The whole picture, or (close) its worst tile pixel by pixel where there is one.
+  show(close) {
+    const { entry, detail } = this;
+    this.close = close;
+    const closely = close && Boolean(detail.pictures.closeup);
+    const [left, right] = closely ? closeSides(entry, detail) : this.sides(entry, detail);
+    byId("closeup").setAttribute("aria-pressed", closely);
+    this.stage.show(left, right, (tile) => this.readout(tile, left, right, this.stage));
   }
 
   step(by) {
@@ -61,7 +74,8 @@ class Viewer {
     byId("previous").addEventListener("click", () => this.step(-1));
     byId("next").addEventListener("click", () => this.step(1));
     byId("select-this").addEventListener("click", () => this.selection.toggle(this.entry));
-    byId("worst-tile").addEventListener("click", () => this.stage.worstTile());
+    byId("worst-tile").addEventListener("click", () => this.worstTile());
+    byId("closeup").addEventListener("click", () => this.show(!this.close));
     this.dialog.addEventListener("close", () => {
       document.body.append(byId("voice"));
       this.grid.go(this.place);
@@ -79,10 +93,16 @@ class Viewer {
     else if (event.key === "h") this.flip();
     else if (event.key === "d") this.stage.setOverlay("discrepancy");
     else if (event.key === "q") this.stage.setOverlay("quality");
-    else if (event.key === "w") this.stage.worstTile();
+    else if (event.key === "w") this.worstTile();
+    else if (event.key === "1" && this.detail?.pictures.closeup) this.show(!this.close);
     else if (event.key === "x") this.selection.toggle(this.entry);
     else return;
     event.preventDefault();
+  }
+
+  worstTile() {
+    if (this.close) this.show(false);
+    this.stage.worstTile();
   }
 
   // All of one picture, then all of the other: the eye sees what changes.
@@ -92,6 +112,15 @@ class Viewer {
     split.value = Number(split.value) > 0 ? 0 : 100;
     this.stage.draw();
   }
+}
+
+// The two sides of the tile with the lowest score.
+function closeSides(entry, { pictures, tiles }) {
+  const worst = Math.min(...tiles.scores).toFixed(1);
+  const [width, height] = [entry.width, entry.height].map((length) => Math.min(length, facts.tile));
+  const side = (name, url) => ({ name, pictures: { distorted: url }, tiles: null, width, height });
+  const imagined = pictures.closeup_hallucination;
+  return [side(`worst tile, ${worst}`, pictures.closeup), imagined ? side("hallucinated", imagined) : null];
 }
 
 // A table of (name, value) for the side of the viewer; empty values are left out.
