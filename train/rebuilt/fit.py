@@ -25,7 +25,7 @@ from .recipes import LEVELS, Strength, make, types
 
 # Strengths to search between, from mild to strong.
 RANGES: dict[int, tuple[float, float]] = {
-    4: (1, 1000), 9: (0.5, 250), 11: (2, 2000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 19: (0.005, 1),
+    4: (1, 1000), 9: (0.5, 250), 11: (2, 5000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 19: (0.005, 1),
     20: (2, 5000), 21: (0.3, 100), 22: (1024, 2), 23: (0.05, 60), 24: (900, 4),
 }  # fmt: skip
 WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
@@ -71,26 +71,29 @@ class Curve:
         self.slope = -SLOPE if strong > mild else SLOPE
         self.points: list[tuple[float, float]] = []
 
-    def look(self, target: float, start: float) -> float:
-        """The strength at which the line through the two points nearest to a target meets it; `start` without any."""
-        if not self.points:
+    def look(self, target: float, start: float, *, halve: bool) -> float:
+        """Where to look for a target: between the nearest points above and below it, else beyond the nearest one.
+
+        halve: in the middle between the two, not where the line through them meets the target. start: without any.
+        """
+        above = min((point for point in self.points if point[1] >= target), key=lambda p: p[1], default=None)
+        below = max((point for point in self.points if point[1] < target), key=lambda p: p[1], default=None)
+        if above is not None and below is not None:
+            share = 0.5 if halve else (above[1] - target) / (above[1] - below[1])
+            return math.exp(above[0] + (below[0] - above[0]) * min(max(share, 0.02), 0.98))
+        near = above or below
+        if near is None:
             return start
-        near = sorted(self.points, key=lambda point: abs(point[1] - target))[:2]
-        slope = self.slope
-        if len(near) == 2 and near[0][0] != near[1][0]:
-            steep = (near[0][1] - near[1][1]) / (near[0][0] - near[1][0])
-            slope = steep if steep * slope > 0 else slope
-        place = near[0][0] + (target - near[0][1]) / slope
-        return math.exp(min(max(place, self.low), self.high))
+        return math.exp(min(max(near[0] + (target - near[1]) / self.slope, self.low), self.high))
 
 
 def search(
     measure: Callable[[float], float], target: float, curve: Curve, start: float, close: float
 ) -> tuple[float, float]:
-    """Strength whose PSNR is nearest to the target, and its error, by the secant; `curve` learns what is measured."""
+    """Strength whose PSNR is nearest to the target, and its error, by regula falsi; `curve` learns what is measured."""
     best = (start, math.inf)
-    for _ in range(STEPS):
-        strength = curve.look(target, start)
+    for step in range(STEPS):
+        strength = curve.look(target, start, halve=step % 3 == 2)
         found = measure(strength)
         if abs(found - target) < abs(best[1]):
             best = (strength, found - target)
@@ -122,7 +125,8 @@ def fit_image(
             lowest = row.levels[level - 1]
             strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, lowest, lowest + SHIFT, close)  # type: ignore[misc]
         elif curve is not None:
-            strength, found = search(of_draw, target, curve, start, close)
+            known = Curve(*RANGES[kind]) if draw else curve  # another draw is another curve
+            strength, found = search(of_draw, target, known, best[0].strength if draw else start, close)
             if kind == 22 and abs(found) > close:  # a colour more is not always a better picture: look around
                 near = range(max(2, round(strength) - AROUND), round(strength) + AROUND + 1)
                 found, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
@@ -142,6 +146,7 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, required=True, help="table with reference, type, level, psnrc")
     parser.add_argument("--types", type=int, nargs="+", required=True)
     parser.add_argument("--scenes", type=int, nargs="+", default=list(SCENES))
+    parser.add_argument("--keep", type=float, default=-1, metavar="DB", help="leave what is there and no further off")
     parser.add_argument("--levels", type=int, nargs="+", default=list(LEVELS))
     options = parser.parse_args()
     published = published_psnr(options.scores)
@@ -156,6 +161,13 @@ def main() -> None:
             curve = Curve(*RANGES[kind]) if kind in RANGES else None
             for level in options.levels:
                 target = published[kind, level, scene]
+                there = rows.get((kind, level, scene))
+                if there is not None and options.keep >= 0:
+                    old = Strength(float(there[0]), int(there[1]))
+                    off = psnr(make(reference, kind, level, scene, old), reference) - target
+                    if abs(off) <= options.keep:
+                        errors[level].append(off)
+                        continue
                 best, error = fit_image(reference, kind, level, scene, target, curve, start)
                 rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
                 errors[level].append(error)
