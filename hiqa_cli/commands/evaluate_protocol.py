@@ -67,6 +67,8 @@ def evaluate_protocol(
     say: Messages,
 ) -> int:
     """Run a protocol, or go on with it, print medians with their spread, write the files; the exit code."""
+    import torch
+
     from hiqa_train.evaluation.folds import Study
     from hiqa_train.evaluation.medians import summarise
     from hiqa_train.evaluation.protocol import run_protocol
@@ -76,6 +78,8 @@ def evaluate_protocol(
         raise UsageError("--protocol needs --out DIR, where finished splits are kept")
     check_new_file(question.json, "--json", question.overwrite)
     check_new_file(question.csv, "--csv", question.overwrite)
+    if engine.threads is not None:
+        torch.set_num_threads(engine.threads)  # of training; the scorer sets its own
     study = Study(tuple(sources or targets), tuple(targets), question.types, question.source_types)
     folds = _folds(study, question, question.out, say)
     methods = [_method(word, study, question, question.out, engine, say) for word in question.methods]
