@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -190,10 +191,11 @@ def run_stage(
 def loader(stage: Stage, watch: Watch, machine: Machine, first: int) -> Iterator[Batch]:
     """The stage's batches from `first` on, as this process's share."""
     batches = Batches(stage.source, stage.batch, first, stage.steps, machine.rank, machine.world)
+    workers = min(watch.workers, os.cpu_count() or 1)  # more would only fight over the cores, and torch warns
     return iter(
         DataLoader(
-            batches, batch_size=None, num_workers=watch.workers,
-            prefetch_factor=4 if watch.workers else None, pin_memory=machine.device.type == "cuda",
+            batches, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None,
+            pin_memory=machine.device.type == "cuda",
             worker_init_fn=ignore_signals, generator=torch.Generator(),  # leaves torch's own random state alone
         )
     )  # fmt: skip
