@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 GRID = 32  # cells a channel, in which the nearest colour is looked up
-FINE = 64  # ... and in which pixels are counted for a palette
+FINE = 128  # ... and in which pixels are counted for a palette
 
 
 def cell_of(colours: np.ndarray, grid: int) -> np.ndarray:
@@ -22,19 +22,25 @@ def cell_of(colours: np.ndarray, grid: int) -> np.ndarray:
 
 
 class Box:
-    """Colours in a cuboid of cells: their cells (N, 3), counts (N,), sums of colours (N, 3)."""
+    """Colours in a cuboid of cells: their cells (N, 3), counts (N,), sums (N, 3) and summed squares (N,) of colours."""
 
-    def __init__(self, cells: np.ndarray, counts: np.ndarray, sums: np.ndarray) -> None:
-        self.cells, self.counts, self.sums = cells, counts, sums
-        self.gain, self.axis, self.last = self._best_cut()
+    def __init__(self, cells: np.ndarray, counts: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> None:
+        self.cells, self.counts, self.sums, self.squares = cells, counts, sums, squares
+        self.axis, self.last = self._best_cut()
+
+    @property
+    def error(self) -> float:
+        """Squared distance of all pixels from the mean colour; 0 where the box cannot be cut."""
+        spread = self.squares.sum() - np.square(self.sums.sum(axis=0)).sum() / self.counts.sum()
+        return float(spread) if self.last >= 0 else 0.0
 
     @property
     def mean(self) -> np.ndarray:
         """(3,) the mean colour."""
         return self.sums.sum(axis=0) / self.counts.sum()
 
-    def _best_cut(self) -> tuple[float, int, int]:
-        """How much squared error the best cut saves, its axis, and the last cell of its lower part."""
+    def _best_cut(self) -> tuple[int, int]:
+        """Where a cut saves most squared error: its axis, and the last cell of its lower part (-1: nowhere)."""
         whole = np.square(self.sums.sum(axis=0)).sum() / self.counts.sum()
         best = (0.0, 0, -1)
         for axis in range(3):
@@ -49,35 +55,34 @@ class Box:
             cut = int(kept.argmax())
             if kept[cut] - whole > best[0]:
                 best = (float(kept[cut] - whole), axis, cut)
-        return best
+        return best[1:]
 
     def cut(self) -> tuple[Box, Box]:
         """The two parts of the best cut."""
         low = self.cells[:, self.axis] <= self.last
         return (
-            Box(self.cells[low], self.counts[low], self.sums[low]),
-            Box(self.cells[~low], self.counts[~low], self.sums[~low]),
+            Box(self.cells[low], self.counts[low], self.sums[low], self.squares[low]),
+            Box(self.cells[~low], self.counts[~low], self.sums[~low], self.squares[~low]),
         )
 
 
 def minimum_variance_palette(image: np.ndarray, colours: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> (at most `colours`, 3) float: means of boxes cut where that saves most squared error.
+    """(H, W, 3) uint8 -> (at most `colours`, 3) float: means of boxes; the one of most error is cut, where best.
 
-    Wu, "Color quantization by dynamic programming and principal analysis", ACM Transactions on Graphics 11, 1992, in
-    its greedy form.
+    Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II, 1991.
     """
     pixels = image.reshape(-1, 3)
-    number = cell_of(pixels, FINE)
-    counts = np.bincount(number, minlength=FINE**3)
-    used = np.flatnonzero(counts)
-    sums = np.stack([np.bincount(number, pixels[:, c], FINE**3)[used] for c in range(3)], axis=1)
+    used, number = np.unique(cell_of(pixels, FINE), return_inverse=True)
+    counts = np.bincount(number)
+    sums = np.stack([np.bincount(number, pixels[:, c]) for c in range(3)], axis=1)
+    squares = np.bincount(number, np.square(pixels.astype(float)).sum(axis=1))
     cells = np.stack(np.unravel_index(used, (FINE, FINE, FINE)), axis=1)
     # The number breaks ties: boxes themselves have no order.
-    waiting = [(0.0, 0, Box(cells, counts[used].astype(float), sums))]
+    waiting = [(0.0, 0, Box(cells, counts.astype(float), sums, squares))]
     while len(waiting) < colours and waiting[0][2].last >= 0:
         _, _, box = heapq.heappop(waiting)
         for part in box.cut():
-            heapq.heappush(waiting, (-part.gain, len(waiting) + 1, part))
+            heapq.heappush(waiting, (-part.error, len(waiting) + 1, part))
     return np.array([box.mean for _, _, box in sorted(waiting, key=lambda entry: tuple(entry[2].mean))])
 
 

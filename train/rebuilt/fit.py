@@ -36,7 +36,7 @@ LOWEST = {15}  # types with a lowest strength for each level
 SLOPE = 20 / math.log(10)  # dB that an e-fold of a noise's deviation costs: where the secant begins
 STEPS = 12
 ENOUGH = 0.1  # dB; no further draw is tried
-AROUND = 4  # colours
+AROUND = 8  # colours, at least
 SHIFT = 180  # levels, at most, of type 15
 
 
@@ -128,7 +128,8 @@ def fit_image(
             known = Curve(*RANGES[kind]) if draw else curve  # another draw is another curve
             strength, found = search(of_draw, target, known, best[0].strength if draw else start, close)
             if kind == 22 and abs(found) > close:  # a colour more is not always a better picture: look around
-                near = range(max(2, round(strength) - AROUND), round(strength) + AROUND + 1)
+                reach = max(AROUND, round(strength) // 4)
+                near = range(max(2, round(strength) - reach), round(strength) + reach + 1)
                 found, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
         else:
             strength = row.levels[level - 1]

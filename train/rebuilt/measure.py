@@ -7,7 +7,8 @@ Classes, by PSNR's deviation from the published one in dB and SSIMULACRA's mean 
 
     exact        no image beyond 0.001 dB
     same level   random choices redrawn: at each level the mean over scenes within 0.1 dB, no scene beyond 0.5, and
-                 SSIMULACRA's mean, its ratio taken out, within 15 % of the published one
+                 SSIMULACRA's mean, its ratio taken out, within 15 % of the published one; the strengths common to
+                 all scenes, but where the database brought each image to a PSNR
     alike        another codec or denoiser, or another way to do what the type's name says, brought to the same PSNR
                  (as above) image by image; SSIMULACRA's rank correlation with the published values over scenes and
                  levels at least 0.9
@@ -213,15 +214,15 @@ def judge(rows: list[Measured], kind: int, ratio: float) -> Verdict:
         "ssimulacra": (_srocc(-ours, mos), _srocc(-theirs, mos)),
     }
     largest = float(np.abs(off).max())
-    brought = level_mean <= MEAN and largest <= SCENE
+    near = level_mean <= MEAN and largest <= SCENE
     found: Class | None = "not rebuilt"
     if largest <= EXACT:
         found = "exact"
-    elif brought and math.isnan(structure):
+    elif near and math.isnan(structure):
         found = None
-    elif brought and abs(structure) <= STRUCTURE:
+    elif near and abs(structure) <= STRUCTURE and not types()[kind].brought:
         found = "same level"
-    elif brought and ranks >= RANKS:
+    elif near and ranks >= RANKS:
         found = "alike"
     return Verdict(kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found)
 

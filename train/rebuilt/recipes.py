@@ -60,7 +60,8 @@ class Type:
     """A type of TID2013.
 
     definition: what is done, in words; unit: what its strength is.
-    each: whether every image has a strength of its own; draws: how many random draws `fit` may choose from.
+    each: whether every image has a strength of its own; brought: whether that is our doing, not the database's.
+    draws: how many random draws `fit` may choose from.
     levels: the strengths of levels 1 to 5 where all scenes share them (of type 15: the lowest that they may have).
     """
 
@@ -70,6 +71,7 @@ class Type:
     unit: str
     kind: Class
     each: bool
+    brought: bool
     draws: int
     levels: tuple[float, ...]
 
@@ -98,7 +100,7 @@ def types() -> dict[int, Type]:
     return {
         row["number"]: Type(
             row["number"], row["name"], row["definition"], row["unit"], row["class"],
-            row.get("each", False), row.get("draws", 1), tuple(row.get("levels", ())),
+            row.get("each", False), row.get("brought", False), row.get("draws", 1), tuple(row.get("levels", ())),
         )
         for row in rows
     }  # fmt: skip
