@@ -20,11 +20,9 @@ from hiqa_cli.engine.reading import IMAGE_SUFFIXES, read_picture
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 
-from .distortions import unlimited_jpeg, zero_bordered_blur
+from .rebuilt.recipes import rebuild
 
 BLUR, JPEG = 8, 10  # TID2013's types
-SIGMAS = (0.5, 0.65, 1.0, 1.7, 4.0)  # px, levels 1 to 5
-QUALITIES = (80, 60, 23, 8, 4)
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a CSV file; UsageError where it or a column is missing."""
@@ -84,10 +82,7 @@ def measure_people(
     theirs: dict[int, list[float]] = {BLUR: [], JPEG: []}
     for number, image in sorted(references(folder, offsets).items()):
         for level in range(1, 6):
-            pictures = {
-                BLUR: zero_bordered_blur(image, SIGMAS[level - 1]),
-                JPEG: unlimited_jpeg(image, QUALITIES[level - 1]),
-            }
+            pictures = {kind: rebuild(image, kind, level, number) for kind in (BLUR, JPEG)}
             for kind, picture in pictures.items():
                 ours[kind].append(scorer.score(picture, stride=stride).score)
                 theirs[kind].append(published[number, kind, level])
