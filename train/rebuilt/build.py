@@ -26,6 +26,7 @@ from ..datasets.collect import number
 from ..datasets.text_tables import read_csv
 from ..datasets.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
 from ..distortions.codecs import pillow
+from ..whole_files import write_whole
 from .kodak import SCENES, find_references
 from .recipes import fingerprint, rebuild
 
@@ -183,18 +184,6 @@ def keep(path: Path, data: bytes) -> None:
             raise UsageError(f"{path} is there, and is not what would be written", "give a new folder --to")
     else:
         write_whole(path, data)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that does not exist yet, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def as_bmp(image: np.ndarray) -> bytes:
