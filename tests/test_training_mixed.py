@@ -121,7 +121,7 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
     assert not tested & set(manifest["seen_scenes"])
     assert {sample.scene for sample in parts[0].training} <= set(manifest["seen_scenes"])
     # G may go on from there
-    more = options(folders[0].parent / "cache", begin=weights)
+    more = options(folders[0].parent / "cache", first_generator=weights)
     other = recipe().only("generator").with_stage("generator", learning=slowest(recipe()))
     train_mixed(parts, tested, folders, other, tmp_path / "more", more, StopSignal(), quiet)
     before, after = (Finished(folder, None).generator("generator").state_dict() for folder in (out, tmp_path / "more"))

@@ -51,7 +51,7 @@ class RunOptions:
 
     device: "auto", "cpu", "cuda" or "mps". precision: "auto" (autocast to bf16 where the hardware multiplies in it),
         "fp32" or "bf16". seed: of networks, patches and orders. resume: go on with what OUT holds.
-    begin: what `generator` may name, whose G the stage that trains one begins with; it must have the recipe's size.
+    first_generator: what `generator` may name, whose G the stage that trains one begins with; it must have the recipe's size.
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
@@ -67,7 +67,7 @@ class RunOptions:
     precision: str = "auto"
     seed: int = 1
     resume: bool = False
-    begin: Path | None = None
+    first_generator: Path | None = None
     generator: Path | None = None
     vgg: Path | None = None
     kinds: tuple[str, ...] | None = None
@@ -142,12 +142,12 @@ class Run:
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
         self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self._takes_ready else None)
-        if options.begin is not None:
-            self.seen = None if self.seen is None else seen_in_all(self.seen, seen_by(options.begin))
+        if options.first_generator is not None:
+            self.seen = None if self.seen is None else seen_in_all(self.seen, seen_by(options.first_generator))
         for name in missing_needs(recipe, self.plan, material):
             self.finished.state(name)
-        begin = None if options.begin is None else ready_generator(options.begin)
-        self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), begin)
+        first = None if options.first_generator is None else ready_generator(options.first_generator)
+        self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), first)
 
     @property
     def _takes_ready(self) -> bool:

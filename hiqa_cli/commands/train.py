@@ -120,7 +120,7 @@ def train(
     where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
     given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
     options = RunOptions(
-        device=device, precision=precision, seed=seed, resume=resume, generator=generator, begin=begin,
+        device=device, precision=precision, seed=seed, resume=resume, generator=generator, first_generator=begin,
         kinds=None if stage in (None, "ablation") else (stage,), cache=cache, watch=progress.advance,
     )  # fmt: skip
     stop = StopSignal()
