@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..errors import DeviceError
 from ..networks.hiqa import HiqaNet
 from ..networks.packed import Layout
+from .allocation import keep_freed_memory
 from .devices import Placement
 from .scoring import TILE
 
@@ -72,6 +73,7 @@ class TileRunner:
         network.eval()
         fold_batch_norms(network)
         if placement.device == "cpu":
+            keep_freed_memory()
             with torch.inference_mode():
                 network.pack(Layout(batch_size, TILE, placement.dtype))
         else:
