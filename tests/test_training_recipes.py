@@ -21,7 +21,7 @@ CPU = Machine(torch.device("cpu"), "fp32")
 
 
 def test_every_recipe_that_comes_with_hiqa_is_read_whole():
-    assert recipe_names() == ["best", "paper", "smoke", "synthetic"]
+    assert recipe_names() == ["best", "paper", "release", "smoke", "synthetic"]
     for name in recipe_names():
         recipe = load_recipe(name)
         assert [type(stage) for stage in recipe.stages.values()][:2] == [RegressorStage, GeneratorStage]

@@ -18,6 +18,7 @@ from hiqa_cli.engine.scorer import Scorer
 from .batch import Source
 from .cache import mapped
 from .datasets import DATABASES
+from .distortions import spread_shares
 from .machine import Machine
 from .material_database import DatabasePatches, FixedPatches, Scored, open_samples
 from .material_synthetic import SyntheticGroups, SyntheticPairs
@@ -148,7 +149,7 @@ class SyntheticMaterial:
 
     def _source(self, images: list[Pristine], stage: Stage, seed: int) -> Source:
         make = SyntheticPairs if isinstance(stage, GeneratorStage) else SyntheticGroups
-        return make(images, stage.patch, stage.shares, seed)
+        return make(images, stage.patch, spread_shares(stage.shares), seed)
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
         return self._source(self.training, stage, seed_of(self.seed, name))

@@ -84,8 +84,8 @@ class RegressorObjective(nn.Module):
         self.network = network
         self.ranking_weight, self.local_weight = ranking_weight, local_weight
         # tell what is lost place by place, from the features of each stage: trained beside R, of no use afterwards
-        width = network.regressor.config.width
-        heads = [nn.Conv2d(width * 2**stage, LOCAL_CHANNELS, 1) for stage in range(4)] if local_weight else []
+        stages = network.regressor.trunk.channels if local_weight else ()
+        heads = [nn.Conv2d(channels, LOCAL_CHANNELS, 1) for channels in stages]
         self.local = nn.ModuleList(heads)
 
     def forward(self, batch: Batch, view: View) -> Loss:

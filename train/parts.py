@@ -6,12 +6,13 @@ The test part is dropped here, before anything is trained: no later step has a w
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 
 from .datasets.sample import Reading, Sample
+from .seen import without_seen
 from .splits import PARTS, Division, Splits, draw_splits, take
 
 
@@ -46,20 +47,42 @@ def part_of(reading: Reading, division: Division) -> tuple[DatabasePart, Reading
     return DatabasePart(reading.name, parts.training, parts.validation), reading
 
 
-def divide(readings: Sequence[Reading], seed: int) -> tuple[list[DatabasePart], list[Reading], Splits]:
+def divide(
+    readings: Sequence[Reading], seed: int, keep_out: Collection[str] = ()
+) -> tuple[list[DatabasePart], list[Reading], Splits]:
     """Divide databases for one run: by their own split where each image has one, else by the first drawn division.
 
     A database that names training and test images but none for validation (BIQ2021) gives an eighth of its training
-    images for it. Gives the parts, the readings (see `part_of`) and the division, as splits of one.
+    images for it. keep_out: scenes that are the test part of those without a split of their own, in place of drawn
+    ones; UsageError for one that no database shows. Gives the parts, the readings (see `part_of`) and the division, as
+    splits of one.
     """
     own = [reading for reading in readings if all(sample.split for sample in reading.samples)]
     others = [reading for reading in readings if reading not in own]
-    divisions = [draw_splits(others, seed=seed, count=1).divisions[0]] if others else []
+    if keep_out:
+        divisions = [_without(others, frozenset(keep_out), seed)]
+    else:
+        divisions = [draw_splits(others, seed=seed, count=1).divisions[0]] if others else []
     divisions += [_official(reading, seed) for reading in own]
     whole = Division(*(tuple(sorted({s for d in divisions for s in getattr(d, part)})) for part in PARTS))
     found = [part_of(reading, whole) for reading in readings]
     names = tuple(reading.name for reading in readings)
     return [part for part, _ in found], [reading for _, reading in found], Splits(seed, names, (whole,))
+
+
+def _without(readings: Sequence[Reading], tested: frozenset[str], seed: int) -> Division:
+    """The division whose test part is given: a drawn validation part, and all the rest to train on."""
+    shown = {sample.scene for reading in readings for sample in reading.samples}
+    unknown = sorted(tested - shown)
+    if unknown:
+        raise UsageError(f"--keep-out: no database without a split of its own shows the scene {unknown[0]}",
+                         f"scenes are named as in {', '.join(sorted(shown)[:3])}")  # fmt: skip
+    kept = [
+        dataclasses.replace(reading, samples=without_seen(reading.samples, tested)) for reading in readings
+    ]
+    left = {sample.scene for reading in kept for sample in reading.samples}
+    validation = set(draw_splits(kept, seed=seed, count=1).divisions[0].validation)
+    return Division(*(tuple(sorted(scenes)) for scenes in (left - validation, validation, shown - left)))
 
 
 def _official(reading: Reading, seed: int) -> Division:

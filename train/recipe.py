@@ -47,6 +47,8 @@ class RegressorStage:
     ranking_weight, local_weight: of the ranking among versions of one picture, and of what is lost place by place, told
         from the reference; not in the paper.
     shares: of the distortions that are made on the way, where photographs are trained on in place of a database.
+    mix: where databases and photographs are trained on together, how many patches of a batch each gives, by name.
+    frozen_blocks: so many of a pretrained trunk's first blocks, and its first convolution, stay as they are.
     """
 
     kind: Literal["regressor"]
@@ -58,8 +60,10 @@ class RegressorStage:
     begin: str
     ranking_weight: float
     local_weight: float
+    frozen_blocks: int
     learning: Learning
     shares: Mapping[str, float]
+    mix: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,10 @@ KINDS: dict[str, type[Stage]] = {"regressor": RegressorStage, "generator": Gener
 
 @dataclass(frozen=True)
 class Networks:
-    """Sizes of the networks; see their configurations. absolute_map: |I_d - G(I_d)| in place of the signed map."""
+    """Sizes of the networks; see their configurations. absolute_map: |I_d - G(I_d)| in place of the signed map.
+
+    regressor_backbone: R1's layout; regressor_pretrained: whether it begins with ImageNet's filters (pretrained.py).
+    """
 
     generator_channels: tuple[int, ...]
     generator_stacks: int
@@ -130,6 +137,8 @@ class Networks:
     regressor_hidden: int
     batch_norm: bool
     absolute_map: bool
+    regressor_backbone: Literal["resnet18", "efficientnet-lite0"]
+    regressor_pretrained: bool
     discriminator_channels: tuple[int, ...]
 
     @property
@@ -144,7 +153,7 @@ class Networks:
         """semantic_channels: of the G whose features are fused."""
         return RegressorConfig(
             self.regressor_width, semantic_channels, self.regressor_hidden, discrepancy, fusion, self.batch_norm,
-            self.absolute_map,
+            self.absolute_map, self.regressor_backbone,
         )  # fmt: skip
 
 

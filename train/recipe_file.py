@@ -17,6 +17,9 @@ from .recipe import KINDS, GeneratorStage, JointStage, Networks, Recipe, Regress
 
 DEFAULT = "best"  # the recipe of `hiqa train --dataset`
 SYNTHETIC = "synthetic"  # the recipe of `hiqa train --pristine`
+RELEASE = "release"  # the recipe of `hiqa train --dataset --pristine`
+
+OPTIONAL = ("shares", "mix")  # tables that a stage may leave out: they are empty then
 
 
 def recipe_names() -> list[str]:
@@ -56,10 +59,10 @@ def _merged(name_or_path: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """`base` with what `table` says in its place, table by table; shares are replaced whole."""
+    """`base` with what `table` says in its place, table by table; shares and mixes are replaced whole."""
     found = dict(base)
     for key, value in table.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict) and key != "shares"
+        both = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OPTIONAL
         found[key] = _over(base[key], value) if both else value
     return found
 
@@ -116,7 +119,7 @@ def build(cls: type[Built], table: Any, where: str) -> Built:
             raise UsageError(f"the recipe {where} has the unknown key {key!r}", guess)
     values = {}
     for key, hint in hints.items():
-        if key not in table and key != "shares":
+        if key not in table and key not in OPTIONAL:
             raise UsageError(f"the recipe {where} lacks {key}", 'give it, or begin the file with base = "best"')
         values[key] = _value(hint, table.get(key, {}), f"{where} {key}")
     return cls(**values)

@@ -96,7 +96,7 @@ def train_databases(
 
 def open_databases(
     parts: Sequence[DatabasePart], recipe: Recipe, options: RunOptions, stop: StopSignal, tell: Callable[[str], None]
-) -> Material:
+) -> DatabaseMaterial:
     """The images of the parts, decoded. Raises Stopped where a signal comes meanwhile."""
 
     def go_on() -> None:

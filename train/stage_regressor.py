@@ -12,13 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
-from hiqa_cli.networks.regressor import Regressor
+from hiqa_cli.networks.lite import LiteTrunk
+from hiqa_cli.networks.regressor import Regressor, Trunk
 
 from .batch import Batch, Source
 from .learner import Learner
 from .machine import Machine
 from .objectives import RegressorObjective, View, view_of
+from .pretrained import load_lite0
 from .recipe import Networks, RegressorStage
 from .scales import MappedRegressor
 from .sheets import Sheet
@@ -49,10 +52,15 @@ class RegressorTraining:
         config = networks.regressor(channels, discrepancy=recipe.sees != "image", fusion=recipe.fusion)
         torch.manual_seed(seed)
         self.network = MappedRegressor(Regressor(config), databases)
+        trunk = self.network.regressor.trunk
+        if networks.regressor_pretrained and isinstance(trunk, LiteTrunk):
+            load_lite0(trunk)
         if begin is not None:
             begin_from(self.network.regressor, begin.regressor.state_dict())
             if self.network.maps is not None and begin.maps is not None:
                 self.network.maps.load_state_dict(begin.maps.state_dict())
+        if recipe.frozen_blocks:
+            freeze(trunk, recipe.frozen_blocks)
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(self.network, ranking_weight=recipe.ranking_weight, local_weight=local)
         self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
@@ -92,6 +100,18 @@ class RegressorTraining:
         return Sheet(batch.distorted, self.generator(batch.distorted).hallucination, batch.reference)
 
 
+# the convolutions that see the discrepancy map, in either layout
+FIRST_CONVOLUTIONS = ("trunk.conv.0.weight", "trunk.branch.filters.0.weight")
+
+
+def freeze(trunk: Trunk | LiteTrunk, blocks: int) -> None:
+    """Keep a pretrained trunk's first convolution and first blocks. UsageError where the trunk is another one."""
+    if not isinstance(trunk, LiteTrunk):
+        raise UsageError("frozen_blocks: only a pretrained trunk has blocks to keep", "give frozen_blocks = 0")
+    for module in (trunk.stem, *trunk.blocks[:blocks]):
+        module.requires_grad_(False)
+
+
 def begin_from(network: Regressor, alone: dict[str, Tensor]) -> None:
     """Take over what an R trained on images alone knows: the new inputs begin unheard, its scores stay as they are."""
     state = network.state_dict()
@@ -101,7 +121,7 @@ def begin_from(network: Regressor, alone: dict[str, Tensor]) -> None:
             new.copy_(old)
         else:  # first convolution: image channels first; head: fused features come before R1's own
             new.zero_()
-            if name == "trunk.conv.0.weight":
+            if name in FIRST_CONVOLUTIONS:
                 new[:, : old.shape[1]].copy_(old)
             else:
                 new[:, -old.shape[1] :].copy_(old)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .generator import Generator
 from .packed import Layout, PackedHiqa, is_packable, pixels_of_places
-from .regressor import Regressor
+from .regressor import Regressor, Trunk
 
 
 class HiqaOutput(NamedTuple):
@@ -59,7 +59,7 @@ class HiqaNet(nn.Module):
     def pack(self, layout: Layout) -> HiqaNet:
         """On a processor with oneDNN: lay the float32 weights out for scoring, not training; elsewhere nothing. Before
         in_precision(), which brings everything else to the same precision. Returns itself."""
-        if is_packable(layout.dtype):
+        if is_packable(layout.dtype) and isinstance(self.regressor.trunk, Trunk):
             self._packed = PackedHiqa(self.generator, self.regressor, layout)
         return self.in_precision(layout.dtype)
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .generator import Generator, Hourglass, Residual
-from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor
+from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
 
 # What comes in is counted in 8-bit levels from the middle grey, -127.5..127.5 in steps of 1: these numbers bf16 holds
 # exactly, while -1..1 would be rounded by up to half a level, which R takes for noise in a smooth picture.
@@ -207,7 +207,9 @@ class PackedRegressor:
     """R1 and f of formula (11) on PackedGenerator's input and correction -> joined features (B, 16w, H/32, W/32)."""
 
     def __init__(self, regressor: Regressor, layout: Layout) -> None:
-        conv = _only_convolution(regressor.trunk.conv)
+        trunk = regressor.trunk
+        assert isinstance(trunk, Trunk)
+        conv = _only_convolution(trunk.conv)
         image = _as_places(conv.weight.detach()[:, :3] * (2 / LEVELS))  # R wants its image in -2..2
         weight = in_two_parts(image, layout.dtype)
         if regressor.config.discrepancy:
@@ -219,7 +221,7 @@ class PackedRegressor:
         bias = None if conv.bias is None else conv.bias.detach()
         self.conv = PackedConvolution(weight, bias, replace(half, side=half.side + 3))
         self.blocks = []
-        for n, stage in enumerate(regressor.trunk.stages):
+        for n, stage in enumerate(trunk.stages):
             assert isinstance(stage, nn.Sequential)
             before = half.shrunk(2 if n == 0 else 2**n)
             first, second = stage

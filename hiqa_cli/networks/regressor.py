@@ -12,6 +12,8 @@ features tell; and no batch norms, unless asked for: among patches of one batch 
 variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features
 are joined place by place (8x8 for a 256x256 tile) and pooled after that.
 
+In place of ResNet-18's layout R1 may have EfficientNet-Lite0's (lite.py), whose filters were learned on other photographs.
+
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.
 """
@@ -26,13 +28,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .lite import LiteTrunk
+
 # A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
 DISCREPANCY_GAIN = 8.0
+
+RESNET, LITE = "resnet18", "efficientnet-lite0"  # R1's layouts
+LITE_PROJECTION = 320  # channels of f beside LITE's 1280: as many as its last block has
 
 
 @dataclass(frozen=True)
 class RegressorConfig:
-    """width: channels of the first stage (ResNet-18: 64); semantic_channels: of `H_{5,2}`.
+    """width: channels of RESNET's first stage (ResNet-18: 64; LITE has its own); semantic_channels: of `H_{5,2}`.
 
     `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
     discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
@@ -46,14 +53,15 @@ class RegressorConfig:
     semantic: bool = True
     batch_norm: bool = False
     absolute_map: bool = False
+    backbone: str = RESNET
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
-        # weights of before `absolute_map` do not name it: theirs is signed
-        known = {"absolute_map": False, **fields}
+        # weights of before these do not name them: their map is signed, their layout ResNet-18's
+        known = {"absolute_map": False, "backbone": RESNET, **fields}
         return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
 
@@ -94,6 +102,7 @@ class Trunk(nn.Module):
 
     def __init__(self, channels_in: int, width: int, *, batch_norm: bool) -> None:
         super().__init__()
+        self.channels = (width, 2 * width, 4 * width, 8 * width)
         self.conv = convolution(channels_in, width, 7, 2, batch_norm)
         # Distortions are faint beside content: filters that begin without a mean look past it from the start.
         with torch.no_grad():
@@ -136,11 +145,19 @@ class Regressor(nn.Module):
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
         self.config = config
-        features = 8 * config.width
-        self.trunk = Trunk(6 if config.discrepancy else 3, config.width, batch_norm=config.batch_norm)
+        channels_in = 6 if config.discrepancy else 3
+        self.trunk: Trunk | LiteTrunk
+        if config.backbone == LITE:
+            if config.batch_norm:
+                raise ValueError(f"{LITE} has its batch norms folded")
+            self.trunk = LiteTrunk(channels_in)
+        else:
+            self.trunk = Trunk(channels_in, config.width, batch_norm=config.batch_norm)
+        features = self.trunk.channels[-1]
+        projected = LITE_PROJECTION if config.backbone == LITE else features
         if config.semantic:
-            self.project = nn.Conv2d(config.semantic_channels, features, 1)  # f of formula (11)
-        self.head = Head(2 * features if config.semantic else features, config.hidden)
+            self.project = nn.Conv2d(config.semantic_channels, projected, 1)  # f of formula (11)
+        self.head = Head(projected + features if config.semantic else features, config.hidden)
 
     def forward(
         self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None
@@ -155,16 +172,16 @@ class Regressor(nn.Module):
         return self.score(self.quality_features(distorted, discrepancy)[-1], semantic)
 
     def score(self, features: Tensor, semantic: Tensor | None) -> Tensor:
-        """R1's last features (B, 8w, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
+        """R1's last features (B, C, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
         return self.pooled_score(self.joined(features, semantic))
 
     def joined(self, features: Tensor, semantic: Tensor | None) -> Tensor:
-        """F of formula (12): R1's last features (B, 8w, H/32, W/32) beside the projection of `H_{5,2}`."""
+        """F of formula (12): R1's last features (B, C, H/32, W/32) beside the projection of `H_{5,2}`."""
         if not self.config.semantic:
             return features
         if semantic is None:
             raise ValueError("this regressor fuses G's features: give `semantic`")
-        return torch.cat([self.project(semantic), features], dim=1)  # (B, 16w, H/32, W/32)
+        return torch.cat([self.project(semantic), features], dim=1)
 
     def pooled_score(self, features: Tensor) -> Tensor:
         """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""

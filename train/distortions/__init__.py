@@ -36,7 +36,7 @@ from .colours import (
     scale_chroma,
     shift_colour,
 )
-from .draws import CHAINS, KADID, KINDS, NEED_LARGE, RANDOM, TID, Draw, distort, shares_of_all
+from .draws import CHAINS, KADID, KINDS, NEED_LARGE, RANDOM, TID, Draw, distort, shares_of_all, spread_shares
 from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,
@@ -123,6 +123,7 @@ __all__ = [
     "shift_mean",
     "shot_noise",
     "sparse_sampling",
+    "spread_shares",
     "to_8bit",
     "unlimited_jpeg",
     "unsharp",

@@ -247,6 +247,15 @@ def shares_of_all(tid: float = 0.4, kadid: float = 0.1, chained: float = 0.25, c
     return shares
 
 
+def spread_shares(shares: Mapping[str, float]) -> dict[str, float]:
+    """The same, with the share of "all" divided among all kinds as by shares_of_all()."""
+    found = {kind: share for kind, share in shares.items() if kind != "all"}
+    if "all" in shares:
+        for kind, share in shares_of_all().items():
+            found[kind] = found.get(kind, 0) + shares["all"] * share
+    return found
+
+
 def distort(image: np.ndarray, kind: str, random: Random) -> np.ndarray:
     """`kind` of KINDS at a random strength; "clean" is unchanged."""
     return KINDS[kind](image, random)

@@ -1,0 +1,136 @@
+"""The trunk of EfficientNet-Lite0 for R: R1 of formula (11) with features that were learned on other photographs.
+
+EfficientNet (Tan and Le, ICML 2019) in its "Lite" form: no squeeze and excitation, ReLU6 for swish, batch norms folded
+into the convolutions before them. The picture goes through it as it did through the network that was trained on
+ImageNet. What is faint beside the picture, the discrepancy map, would be lost among those filters: picture and map
+together go through a few dense convolutions of their own, which join the trunk at an eighth of the resolution. Without a
+discrepancy map these see the picture alone, so that an R without hallucination costs as much as one with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Expansion, kernel, stride, repeats, channels: Tan and Le, table 1.
+STAGES = ((1, 3, 1, 1, 16), (6, 3, 2, 2, 24), (6, 5, 2, 2, 40), (6, 3, 2, 3, 80), (6, 5, 1, 3, 112), (6, 5, 2, 4, 192),
+          (6, 3, 1, 1, 320))  # fmt: skip
+STEM = 32
+TOP = 1280
+JOIN = 4  # the block after which the dense convolutions join: the last one at 1/8
+TOLD = (2, 4, 10)  # blocks whose features stand for R's first three stages, at 1/4, 1/8 and 1/16
+BRANCH = (24, 48, 64)  # channels of the dense convolutions, at 1/2, 1/4 and 1/8
+
+
+class DepthwiseConvolution(nn.Conv2d):
+    """(B, C, H, W) -> (B, C, H/stride, W/stride), each channel by itself."""
+
+    def __init__(self, channels: int, side: int, stride: int) -> None:
+        super().__init__(channels, channels, side, stride=stride, padding=side // 2, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.is_grad_enabled():
+            result: Tensor = _WideBackward.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+            return result
+        return super().forward(x)
+
+
+class _WideBackward(torch.autograd.Function):
+    """A depthwise convolution in bf16 whose gradients are worked out in float32: on processors that is up to five times
+    as fast as in bf16, for which oneDNN has no backward pass of this kind of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = ([stride] * 2, [padding] * 2)
+        return functional.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), stride, padding, groups=x.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias = torch.ops.aten.convolution_backward(
+            gradients[0].float(), x.float(), weight.float(), [weight.shape[0]], *ctx.geometry, [1, 1], False, [0, 0],
+            x.shape[1], [ctx.needs_input_grad[0], True, True],
+        )  # fmt: skip
+        return None if of_x is None else of_x.to(x.dtype), of_weight.to(weight.dtype), of_bias.to(weight.dtype), None, None
+
+
+class InvertedBlock(nn.Module):
+    """(B, C_in, H, W) -> (B, C_out, H/stride, W/stride): widen, filter each channel, narrow; the narrow ends add up."""
+
+    def __init__(self, channels_in: int, channels_out: int, expansion: int, side: int, stride: int) -> None:
+        super().__init__()
+        inner = channels_in * expansion
+        self.expand = nn.Conv2d(channels_in, inner, 1) if expansion > 1 else None
+        self.filter = DepthwiseConvolution(inner, side, stride)
+        self.project = nn.Conv2d(inner, channels_out, 1)
+        self.is_residual = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = x if self.expand is None else functional.relu6(self.expand(x))
+        narrow: Tensor = self.project(functional.relu6(self.filter(inner)))
+        return x + narrow if self.is_residual else narrow
+
+
+class DenseBranch(nn.Module):
+    """Picture and map (B, 6 or 3, H, W) -> (B, C, H/8, W/8), to be added to the trunk; begins with adding nothing."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        first, second, third = BRANCH
+        self.filters = nn.ModuleList([
+            nn.Conv2d(channels_in, first, 3, stride=2, padding=1),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.Conv2d(second, third, 3, stride=2, padding=1),
+            nn.Conv2d(third, third, 3, padding=1),
+        ])  # fmt: skip
+        self.join = nn.Conv2d(third, channels_out, 1)
+        with torch.no_grad():
+            for filters in self.filters:
+                assert isinstance(filters, nn.Conv2d)
+                assert filters.bias is not None
+                nn.init.kaiming_normal_(filters.weight, nonlinearity="relu")
+                nn.init.zeros_(filters.bias)
+            # Distortions are faint beside content: filters that begin without a mean look past it from the start.
+            weight = next(self.filters[0].parameters())
+            weight.sub_(weight.mean(dim=(2, 3), keepdim=True))
+            for parameter in self.join.parameters():
+                parameter.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for filters in self.filters:
+            x = functional.relu(filters(x))
+        joined: Tensor = self.join(x)
+        return joined
+
+
+class LiteTrunk(nn.Module):
+    """R1: (B, 6 or 3, H, W), image first, in -2..2 -> features of four stages, at 1/4, 1/8, 1/16 and 1/32."""
+
+    channels = (24, 40, 112, TOP)
+
+    def __init__(self, channels_in: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, STEM, 3, stride=2, padding=1)
+        blocks, here = [], STEM
+        for expansion, side, stride, repeats, channels in STAGES:
+            for number in range(repeats):
+                blocks.append(InvertedBlock(here, channels, expansion, side, stride if number == 0 else 1))
+                here = channels
+        self.blocks = nn.ModuleList(blocks)
+        self.branch = DenseBranch(channels_in, self.channels[1])
+        self.top = nn.Conv2d(here, TOP, 1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        inner = functional.relu6(self.stem(x[:, :3]))
+        for number, block in enumerate(self.blocks):
+            inner = block(inner)
+            if number == JOIN:
+                inner = inner + self.branch(x)
+            if number in TOLD:
+                features.append(inner)
+        return [*features, functional.relu6(self.top(inner))]

@@ -1,0 +1,150 @@
+"""Databases with human scores and photographs distorted on the way, in one batch: what the release's R learns from.
+
+The photographs are the first database: their quality, told from the reference, is hiqa's scale; each of the others has
+a monotone map of its own from it (scales.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.errors import UsageError
+
+from .batch import Batch, Source
+from .labels import tile_quality
+from .machine import Machine
+from .material import DatabaseMaterial, SyntheticMaterial, seed_of
+from .material_database import DatabasePatches, FixedPatches
+from .recipe import GeneratorStage, RegressorStage, Stage
+from .uncertainty import Case
+from .validation import Validation
+
+PHOTOGRAPHS = "photographs"  # the name, in a recipe's mix, of what is distorted on the way
+
+
+class MixedMaterial:
+    """See `material.Material`."""
+
+    every_reference = False
+    any_reference = True  # G is trained on the photographs alone
+
+    def __init__(self, photographs: SyntheticMaterial, databases: DatabaseMaterial) -> None:
+        self.photographs, self.databases = photographs, databases
+        self.names = (PHOTOGRAPHS, *databases.names)
+
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+        if isinstance(stage, GeneratorStage):
+            return self.photographs.source(name, stage, with_references=with_references)
+        mix = mix_of(stage, self.names, name)
+        sources: list[tuple[Source, int]] = []
+        for number, (database, count) in enumerate(mix.items()):
+            if database == PHOTOGRAPHS:
+                sources.append((self.photographs.source(name, stage, with_references=True), count))
+            else:
+                place = self.databases.names.index(database)
+                images = [image for image in self.databases.training if image.database == place]
+                seed = seed_of(self.photographs.seed, f"{name} {number}")
+                sources.append((DatabasePatches(images, stage.patch, seed, with_references=False), count))
+        return MixedPatches(sources)
+
+    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+        of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
+        if isinstance(stage, GeneratorStage):
+            return of_photographs
+        fixed = FixedPatches(self.databases.validating, stage.patch, 1, with_references=False)
+        both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
+        return Validation(both, both.epoch, 1, stage.batch, machine)
+
+    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Any) -> list[Case]:
+        return self.photographs.cases(scorer, knots, tell) + self.databases.cases(scorer, knots[1:], tell)
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.photographs.describe(), **self.databases.describe()}
+
+    def terms(self) -> list[dict[str, str]]:
+        return self.photographs.terms() + self.databases.terms()
+
+    def scenes(self) -> frozenset[str]:
+        return self.photographs.scenes() | self.databases.scenes()
+
+
+def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
+    """How many patches of a batch each material gives; UsageError where the recipe's mix names another one."""
+    mix = dict(stage.mix) if isinstance(stage, RegressorStage) else {}
+    unknown = [name for name in mix if name not in names]
+    if not mix or unknown:
+        found = f"names {unknown[0]!r}" if unknown else "has no mix"
+        raise UsageError(f"the recipe's stage {where} {found}", f"expected a mix of {', '.join(names)}")
+    return mix
+
+
+class MixedPatches:
+    """A `Source` of several: of every `sum of counts` neighbours the first so many are of the first, and so on."""
+
+    def __init__(self, sources: Sequence[tuple[Source, int]]) -> None:
+        self.sources = list(sources)
+        self.unit = sum(count for _, count in sources)
+
+    @property
+    def epoch(self) -> int:
+        """Until every image of the slowest was seen."""
+        return max(source.epoch * self.unit // count for source, count in self.sources)
+
+    def draw(self, numbers: range) -> Batch:
+        if numbers.start % self.unit or numbers.stop % self.unit:
+            raise UsageError(f"a batch of {len(numbers)} does not hold a mix of {self.unit} whole",
+                             "make the batch a multiple of the mix")  # fmt: skip
+        blocks = range(numbers.start // self.unit, numbers.stop // self.unit)
+        drawn = [(source, source.draw(range(blocks.start * n, blocks.stop * n))) for source, n in self.sources]
+        return in_one([scored(batch) for _, batch in drawn])
+
+
+class JoinedPatches:
+    """A `Source` of one after another: the first `count` numbers are the first's, those after them the second's."""
+
+    def __init__(self, first: Source, count: int, second: Source) -> None:
+        self.first, self.count, self.second = first, count, second
+
+    @property
+    def epoch(self) -> int:
+        return self.count + self.second.epoch
+
+    def draw(self, numbers: range) -> Batch:
+        parts = []
+        if numbers.start < self.count:
+            parts.append(scored(self.first.draw(range(numbers.start, min(numbers.stop, self.count)))))
+        if numbers.stop > self.count:
+            parts.append(self.second.draw(range(max(0, numbers.start - self.count), numbers.stop - self.count)))
+            parts[-1] = scored(parts[-1])
+        return in_one(parts)
+
+
+def scored(batch: Batch) -> Batch:
+    """The batch with what its references tell as its quality, and without them; databases count from 1."""
+    if batch.quality is not None:
+        return Batch(batch.distorted, None, batch.quality, batch.database + 1, batch.group, batch.files)
+    seen = batch.on(torch.device("cpu"))
+    assert seen.reference is not None
+    quality = tile_quality(seen.distorted, seen.reference)
+    return Batch(batch.distorted, None, quality, batch.database, batch.group, batch.files)
+
+
+def in_one(batches: Sequence[Batch]) -> Batch:
+    """One batch of several; their groups stay apart."""
+    groups, after = [], 0
+    for batch in batches:
+        groups.append(batch.group - batch.group.min() + after)
+        after = int(groups[-1].max()) + 1
+    qualities = [batch.quality for batch in batches if batch.quality is not None]
+    return Batch(
+        distorted=torch.cat([batch.distorted for batch in batches]),
+        reference=None,
+        quality=torch.cat(qualities),
+        database=torch.cat([batch.database for batch in batches]),
+        group=torch.cat(groups),
+        files=tuple(name for batch in batches for name in batch.files),
+    )
