@@ -110,7 +110,7 @@ def test_several_databases_are_divided_together_and_a_table_takes_its_training_p
     (tmp_path / "yours.csv").write_text("\n".join(extreme) + "\n")
     names = (str(tmp_path / "mine.csv"), str(tmp_path / "yours.csv"))
     said: list[str] = []
-    opened = open_readings(DatasetOptions(names, (), "high", None, False), RunOptions(), said.append)
+    opened = open_readings(DatasetOptions(names, (), "high", None, False), RunOptions(), (), said.append)
     assert [part.name for part in opened.parts] == ["mine", "yours"]
     # 9 is given to images kept for tests alone: the range of the training part does not know of it
     assert max(sample.quality for sample in opened.parts[1].training) == 1
@@ -118,11 +118,11 @@ def test_several_databases_are_divided_together_and_a_table_takes_its_training_p
     assert said[0].startswith("mine: 36 of 36 images; MOS 2..4, high is good; 18 to train on, 9 to validate on, 9 kept")
     assert opened.options.record["split"]["test"]
     with pytest.raises(UsageError, match="mine is named twice"):
-        open_readings(DatasetOptions((names[0], names[0]), (), "high", None, False), RunOptions(), quiet)
+        open_readings(DatasetOptions((names[0], names[0]), (), "high", None, False), RunOptions(), (), quiet)
     with pytest.raises(UsageError, match="expected one for each of 0 databases, found 1"):
-        open_readings(DatasetOptions(names, (tmp_path,), "high", None, False), RunOptions(), quiet)
+        open_readings(DatasetOptions(names, (tmp_path,), "high", None, False), RunOptions(), (), quiet)
     with pytest.raises(UsageError, match="are for tables"):
-        open_readings(DatasetOptions(("live",), (), "high", None, False), RunOptions(), quiet)
+        open_readings(DatasetOptions(("live",), (), "high", None, False), RunOptions(), (), quiet)
 
 
 def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
@@ -131,7 +131,7 @@ def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
     lines[1] = lines[1].rpartition(",")[0] + ",test"
     (tmp_path / "leaky.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(UsageError, match="is in its training part and in its test part; a scene must be on one side"):
-        open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), (), "high", None, False), RunOptions(), quiet)
+        open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), (), "high", None, False), RunOptions(), (), quiet)
 
 
 def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):

@@ -183,7 +183,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["train"], 2, "what to train on: give either --dataset or --pristine"),
+        (["train"], 2, "what to train on: give --dataset, --pristine or both"),
         (["train", "--dataset", "live"], 2, "HIQA_LIVE_ROOT"),
         (["train", "--dataset", "TABLE"], 2, "which scores are good is not known; give --direction high"),
         (["train", "--dataset", "TABLE", "--direction", "high"], 2,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hiqa_cli.networks.generator import Generator
+
 from .loop import Stage as Training
 from .machine import Machine
 from .material import Material, seed_of
@@ -20,13 +22,15 @@ from .vgg import Vgg19Features
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds stages of one run. vgg: phi of formula (4), None where no stage asks for it."""
+    """Builds stages of one run. vgg: phi of formula (4), None where no stage asks for it. first_generator: what the
+    training of G begins with, None for a random one."""
 
     recipe: Recipe
     material: Material
     machine: Machine
     seed: int
     vgg: Vgg19Features | None
+    first_generator: Generator | None = None
 
     def build(self, name: str, networks: Networked) -> Training:
         """The stage of that name. networks: gives what it builds on."""
@@ -38,7 +42,7 @@ class Builder:
             return GeneratorTraining(
                 name, recipe, self.recipe.networks, source, self._validation(name, True), self.machine,
                 databases=len(self.material.names), seed=seed_of(self.seed, name),
-                features=self._features(recipe, networks),
+                features=self._features(recipe, networks), begin=self.first_generator,
             )  # fmt: skip
         of_generator, of_regressor = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(of_generator, GeneratorStage)

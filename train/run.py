@@ -21,6 +21,7 @@ import torch
 
 from hiqa_cli._version import __version__
 from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.regressor import LITE
 
 from .building import Builder
 from .cache import default_folder
@@ -32,7 +33,7 @@ from .machine import Machine, joined
 from .material import DatabaseMaterial, Material
 from .parts import DatabasePart
 from .plan import generator_stage, make_plan, missing_needs
-from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
+from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage, Stage
 from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, ready_generator
@@ -50,6 +51,7 @@ class RunOptions:
 
     device: "auto", "cpu", "cuda" or "mps". precision: "auto" (autocast to bf16 where the hardware multiplies in it),
         "fp32" or "bf16". seed: of networks, patches and orders. resume: go on with what OUT holds.
+    first_generator: what `generator` may name, whose G the stage that trains one begins with; it must have the recipe's size.
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
@@ -65,6 +67,7 @@ class RunOptions:
     precision: str = "auto"
     seed: int = 1
     resume: bool = False
+    first_generator: Path | None = None
     generator: Path | None = None
     vgg: Path | None = None
     kinds: tuple[str, ...] | None = None
@@ -139,9 +142,12 @@ class Run:
         self.ready = ready_generator(options.generator) if self.plan.ready else None
         self.finished = Finished(out, self.ready)
         self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self._takes_ready else None)
+        if options.first_generator is not None:
+            self.seen = None if self.seen is None else seen_in_all(self.seen, seen_by(options.first_generator))
         for name in missing_needs(recipe, self.plan, material):
             self.finished.state(name)
-        self.builder = Builder(recipe, material, machine, options.seed, self._vgg())
+        first = None if options.first_generator is None else ready_generator(options.first_generator)
+        self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), first)
 
     @property
     def _takes_ready(self) -> bool:
@@ -262,19 +268,31 @@ class Run:
 
 
 def check_recipe(recipe: Recipe, machine: Machine) -> None:
-    """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R."""
+    """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R, or where
+    R's networks do not go together."""
+    if recipe.networks.regressor_backbone == LITE and recipe.networks.batch_norm:
+        raise UsageError(f"the recipe's networks: {LITE} has no batch norms of its own", "give batch_norm = false")
     for name, stage in recipe.stages.items():
         if stage.patch % COARSEST or stage.patch < 2 * COARSEST:
             raise UsageError(f"{name}: expected patches of a multiple of {COARSEST} px, at least {2 * COARSEST}, "
                              f"found {stage.patch}")  # fmt: skip
-        grouped = bool(stage.shares) and not isinstance(stage, GeneratorStage)
-        unit = recipe.watch.pieces * machine.world * (GROUP if grouped else 1)
+        whole, what = whole_part(stage)
+        unit = recipe.watch.pieces * machine.world * whole
         if stage.batch % unit:
             raise UsageError(
                 f"{name}: a batch of {stage.batch} is no multiple of {unit}",
-                f"{machine.world} processes, each with {recipe.watch.pieces} pieces"
-                + (f" of whole groups of {GROUP} versions" if grouped else ""),
+                f"{machine.world} processes, each with {recipe.watch.pieces} pieces{what}",
             )
+
+
+def whole_part(stage: Stage) -> tuple[int, str]:
+    """The number of patches of a stage that must not be torn apart, and what they are."""
+    mix = stage.mix if isinstance(stage, RegressorStage) else {}
+    if mix:
+        return sum(mix.values()), f" of a whole mix of {sum(mix.values())} patches"
+    if stage.shares and not isinstance(stage, GeneratorStage):
+        return GROUP, f" of whole groups of {GROUP} versions"
+    return 1, ""
 
 
 def check_out(out: Path, resume: bool, machine: Machine) -> None:

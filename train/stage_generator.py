@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
@@ -66,9 +67,10 @@ class GeneratorTraining:
 
     def __init__(
         self, name: str, recipe: GeneratorStage, networks: Networks, source: Source, validation: Validation,
-        machine: Machine, *, databases: int, seed: int, features: Features,
+        machine: Machine, *, databases: int, seed: int, features: Features, begin: Generator | None = None,
     ) -> None:  # fmt: skip
-        """features: networks of the feature losses, for the weights that the recipe gives them."""
+        """features: networks of the feature losses, for the weights that the recipe gives them. begin: a G to start
+        from; UsageError where it is of another size."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.machine, self.databases = machine, databases
@@ -78,6 +80,11 @@ class GeneratorTraining:
         )
         torch.manual_seed(seed)
         self.network = Generator(networks.generator)
+        if begin is not None:
+            if begin.config != networks.generator:
+                sizes = f"its G is {begin.config}, the recipe's {networks.generator}"
+                raise UsageError(f"--begin: {sizes}", "change the recipe's networks")
+            self.network.load_state_dict(begin.state_dict())
         objective = GeneratorObjective(self.network, recipe, self.features)
         self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
         self.learns: dict[str, Any] = {"generator": self.learner}

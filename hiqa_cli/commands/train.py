@@ -41,12 +41,16 @@ def train(
         list[Path] | None,
         typer.Option(
             "--pristine", metavar="DIR",
-            help="Instead: undistorted photographs, at least 320 px a side; repeat it for several folders.",
+            help="Undistorted photographs, at least 320 px a side, instead of --dataset or beside it; repeat it for "
+            "several folders.",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", metavar="NAME|FILE", help="paper, best or smoke, or a TOML file; best if not given."),
+        typer.Option("--recipe", metavar="NAME|FILE",
+            help="paper, best, smoke, synthetic or release, or a TOML file; best if not given, with --pristine "
+            "synthetic, with both release.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -57,6 +61,16 @@ def train(
     direction: Direction = None,
     nominal: NominalRange = None,
     allow_missing: AllowMissing = False,
+    keep_out: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-out", metavar="SCENE,...",
+            help="Scenes kept for tests in every database and folder, in place of drawn ones (kodim04,kodim08).",
+        ),
+    ] = None,
+    begin: Annotated[
+        Path | None, typer.Option("--begin", metavar="DIR", help="Weights whose G the training of G begins with.")
+    ] = None,
     generator: Annotated[
         Path | None,
         typer.Option("--generator", metavar="DIR", help="A ready G: a folder of weights, or the --out of another run."),
@@ -79,17 +93,21 @@ def train(
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> int:  # fmt: skip
-    """Train G and R on a database of images that people have scored, or on a table of your own.
+    """Train G and R on databases of images that people have scored, on a table of your own, or on photographs.
 
     Ctrl-C keeps a checkpoint that --resume goes on with. Ends with weights in --out, which hiqa score --weights takes.
     """
-    if bool(dataset) == bool(pristine):
-        raise UsageError("what to train on: give either --dataset or --pristine", "hiqa datasets lists databases")
+    if not (dataset or pristine):
+        raise UsageError("what to train on: give --dataset, --pristine or both", "hiqa datasets lists databases")
+    if keep_out is not None and not dataset:
+        raise UsageError("--keep-out: photographs alone are divided by their names", "give --dataset too")
+    if begin is not None and generator is not None:
+        raise UsageError("--begin is for a G that is trained, --generator gives a ready one", "give one of them")
     import torch
 
     from hiqa_train.loop import StopSignal
     from hiqa_train.machine import is_leader
-    from hiqa_train.recipe_file import DEFAULT, SYNTHETIC, load_recipe
+    from hiqa_train.recipe_file import DEFAULT, RELEASE, SYNTHETIC, load_recipe
     from hiqa_train.run import RunOptions
 
     if threads is not None:
@@ -97,16 +115,18 @@ def train(
     leads = is_leader()
     progress = StageProgress(wanted=leads and not quiet)
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
-    chosen = load_recipe(recipe or (SYNTHETIC if pristine else DEFAULT))
+    usual = DEFAULT if not pristine else RELEASE if dataset else SYNTHETIC
+    chosen = load_recipe(recipe or usual)
     where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
     given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
     options = RunOptions(
-        device=device, precision=precision, seed=seed, resume=resume, generator=generator,
+        device=device, precision=precision, seed=seed, resume=resume, generator=generator, first_generator=begin,
         kinds=None if stage in (None, "ablation") else (stage,), cache=cache, watch=progress.advance,
     )  # fmt: skip
     stop = StopSignal()
+    kept = tuple(word.strip() for word in (keep_out or "").split(",") if word.strip())
     try:
-        run = Training(given, tuple(pristine or ()), chosen, vgg, where, options, stop, say)
+        run = Training(given, tuple(pristine or ()), kept, chosen, vgg, where, options, stop, say)
         if profile:
             return run.profile()
         done = run.ablation() if stage == "ablation" else run.train()
@@ -133,30 +153,36 @@ class Training:
     """The three things that can be done with a recipe and its material."""
 
     def __init__(
-        self, given: DatasetOptions, pristine: tuple[Path, ...], recipe: Recipe, vgg: str | None, out: Path,
-        options: RunOptions, stop: StopSignal, say: Messages,
+        self, given: DatasetOptions, pristine: tuple[Path, ...], keep_out: tuple[str, ...], recipe: Recipe,
+        vgg: str | None, out: Path, options: RunOptions, stop: StopSignal, say: Messages,
     ) -> None:  # fmt: skip
         self.pristine, self.out, self.stop, self.tell = pristine, out, stop, say.warn
-        self.opened = None if pristine else open_readings(given, options, say.warn)
+        self.opened = open_readings(given, options, keep_out, say.warn) if given.names else None
         options = options if self.opened is None else self.opened.options
-        has_references = self.opened is None or self.opened.has_references
+        has_references = bool(pristine) or self.opened is None or self.opened.has_references
         self.recipe, file = choose_vgg(recipe, vgg, options, say.warn, has_references=has_references)
         self.options = dataclasses.replace(options, vgg=file)
 
     def train(self) -> Path | None:
         """All stages, or those of one kind."""
+        from hiqa_train.mixed import train_mixed
         from hiqa_train.run import train_databases
         from hiqa_train.synthetic import train_synthetic
 
         if self.opened is None:
             return train_synthetic(self.pristine, self.recipe, self.out, self.options, self.stop, self.tell)
+        if self.pristine:
+            return train_mixed(
+                self.opened.parts, self.opened.tested, self.pristine, self.recipe, self.out, self.options, self.stop,
+                self.tell,
+            )  # fmt: skip
         return train_databases(self.opened.parts, self.recipe, self.out, self.options, self.stop, self.tell)
 
     def ablation(self) -> Path | None:
         """The paper's figure 4 and its oracle, on the test part; the table on standard output."""
         from hiqa_train.ablation import run_ablation, table
 
-        if self.opened is None or len(self.opened.parts) != 1:
+        if self.opened is None or self.pristine or len(self.opened.parts) != 1:
             raise UsageError("the ablation is measured on the test part of one database", "give one --dataset")
         part, tests = self.opened.parts[0], self.opened.tests[0]
         rows = run_ablation(part, tests, self.recipe, self.out, self.options, self.stop, self.tell)
@@ -167,12 +193,19 @@ class Training:
 
     def profile(self) -> int:
         """Rates and shares of each stage, on standard output."""
+        from hiqa_train.material import Material
+        from hiqa_train.mixed import open_mixed
         from hiqa_train.profile import profile_material, table
         from hiqa_train.run import open_databases
         from hiqa_train.synthetic import open_photographs
 
+        material: Material
         if self.opened is None:
             material = open_photographs(self.pristine, self.recipe, self.options, self.tell)
+        elif self.pristine:
+            material = open_mixed(
+                self.opened.parts, self.opened.tested, self.pristine, self.recipe, self.options, self.stop, self.tell
+            )
         else:
             material = open_databases(self.opened.parts, self.recipe, self.options, self.stop, self.tell)
         write("\n".join(table(profile_material(material, self.recipe, self.options))) + "\n")

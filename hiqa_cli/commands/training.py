@@ -32,17 +32,25 @@ class Opened:
     options: RunOptions
 
     @property
+    def tested(self) -> frozenset[str]:
+        """The scenes kept for tests."""
+        return frozenset(sample.scene for samples in self.tests for sample in samples)
+
+    @property
     def has_references(self) -> bool:
         return any(sample.reference is not None for part in self.parts for sample in part.training)
 
 
-def open_readings(given: DatasetOptions, options: RunOptions, tell: Tell) -> Opened:
-    """Read and divide the databases, with a line on each: n of N, the first missing file, its scale, its parts."""
+def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[str, ...], tell: Tell) -> Opened:
+    """Read and divide the databases, with a line on each: n of N, the first missing file, its scale, its parts.
+
+    keep_out: scenes for the tests, in place of drawn ones.
+    """
     from hiqa_train.parts import divide
     from hiqa_train.splits import take, write_splits
 
     readings = open_datasets(given)
-    parts, readings, splits = divide(readings, options.seed)
+    parts, readings, splits = divide(readings, options.seed, keep_out)
     tests = tuple(take(splits.divisions[0], reading.samples).test for reading in readings)
     lines = []
     for reading, part, test in zip(readings, parts, tests, strict=True):

@@ -1,10 +1,10 @@
 """The trunk of EfficientNet-Lite0 for R: R1 of formula (11) with features that were learned on other photographs.
 
-EfficientNet (Tan and Le, ICML 2019) in its "Lite" form: no squeeze and excitation, ReLU6 for swish, batch norms folded
-into the convolutions before them. The picture goes through it as it did through the network that was trained on
+EfficientNet (Tan and Le, ICML 2019) in its "Lite" form: no squeeze and excitation, ReLU6 for swish, batch norms
+folded into the convolutions before them. The picture goes through it as it did through the network that was trained on
 ImageNet. What is faint beside the picture, the discrepancy map, would be lost among those filters: picture and map
-together go through a few dense convolutions of their own, which join the trunk at an eighth of the resolution. Without a
-discrepancy map these see the picture alone, so that an R without hallucination costs as much as one with it.
+together go through a few dense convolutions of their own, which join the trunk at an eighth of the resolution. Without
+a discrepancy map these see the picture alone, so that an R without hallucination costs as much as one with it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class _WideBackward(torch.autograd.Function):
             gradients[0].float(), x.float(), weight.float(), [weight.shape[0]], *ctx.geometry, [1, 1], False, [0, 0],
             x.shape[1], [ctx.needs_input_grad[0], True, True],
         )  # fmt: skip
-        return None if of_x is None else of_x.to(x.dtype), of_weight.to(weight.dtype), of_bias.to(weight.dtype), None, None
+        narrow = None if of_x is None else of_x.to(x.dtype)
+        return narrow, of_weight.to(weight.dtype), of_bias.to(weight.dtype), None, None
 
 
 class InvertedBlock(nn.Module):

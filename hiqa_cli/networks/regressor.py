@@ -12,7 +12,8 @@ features tell; and no batch norms, unless asked for: among patches of one batch 
 variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features
 are joined place by place (8x8 for a 256x256 tile) and pooled after that.
 
-In place of ResNet-18's layout R1 may have EfficientNet-Lite0's (lite.py), whose filters were learned on other photographs.
+In place of ResNet-18's layout R1 may have EfficientNet-Lite0's (lite.py), whose filters were learned on other
+photographs.
 
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.

@@ -1,0 +1,234 @@
+"""Databases and photographs learned together, R with EfficientNet-Lite0's layout, and what a run begins with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from database_trees import write_table
+from test_training_material import photograph
+from tiny_training import SIZE, options, short_recipe
+
+from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.lite import JOIN, DepthwiseConvolution, LiteTrunk
+from hiqa_cli.networks.regressor import LITE, Regressor, RegressorConfig
+from hiqa_train import pretrained
+from hiqa_train.datasets import open_dataset
+from hiqa_train.distortions import KINDS, spread_shares
+from hiqa_train.loop import StopSignal
+from hiqa_train.material_mixed import PHOTOGRAPHS, MixedPatches
+from hiqa_train.mixed import open_mixed, train_mixed
+from hiqa_train.parts import divide
+from hiqa_train.recipe_file import load_recipe
+from hiqa_train.splits import take
+from hiqa_train.stage_regressor import freeze
+from hiqa_train.trained import Finished
+
+ALONE = RegressorConfig(semantic_channels=4, hidden=4, discrepancy=False, semantic=False, backbone=LITE)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """A table of four scenes, one for tests and one kept out, and 14 photographs, four of them of these scenes."""
+    folder = tmp_path_factory.mktemp("mixed")
+    photographs = folder / "mine"
+    photographs.mkdir()
+    write_table(folder / "mine.csv", size=SIZE, references=True)
+    reading = open_dataset(str(folder / "mine.csv"), direction="high", nominal=(1, 5))
+    scenes = sorted({sample.scene for sample in reading.samples})
+    names = [*(scene.split("/")[1] for scene in scenes), *map(str, range(10))]
+    for n, name in enumerate(names):
+        cv2.imwrite(str(photographs / f"{name}.png"), photograph(n, 320))
+    parts, readings, splits = divide([reading], 1, scenes[:1])
+    tested = {sample.scene for sample in take(splits.divisions[0], readings[0].samples).test}
+    return parts, tested, [photographs], scenes
+
+
+def recipe(**networks):
+    tiny, release = short_recipe(steps=2, **networks), load_recipe("release")
+    found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
+    found = found.with_stage("generator", steps=2, batch=4, patch=64)
+    for name in ("alone", "final"):
+        found = found.with_stage(name, steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, frozen_blocks=0)
+    return found
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
+    parts, tested, folders, scenes = material
+    assert tested == {scenes[0], scenes[3]}
+    assert not tested & {sample.scene for sample in (*parts[0].training, *parts[0].validation)}
+    said: list[str] = []
+    cache = options(folders[0].parent / "cache")
+    mixed = open_mixed(parts, tested, folders, recipe(), cache, StopSignal(), said.append)
+    assert said[0].endswith("; 2 are kept for tests")
+    training = {image.name.split(".")[0] for image in mixed.photographs.training}
+    validation = {image.name.split(".")[0] for image in mixed.photographs.validation}
+    assert not training & validation
+    assert not {scene.split("/")[1] for scene in tested} & (training | validation)
+    for sample in parts[0].training:  # a photograph is on the side that it is on in the database
+        assert sample.scene.split("/")[1] not in validation
+    for sample in parts[0].validation:
+        assert sample.scene.split("/")[1] not in training
+
+
+def test_a_scene_that_no_database_shows_cannot_be_kept_out(material):
+    reading = open_dataset(str(material[2][0].parent / "mine.csv"), direction="high", nominal=(1, 5))
+    with pytest.raises(UsageError, match="no database shows the scene kodim99; scenes are named as mine/0"):
+        divide([reading], 1, ["kodim99"])
+
+
+def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_same_patches(material):
+    parts, tested, folders, _ = material
+    mixed = open_mixed(parts, tested, folders, recipe(), options(folders[0].parent / "cache"), StopSignal(), quiet)
+    stage = recipe().stages["alone"]
+    source = mixed.source("alone", stage, with_references=False)
+    assert isinstance(source, MixedPatches)
+    batch = source.draw(range(6, 18))
+    assert batch.database.tolist() == [0, 0, 0, 0, 1, 1] * 2
+    assert batch.reference is None
+    assert batch.quality is not None
+    assert batch.group.tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]  # databases of two blocks are not ranked
+    again = source.draw(range(12, 18))
+    assert torch.equal(again.distorted, batch.distorted[6:])
+    assert torch.equal(again.quality, batch.quality[6:])
+    wrong = dataclasses.replace(stage, mix={"yours": 2})
+    with pytest.raises(UsageError, match="stage alone names 'yours'; expected a mix of photographs, mine"):
+        mixed.source("alone", wrong, with_references=False)
+    torn = dataclasses.replace(stage, mix={PHOTOGRAPHS: 6, "mine": 2})
+    with pytest.raises(UsageError, match="stage alone mixes 6 photographs; expected whole groups of 4 versions"):
+        mixed.source("alone", torn, with_references=False)
+
+
+def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, tmp_path):
+    parts, tested, folders, _ = material
+    out = tmp_path / "run"
+    weights = train_mixed(
+        parts, tested, folders, recipe(), out, options(folders[0].parent / "cache"), StopSignal(), quiet
+    )
+    assert weights == out / "weights"
+    manifest = json.loads((weights / "manifest.json").read_text())
+    assert list(manifest["measured"]["maps"]) == [PHOTOGRAPHS, "mine"]
+    assert manifest["measured"]["maps"][PHOTOGRAPHS][0] == 0
+    assert not tested & set(manifest["seen_scenes"])
+    assert {sample.scene for sample in parts[0].training} <= set(manifest["seen_scenes"])
+    # G may go on from there
+    more = options(folders[0].parent / "cache", first_generator=weights)
+    other = recipe().only("generator").with_stage("generator", learning=slowest(recipe()))
+    train_mixed(parts, tested, folders, other, tmp_path / "more", more, StopSignal(), quiet)
+    before, after = (Finished(folder, None).generator("generator").state_dict() for folder in (out, tmp_path / "more"))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, atol=2e-3, rtol=1e-2)  # released in float16
+    larger = dataclasses.replace(other.networks, generator_channels=(8, 4, 4, 4, 4))
+    with pytest.raises(UsageError, match="--begin: its G is GeneratorConfig"):
+        train_mixed(
+            parts, tested, folders, dataclasses.replace(other, networks=larger), tmp_path / "no", more, StopSignal(),
+            quiet,
+        )  # fmt: skip
+
+
+def slowest(found):
+    return dataclasses.replace(found.stages["generator"].learning, rate=1e-9, averaging=0.0)
+
+
+def test_r_with_lite0s_layout_learns_scores_and_comes_back_from_its_weights(material, tmp_path):
+    parts, tested, folders, _ = material
+    lite = recipe(regressor_backbone=LITE, batch_norm=False)
+    weights = train_mixed(
+        parts, tested, folders, lite, tmp_path / "run", options(folders[0].parent / "cache"), StopSignal(), quiet
+    )
+    scorer = Scorer.load(weights, device="cpu", precision="fp32")
+    result = scorer.score(photograph(99, 256))
+    assert 0 < result.score < 100
+    network = Finished(tmp_path / "run", None).regressor("final")
+    assert network.regressor.config.backbone == LITE
+    wrong = recipe(regressor_backbone=LITE, batch_norm=True)
+    with pytest.raises(UsageError, match="efficientnet-lite0 has no batch norms of its own; give batch_norm = false"):
+        train_mixed(parts, tested, folders, wrong, tmp_path / "no", options(tmp_path), StopSignal(), quiet)
+
+
+def test_the_dense_branch_joins_the_trunk_unheard_and_is_heard_once_it_has_learned():
+    torch.manual_seed(0)
+    trunk = LiteTrunk(6).eval()
+    image, maps = torch.rand(1, 3, 64, 64), torch.rand(2, 1, 3, 64, 64)
+    with torch.no_grad():
+        first, second = (trunk(torch.cat([image, one], dim=1)) for one in maps)
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        assert [tuple(x.shape[1:]) for x in first] == [(24, 16, 16), (40, 8, 8), (112, 4, 4), (1280, 2, 2)]
+        assert tuple(x.shape[1] for x in first) == trunk.channels
+        torch.nn.init.normal_(trunk.branch.join.weight)
+        first, second = (trunk(torch.cat([image, one], dim=1)) for one in maps)
+    assert torch.equal(first[0], second[0])
+    assert not torch.equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_of_a_depthwise_convolution_in_bf16_are_those_of_float32(stride):
+    torch.manual_seed(0)
+    module = DepthwiseConvolution(8, 5, stride)
+    x = torch.randn(2, 8, 12, 12).to(torch.bfloat16)
+    found = []
+    for image in (x.clone().requires_grad_(), x.float().requires_grad_()):
+        module.zero_grad()
+        module(image).float().square().sum().backward()
+        found.append((image.grad.float(), module.weight.grad.clone(), module.bias.grad.clone()))
+    for rounded, exact in zip(*found, strict=True):
+        assert float((rounded - exact).norm() / exact.norm()) < 0.02
+
+
+def test_pretrained_filters_are_those_of_the_network_with_its_batch_norms():
+    """Block by block against convolution and batch norm written out, on the values that network was trained on."""
+    state = torch.load(pretrained.weights_file(), map_location="cpu", weights_only=True)
+    trunk = Regressor(ALONE).trunk
+    pretrained.load_lite0(trunk)
+
+    def normed(x, convolution, norm, **geometry):
+        x = torch.nn.functional.conv2d(x, state[f"{convolution}.weight"], **geometry)
+        names = ("running_mean", "running_var", "weight", "bias")
+        return torch.nn.functional.batch_norm(x, *(state[f"{norm}.{name}"] for name in names), eps=1e-3)
+
+    values = torch.from_numpy(photograph(3, 320)[:64, :64].copy()).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        x = normed((values - 127) / 128, "_conv_stem", "_bn0", stride=2, padding=1).clamp(0, 6)
+        mine = trunk.stem(values / 255 * 4 - 2).clamp(0, 6)
+        inside = np.s_[:, :, 1:, 1:]  # at the border zeros stand for grey of 127 or of 127.5
+        torch.testing.assert_close(mine[inside], x[inside], atol=2e-4, rtol=1e-4)
+        for n, block in enumerate(trunk.blocks[: JOIN + 1]):
+            name, mine, inner = f"_blocks.{n}.", block(x), x
+            if block.expand is not None:
+                inner = normed(inner, f"{name}_expand_conv", f"{name}_bn0").clamp(0, 6)
+            convolution = block.filter
+            inner = normed(
+                inner, f"{name}_depthwise_conv", f"{name}_bn1", stride=convolution.stride, padding=convolution.padding,
+                groups=inner.shape[1],
+            ).clamp(0, 6)  # fmt: skip
+            narrow = normed(inner, f"{name}_project_conv", f"{name}_bn2")
+            x = x + narrow if block.is_residual else narrow
+            torch.testing.assert_close(mine, x, atol=1e-3, rtol=1e-3)
+
+
+def test_frozen_blocks_stay_as_they_are_and_only_a_pretrained_trunk_has_them():
+    regressor = Regressor(ALONE)
+    freeze(regressor.trunk, 3)
+    frozen = {name.split(".")[1] for name, p in regressor.trunk.blocks.named_parameters() if not p.requires_grad}
+    assert frozen
+    trunk = regressor.trunk
+    assert not any(p.requires_grad for p in (*trunk.stem.parameters(), *trunk.blocks[2].parameters()))
+    assert all(p.requires_grad for p in (*trunk.blocks[3].parameters(), *trunk.branch.parameters()))
+    with pytest.raises(UsageError, match="only a pretrained trunk has blocks to keep"):
+        freeze(Regressor(RegressorConfig(4, 4, 4)).trunk, 3)
+
+
+def test_a_share_of_all_is_divided_among_all_kinds():
+    shares = spread_shares({"all": 0.5, "noise": 0.5})
+    assert set(shares) == set(KINDS)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["noise"] > 0.5
