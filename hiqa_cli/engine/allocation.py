@@ -10,12 +10,12 @@ import ctypes
 import sys
 from functools import cache
 
-# Parameters of mallopt(3), and what they are set to: below the first, buffers come from the heap, which fits the
-# largest feature map of a batch; so much free memory at the heap's end is kept. Whole pictures are larger than that, and
-# go back as soon as they are done.
+# Parameters of mallopt(3), and what they are set to: smaller buffers than the first (which glibc before 2.35 takes no
+# larger) come from the heap, as feature maps do; so much free memory at the heap's end is kept. Whole pictures are
+# larger, and go back as soon as they are done.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT = 256 * 2**20  # bytes
-LARGEST_ON_HEAP = (32 * 2**20,)  # bytes
+LARGEST_ON_HEAP = 32 * 2**20  # bytes
 
 
 @cache
@@ -27,5 +27,4 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    taken = any(mallopt(M_MMAP_THRESHOLD, size) for size in LARGEST_ON_HEAP)
-    return bool(mallopt(M_TRIM_THRESHOLD, KEPT)) and taken
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_ON_HEAP)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT))

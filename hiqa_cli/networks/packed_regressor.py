@@ -1,0 +1,161 @@
+"""R for scoring on a processor: the same function as `Regressor`, of packed convolutions (packing.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .lite import JOIN, DenseBranch, InvertedBlock, LiteTrunk
+from .packing import (
+    LEVELS,
+    RELU,
+    RELU6,
+    Layout,
+    PackedConvolution,
+    bias_of,
+    filter_of_places,
+    framed,
+    in_two_parts,
+    packed,
+)
+from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
+
+IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
+
+
+class PackedBlock:
+    """`BasicBlock`."""
+
+    def __init__(self, block: BasicBlock, layout: Layout) -> None:
+        first, second = _only_convolution(block.conv1), _only_convolution(block.conv2)
+        self.first, self.second = packed(first, layout), packed(second, layout.shrunk(first.stride[0]))
+        self.shortcut = None
+        if not isinstance(block.shortcut, nn.Identity):
+            self.shortcut = packed(_only_convolution(block.shortcut), layout)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        inner = self.first(x, RELU)
+        return self.second.add_to(x if self.shortcut is None else self.shortcut(x), inner, relu=True)
+
+
+def _only_convolution(module: nn.Module) -> nn.Conv2d:
+    """The convolution of a Sequential of convolution and nothing (batch norms must be folded before)."""
+    assert isinstance(module, nn.Sequential)
+    convolution, after = module
+    if not isinstance(convolution, nn.Conv2d) or not isinstance(after, nn.Identity):
+        raise TypeError("only convolutions without a norm after them can be packed: fold batch norms first")
+    return convolution
+
+
+class PackedTrunk:
+    """`Trunk` on 2x2 places (B, 12 or 24, H/2, W/2) of the image in LEVELS, once or (bf16) twice, and on those of the
+    map, or None -> its last features (B, 8w, H/32, W/32)."""
+
+    def __init__(self, trunk: Trunk, layout: Layout) -> None:
+        conv = _only_convolution(trunk.conv)
+        weight = filter_of_places(conv.weight.detach()[:, :3] * IMAGE_GAIN)
+        of_map = filter_of_places(conv.weight.detach()[:, 3:] * DISCREPANCY_GAIN)
+        half = layout.shrunk(2)
+        weight = torch.cat([in_two_parts(weight, layout.dtype), of_map], dim=1)
+        self.conv = PackedConvolution(weight, bias_of(conv), replace(half, side=half.side + 3))
+        self.blocks = []
+        for n, stage in enumerate(trunk.stages):
+            assert isinstance(stage, nn.Sequential)
+            before = half.shrunk(2 if n == 0 else 2**n)
+            first, second = stage
+            assert isinstance(first, BasicBlock)
+            assert isinstance(second, BasicBlock)
+            self.blocks += [PackedBlock(first, before), PackedBlock(second, half.shrunk(2 ** (n + 1)))]
+
+    def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
+        frame = framed([image] if seen is None else [image, seen], 2, 1)
+        x = functional.max_pool2d(self.conv(frame, RELU), 3, stride=2, padding=1)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class PackedInvertedBlock:
+    """`InvertedBlock`."""
+
+    def __init__(self, block: InvertedBlock, layout: Layout) -> None:
+        self.expand = None if block.expand is None else packed(block.expand, layout)
+        self.filter = packed(block.filter, layout)
+        self.project = packed(block.project, layout.shrunk(block.filter.stride[0]))
+        self.is_residual = block.is_residual
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`x` is overwritten where it is added to."""
+        inner = self.filter(x if self.expand is None else self.expand(x, RELU6), RELU6)
+        return self.project.add_to(x, inner) if self.is_residual else self.project(inner)
+
+
+class PackedBranch:
+    """`DenseBranch` on framed 2x2 places of image and map."""
+
+    def __init__(self, branch: DenseBranch, layout: Layout) -> None:
+        first, *others = branch.filters
+        assert isinstance(first, nn.Conv2d)
+        weight = first.weight.detach()
+        frame = replace(layout, side=layout.side // 2 + 1)
+        of_image = in_two_parts(filter_of_places(weight[:, :3] * IMAGE_GAIN), layout.dtype)
+        self.of_image = PackedConvolution(of_image, bias_of(first), frame)
+        of_map = filter_of_places(weight[:, 3:] * DISCREPANCY_GAIN)
+        self.of_map = PackedConvolution(of_map, None, frame) if of_map.shape[1] else None
+        self.others = [packed(filters, layout.shrunk(2 ** (n + 1))) for n, filters in enumerate(others)]
+        self.join = packed(branch.join, layout.shrunk(8))
+
+    def __call__(self, image: Tensor, seen: Tensor | None, trunk: Tensor) -> Tensor:
+        """The trunk's features with the branch's added to them; `trunk` is overwritten."""
+        if self.of_map is None or seen is None:
+            x = self.of_image(image, RELU)
+        else:
+            x = self.of_map.add_to(self.of_image(image), framed([seen], 1, 0), relu=True)
+        for filters in self.others:
+            x = filters(x, RELU)
+        return self.join.add_to(trunk, x)
+
+
+class PackedLiteTrunk:
+    """`LiteTrunk`, called as `PackedTrunk` is."""
+
+    def __init__(self, trunk: LiteTrunk, layout: Layout) -> None:
+        stem = in_two_parts(filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN), layout.dtype)
+        half = layout.shrunk(2)
+        self.stem = PackedConvolution(stem, bias_of(trunk.stem), replace(half, side=half.side + 1))
+        self.blocks = []
+        for block in trunk.blocks:
+            assert isinstance(block, InvertedBlock)
+            self.blocks.append(PackedInvertedBlock(block, half))
+            half = half.shrunk(block.filter.stride[0])
+        self.branch = PackedBranch(trunk.branch, layout)
+        self.top = packed(trunk.top, half)
+
+    def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
+        frame = framed([image], 1, 0)
+        x = self.stem(frame, RELU6)
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number == JOIN:
+                x = self.branch(frame, seen, x)
+        return self.top(x, RELU6)
+
+
+class PackedRegressor:
+    """R1 and f of formula (11) on PackedGenerator's input and correction -> joined features (B, C, H/32, W/32)."""
+
+    def __init__(self, regressor: Regressor, layout: Layout) -> None:
+        trunk, self.config = regressor.trunk, regressor.config
+        self.trunk = PackedTrunk(trunk, layout) if isinstance(trunk, Trunk) else PackedLiteTrunk(trunk, layout)
+        self.project = packed(regressor.project, layout.shrunk(32)) if self.config.semantic else None
+
+    def __call__(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
+        seen = None
+        if self.config.discrepancy:
+            # What comes in is minus the discrepancy.
+            seen = correction.abs() if self.config.absolute_map else -correction
+        features = self.trunk(image, seen)
+        return features if self.project is None else torch.cat([self.project(semantic), features], dim=1)
