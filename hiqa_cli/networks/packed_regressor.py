@@ -20,10 +20,14 @@ from .packing import (
     framed,
     in_two_parts,
     packed,
+    rounded_together,
 )
 from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
 
 IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
+PLACE = 12  # channels of 2x2 places of an image
+SMOOTH = 64  # px, the side of the picture that usual_means() takes
+LEAST_MEAN = 1e-3  # what a channel that a smooth picture leaves at zero counts
 
 
 class PackedBlock:
@@ -79,18 +83,42 @@ class PackedTrunk:
 
 
 class PackedInvertedBlock:
-    """`InvertedBlock`."""
+    """`InvertedBlock`; means: of what `project` sees, (channels,), for its weights to be rounded by."""
 
-    def __init__(self, block: InvertedBlock, layout: Layout) -> None:
+    def __init__(self, block: InvertedBlock, layout: Layout, means: Tensor) -> None:
+        after = layout.shrunk(block.filter.stride[0])
         self.expand = None if block.expand is None else packed(block.expand, layout)
-        self.filter = packed(block.filter, layout)
-        self.project = packed(block.project, layout.shrunk(block.filter.stride[0]))
+        if layout.dtype == torch.float32:
+            self.filter, self.project = packed(block.filter, layout), packed(block.project, after)
+        else:
+            taps = block.filter.weight.detach()
+            one_by_one = rounded_together(taps.flatten(1), torch.ones(taps[0].numel()), layout.dtype)
+            self.filter = packed(block.filter, layout, weight=one_by_one.view_as(taps))
+            narrow = block.project.weight.detach()
+            together = rounded_together(narrow.flatten(1), means, layout.dtype)
+            self.project = packed(block.project, after, weight=together.view_as(narrow))
         self.is_residual = block.is_residual
 
     def __call__(self, x: Tensor) -> Tensor:
         """`x` is overwritten where it is added to."""
         inner = self.filter(x if self.expand is None else self.expand(x, RELU6), RELU6)
         return self.project.add_to(x, inner) if self.is_residual else self.project(inner)
+
+
+@torch.no_grad()
+def usual_means(trunk: LiteTrunk) -> list[Tensor]:
+    """For every block the means (channels,) of what its `project` sees of a smooth picture, above zero."""
+    noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
+    smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
+    x, means = functional.relu6(trunk.stem(smooth * 4 - 2)), []
+    for block in trunk.blocks:
+        assert isinstance(block, InvertedBlock)
+        wide = x if block.expand is None else functional.relu6(block.expand(x))
+        inner = functional.relu6(block.filter(wide))
+        means.append(inner.mean(dim=(0, 2, 3)).clamp(min=LEAST_MEAN))
+        narrow = block.project(inner)
+        x = x + narrow if block.is_residual else narrow
+    return means
 
 
 class PackedBranch:
@@ -120,27 +148,30 @@ class PackedBranch:
 
 
 class PackedLiteTrunk:
-    """`LiteTrunk`, called as `PackedTrunk` is."""
+    """`LiteTrunk`, called as `PackedTrunk` is. Stem and first block are in float32 always: their few channels hold the
+    faint detail beside the picture's own brightness; rounded to bf16 they would move scores by points."""
 
     def __init__(self, trunk: LiteTrunk, layout: Layout) -> None:
-        stem = in_two_parts(filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN), layout.dtype)
         half = layout.shrunk(2)
-        self.stem = PackedConvolution(stem, bias_of(trunk.stem), replace(half, side=half.side + 1))
+        finest = replace(half, dtype=torch.float32)
+        stem = filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN)
+        self.stem = PackedConvolution(stem, bias_of(trunk.stem), replace(finest, side=half.side + 1))
+        self.dtype = layout.dtype
         self.blocks = []
-        for block in trunk.blocks:
+        for number, (block, means) in enumerate(zip(trunk.blocks, usual_means(trunk), strict=True)):
             assert isinstance(block, InvertedBlock)
-            self.blocks.append(PackedInvertedBlock(block, half))
+            self.blocks.append(PackedInvertedBlock(block, half if number else finest, means))
             half = half.shrunk(block.filter.stride[0])
         self.branch = PackedBranch(trunk.branch, layout)
         self.top = packed(trunk.top, half)
 
     def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
-        frame = framed([image], 1, 0)
-        x = self.stem(frame, RELU6)
-        for number, block in enumerate(self.blocks):
+        exact = image[:, :PLACE].float()  # in bf16 the image is there twice
+        x = self.blocks[0](self.stem(framed([exact], 1, 0), RELU6)).to(self.dtype)
+        for number, block in enumerate(self.blocks[1:], 1):
             x = block(x)
             if number == JOIN:
-                x = self.branch(frame, seen, x)
+                x = self.branch(framed([image], 1, 0), seen, x)
         return self.top(x, RELU6)
 
 

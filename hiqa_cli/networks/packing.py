@@ -82,11 +82,16 @@ class PackedConvolution:
 
 
 def packed(
-    module: nn.Module, layout: Layout, *, inputs: list[int] | None = None, outputs: list[int] | None = None
+    module: nn.Module,
+    layout: Layout,
+    *,
+    weight: Tensor | None = None,
+    inputs: list[int] | None = None,
+    outputs: list[int] | None = None,
 ) -> PackedConvolution:
-    """A Conv2d; inputs, outputs: its channels in another order, or some of them."""
+    """A Conv2d; weight: in place of its own; inputs, outputs: its channels in another order, or some of them."""
     assert isinstance(module, nn.Conv2d)
-    weight, bias = module.weight.detach(), bias_of(module)
+    weight, bias = module.weight.detach() if weight is None else weight, bias_of(module)
     if inputs is not None:
         weight = weight[:, inputs]
     if outputs is not None:
@@ -109,6 +114,28 @@ def in_two_parts(weight: Tensor, dtype: torch.dtype) -> Tensor:
         return weight
     coarse = weight.to(dtype).float()
     return torch.cat([coarse, weight - coarse], dim=1)
+
+
+def rounded_together(weight: Tensor, means: Tensor, dtype: torch.dtype) -> Tensor:
+    """Weights (rows, n) in float32 that `dtype` holds exactly, none further off than a step, and rounded so that what a
+    row makes of inputs at their means (n,), all positive, stays.
+
+    Rounded one by one, the errors of a row add up to a shift of everything that it makes of smooth pictures. Here
+    what is left of each goes to the next, the one that counts most first.
+    """
+    order = (weight.abs() * means).argsort(dim=1, descending=True)
+    sorted_weight, sorted_means = weight.gather(1, order), means.expand_as(weight).gather(1, order)
+    result = torch.empty_like(weight)
+    left = weight.new_zeros(len(weight))
+    for place in range(weight.shape[1]):
+        own, mean = sorted_weight[:, place], sorted_means[:, place]
+        nearest = own.to(dtype).float()
+        wanted = (own + left / mean).to(dtype).float()
+        step = torch.finfo(dtype).eps * nearest.abs()
+        chosen = torch.where((wanted - nearest).abs() <= step, wanted, nearest)
+        result[:, place] = chosen
+        left += (own - chosen) * mean
+    return torch.empty_like(weight).scatter(1, order, result)
 
 
 def is_packable(network_dtype: torch.dtype) -> bool:
