@@ -18,7 +18,7 @@ from hiqa_cli.engine.tiles import cut_tile, plan_tiles
 from hiqa_cli.engine.windows import WindowPooler, side_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.packing import Layout
+from hiqa_cli.networks.packing import Layout, rounded_together
 from hiqa_cli.networks.regressor import LITE
 
 EXACT, FAST = Scoring("exact"), Scoring("fast")
@@ -65,6 +65,17 @@ def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, bool |
     scale = float(plain.features.float().abs().max())
     assert scale > 0
     torch.testing.assert_close(packed.features.float() / scale, plain.features.float() / scale, **close)
+
+
+def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(64, 200, generator=generator)
+    means = torch.rand(200, generator=generator) + 0.01
+    together, one_by_one = rounded_together(weight, means, torch.bfloat16), weight.bfloat16().float()
+    assert torch.equal(together, together.bfloat16().float())
+    assert ((together - weight).abs() <= 1.5 * 2**-7 * weight.abs()).all()
+    left, usual = ((rounded - weight) @ means for rounded in (together, one_by_one))
+    assert left.abs().mean() < 0.05 * usual.abs().mean()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

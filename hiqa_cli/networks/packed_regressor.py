@@ -26,6 +26,7 @@ from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
 
 IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
 PLACE = 12  # channels of 2x2 places of an image
+EARLY = 8  # blocks whose weights are rounded together: those down to 1/16
 SMOOTH = 64  # px, the side of the picture that usual_means() takes
 LEAST_MEAN = 1e-3  # what a channel that a smooth picture leaves at zero counts
 
@@ -83,20 +84,19 @@ class PackedTrunk:
 
 
 class PackedInvertedBlock:
-    """`InvertedBlock`; means: of what `project` sees, (channels,), for its weights to be rounded by."""
+    """`InvertedBlock`; means: of what `project` sees, (channels,), for its weights to be rounded by where it is not in
+    float32; None: one by one."""
 
-    def __init__(self, block: InvertedBlock, layout: Layout, means: Tensor) -> None:
+    def __init__(self, block: InvertedBlock, layout: Layout, means: Tensor | None) -> None:
         after = layout.shrunk(block.filter.stride[0])
         self.expand = None if block.expand is None else packed(block.expand, layout)
-        if layout.dtype == torch.float32:
-            self.filter, self.project = packed(block.filter, layout), packed(block.project, after)
-        else:
-            taps = block.filter.weight.detach()
-            one_by_one = rounded_together(taps.flatten(1), torch.ones(taps[0].numel()), layout.dtype)
-            self.filter = packed(block.filter, layout, weight=one_by_one.view_as(taps))
-            narrow = block.project.weight.detach()
-            together = rounded_together(narrow.flatten(1), means, layout.dtype)
-            self.project = packed(block.project, after, weight=together.view_as(narrow))
+        taps, narrow = block.filter.weight.detach(), block.project.weight.detach()
+        if layout.dtype != torch.float32:
+            taps = rounded_together(taps.flatten(1), torch.ones(taps[0].numel()), layout.dtype).view_as(taps)
+            if means is not None:
+                narrow = rounded_together(narrow.flatten(1), means, layout.dtype).view_as(narrow)
+        self.filter = packed(block.filter, layout, weight=taps)
+        self.project = packed(block.project, after, weight=narrow)
         self.is_residual = block.is_residual
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -106,19 +106,21 @@ class PackedInvertedBlock:
 
 
 @torch.no_grad()
-def usual_means(trunk: LiteTrunk) -> list[Tensor]:
-    """For every block the means (channels,) of what its `project` sees of a smooth picture, above zero."""
+def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
+    """For every block the means (channels,) of what its `project` sees of a smooth picture, above zero; None for the
+    later ones, whose rounding moves scores by hundredths of a point."""
     noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
     smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
-    x, means = functional.relu6(trunk.stem(smooth * 4 - 2)), []
-    for block in trunk.blocks:
+    means: list[Tensor | None] = []
+    x = functional.relu6(trunk.stem(smooth * 4 - 2))
+    for block in trunk.blocks[:EARLY]:
         assert isinstance(block, InvertedBlock)
         wide = x if block.expand is None else functional.relu6(block.expand(x))
         inner = functional.relu6(block.filter(wide))
         means.append(inner.mean(dim=(0, 2, 3)).clamp(min=LEAST_MEAN))
         narrow = block.project(inner)
         x = x + narrow if block.is_residual else narrow
-    return means
+    return means + [None] * (len(trunk.blocks) - EARLY)
 
 
 class PackedBranch:

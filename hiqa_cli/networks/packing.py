@@ -28,7 +28,6 @@ LEVELS = 127.5
 # (channel, row, column) -> (row, column, channel), for three colours: place in torch's order of each of ours.
 COLOURS = [4 * colour + 2 * row + column for row in (0, 1) for column in (0, 1) for colour in (0, 1, 2)]
 
-
 class Activation(NamedTuple):
     """What oneDNN does with each sum before it is written."""
 
@@ -117,25 +116,23 @@ def in_two_parts(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def rounded_together(weight: Tensor, means: Tensor, dtype: torch.dtype) -> Tensor:
-    """Weights (rows, n) in float32 that `dtype` holds exactly, none further off than a step, and rounded so that what a
-    row makes of inputs at their means (n,), all positive, stays.
+    """Weights (rows, n) in float32 that `dtype` holds exactly, none off by more than a step and a half, and rounded so
+    that what a row makes of inputs at their means (n,), all positive, stays.
 
     Rounded one by one, the errors of a row add up to a shift of everything that it makes of smooth pictures. Here
     what is left of each goes to the next, the one that counts most first.
     """
     order = (weight.abs() * means).argsort(dim=1, descending=True)
-    sorted_weight, sorted_means = weight.gather(1, order), means.expand_as(weight).gather(1, order)
-    result = torch.empty_like(weight)
+    owns = weight.gather(1, order).t().contiguous()  # (n, rows): one after the other
+    weighs, nearests = means[order].t().contiguous(), owns.to(dtype).float()
+    steps = torch.finfo(dtype).eps * nearests.abs()
+    chosen = torch.empty_like(owns)
     left = weight.new_zeros(len(weight))
-    for place in range(weight.shape[1]):
-        own, mean = sorted_weight[:, place], sorted_means[:, place]
-        nearest = own.to(dtype).float()
+    for own, mean, nearest, step, result in zip(owns, weighs, nearests, steps, chosen, strict=True):
         wanted = (own + left / mean).to(dtype).float()
-        step = torch.finfo(dtype).eps * nearest.abs()
-        chosen = torch.where((wanted - nearest).abs() <= step, wanted, nearest)
-        result[:, place] = chosen
-        left += (own - chosen) * mean
-    return torch.empty_like(weight).scatter(1, order, result)
+        result[:] = torch.where((wanted - nearest).abs() <= step, wanted, nearest)
+        left += (own - result) * mean
+    return torch.empty_like(weight).scatter(1, order, chosen.t())
 
 
 def is_packable(network_dtype: torch.dtype) -> bool:
