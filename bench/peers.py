@@ -1,4 +1,5 @@
-"""hiqa and its peers side by side: seconds an image, and hiqa's lead, at two common sizes. See bench/README.md."""
+"""hiqa and its peers side by side: seconds an image, and hiqa's lead, at two common sizes, and seconds of the whole
+command on files. See bench/README.md."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import json
 import platform
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,6 +18,7 @@ HERE = Path(__file__).parent
 PEERS = ("wadiqam_nr", "musiq", "topiq_nr", "hyperiqa", "cnniqa", "brisque")
 SIZES = ((512, 384), (1080, 800))
 PRECISIONS = ("fp32", "bf16")
+FILES = (1, 10)  # JPEG files of the first size that a whole command scores
 
 
 class Worker:
@@ -62,6 +66,30 @@ def measure(workers: list[Worker], rounds: int) -> dict[str, dict[str, dict[str,
     return found
 
 
+def measure_whole(python: str, names: list[str], threads: int, rounds: int) -> dict[str, dict[str, float]]:
+    """number of files -> name -> median seconds of a whole process, hiqa's in its default precision."""
+    from hiqa_cli.engine.bench import generated_images
+
+    found: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for number, data in enumerate(generated_images(*SIZES[0], max(FILES))):
+            files.append(str(Path(folder) / f"{number}.jpg"))
+            Path(files[-1]).write_bytes(data)
+        for count in FILES:
+            times: dict[str, list[float]] = {name: [] for name in names}
+            for _ in range(rounds):
+                for name in names:
+                    hiqa = [sys.executable, "-m", "hiqa_cli", "score", "--quiet", "--threads", str(threads)]
+                    peer = [python, str(HERE / "worker.py"), name, str(threads)]
+                    begin = time.perf_counter()
+                    command = [*(hiqa if name == "hiqa" else peer), *files[:count]]
+                    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    times[name].append(time.perf_counter() - begin)
+            found[str(count)] = {name: median(values) for name, values in times.items()}
+    return found
+
+
 def as_lines(found: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     """A table in Markdown; a lead is the peer's time over hiqa's, in one precision, or hiqa in bf16 against float32."""
     heads = ("size", "scorer", "fp32", "bf16", "hiqa's lead, fp32", "bf16", "hiqa bf16 against fp32")
@@ -86,6 +114,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=list(PEERS), help="of the peers, these")
+    parser.add_argument("--whole", action="store_true", help="time whole commands on files instead")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     workers = [Worker(sys.executable, "hiqa", options.threads)]
@@ -93,12 +122,19 @@ def main() -> None:
     for worker in workers:
         if worker.error:
             print(f"{worker.name} left out: {worker.error}", file=sys.stderr)
-    found = measure([worker for worker in workers if not worker.error], options.rounds)
+    here = [worker for worker in workers if not worker.error]
+    facts: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "threads": options.threads}
+    if not options.whole:
+        facts["seconds"] = measure(here, options.rounds)
+        print("\n".join(as_lines(facts["seconds"])))
     for worker in workers:
         worker.close()
-    print("\n".join(as_lines(found)))
+    if options.whole:
+        names = [worker.name for worker in here]
+        facts["whole"] = measure_whole(options.peers, names, options.threads, options.rounds)
+        for count, seconds in facts["whole"].items():
+            print(f"{count} files: " + ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items()))
     if options.json is not None:
-        facts = {"machine": platform.processor() or platform.machine(), "threads": options.threads, "seconds": found}
         options.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

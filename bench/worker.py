@@ -3,6 +3,9 @@
     {"do": "load", "name": "musiq", "threads": 2}
     {"do": "forward", "precision": "bf16", "width": 512, "height": 384}   -> {"seconds": ...}
 
+Called as `worker.py NAME THREADS FILE...` it is a peer's whole command instead: load, decode, score every file in
+float32, end.
+
 hiqa's forward pass is everything from the decoded pixels to the score; a peer's is its module's forward on a tensor.
 """
 
@@ -87,6 +90,20 @@ def load_peer(name: str, threads: int) -> Callable[[str, np.ndarray], None]:
     return forward
 
 
+def score_files(name: str, threads: int, files: list[str]) -> None:
+    """A peer's whole command."""
+    import cv2
+
+    run = LOADERS[name](threads) if name in LOADERS else load_peer(name, threads)
+    for file in files:
+        pixels = cv2.imread(file)
+        assert pixels is not None
+        run("fp32", cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
+LOADERS = {"hiqa": load_hiqa, "brisque": load_brisque}
+
+
 def main() -> None:
     """Answers until standard input ends. Whatever a library prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
@@ -98,9 +115,8 @@ def main() -> None:
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 if order["do"] == "load":
-                    special = {"hiqa": load_hiqa, "brisque": load_brisque}.get(order["name"])
-                    threads = order["threads"]
-                    run = special(threads) if special else load_peer(order["name"], threads)
+                    name, threads = order["name"], order["threads"]
+                    run = LOADERS[name](threads) if name in LOADERS else load_peer(name, threads)
                 else:
                     assert run is not None, "load first"
                     pixels = image(order["width"], order["height"])
@@ -114,4 +130,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        score_files(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
+    else:
+        main()

@@ -18,7 +18,8 @@ from hiqa_cli.engine.tiles import cut_tile, plan_tiles
 from hiqa_cli.engine.windows import WindowPooler, side_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.packed import Layout
+from hiqa_cli.networks.packing import Layout, rounded_together
+from hiqa_cli.networks.regressor import LITE
 
 EXACT, FAST = Scoring("exact"), Scoring("fast")
 
@@ -38,8 +39,19 @@ def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_packed_networks_compute_what_the_plain_ones_do(dtype: torch.dtype) -> None:
-    network = HiqaNet(*tiny_networks()).eval().pack(Layout(2, 256, dtype))
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"absolute_map": True, "semantic": False},
+        {"backbone": LITE},
+        {"backbone": LITE, "absolute_map": True},
+        {"backbone": LITE, "discrepancy": False, "semantic": False},
+    ],
+    ids=str,
+)
+def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, bool | str], dtype: torch.dtype) -> None:
+    network = HiqaNet(*tiny_networks(**config)).eval().pack(Layout(2, 256, dtype))
     image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     image[0, :, :40] = 1.0  # where a correction upwards is clamped
     with torch.inference_mode():
@@ -47,9 +59,34 @@ def test_packed_networks_compute_what_the_plain_ones_do(dtype: torch.dtype) -> N
         packed = network(image)
     assert packed.difference.shape[1] == 12, "this torch has no oneDNN: nothing was packed"
     close = {"rtol": 0, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0, "atol": 0.02}
-    torch.testing.assert_close(packed.score, plain.score, **close)
     torch.testing.assert_close(packed.correction, plain.correction, **close)
     torch.testing.assert_close(packed.hallucination, plain.hallucination, **close)
+    # The features, not the scores, which a random head that spreads a few pictures out makes as different as you like.
+    scale = float(plain.features.float().abs().max())
+    assert scale > 0
+    torch.testing.assert_close(packed.features.float() / scale, plain.features.float() / scale, **close)
+
+
+def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(64, 200, generator=generator)
+    means = torch.rand(200, generator=generator) + 0.01
+    together, one_by_one = rounded_together(weight, means, torch.bfloat16), weight.bfloat16().float()
+    assert torch.equal(together, together.bfloat16().float())
+    assert ((together - weight).abs() <= 1.5 * 2**-7 * weight.abs()).all()
+    left, usual = ((rounded - weight) @ means for rounded in (together, one_by_one))
+    assert left.abs().mean() < 0.05 * usual.abs().mean()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) -> None:
+    image = torch.randint(0, 256, (2, 3, 256, 256), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    network = HiqaNet(*tiny_networks()).eval().pack(Layout(2, 256, dtype))
+    with torch.inference_mode():
+        for way in (network, network.as_modules):
+            of_bytes, of_floats = way(image), way(image / 255)
+            torch.testing.assert_close(of_bytes.score, of_floats.score, rtol=0, atol=1e-6)
+            torch.testing.assert_close(of_bytes.hallucination, of_floats.hallucination, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -160,7 +160,7 @@ def test_a_network_that_gives_nan_is_that_images_error(
 
     def spoiled(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
         output = forward(self, distorted)
-        white = distorted.mean(dim=(1, 2, 3)) > 0.99
+        white = distorted.float().mean(dim=(1, 2, 3)) > 252
         return output._replace(score=output.score.masked_fill(white, float("nan")))
 
     monkeypatch.setattr(HiqaNet, "forward", spoiled)
@@ -183,7 +183,7 @@ def test_one_tile_too_large_for_memory_costs_its_own_image_only(
     forward = HiqaNet.forward
 
     def choosy(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
-        if (distorted.mean(dim=(1, 2, 3)) > 0.99).any():
+        if (distorted.float().mean(dim=(1, 2, 3)) > 252).any():
             raise RuntimeError("CUDA out of memory")
         return forward(self, distorted)
 

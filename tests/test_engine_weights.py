@@ -235,6 +235,15 @@ def test_verifying_a_folder_loads_no_torch(folder: Path) -> None:
     assert done.stdout.split() == ["True", "False"]
 
 
+def test_loading_brings_in_no_compiler(folder: Path) -> None:
+    code = (
+        "import sys; from hiqa_cli.engine.scorer import Scorer; "
+        f"Scorer.load({str(folder)!r}, device='cpu'); print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
 def test_folded_batch_norms_change_no_score() -> None:
     generator, regressor = tiny_networks(3, batch_norm=True)
     norms = [module for module in regressor.modules() if isinstance(module, torch.nn.BatchNorm2d)]

@@ -10,7 +10,10 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
+from hiqa_cli.networks.lite import LiteTrunk
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
+
+FEW = {**RegressorConfig().to_dict(), "width": 4, "semantic_channels": 8, "hidden": 8}
 
 
 def write_tiny_weights(folder: Path, seed: int = 0) -> Path:
@@ -33,12 +36,15 @@ def write_tiny_weights(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def tiny_networks(seed: int = 0, *, batch_norm: bool = False) -> tuple[Generator, Regressor]:
-    """Both networks with few channels and random weights, in evaluation mode."""
+def tiny_networks(seed: int = 0, **config: bool | str) -> tuple[Generator, Regressor]:
+    """Both networks with few channels (as far as R's layout lets them be few) and random weights, in evaluation mode;
+    config: of R."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator = Generator(GeneratorConfig(channels=(4, 4, 8, 8, 8), stacks=2))
-        regressor = Regressor(RegressorConfig(width=4, semantic_channels=8, hidden=8, batch_norm=batch_norm))
+        regressor = Regressor(RegressorConfig.from_dict({**FEW, **config}))
+        if isinstance(regressor.trunk, LiteTrunk):
+            torch.nn.init.normal_(regressor.trunk.branch.join.weight, std=0.1)  # it would begin with adding nothing
     generator.eval()
     regressor.eval()
     _spread_scores(generator, regressor)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from hiqa_cli.engine.allocation import keep_freed_memory
 from hiqa_cli.engine.devices import place
 
 
@@ -64,6 +65,8 @@ def joined(device: str, precision: str) -> Iterator[Machine]:
     """This process's machine: one of several where `torchrun` started it. DeviceError for what is not to be had."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     placed = place(device, precision)
+    if placed.device == "cpu":
+        keep_freed_memory()
     if world == 1:
         yield Machine(torch.device(placed.device), placed.precision)
         return

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hiqa_cli.engine.results import TILE
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.packed import Layout
+from hiqa_cli.networks.packing import Layout
 
 TILES = 8
 CONVOLUTION = (8, 128, 64, 64)

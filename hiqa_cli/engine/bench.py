@@ -211,7 +211,7 @@ def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
         times = []
         for turn in range(rounds + 2):
             begin = time.perf_counter()
-            y = functional.conv2d(x, weight, layer.bias, layer.stride, layer.padding)
+            y = functional.conv2d(x, weight, layer.bias, layer.stride, layer.padding, groups=layer.groups)
             _settle()
             if turn > 1:
                 times.append(time.perf_counter() - begin)

@@ -19,7 +19,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import DeviceError
 from ..networks.hiqa import HiqaNet
-from ..networks.packed import Layout
+from ..networks.packing import Layout
+from .allocation import keep_freed_memory
 from .devices import Placement
 from .scoring import TILE
 
@@ -72,6 +73,7 @@ class TileRunner:
         network.eval()
         fold_batch_norms(network)
         if placement.device == "cpu":
+            keep_freed_memory()
             with torch.inference_mode():
                 network.pack(Layout(batch_size, TILE, placement.dtype))
         else:
@@ -131,8 +133,9 @@ class TileRunner:
         self._notice(f"out of memory at batch {before}, going on with {self.batch_size}")
 
     def batch_of(self, part: Sequence[np.ndarray]) -> torch.Tensor:
-        """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) float32 in 0..1 on the device, B filled up."""
-        # Bytes go to the device where they can, not floats: a quarter of the way. (torch had no uint16 before 2.3.)
+        """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) on the device, B filled up: bytes, where all
+        tiles are, or float32 in 0..1."""
+        # Bytes stay bytes on their way: a quarter of what floats are. (torch had no uint16 before 2.3.)
         in_bytes = all(tile.dtype == np.uint8 for tile in part)
         batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), np.uint8 if in_bytes else np.float32)
         for place, tile in zip(batch, part, strict=False):
@@ -140,9 +143,8 @@ class TileRunner:
         # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
         images = torch.from_numpy(batch).permute(0, 3, 1, 2)
         if self._placement.device == "cuda":
-            images = images.pin_memory().to("cuda", non_blocking=True)
-        images = images.to(self._placement.device, torch.float32)
-        return images.div_(255.0) if in_bytes else images
+            return images.pin_memory().to("cuda", non_blocking=True)
+        return images.to(self._placement.device)
 
     def _filled(self, count: int) -> int:
         """The size of the batch that so many tiles go in."""

@@ -111,10 +111,10 @@ class _StoredNetwork:
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
         """What the metadata's JSON under `key` describes; refused where it cannot be built."""
-        import torch
+        from ..networks.bare import Bare
 
         try:
-            with torch.device("meta"):  # no memory, and no time for random numbers that fill() replaces
+            with Bare():  # fill() has all numbers
                 return build(json.loads(self._metadata[key]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "empty"

@@ -12,13 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .packed import Layout, PackedHiqa, is_packable, pixels_of_places
-from .regressor import Regressor, Trunk
+from .packed import PackedHiqa
+from .packing import Layout, is_packable, pixels_of_places
+from .regressor import Regressor
+
+BYTE = 255.0  # the largest
 
 
 class HiqaOutput(NamedTuple):
     """score: (B,) float32 in 0..1, high is good; features: (B, C, H/32, W/32), what R2 pools and scores;
-    distorted: (B, 3, H, W), what came in; difference: the correction, as pixels or as 2x2 places."""
+    distorted: (B, 3, H, W), what came in, bytes or floats; difference: the correction, as pixels or as 2x2 places."""
 
     score: Tensor
     features: Tensor
@@ -34,7 +37,7 @@ class HiqaOutput(NamedTuple):
     @property
     def hallucination(self) -> Tensor:
         """(B, 3, H, W) float32 in 0..1."""
-        return (self.distorted + self.correction).clamp(0, 1)
+        return (as_floats(self.distorted) + self.correction).clamp(0, 1)
 
 
 class Imagined(NamedTuple):
@@ -47,7 +50,8 @@ class Imagined(NamedTuple):
 
 
 class HiqaNet(nn.Module):
-    """(B, 3, 256, 256) RGB float32 in 0..1 -> `HiqaOutput`; other sizes work, the weights are trained for this one."""
+    """(B, 3, 256, 256) RGB, bytes or float32 in 0..1 -> `HiqaOutput`; other sizes work, the weights are trained for
+    this one. On a processor channels_last is fastest."""
 
     def __init__(self, generator: Generator, regressor: Regressor) -> None:
         super().__init__()
@@ -59,7 +63,7 @@ class HiqaNet(nn.Module):
     def pack(self, layout: Layout) -> HiqaNet:
         """On a processor with oneDNN: lay the float32 weights out for scoring, not training; elsewhere nothing. Before
         in_precision(), which brings everything else to the same precision. Returns itself."""
-        if is_packable(layout.dtype) and isinstance(self.regressor.trunk, Trunk):
+        if is_packable(layout.dtype):
             self._packed = PackedHiqa(self.generator, self.regressor, layout)
         return self.in_precision(layout.dtype)
 
@@ -91,6 +95,7 @@ class HiqaNet(nn.Module):
         return self._output(imagined, features)
 
     def _imagine(self, distorted: Tensor) -> Imagined:
+        distorted = as_floats(distorted)
         inside = distorted.to(self.dtype)
         imagined = self.generator(inside)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
@@ -106,3 +111,8 @@ class HiqaNet(nn.Module):
         return HiqaOutput(
             self.regressor.pooled_score(features), features, imagined.distorted, imagined.difference
         )
+
+
+def as_floats(image: Tensor) -> Tensor:
+    """Bytes as float32 in 0..1; floats as they are."""
+    return image.float().div_(BYTE) if image.dtype == torch.uint8 else image

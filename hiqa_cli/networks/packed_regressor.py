@@ -1,0 +1,194 @@
+"""R for scoring on a processor: the same function as `Regressor`, of packed convolutions (packing.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .lite import JOIN, DenseBranch, InvertedBlock, LiteTrunk
+from .packing import (
+    LEVELS,
+    RELU,
+    RELU6,
+    Layout,
+    PackedConvolution,
+    bias_of,
+    filter_of_places,
+    framed,
+    in_two_parts,
+    packed,
+    rounded_together,
+)
+from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
+
+IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
+PLACE = 12  # channels of 2x2 places of an image
+EARLY = 8  # blocks whose weights are rounded together: those down to 1/16
+SMOOTH = 64  # px, the side of the picture that usual_means() takes
+LEAST_MEAN = 1e-3  # what a channel that a smooth picture leaves at zero counts
+
+
+class PackedBlock:
+    """`BasicBlock`."""
+
+    def __init__(self, block: BasicBlock, layout: Layout) -> None:
+        first, second = _only_convolution(block.conv1), _only_convolution(block.conv2)
+        self.first, self.second = packed(first, layout), packed(second, layout.shrunk(first.stride[0]))
+        self.shortcut = None
+        if not isinstance(block.shortcut, nn.Identity):
+            self.shortcut = packed(_only_convolution(block.shortcut), layout)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        inner = self.first(x, RELU)
+        return self.second.add_to(x if self.shortcut is None else self.shortcut(x), inner, relu=True)
+
+
+def _only_convolution(module: nn.Module) -> nn.Conv2d:
+    """The convolution of a Sequential of convolution and nothing (batch norms must be folded before)."""
+    assert isinstance(module, nn.Sequential)
+    convolution, after = module
+    if not isinstance(convolution, nn.Conv2d) or not isinstance(after, nn.Identity):
+        raise TypeError("only convolutions without a norm after them can be packed: fold batch norms first")
+    return convolution
+
+
+class PackedTrunk:
+    """`Trunk` on 2x2 places (B, 12 or 24, H/2, W/2) of the image in LEVELS, once or (bf16) twice, and on those of the
+    map, or None -> its last features (B, 8w, H/32, W/32)."""
+
+    def __init__(self, trunk: Trunk, layout: Layout) -> None:
+        conv = _only_convolution(trunk.conv)
+        weight = filter_of_places(conv.weight.detach()[:, :3] * IMAGE_GAIN)
+        of_map = filter_of_places(conv.weight.detach()[:, 3:] * DISCREPANCY_GAIN)
+        half = layout.shrunk(2)
+        weight = torch.cat([in_two_parts(weight, layout.dtype), of_map], dim=1)
+        self.conv = PackedConvolution(weight, bias_of(conv), replace(half, side=half.side + 3))
+        self.blocks = []
+        for n, stage in enumerate(trunk.stages):
+            assert isinstance(stage, nn.Sequential)
+            before = half.shrunk(2 if n == 0 else 2**n)
+            first, second = stage
+            assert isinstance(first, BasicBlock)
+            assert isinstance(second, BasicBlock)
+            self.blocks += [PackedBlock(first, before), PackedBlock(second, half.shrunk(2 ** (n + 1)))]
+
+    def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
+        frame = framed([image] if seen is None else [image, seen], 2, 1)
+        x = functional.max_pool2d(self.conv(frame, RELU), 3, stride=2, padding=1)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class PackedInvertedBlock:
+    """`InvertedBlock`; means: of what `project` sees, (channels,), for its weights to be rounded by where it is not in
+    float32; None: one by one."""
+
+    def __init__(self, block: InvertedBlock, layout: Layout, means: Tensor | None) -> None:
+        after = layout.shrunk(block.filter.stride[0])
+        self.expand = None if block.expand is None else packed(block.expand, layout)
+        taps, narrow = block.filter.weight.detach(), block.project.weight.detach()
+        if layout.dtype != torch.float32:
+            taps = rounded_together(taps.flatten(1), torch.ones(taps[0].numel()), layout.dtype).view_as(taps)
+            if means is not None:
+                narrow = rounded_together(narrow.flatten(1), means, layout.dtype).view_as(narrow)
+        self.filter = packed(block.filter, layout, weight=taps)
+        self.project = packed(block.project, after, weight=narrow)
+        self.is_residual = block.is_residual
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`x` is overwritten where it is added to."""
+        inner = self.filter(x if self.expand is None else self.expand(x, RELU6), RELU6)
+        return self.project.add_to(x, inner) if self.is_residual else self.project(inner)
+
+
+@torch.no_grad()
+def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
+    """For every block the means (channels,) of what its `project` sees of a smooth picture, above zero; None for the
+    later ones, whose rounding moves scores by hundredths of a point."""
+    noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
+    smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
+    means: list[Tensor | None] = []
+    x = functional.relu6(trunk.stem(smooth * 4 - 2))
+    for block in trunk.blocks[:EARLY]:
+        assert isinstance(block, InvertedBlock)
+        wide = x if block.expand is None else functional.relu6(block.expand(x))
+        inner = functional.relu6(block.filter(wide))
+        means.append(inner.mean(dim=(0, 2, 3)).clamp(min=LEAST_MEAN))
+        narrow = block.project(inner)
+        x = x + narrow if block.is_residual else narrow
+    return means + [None] * (len(trunk.blocks) - EARLY)
+
+
+class PackedBranch:
+    """`DenseBranch` on framed 2x2 places of image and map."""
+
+    def __init__(self, branch: DenseBranch, layout: Layout) -> None:
+        first, *others = branch.filters
+        assert isinstance(first, nn.Conv2d)
+        weight = first.weight.detach()
+        frame = replace(layout, side=layout.side // 2 + 1)
+        of_image = in_two_parts(filter_of_places(weight[:, :3] * IMAGE_GAIN), layout.dtype)
+        self.of_image = PackedConvolution(of_image, bias_of(first), frame)
+        of_map = filter_of_places(weight[:, 3:] * DISCREPANCY_GAIN)
+        self.of_map = PackedConvolution(of_map, None, frame) if of_map.shape[1] else None
+        self.others = [packed(filters, layout.shrunk(2 ** (n + 1))) for n, filters in enumerate(others)]
+        self.join = packed(branch.join, layout.shrunk(8))
+
+    def __call__(self, image: Tensor, seen: Tensor | None, trunk: Tensor) -> Tensor:
+        """The trunk's features with the branch's added to them; `trunk` is overwritten."""
+        if self.of_map is None or seen is None:
+            x = self.of_image(image, RELU)
+        else:
+            x = self.of_map.add_to(self.of_image(image), framed([seen], 1, 0), relu=True)
+        for filters in self.others:
+            x = filters(x, RELU)
+        return self.join.add_to(trunk, x)
+
+
+class PackedLiteTrunk:
+    """`LiteTrunk`, called as `PackedTrunk` is. Stem and first block are in float32 always: their few channels hold the
+    faint detail beside the picture's own brightness; rounded to bf16 they would move scores by points."""
+
+    def __init__(self, trunk: LiteTrunk, layout: Layout) -> None:
+        half = layout.shrunk(2)
+        finest = replace(half, dtype=torch.float32)
+        stem = filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN)
+        self.stem = PackedConvolution(stem, bias_of(trunk.stem), replace(finest, side=half.side + 1))
+        self.dtype = layout.dtype
+        self.blocks = []
+        for number, (block, means) in enumerate(zip(trunk.blocks, usual_means(trunk), strict=True)):
+            assert isinstance(block, InvertedBlock)
+            self.blocks.append(PackedInvertedBlock(block, half if number else finest, means))
+            half = half.shrunk(block.filter.stride[0])
+        self.branch = PackedBranch(trunk.branch, layout)
+        self.top = packed(trunk.top, half)
+
+    def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
+        exact = image[:, :PLACE].float()  # in bf16 the image is there twice
+        x = self.blocks[0](self.stem(framed([exact], 1, 0), RELU6)).to(self.dtype)
+        for number, block in enumerate(self.blocks[1:], 1):
+            x = block(x)
+            if number == JOIN:
+                x = self.branch(framed([image], 1, 0), seen, x)
+        return self.top(x, RELU6)
+
+
+class PackedRegressor:
+    """R1 and f of formula (11) on PackedGenerator's input and correction -> joined features (B, C, H/32, W/32)."""
+
+    def __init__(self, regressor: Regressor, layout: Layout) -> None:
+        trunk, self.config = regressor.trunk, regressor.config
+        self.trunk = PackedTrunk(trunk, layout) if isinstance(trunk, Trunk) else PackedLiteTrunk(trunk, layout)
+        self.project = packed(regressor.project, layout.shrunk(32)) if self.config.semantic else None
+
+    def __call__(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
+        seen = None
+        if self.config.discrepancy:
+            # What comes in is minus the discrepancy.
+            seen = correction.abs() if self.config.absolute_map else -correction
+        features = self.trunk(image, seen)
+        return features if self.project is None else torch.cat([self.project(semantic), features], dim=1)
