@@ -49,9 +49,9 @@ def evaluate(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return call
 
 
-def weights_that_saw(folder: Path, scenes: Sequence[str] | None) -> Path:
+def weights_that_saw(folder: Path, scenes: Sequence[str] | None, **measured: object) -> Path:
     """Random weights whose manifest says that they were trained on these scenes."""
-    about = {"name": "x", "version": "1", "licence": "none", "training_data": [], "measured": {}}
+    about = {"name": "x", "version": "1", "licence": "none", "training_data": [], "measured": measured}
     save_weights(folder, *tiny_networks(), Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0), **about, seen_scenes=scenes)
     return folder
 
@@ -93,6 +93,30 @@ def test_everything_is_measured_as_scipy_does_and_written_as_table_json_csv_and_
     assert any(line.startswith("Hallucinated-IQA") and ".982" in line for line in done.lines)
     with pytest.raises(UsageError, match=r"out\.png: exists already; replace it by --overwrite, or give another file"):
         run(["evaluate", "--dataset", "live", "--root", str(live), "--plot", str(files["png"])])
+
+
+def test_where_the_weights_have_a_map_for_the_database_it_is_said_whether_their_uncertainty_holds(
+    evaluate, tid: Path, tmp_path: Path
+):
+    lines = evaluate("--dataset", "tid2013", "--root", tid, "--resamples", "0")
+    assert not [line for line in lines if line.startswith("stated uncertainty")]
+    # the map says: quality 0.2 is 0 points, 0.8 is 100
+    weights = weights_that_saw(tmp_path / "w", [], maps={"tid2013": [0.2, 0.5, 0.8]})
+    out = tmp_path / "out.json"
+    lines = evaluate("--dataset", "tid2013", "--root", tid, "--resamples", "0", "--weights", weights, "--json", out)
+    found = json.loads(out.read_text())["datasets"][0]
+    errors, widths = [], []
+    for image in found["images"]:
+        points = 100 * min(1, max(0, (image["published"] / 9 - 0.2) / 0.6))
+        errors.append(abs(points - image["score"]))
+        widths.append(image["half_width"])
+    covered = np.mean(np.array(errors) <= np.array(widths))
+    assert found["coverage"]["covered"] == pytest.approx(covered)
+    assert found["coverage"]["mean_error"] == pytest.approx(np.mean(errors))
+    said = next(line for line in lines if line.startswith("stated uncertainty"))
+    assert f"holds for {100 * covered:.1f} % of {len(errors)} images (meant: 80 %)" in said
+    types = [row["srocc"] for row in found["measures"][:-1]]
+    assert f"mean SROCC over 2 types: {np.mean(types):.3f}".replace("0.", ".") in lines
 
 
 def test_the_curve_in_the_json_is_the_best_fit(evaluate, tid: Path, tmp_path: Path):

@@ -71,7 +71,7 @@ def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
     mixed = open_mixed(parts, tested, folders, recipe(), cache, StopSignal(), said.append)
     assert said[0].endswith("; 2 are kept for tests")
     training = {image.name.split(".")[0] for image in mixed.photographs.training}
-    validation = {image.name.split(".")[0] for image in mixed.photographs.validation}
+    validation = {image.name.split(".")[0] for image in mixed.photographs.validating}
     assert not training & validation
     assert not {scene.split("/")[1] for scene in tested} & (training | validation)
     for sample in parts[0].training:  # a photograph is on the side that it is on in the database

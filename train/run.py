@@ -51,7 +51,7 @@ class RunOptions:
 
     device: "auto", "cpu", "cuda" or "mps". precision: "auto" (autocast to bf16 where the hardware multiplies in it),
         "fp32" or "bf16". seed: of networks, patches and orders. resume: go on with what OUT holds.
-    first_generator: what `generator` may name, whose G the stage that trains one begins with; it must have the recipe's size.
+    first_generator: what `generator` may name, whose G the training of G begins with; of the size in the recipe.
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.

@@ -46,6 +46,16 @@ def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
         f"{reading.scale}; weights {weights_id}"
     ]
     lines += row_lines("type", result.rows)
+    of_types = [row.value("srocc") for row in result.rows[:-1]]
+    if of_types:
+        lines.append(f"mean SROCC over {len(of_types)} types: {number(sum(of_types) / len(of_types))}")
+    held = result.coverage
+    if held is not None:
+        lines.append(
+            f"stated uncertainty: holds for {100 * held.covered:.1f} % of {held.cases:,} images (meant: 80 %); "
+            f"mean error {held.mean_error:.1f} points, in the third with the widest {held.error_ratio:.2f} times that "
+            "in the third with the narrowest"
+        )
     if result.left_out:
         lines.append(f"left out, since the weights were trained on them: {count(len(result.left_out), 'scene')}")
     return lines

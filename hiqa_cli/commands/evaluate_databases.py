@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..engine.manifest import default_folder, read_manifest
 from ..engine.scoring import Scoring
 from ..errors import OutputError, UsageError
 from .agreement_text import measure_lines, published_lines
@@ -141,6 +142,7 @@ class _Work:
     def __init__(self, question: Question, engine: EngineOptions, scoring: Scoring, say: Messages) -> None:
         self._question, self._scoring, self._say = question, scoring, say
         self._scorer = load_scorer(engine, say)
+        self._measured = read_manifest(default_folder() if engine.weights is None else engine.weights).measured
 
     def settings(self) -> dict[str, Any]:
         """What results depend on."""
@@ -155,6 +157,7 @@ class _Work:
         return measure_choice(
             choice,
             predictions,
+            weights=self._measured,
             resamples=self._question.resamples,
             seed=self._question.seed,
             left_out=left_out,

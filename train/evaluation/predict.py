@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hiqa_cli.engine.jobs import Job
 from hiqa_cli.engine.reading import read_picture
@@ -27,33 +27,41 @@ class Unscored:
     reference: Path | None
 
 
+class Stated(NamedTuple):
+    """A score with the half-width that is stated for it, both in points."""
+
+    score: float
+    half_width: float
+
+
 class Predictor(Protocol):
     """Says of images how good they look; high is good, whatever the scale."""
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
+    def predict(self, images: Sequence[Unscored]) -> Iterator[float | Stated | HiqaError]:
         """A number for each image in order, or why there is none, each as soon as it is known."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted for an image that people have scored."""
+    """What was predicted for an image that people have scored; half_width: None where none was stated."""
 
     sample: Sample
     score: float
+    half_width: float | None = None
 
 
 class WeightsPredictor:
-    """hiqa's own score, 0..100: the mean over overlapping tiles (section 3.4)."""
+    """hiqa's own score, 0..100: the mean over overlapping tiles (section 3.4), with its half-width."""
 
     def __init__(self, scorer: Scorer, scoring: Scoring) -> None:
         self._scorer, self._scoring = scorer, scoring
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
+    def predict(self, images: Sequence[Unscored]) -> Iterator[Stated | HiqaError]:
         jobs = [Job(str(image.path), partial(read_picture, image.path)) for image in images]
         results = self._scorer.score_stream(jobs, scoring=self._scoring)
         try:
             for _, outcome in results:
-                yield outcome if isinstance(outcome, HiqaError) else outcome.score
+                yield outcome if isinstance(outcome, HiqaError) else Stated(outcome.score, outcome.uncertainty)
         finally:
             if isinstance(results, Generator):
                 results.close()
@@ -85,7 +93,7 @@ def predict_all(
             if isinstance(outcome, HiqaError):
                 failures.append((samples[place].path, outcome))
             else:
-                store.add(keys[place], outcome)
+                store.add(keys[place], *(outcome if isinstance(outcome, Stated) else (outcome,)))
             advance()
             if stopped():
                 if isinstance(outcomes, Generator):
@@ -95,10 +103,10 @@ def predict_all(
         path, error = failures[0]
         others = f" (and {len(failures) - 1:,} more)" if len(failures) > 1 else ""
         raise HiqaError(f"{path}: {error.message}{others}", "no measure without it; mend or replace the file")
-    return [Prediction(sample, _known(store, key)) for sample, key in zip(samples, keys, strict=True)]
+    return [_known(sample, store, key) for sample, key in zip(samples, keys, strict=True)]
 
 
-def _known(store: ImageStore, key: Key) -> float:
+def _known(sample: Sample, store: ImageStore, key: Key) -> Prediction:
     held = store.get(key)
     assert held is not None  # every key was found or added above
-    return held[0]
+    return Prediction(sample, held[0], held[1] if len(held) > 1 else None)

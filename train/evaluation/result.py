@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from hiqa_cli.errors import HiqaError
 
 from ..correlation import Logistic, fit_logistic
+from ..uncertainty import Coverage
 from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, Measured, measure_types, row_cells, row_object
+from .coverage import coverage_of
 from .images import Choice, below
 from .predict import Prediction
 
@@ -21,6 +23,7 @@ class DatabaseResult:
     """Predictions and measures on the chosen images of one database.
 
     rows: a Measured for each type, ALL last. curve: the fit over all images, None where there is none.
+    coverage: whether the stated half-widths hold, None where that cannot be told (coverage.py).
     left_out: scenes that the weights had seen and that were left out for it. seen_known: whether it is recorded at all
         what they had seen.
     """
@@ -29,6 +32,7 @@ class DatabaseResult:
     predictions: tuple[Prediction, ...]
     rows: tuple[Measured, ...]
     curve: Logistic | None
+    coverage: Coverage | None
     left_out: tuple[str, ...]
     seen_known: bool
 
@@ -42,18 +46,20 @@ def measure_choice(
     choice: Choice,
     predictions: Sequence[Prediction],
     *,
+    weights: Mapping[str, Any],
     resamples: int,
     seed: int,
     left_out: Sequence[str],
     seen_known: bool,
 ) -> DatabaseResult:
     """Measure what was predicted for the images of a choice. HiqaError where nothing can be: too few images, or all
-    predicted alike; single types may be undefined."""
+    predicted alike; single types may be undefined. weights: what their manifest says was measured."""
     rows = measure_types(predictions, choice.reading.scale, resamples=resamples, seed=seed)
     if rows[-1].agreement is None:
         raise HiqaError(f"{choice.reading.name}: {rows[-1].problem}")
     curve = fit_logistic([p.score for p in predictions], [p.sample.score for p in predictions])
-    return DatabaseResult(choice, tuple(predictions), rows, curve, tuple(left_out), seen_known)
+    coverage = coverage_of(predictions, choice.reading.name, weights)
+    return DatabaseResult(choice, tuple(predictions), rows, curve, coverage, tuple(left_out), seen_known)
 
 
 def as_object(result: DatabaseResult) -> dict[str, Any]:
@@ -78,6 +84,7 @@ def as_object(result: DatabaseResult) -> dict[str, Any]:
         "seen_scenes_recorded": result.seen_known,
         "fit": FIT,
         "curve": None if result.curve is None else asdict(result.curve),
+        "coverage": None if result.coverage is None else asdict(result.coverage),
         "measures": [row_object(row) for row in result.rows],
         "images": [
             {
@@ -86,6 +93,7 @@ def as_object(result: DatabaseResult) -> dict[str, Any]:
                 "scene": p.sample.scene,
                 "published": p.sample.score,
                 "score": p.score,
+                "half_width": p.half_width,
                 "fitted": value,
             }
             for p, value in zip(result.predictions, fitted, strict=True)
