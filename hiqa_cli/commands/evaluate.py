@@ -43,6 +43,8 @@ def evaluate(
     train_on: own.TrainOn = None,
     train_types: own.TrainTypes = None,
     generator: own.GeneratorFolder = None,
+    begin: own.Begin = None,
+    whole_views: own.WholeViews = False,
     vgg: own.Vgg = None,
     splits_count: own.SplitCount = None,
     ladders: own.Ladders = None,
@@ -90,7 +92,7 @@ def evaluate(
     }  # fmt: skip
     of_protocols: dict[str, object] = {
         "--out": out, "--method": method, "--recipe": recipe, "--train-on": train_on, "--train-types": train_types,
-        "--generator": generator, "--vgg": vgg, "--count": splits_count,
+        "--generator": generator, "--begin": begin, "--whole-views": whole_views, "--vgg": vgg, "--count": splits_count,
     }  # fmt: skip
     if bool(dataset) == pictures.asked:
         what = "--dataset and measures on clean pictures do not go together" if dataset else "nothing to measure"
@@ -115,7 +117,7 @@ def evaluate(
     asked = ProtocolQuestion(
         protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
         recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
-        seed=seed, generator=generator, vgg=vgg, published=published, resamples=resamples, scoring=scoring,
+        seed=seed, generator=generator, begin=begin, whole_views=whole_views, vgg=vgg, published=published, resamples=resamples, scoring=scoring,
         json=json_file, csv=csv_file, overwrite=overwrite,
     )  # fmt: skip
     trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]
