@@ -68,9 +68,8 @@ class ViewedPatches:
         rows = []
         for place in places:
             reference = place.image.reference if self.with_references else None
-            rows.append((
-                place.image, self._cut(place, place.image.file), None if reference is None else self._cut(place, reference)
-            ))  # fmt: skip
+            wanted = None if reference is None else self._cut(place, reference)
+            rows.append((place.image, self._cut(place, place.image.file), wanted))
         return dataclasses.replace(batch_of(rows, self.with_references), shown=self._shown(places))
 
     def _cut(self, place: Place, file: Path) -> np.ndarray:

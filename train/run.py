@@ -55,7 +55,7 @@ class RunOptions:
         "fp32" or "bf16". seed: of networks, patches and orders. resume: go on with what OUT holds.
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
-    whole_views: the ready G is asked once an image, about the whole of it, in place of patch by patch; see whole_views.py.
+    whole_views: the ready G is asked once about each whole image, not patch by patch; see whole_views.py.
     begin: trained R that the last regressor stage begins with: see `trained.ready_regressor`.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
     kinds: of the stages to run now ("generator", "regressor", "joint"), None for all; what they build on must be in
@@ -116,7 +116,8 @@ def open_databases(
     if not options.whole_views:
         return DatabaseMaterial(parts, recipe.watch, options.seed, folder, go_on)
     placed = place(options.device, options.precision)
-    views = WholeViews(ready_generator(options.generator), folder, Machine(torch.device(placed.device), placed.precision))
+    machine = Machine(torch.device(placed.device), placed.precision)
+    views = WholeViews(ready_generator(options.generator), folder, machine)
     tell(f"G is asked about each whole image once, kept in {views.folder}")
     return ViewedMaterial(parts, recipe.watch, options.seed, folder, go_on, views)
 

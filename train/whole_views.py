@@ -44,7 +44,8 @@ class WholeView:
         features = mapped(self.semantic)
         count = side // CELL
         row, column = (
-            min(round(place / CELL), max(0, there - count)) for place, there in zip((y, x), features.shape, strict=False)
+            min(round(place / CELL), max(0, there - count))
+            for place, there in zip((y, x), features.shape[:2], strict=True)
         )
         return cut_tile(mapped(self.discrepancy), x, y, side), cut_tile(features, column, row, count)
 

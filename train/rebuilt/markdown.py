@@ -21,10 +21,8 @@ def type_spreads(results: Sequence[FoldResult], database: str) -> dict[str, Spre
     """Type -> its SROCC over splits: on the test images of that type alone, of each split. Signed: negative where the
     order is the opposite of people's."""
     kinds = dict.fromkeys(row.type for result in results for row in result.databases[database])
-    return {
-        kind: spread([row.value("srocc") for result in results for row in result.databases[database] if row.type == kind])
-        for kind in kinds
-    }
+    rows = [row for result in results for row in result.databases[database]]
+    return {kind: spread([row.value("srocc") for row in rows if row.type == kind]) for kind in kinds}
 
 
 def type_table(results: Results, database: str) -> list[str]:
@@ -58,7 +56,7 @@ def all_table(results: Results) -> list[str]:
 
 
 def ablation_table(results: Results) -> list[str]:
-    """As figure 4, and the gain over BL split by split: the same images, so that it is told more surely than medians."""
+    """As figure 4, and the gain over BL on the same split, which tells more surely than medians."""
     lines = table_head(["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "paper: SROCC", "PLCC"])
     base = {result.number: value_of(result, "srocc") for result in results.get("BL", ())}
     for row, found in results.items():

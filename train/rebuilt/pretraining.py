@@ -3,7 +3,8 @@
     python -m hiqa_train.rebuilt.pretraining --pristine CID22 --pristine BIQ --out PRE [--generator DIR] [--recipe TOML]
 
 R on the image alone and R with hallucination see the same patches in the same order; the
-protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then what `hiqa evaluate --begin PRE` takes.
+protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then
+what `hiqa evaluate --begin PRE` takes.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def main() -> None:
     parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    pretrain(given.pristine, load_recipe(given.recipe), given.out, RunOptions(generator=given.generator, seed=given.seed))
+    options = RunOptions(generator=given.generator, seed=given.seed)
+    pretrain(given.pristine, load_recipe(given.recipe), given.out, options)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The paper's tables on the rebuilt databases: one command a table, each going on where it was stopped.
 
-    python -m hiqa_train.rebuilt.tables within   --tid2013 TREE --pretrained PRE --generator WEIGHTS --out OUT
-    python -m hiqa_train.rebuilt.tables across   --tid2013 TREE --tid2008 TREE8 --pretrained PRE --generator WEIGHTS --out OUT
-    python -m hiqa_train.rebuilt.tables ablation --tid2008 TREE8 --pretrained PRE --generators GS --out OUT
+    TABLES="python -m hiqa_train.rebuilt.tables"
+    $TABLES within --tid2013 TREE --pretrained PRE --generator WEIGHTS --out OUT
+    $TABLES across --tid2013 TREE --tid2008 TREE8 --pretrained PRE --generator WEIGHTS --out OUT
+    $TABLES ablation --tid2008 TREE8 --pretrained PRE --generators GS --out OUT
 
 Splits are those of `splits.json`, by Kodak's number, one table for both databases; `--splits N` takes the first N. Rows
 are trained one after the other; `--rows` takes some of them, `--show` prints what is finished and trains nothing.
@@ -121,8 +122,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--tid2013", type=Path, metavar="TREE")
     parser.add_argument("--tid2008", type=Path, metavar="TREE8")
     parser.add_argument("--pretrained", type=Path, required=True, metavar="PRE", help="the OUT of `pretraining`")
-    parser.add_argument("--generator", type=Path, metavar="WEIGHTS", help="whose G serves all splits, but of `ablation`")
-    parser.add_argument("--generators", type=Path, metavar="GS", help="of `ablation`: the OUT of `generators`")
+    parser.add_argument("--generator", type=Path, metavar="WEIGHTS", help="its G serves all splits")
+    parser.add_argument("--generators", type=Path, metavar="GS", help="runs HCM, QPL, ADV, QADV, each with its G")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", nargs="+", help="some rows alone, in this order")
     parser.add_argument("--splits", type=int, default=10, metavar="N")
