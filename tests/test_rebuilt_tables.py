@@ -33,7 +33,12 @@ def _signals_as_they_were():
 
 
 def result(number: int, sroccs: dict[str, float]) -> FoldResult:
-    rows = [Measured(kind, 25, 5, Agreement(srocc=value, krocc=value, plcc=value, rmse=1.0, plcc_unfitted=value, images=25), {}) for kind, value in sroccs.items()]
+    rows = [
+        Measured(
+            kind, 25, 5, Agreement(srocc=value, krocc=value, plcc=value, rmse=1.0, plcc_unfitted=value, images=25), {}
+        )
+        for kind, value in sroccs.items()
+    ]  # fmt: skip
     return FoldResult("x", number, {"tid2013-rebuilt": tuple(rows)})
 
 
