@@ -13,7 +13,7 @@ from hiqa_cli.engine.opencv import cv2
 from hiqa_train import distortions
 from hiqa_train.distortions import Random
 from hiqa_train.distortions.codecs import CHROMA, LUMA, jpeg_bytes, unlimited_table
-from hiqa_train.distortions.palettes import apply_palette
+from hiqa_train.distortions.palettes import apply_palette, minimum_variance_palette
 from hiqa_train.distortions.transmission import damage, scan_start
 from hiqa_train.distortions.values import dct_blocks, from_blocks, to_blocks, undo_dct_blocks
 
@@ -260,3 +260,10 @@ def test_the_old_kinds_draw_as_they_did_when_the_first_weights_were_trained():
     grey = random.random() < 0.15
     noise = random.standard_normal((256, 256, 1 if grey else 3), dtype=np.float32) * sigma
     assert (noisy == distortions.to_8bit(GREY + noise)).all()
+
+
+def test_a_picture_whose_colours_part_in_equal_boxes_has_a_palette_too():
+    ramp = np.zeros((4, 64, 3), np.uint8)
+    ramp[:, :, 0] = np.arange(64) * 4
+    assert sorted(minimum_variance_palette(ramp, 4)[:, 0]) == [30, 94, 158, 222]
+    assert len(minimum_variance_palette(ramp, 63)) == 63

@@ -22,28 +22,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
-
-from hiqa_cli.engine.results import DEFAULT_STRIDE
-from hiqa_cli.engine.tiles import cut_tile, plan_tiles
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.generator import Generator
 
-from .batch import Batch, stacked
-from .cache import default_folder, mapped
+from .cache import default_folder
 from .checkpoint import BEST, LAST
 from .correlation import Agreement, measure
 from .datasets.sample import Sample
 from .loop import StopSignal
-from .machine import Machine, joined
-from .material_database import Scored, open_samples
-from .objectives import score_of, view_of
+from .machine import joined
+from .material_database import open_samples
 from .parts import DatabasePart
 from .plan import generator_stage
 from .recipe import GeneratorStage, Recipe, RegressorStage
 from .run import RECORD, RunOptions, train_databases
-from .scales import MappedRegressor
+from .tile_scores import score
 from .trained import Finished
 from .whole_files import GO_ON, as_json, cannot_write, write_whole
 
@@ -53,7 +45,6 @@ PAPER = {
     "BL": (0.755, 0.800), "HCM": (0.859, 0.870), "QPL": (0.864, 0.887), "ADV": (0.894, 0.910), "QADV": (0.910, 0.918),
     "HSF": (0.941, 0.949),
 }  # fmt: skip
-TILES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -147,32 +138,9 @@ def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sa
         network.to(machine.device)
         if generator is not None:
             generator.to(machine.device)
-        predicted = [score(image, network, generator, stage, machine) for image in images]
+        predicted = [score(image, network, stage, machine, generator=generator) for image in images]
     # qualities on both sides: high is good
     return measure(predicted, [image.quality for image in images], high_is_good=True)
-
-
-@torch.no_grad()
-def score(
-    image: Scored, network: MappedRegressor, generator: Generator | None, stage: RegressorStage, machine: Machine
-) -> float:
-    """Mean over the tiles of an image, at the scorer's stride, with its true reference where the stage is given it."""
-    pixels = mapped(image.file)
-    reference = mapped(image.reference) if image.reference is not None else pixels
-    height, width = pixels.shape[:2]
-    places = list(plan_tiles(width, height, DEFAULT_STRIDE).places())
-    scores: list[float] = []
-    for first in range(0, len(places), TILES_AT_ONCE):
-        some = places[first : first + TILES_AT_ONCE]
-        batch = Batch(
-            stacked([cut_tile(pixels, x, y) for x, y in some]), stacked([cut_tile(reference, x, y) for x, y in some]),
-            None, torch.zeros(len(some), dtype=torch.int64), torch.zeros(len(some), dtype=torch.int64),
-            tuple(image.name for _ in some),
-        ).on(machine.device)  # fmt: skip
-        seen = view_of(generator, batch, stage.sees, fusion=stage.fusion)
-        features = network.regressor.quality_features(batch.distorted, seen.discrepancy)
-        scores += score_of(network.regressor, features[-1], seen.semantic).tolist()
-    return float(np.mean(scores))
 
 
 def write_rows(path: Path, database: str, rows: Sequence[Row]) -> None:

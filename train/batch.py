@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+
+@dataclass(frozen=True)
+class View:
+    """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32)."""
+
+    discrepancy: Tensor | None = None
+    semantic: Tensor | None = None
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> View:
+        """Both, of what is there, changed in the same way."""
+        return View(*(None if one is None else change(one) for one in (self.discrepancy, self.semantic)))
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,8 @@ class Batch:
     quality: (B,) float32, on the scale of each one's database; None where it is to be told from the reference.
     database: (B,) int64, which database each is of. group: (B,) int64, patches of one number are ranked.
     files: where each was cut from.
+    shown: cut from what G makes of the whole images, see whole_views.py; channels last until `on`; None where G is
+        asked patch by patch.
     """
 
     distorted: Tensor
@@ -28,6 +43,7 @@ class Batch:
     database: Tensor
     group: Tensor
     files: tuple[str, ...]
+    shown: View | None = None
 
     def on(self, device: torch.device) -> Batch:
         """The batch as the networks take it, on their device."""
@@ -39,8 +55,9 @@ class Batch:
         distorted = seen(self.distorted)
         assert distorted is not None
         quality = None if self.quality is None else self.quality.to(device)
+        shown = None if self.shown is None else self.shown.changed(lambda x: x.to(device).permute(0, 3, 1, 2).float())
         return Batch(
-            distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files
+            distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files, shown
         )
 
     def pieces(self, count: int) -> list[Batch]:
@@ -51,8 +68,9 @@ class Batch:
     def _cut(self, where: slice) -> Batch:
         reference = None if self.reference is None else self.reference[where]
         quality = None if self.quality is None else self.quality[where]
+        shown = None if self.shown is None else self.shown.changed(lambda x: x[where])
         return Batch(
-            self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where]
+            self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where], shown
         )
 
 

@@ -12,6 +12,7 @@ from .material import Material, seed_of
 from .objectives import Features
 from .plan import generator_stage
 from .recipe import GeneratorStage, Recipe, RegressorStage
+from .scales import MappedRegressor
 from .stage_generator import GeneratorTraining
 from .stage_joint import JointTraining
 from .stage_regressor import RegressorTraining
@@ -22,8 +23,11 @@ from .vgg import Vgg19Features
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds stages of one run. vgg: phi of formula (4), None where no stage asks for it. first_generator: what the
-    training of G begins with, None for a random one."""
+    """Builds stages of one run.
+
+    vgg: phi of formula (4), None where no stage asks for it. first_generator: what the training of G begins with, None
+    for a random one. begin: a stage and the trained R that it begins with, in place of what its recipe names.
+    """
 
     recipe: Recipe
     material: Material
@@ -31,6 +35,7 @@ class Builder:
     seed: int
     vgg: Vgg19Features | None
     first_generator: Generator | None = None
+    begin: tuple[str, MappedRegressor] | None = None
 
     def build(self, name: str, networks: Networked) -> Training:
         """The stage of that name. networks: gives what it builds on."""
@@ -62,8 +67,13 @@ class Builder:
             self._validation(name, with_references), self.machine, databases=len(self.material.names),
             seed=seed_of(self.seed, name), with_references=with_references,
             generator=networks.generator(generator_stage(self.recipe)) if looks else None,
-            begin=networks.regressor(recipe.begin) if recipe.begin else None,
+            begin=self._begin(name, recipe, networks),
         )  # fmt: skip
+
+    def _begin(self, name: str, recipe: RegressorStage, networks: Networked) -> MappedRegressor | None:
+        if self.begin is not None and self.begin[0] == name:
+            return self.begin[1]
+        return networks.regressor(recipe.begin) if recipe.begin else None
 
     def with_references(self, recipe: RegressorStage) -> bool:
         """Whether R's batches hold references: where something is told from them, and every image has its own.

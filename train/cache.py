@@ -52,7 +52,7 @@ def decoded_files(paths: Iterable[Path], folder: Path, advance: Callable[[], Non
 
 @lru_cache(maxsize=HELD)
 def mapped(file: Path) -> np.ndarray:
-    """A decoded file's (H, W, 3) uint8 RGB pixels, mapped into memory."""
+    """A kept array, mapped into memory: of a decoded file (H, W, 3) uint8 RGB pixels."""
     pixels: np.ndarray = np.load(file, mmap_mode="r")
     return pixels
 
@@ -73,10 +73,15 @@ def _decode(path: Path, file: Path) -> None:
         raise DatasetError(f"{path}: {error.message}", "hiqa datasets verify looks at every file") from error
     if pixels.dtype != np.uint8:  # 16 bits: patches are of 8
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    keep_array(file, pixels)
+
+
+def keep_array(file: Path, array: np.ndarray) -> None:
+    """Write an array that `mapped` reads, whole or not at all; OutputError."""
     beside = file.with_suffix(f".{os.getpid()}.part")
     try:
         with open(beside, "wb") as out:
-            np.save(out, pixels)
+            np.save(out, array)
         os.replace(beside, file)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 
-from .batch import Batch
+from .batch import Batch, View
 from .labels import local_loss_of_quality, tile_quality
 from .learner import Loss
 from .losses import (
@@ -35,14 +35,6 @@ from .vgg import Vgg19Features
 LOCAL_CHANNELS = 2  # of labels.local_loss_of_quality
 
 
-@dataclass(frozen=True)
-class View:
-    """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32)."""
-
-    discrepancy: Tensor | None = None
-    semantic: Tensor | None = None
-
-
 def quality_of(batch: Batch) -> Tensor:
     """(B,) what R is to say: people's quality, or where nobody was asked, what the reference tells."""
     if batch.quality is not None:
@@ -58,7 +50,12 @@ def discrepancy_of(distorted: Tensor, hallucination: Tensor) -> Tensor:
 
 @torch.no_grad()
 def view_of(generator: Generator | None, batch: Batch, sees: str, *, fusion: bool) -> View:
-    """What a frozen G, or the true reference, shows R."""
+    """What a frozen G, or the true reference, shows R; the batch may hold G's word, told from whole images."""
+    if batch.shown is not None:
+        discrepancy = batch.shown.discrepancy if sees == "hallucination" else None
+        if sees == "reference" and batch.reference is not None:
+            discrepancy = discrepancy_of(batch.distorted, batch.reference)
+        return View(discrepancy, batch.shown.semantic if fusion else None)
     if generator is None:
         if sees == "reference" and batch.reference is not None and not fusion:
             return View(discrepancy_of(batch.distorted, batch.reference))

@@ -79,6 +79,17 @@ def missing_needs(recipe: Recipe, plan: Plan, material: Material) -> list[str]:
     return [name for name in dict.fromkeys(needed) if name and name not in plan.stages]
 
 
+def last_regressor(recipe: Recipe) -> str:
+    """The name of the last stage of the kind regressor: the R that is released, unless a joint stage follows.
+
+    UsageError where there is none.
+    """
+    names = [name for name, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
+    if not names:
+        raise UsageError(f"the recipe {recipe.name} has no regressor stage")
+    return names[-1]
+
+
 def generator_stage(recipe: Recipe) -> str:
     """The name of the stage that trains G; "" where there is none."""
     return next((name for name, stage in recipe.stages.items() if isinstance(stage, GeneratorStage)), "")

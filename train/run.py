@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from hiqa_cli._version import __version__
+from hiqa_cli.engine.devices import place
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import LITE
 
@@ -31,15 +32,17 @@ from .journal import Progress, Watcher
 from .loop import StopSignal, run_stage
 from .machine import Machine, joined
 from .material import DatabaseMaterial, Material
+from .material_views import ViewedMaterial
 from .parts import DatabasePart
-from .plan import generator_stage, make_plan, missing_needs
+from .plan import generator_stage, last_regressor, make_plan, missing_needs
 from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage, Stage
 from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
-from .trained import Finished, Untrained, ready_generator
+from .trained import Finished, Untrained, begin_seen, ready_generator, ready_regressor
 from .versions import GROUP
 from .vgg import Vgg19Features
 from .whole_files import as_json, write_whole
+from .whole_views import WholeViews
 
 RECORD = RUN_RECORD
 COARSEST = 32  # px between the places of R's last features
@@ -54,6 +57,8 @@ class RunOptions:
     first_generator: what `generator` may name, whose G the training of G begins with; of the size in the recipe.
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
+    whole_views: the ready G is asked once about each whole image, not patch by patch; see whole_views.py.
+    begin: trained R that the last regressor stage begins with: see `trained.ready_regressor`.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
     kinds: of the stages to run now ("generator", "regressor", "joint"), None for all; what they build on must be in
         OUT, finished.
@@ -69,6 +74,8 @@ class RunOptions:
     resume: bool = False
     first_generator: Path | None = None
     generator: Path | None = None
+    whole_views: bool = False
+    begin: Path | None = None
     vgg: Path | None = None
     kinds: tuple[str, ...] | None = None
     cache: Path | None = None
@@ -109,7 +116,13 @@ def open_databases(
     folder = options.cache or default_folder()
     images = sum(len(part.training) + len(part.validation) for part in parts)
     tell(f"{images:,} images and their references are decoded once into {folder}")
-    return DatabaseMaterial(parts, recipe.watch, options.seed, folder, go_on)
+    if not options.whole_views:
+        return DatabaseMaterial(parts, recipe.watch, options.seed, folder, go_on)
+    placed = place(options.device, options.precision)
+    machine = Machine(torch.device(placed.device), placed.precision)
+    views = WholeViews(ready_generator(options.generator), folder, machine)
+    tell(f"G is asked about each whole image once, kept in {views.folder}")
+    return ViewedMaterial(parts, recipe.watch, options.seed, folder, go_on, views)
 
 
 def train(
@@ -147,7 +160,13 @@ class Run:
         for name in missing_needs(recipe, self.plan, material):
             self.finished.state(name)
         first = None if options.first_generator is None else ready_generator(options.first_generator)
-        self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), first)
+        begin = None
+        if options.begin is not None:
+            last = last_regressor(recipe)
+            begin = last, ready_regressor(options.begin, recipe.stages[last])
+            known = begin_seen(options.begin).scenes
+            self.seen = None if self.seen is None or known is None else self.seen | known
+        self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), first, begin)
 
     @property
     def _takes_ready(self) -> bool:
@@ -262,8 +281,7 @@ class Run:
         """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""
         stage = self.recipe.stages[name]
         if isinstance(stage, RegressorStage):
-            last = [n for n, one in self.recipe.stages.items() if isinstance(one, RegressorStage)][-1]
-            return name == last and stage.sees != "reference"
+            return name == last_regressor(self.recipe) and stage.sees != "reference"
         return isinstance(stage, JointStage)
 
 

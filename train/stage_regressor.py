@@ -113,8 +113,13 @@ def freeze(trunk: Trunk | LiteTrunk, blocks: int) -> None:
 
 
 def begin_from(network: Regressor, alone: dict[str, Tensor]) -> None:
-    """Take over what an R trained on images alone knows: the new inputs begin unheard, its scores stay as they are."""
+    """Take over what an R trained on images alone knows: the new inputs begin unheard, its scores stay as they are.
+
+    UsageError where it has other sizes.
+    """
     state = network.state_dict()
+    if any(name not in state or state[name].shape[:1] != old.shape[:1] for name, old in alone.items()):
+        raise UsageError("the R to begin with has other sizes than the recipe's", "see [networks] of the recipe")
     for name, old in alone.items():
         new = state[name]
         if new.shape == old.shape:

@@ -14,8 +14,9 @@ from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
 from .checkpoint import BEST, LAST, read_checkpoint
-from .recipe import JointStage, Networks, Recipe, RegressorStage
+from .recipe import JointStage, Networks, Recipe, RegressorStage, Stage
 from .scales import MappedRegressor
+from .seen import Seen, seen_by
 
 RESULT = {"regressor": BEST, "generator": LAST, "joint": BEST}  # as the stages' `result` says
 
@@ -87,6 +88,41 @@ def ready_generator(where: Path | None) -> Generator:
         if state["describe"]["kind"] == "generator":
             return Finished(where, None).generator(path.parent.name)
     raise UsageError(f"--generator {where}: neither a folder of weights nor a run with a trained G")
+
+
+def ready_regressor(where: Path, stage: Stage) -> MappedRegressor:
+    """R for a stage to begin with, of a folder of weights, of a finished regressor stage's folder, or of the stage of a
+    run that is shown the same; where there is none, of one that looks at the image alone.
+
+    UsageError where there is none, or none that the stage can take over; WeightsError.
+    """
+    assert isinstance(stage, RegressorStage)
+    if (where / MANIFEST).exists():
+        network = MappedRegressor(load_weights(where).regressor, 1)
+        shown = (network.regressor.config.discrepancy, network.regressor.config.semantic)
+        if not all(has or not had for has, had in zip(_inputs(stage), shown, strict=True)):
+            raise UsageError(f"--begin {where}: its R is shown more than the stage is", "give an R on images alone")
+        return network.eval().requires_grad_(False)
+    folders = [where] if (where / LAST).exists() else [path.parent for path in sorted(where.glob(f"*/{LAST}"))]
+    found: dict[tuple[bool, bool], Path] = {}
+    for folder in folders:
+        described = read_checkpoint(folder / LAST)["describe"]
+        if described["kind"] == "regressor":
+            found[described["regressor"]["discrepancy"], described["regressor"]["semantic"]] = folder
+    chosen = found.get(_inputs(stage), found.get((False, False)))
+    if chosen is None:
+        raise UsageError(f"--begin {where}: neither weights nor a run with an R that this stage can begin with")
+    return Finished(chosen.parent, None).regressor(chosen.name)
+
+
+def _inputs(stage: RegressorStage) -> tuple[bool, bool]:
+    """Whether R is shown a discrepancy map, and G's features."""
+    return stage.sees != "image", stage.fusion
+
+
+def begin_seen(where: Path) -> Seen:
+    """What an R to begin with has seen: as seen_by, for a stage's folder too."""
+    return seen_by(where.parent if (where / LAST).exists() else where)
 
 
 class Untrained:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
+import typer
+
 from ..engine.scoring import DEFAULT_MODE, DEFAULT_STRIDE, Scoring
 from ..errors import UsageError
 from . import evaluation_options as own
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    context: typer.Context,
     dataset: DatasetNames = None,
     root: Roots = None,
     direction: Direction = None,
@@ -43,6 +46,8 @@ def evaluate(
     train_on: own.TrainOn = None,
     train_types: own.TrainTypes = None,
     generator: own.GeneratorFolder = None,
+    begin: own.Begin = None,
+    whole_views: own.WholeViews = False,
     vgg: own.Vgg = None,
     splits_count: own.SplitCount = None,
     ladders: own.Ladders = None,
@@ -90,7 +95,7 @@ def evaluate(
     }  # fmt: skip
     of_protocols: dict[str, object] = {
         "--out": out, "--method": method, "--recipe": recipe, "--train-on": train_on, "--train-types": train_types,
-        "--generator": generator, "--vgg": vgg, "--count": splits_count,
+        "--generator": generator, "--begin": begin, "--whole-views": whole_views, "--vgg": vgg, "--count": splits_count,
     }  # fmt: skip
     if bool(dataset) == pictures.asked:
         what = "--dataset and measures on clean pictures do not go together" if dataset else "nothing to measure"
@@ -110,16 +115,25 @@ def evaluate(
         )
         evaluate_databases(readings, question, engine, scoring, Files(json_file, csv_file, plot, overwrite), say)
         return ExitCode.OK
+    if weights is not None and "weights" not in (method or ()) and given_by_hand(context, "weights"):
+        raise UsageError("--weights goes with --method weights", "--generator and --begin take weights too")
     refuse({"--part": part, "--split": split, "--unseen": unseen, "--plot": plot}, "does not go with --protocol")
     readings = opened(given, say)
     asked = ProtocolQuestion(
         protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
         recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
-        seed=seed, generator=generator, vgg=vgg, published=published, resamples=resamples, scoring=scoring,
+        seed=seed, generator=generator,
+        begin=begin, whole_views=whole_views, vgg=vgg, published=published, resamples=resamples, scoring=scoring,
         json=json_file, csv=csv_file, overwrite=overwrite,
     )  # fmt: skip
     trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]
     return evaluate_protocol(readings[: len(dataset)], trained, asked, engine, say)
+
+
+def given_by_hand(context: typer.Context, name: str) -> bool:
+    """Whether an option stands in the command line; HIQA_WEIGHTS in the environment is for all commands."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def opened(given: DatasetOptions, say: Messages) -> list[Reading]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ class ProtocolQuestion:
     resamples: for the intervals where there is one split; several tell their own spread.
     protocol: "splits", "own" (the division that the databases come with) or "cross". methods: words of --method.
     types, source_types: distortion types that are tested and trained on; all where none is named.
-    splits: a file of divisions in place of `count` that are drawn with `seed`. generator: a ready G for all splits.
+    splits: a file of divisions in place of ones drawn with `seed`; count: how many are drawn, or taken from the file.
+    generator: a ready G for all splits. begin: the R that each begins with. whole_views: G looks at whole images.
     """
 
     protocol: Literal["splits", "own", "cross"]
@@ -50,6 +52,8 @@ class ProtocolQuestion:
     count: int | None
     seed: int
     generator: Path | None
+    begin: Path | None
+    whole_views: bool
     vgg: str | None
     published: bool
     resamples: int
@@ -76,6 +80,8 @@ def evaluate_protocol(
 
     if question.out is None:
         raise UsageError("--protocol needs --out DIR, where finished splits are kept")
+    if question.whole_views and question.generator is None:
+        raise UsageError("--whole-views needs --generator DIR", "a G that is trained on the way changes its mind")
     check_new_file(question.json, "--json", question.overwrite)
     check_new_file(question.csv, "--csv", question.overwrite)
     if engine.threads is not None:
@@ -126,6 +132,8 @@ def _folds(study: Study, question: ProtocolQuestion, out: Path, say: Messages) -
         splits = divide(study.readings, question.seed)[2]
     elif question.splits is not None:
         splits = read_splits(question.splits)
+        if question.count is not None:
+            splits = dataclasses.replace(splits, divisions=splits.divisions[: question.count])
     else:
         splits = draw_splits(study.readings, seed=question.seed, count=question.count or COUNT)
     folds = split_folds(study, splits)
@@ -152,7 +160,10 @@ def _method(
         generator = question.generator if kind == "hiqa" else None
         options = RunOptions(generator=generator)
         recipe, vgg = choose_vgg(recipe, question.vgg, options, say.warn, has_references=has_references)
-        return TrainedHiqa(recipe, loading, question.seed, generator, vgg, kind, partial(_watching, say))
+        return TrainedHiqa(
+            recipe, loading, question.seed, generator, vgg, kind, partial(_watching, say), question.begin,
+            question.whole_views,
+        )  # fmt: skip
     if word == "weights":
         return GivenWeights(engine.weights, loading)
     return NaturalScenes(out / "nss" / "features.jsonl") if word == "nss" else Gmsd()

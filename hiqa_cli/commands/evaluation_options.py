@@ -64,6 +64,12 @@ TrainTypes = Annotated[str | None, _value("--train-types", "Distortion types tha
 GeneratorFolder = Annotated[
     Path | None, _value("--generator", "Of a protocol: weights whose G serves all splits.", "DIR")
 ]
+Begin = Annotated[
+    Path | None, _value("--begin", "Of a protocol: weights, or a run, whose R every training begins with.", "DIR")
+]
+WholeViews = Annotated[
+    bool, typer.Option("--whole-views", help="Of a protocol: G, which is given, looks once at every whole image.")
+]
 Vgg = Annotated[
     str | None, _value("--vgg", "Of a protocol: VGG19's weights for the perceptual loss.", "FILE|download|off")
 ]

@@ -7,6 +7,7 @@ variance, looked up on a grid of 32 levels a channel.
 from __future__ import annotations
 
 import heapq
+from itertools import count
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -77,13 +78,14 @@ def minimum_variance_palette(image: np.ndarray, colours: int) -> np.ndarray:
     sums = np.stack([np.bincount(number, pixels[:, c]) for c in range(3)], axis=1)
     squares = np.bincount(number, np.square(pixels.astype(float)).sum(axis=1))
     cells = np.stack(np.unravel_index(used, (FINE, FINE, FINE)), axis=1)
-    # The number breaks ties: boxes themselves have no order.
-    waiting = [(0.0, 0, Box(cells, counts.astype(float), sums, squares))]
-    while len(waiting) < colours and waiting[0][2].last >= 0:
-        _, _, box = heapq.heappop(waiting)
+    # The numbers break ties, the second one last: boxes themselves have no order.
+    serial = count()
+    waiting = [(0.0, 0, next(serial), Box(cells, counts.astype(float), sums, squares))]
+    while len(waiting) < colours and waiting[0][-1].last >= 0:
+        *_, box = heapq.heappop(waiting)
         for part in box.cut():
-            heapq.heappush(waiting, (-part.error, len(waiting) + 1, part))
-    return np.array([box.mean for _, _, box in sorted(waiting, key=lambda entry: tuple(entry[2].mean))])
+            heapq.heappush(waiting, (-part.error, len(waiting) + 1, next(serial), part))
+    return np.array([box.mean for *_, box in sorted(waiting, key=lambda entry: tuple(entry[-1].mean))])
 
 
 def nearest_table(palette: np.ndarray) -> np.ndarray:

@@ -23,8 +23,10 @@ from ..loop import StopSignal
 from ..recipe import Recipe
 from ..run import RunOptions, train_databases
 from ..seen import RUN_RECORD, Seen, refuse_seen, seen_by, seen_of
+from ..trained import begin_seen
 from .folds import Fold
 from .predict import Predictor, WeightsPredictor
+from .viewed import viewed_predictor
 
 Tell = Callable[[str], None]
 
@@ -85,8 +87,10 @@ def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
 
 @dataclass(frozen=True)
 class TrainedHiqa:
-    """Every fold trained anew by a recipe; with a ready G where one is given, which must not have seen a test scene.
+    """Every fold trained anew by a recipe; with a ready G, and an R to begin with, where they are given, which must not
+    have seen a test scene.
 
+    whole_views: G is asked once an image, about the whole of it, in training and in the test.
     kind: "hiqa" for the whole recipe, "alone" for its R on distorted images alone (the ablation's BL): a baseline.
     watching: gives, while a network is trained, what is told how far it is.
     """
@@ -98,6 +102,8 @@ class TrainedHiqa:
     vgg: Path | None = None
     kind: Literal["hiqa", "alone"] = "hiqa"
     watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
+    begin: Path | None = None
+    whole_views: bool = False
 
     @property
     def name(self) -> str:
@@ -105,12 +111,15 @@ class TrainedHiqa:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {
+        settings = {
             "recipe": self.recipe.to_dict(),
             "seed": self.seed,
             **self.loading.settings,
             "generator": None if self.generator is None else seen_by(self.generator).weights_id,
         }
+        if self.begin is not None:
+            settings["begin"] = begin_seen(self.begin).weights_id
+        return settings | ({"whole_views": True} if self.whole_views else {})
 
     def check(self, folds: list[Fold]) -> None:
         # without references no G can be trained: the installed weights' G is taken
@@ -118,6 +127,10 @@ class TrainedHiqa:
             whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
             refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
+        if self.begin is not None:
+            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            hint = "give an R that was trained on other scenes"
+            refuse_seen(begin_seen(self.begin), tested, f"--begin {self.begin}", hint)
 
     def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
         begun = (folder / RUN_RECORD).exists()
@@ -130,6 +143,8 @@ class TrainedHiqa:
                 seed=self.seed + fold.number,
                 resume=begun,
                 generator=self.generator,
+                whole_views=self.whole_views,
+                begin=self.begin,
                 vgg=self.vgg,
                 record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
                 watch=watch,
@@ -137,11 +152,17 @@ class TrainedHiqa:
             weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
         if weights is None:
             return None
-        seen = seen_of(read_manifest(weights))
+        seen = seen_by(folder) if self.whole_views else seen_of(read_manifest(weights))
         refuse_seen(
             Seen(seen.weights_id, None if seen.scenes is None else seen.scenes | fold.known_scenes), fold.tested_scenes,
             f"the network trained for split {fold.number}", "this is a fault of hiqa's, please report it",
         )  # fmt: skip
+        if self.whole_views:
+            found = viewed_predictor(
+                folder, self.recipe, self.generator, device=self.loading.device, precision=self.loading.precision,
+                stride=self.loading.scoring.stride,
+            )  # fmt: skip
+            return Fitted(found.id, lambda: found)
         return Fitted(seen.weights_id, lambda: self.loading.predictor(weights))
 
 

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,12 @@ def run_protocol(
     tell: Tell,
     progress: Progress = no_progress,
     resamples: int = 0,
+    only: Container[int] | None = None,
 ) -> dict[str, list[FoldResult]] | None:
     """Every fold by every method, in order; what is finished in `out` is taken as it is. None where `stop` came first.
 
     name: the protocol's. progress: called with a number of images, gives what is called after each. resamples: of the
-    bootstrap in each fold; 0 for none, as where ten folds tell the spread.
+    bootstrap in each fold; 0 for none, as where ten folds tell the spread. only: numbers of the folds to run now.
     Raises UsageError, before any work, where `out` holds something else or a method cannot be tested fairly; HiqaError
     where an image cannot be scored; OutputError.
     """
@@ -71,6 +72,8 @@ def run_protocol(
     for method in methods:
         results[method.name] = []
         for fold in folds:
+            if only is not None and fold.number not in only:
+                continue
             folder = out / method.name / f"split-{fold.number:02}"
             found = _run_fold(fold, method, folder, resamples, stop, tell, progress)
             if found is None:
@@ -135,7 +138,7 @@ def _run_fold(
     file = folder / "result.json"
     if file.exists():
         tell(f"{method.name}, split {fold.number}: finished before")
-        return _read_result(file, method.name, fold.number)
+        return read_result(file, method.name, fold.number)
     tell(f"{method.name}, split {fold.number}: {_sizes(fold)}")
     fitted = method.fit(fold, folder / "training", stop, tell)
     if fitted is None or stop.asked:
@@ -173,7 +176,8 @@ def _sizes(fold: Fold) -> str:
     return ", ".join([counted(trained, "to train on"), counted(chosen, "to choose by"), counted(tested, "to test")])
 
 
-def _read_result(file: Path, method: str, number: int) -> FoldResult:
+def read_result(file: Path, method: str, number: int) -> FoldResult:
+    """A finished fold; UsageError where the file is none."""
     data = read_json(file)
     try:
         rows = {name: rows_from_objects(test["measures"]) for name, test in data["tests"].items()}

@@ -1,0 +1,61 @@
+"""The score of an image that a database holds, tile by tile as the scorer does it, by networks that are not released.
+
+The scorer takes folders of weights; here R may be shown the true reference, or what G made of the whole image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from hiqa_cli.engine.results import DEFAULT_STRIDE
+from hiqa_cli.engine.scoring import TILE
+from hiqa_cli.engine.tiles import cut_tile, plan_tiles
+from hiqa_cli.networks.generator import Generator
+
+from .batch import Batch, View, stacked
+from .cache import mapped
+from .machine import Machine
+from .material_database import Scored
+from .objectives import score_of, view_of
+from .recipe import RegressorStage
+from .scales import MappedRegressor
+from .whole_views import WholeView
+
+TILES_AT_ONCE = 16
+
+
+
+@torch.no_grad()
+def score(
+    image: Scored, network: MappedRegressor, stage: RegressorStage, machine: Machine, *,
+    generator: Generator | None = None, view: WholeView | None = None, stride: int = DEFAULT_STRIDE,
+) -> float:  # fmt: skip
+    """Mean over the tiles of an image, 0..1, with its true reference where the stage is given it.
+
+    generator: asked tile by tile, unless there is a view of the whole image.
+    """
+    pixels = mapped(image.file)
+    reference = mapped(image.reference) if image.reference is not None else pixels
+    height, width = pixels.shape[:2]
+    places = list(plan_tiles(width, height, stride).places())
+    scores: list[float] = []
+    for first in range(0, len(places), TILES_AT_ONCE):
+        some = places[first : first + TILES_AT_ONCE]
+        batch = Batch(
+            stacked([cut_tile(pixels, x, y) for x, y in some]), stacked([cut_tile(reference, x, y) for x, y in some]),
+            None, torch.zeros(len(some), dtype=torch.int64), torch.zeros(len(some), dtype=torch.int64),
+            tuple(image.name for _ in some),
+        )  # fmt: skip
+        if view is not None:
+            cut = [view.cut(x, y, TILE) for x, y in some]
+            shown = View(stacked([discrepancy for discrepancy, _ in cut]), stacked([features for _, features in cut]))
+            batch = dataclasses.replace(batch, shown=shown)
+        batch = batch.on(machine.device)
+        with machine.autocast():
+            seen = view_of(generator, batch, stage.sees, fusion=stage.fusion)
+            features = network.regressor.quality_features(batch.distorted, seen.discrepancy)
+        scores += score_of(network.regressor, features[-1], seen.semantic).tolist()
+    return float(np.mean(scores))
