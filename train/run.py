@@ -22,7 +22,6 @@ import torch
 from hiqa_cli._version import __version__
 from hiqa_cli.engine.devices import place
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.regressor import LITE
 
 from .building import Builder
 from .cache import default_folder
@@ -35,17 +34,16 @@ from .material import DatabaseMaterial, Material
 from .material_views import ViewedMaterial
 from .parts import DatabasePart
 from .plan import generator_stage, last_regressor, make_plan, missing_needs
-from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage, Stage
+from .recipe import GeneratorStage, JointStage, Recipe, RegressorStage
+from .recipe_check import check_recipe
 from .release import release
 from .seen import RUN_RECORD, seen_by, seen_in_all
 from .trained import Finished, Untrained, begin_seen, ready_generator, ready_regressor
-from .versions import GROUP
 from .vgg import Vgg19Features
 from .whole_files import as_json, write_whole
 from .whole_views import WholeViews
 
 RECORD = RUN_RECORD
-COARSEST = 32  # px between the places of R's last features
 
 
 @dataclass(frozen=True)
@@ -283,34 +281,6 @@ class Run:
         if isinstance(stage, RegressorStage):
             return name == last_regressor(self.recipe) and stage.sees != "reference"
         return isinstance(stage, JointStage)
-
-
-def check_recipe(recipe: Recipe, machine: Machine) -> None:
-    """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R, or where
-    R's networks do not go together."""
-    if recipe.networks.regressor_backbone == LITE and recipe.networks.batch_norm:
-        raise UsageError(f"the recipe's networks: {LITE} has no batch norms of its own", "give batch_norm = false")
-    for name, stage in recipe.stages.items():
-        if stage.patch % COARSEST or stage.patch < 2 * COARSEST:
-            raise UsageError(f"{name}: expected patches of a multiple of {COARSEST} px, at least {2 * COARSEST}, "
-                             f"found {stage.patch}")  # fmt: skip
-        whole, what = whole_part(stage)
-        unit = recipe.watch.pieces * machine.world * whole
-        if stage.batch % unit:
-            raise UsageError(
-                f"{name}: a batch of {stage.batch} is no multiple of {unit}",
-                f"{machine.world} processes, each with {recipe.watch.pieces} pieces{what}",
-            )
-
-
-def whole_part(stage: Stage) -> tuple[int, str]:
-    """The number of patches of a stage that must not be torn apart, and what they are."""
-    mix = stage.mix if isinstance(stage, RegressorStage) else {}
-    if mix:
-        return sum(mix.values()), f" of a whole mix of {sum(mix.values())} patches"
-    if stage.shares and not isinstance(stage, GeneratorStage):
-        return GROUP, f" of whole groups of {GROUP} versions"
-    return 1, ""
 
 
 def check_out(out: Path, resume: bool, machine: Machine) -> None:
