@@ -6,7 +6,7 @@ a monotone map of its own from it (scales.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -60,7 +60,7 @@ class MixedMaterial:
         both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
         return Validation(both, both.epoch, 1, stage.batch, machine)
 
-    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Any) -> list[Case]:
+    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
         return self.photographs.cases(scorer, knots, tell) + self.databases.cases(scorer, knots[1:], tell)
 
     def describe(self) -> dict[str, Any]:

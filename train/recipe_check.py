@@ -8,8 +8,7 @@ from hiqa_cli.networks.regressor import LITE
 from .machine import Machine
 from .recipe import GeneratorStage, Recipe, RegressorStage, Stage
 from .versions import GROUP
-
-COARSEST = 32  # px between the places of R's last features
+from .whole_views import CELL
 
 
 def check_recipe(recipe: Recipe, machine: Machine) -> None:
@@ -18,8 +17,8 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
     if recipe.networks.regressor_backbone == LITE and recipe.networks.batch_norm:
         raise UsageError(f"the recipe's networks: {LITE} has no batch norms of its own", "give batch_norm = false")
     for name, stage in recipe.stages.items():
-        if stage.patch % COARSEST or stage.patch < 2 * COARSEST:
-            raise UsageError(f"{name}: expected patches of a multiple of {COARSEST} px, at least {2 * COARSEST}, "
+        if stage.patch % CELL or stage.patch < 2 * CELL:
+            raise UsageError(f"{name}: expected patches of a multiple of {CELL} px, at least {2 * CELL}, "
                              f"found {stage.patch}")  # fmt: skip
         whole, what = whole_part(stage)
         unit = recipe.watch.pieces * machine.world * whole

@@ -24,7 +24,7 @@ from .machine import Machine
 from .objectives import discrepancy_of
 from .whole_files import cannot_write
 
-CELL = 32  # px between the places of H_5,2
+CELL = 32  # px between the places of `H_{5,2}`, and between those of R's last features
 FORMAT = 1
 
 

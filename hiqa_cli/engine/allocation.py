@@ -1,7 +1,7 @@
 """Keeping freed memory for the next feature map, instead of giving it back to the system at once.
 
 glibc hands freed buffers of more than a few megabytes back, and takes them anew for the next convolution: page
-after page is then faulted in and zeroed again, which costs up to a third of a forward pass in float32.
+after page is then faulted in and zeroed again, which costs some per cent of a forward pass (bench/README.md).
 """
 
 from __future__ import annotations
