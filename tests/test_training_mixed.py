@@ -23,8 +23,10 @@ from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.loop import StopSignal
 from hiqa_train.material_mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.mixed import open_mixed, train_mixed
+from hiqa_train.objectives import RegressorObjective, View
 from hiqa_train.parts import divide
 from hiqa_train.recipe_file import load_recipe
+from hiqa_train.scales import MappedRegressor
 from hiqa_train.splits import take
 from hiqa_train.stage_regressor import freeze
 from hiqa_train.trained import Finished
@@ -106,6 +108,29 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
     torn = dataclasses.replace(stage, mix={PHOTOGRAPHS: 6, "mine": 2})
     with pytest.raises(UsageError, match="stage alone mixes 6 photographs; expected whole groups of 4 versions"):
         mixed.source("alone", torn, with_references=False)
+
+
+def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is_lost_place_by_place(material):
+    parts, tested, folders, _ = material
+    bare = [dataclasses.replace(parts[0], training=[dataclasses.replace(s, reference=None) for s in parts[0].training])]
+    cache = options(folders[0].parent / "cache")
+    stage = dataclasses.replace(recipe().stages["alone"], local_weight=1.0)
+    batches = []
+    for some in (parts, bare):
+        mixed = open_mixed(some, tested, folders, recipe(), cache, StopSignal(), quiet)
+        assert not mixed.source("alone", stage, with_references=False).draw(range(6)).reference
+        batches.append(mixed.source("alone", stage, with_references=True).draw(range(12)).on(torch.device("cpu")))
+    every, some = batches
+    assert every.known.all()
+    assert some.known.tolist() == [True, True, True, True, False, False] * 2
+    assert torch.equal(some.distorted, every.distorted)
+    torch.manual_seed(0)
+    network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)), 2)
+    objective = RegressorObjective(network, ranking_weight=0.5, local_weight=1.0)
+    losses = [objective(batch, View()).parts["local"] for batch in batches]
+    first = dataclasses.replace(some, reference=torch.where(some.known[:, None, None, None], some.reference, 0.5))
+    assert losses[0] != losses[1]  # the database's patches have a say where theirs is known
+    assert objective(first, View()).parts["local"] == losses[1]  # and none where it is not, whatever stands there
 
 
 def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, tmp_path):

@@ -35,6 +35,7 @@ class Batch:
     files: where each was cut from.
     shown: cut from what G makes of the whole images, see whole_views.py; channels last until `on`; None where G is
         asked patch by patch.
+    known: (B,) bool, whose reference is the true one, in a batch that has it of some alone; None: all or none.
     """
 
     distorted: Tensor
@@ -44,6 +45,7 @@ class Batch:
     group: Tensor
     files: tuple[str, ...]
     shown: View | None = None
+    known: Tensor | None = None
 
     def on(self, device: torch.device) -> Batch:
         """The batch as the networks take it, on their device."""
@@ -56,9 +58,11 @@ class Batch:
         assert distorted is not None
         quality = None if self.quality is None else self.quality.to(device)
         shown = None if self.shown is None else self.shown.changed(lambda x: x.to(device).permute(0, 3, 1, 2).float())
+        known = None if self.known is None else self.known.to(device)
         return Batch(
-            distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files, shown
-        )
+            distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files,
+            shown, known,
+        )  # fmt: skip
 
     def pieces(self, count: int) -> list[Batch]:
         """The batch in `count` equal pieces, in order."""
@@ -69,9 +73,11 @@ class Batch:
         reference = None if self.reference is None else self.reference[where]
         quality = None if self.quality is None else self.quality[where]
         shown = None if self.shown is None else self.shown.changed(lambda x: x[where])
+        known = None if self.known is None else self.known[where]
         return Batch(
-            self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where], shown
-        )
+            self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where],
+            shown, known,
+        )  # fmt: skip
 
 
 class Source(Protocol):

@@ -76,10 +76,13 @@ class Builder:
         return networks.regressor(recipe.begin) if recipe.begin else None
 
     def with_references(self, recipe: RegressorStage) -> bool:
-        """Whether R's batches hold references: where something is told from them, and every image has its own.
+        """Whether R's batches hold references: where something is told from them, and every image has its own, or it is
+        marked which have.
 
         A photograph's quality is always told from it.
         """
+        if self.material.marks_references:
+            return recipe.local_weight > 0
         told = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
         return told and self.material.every_reference
 

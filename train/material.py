@@ -35,11 +35,14 @@ Item = TypeVar("Item")
 
 
 class Material(Protocol):
-    """names: what is trained on; every_reference, any_reference: whether all images, or some, have their reference."""
+    """names: what is trained on; every_reference, any_reference: whether all images, or some, have their reference;
+    marks_references: whether batches with references hold other patches too, and say which are which (`Batch.known`).
+    """
 
     names: tuple[str, ...]
     every_reference: bool
     any_reference: bool
+    marks_references: bool
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
         """The training patches of a stage."""
@@ -67,6 +70,8 @@ def seed_of(seed: int, name: str) -> int:
 
 class DatabaseMaterial:
     """Databases: see `Material`."""
+
+    marks_references = False
 
     def __init__(
         self, parts: Sequence[DatabasePart], watch: Watch, seed: int, cache: Path, advance: Callable[[], None]
@@ -141,6 +146,7 @@ class SyntheticMaterial:
     """Undistorted photographs: see `Material`."""
 
     every_reference = any_reference = True
+    marks_references = False
 
     def __init__(
         self, training: list[Pristine], validation: list[Pristine], watch: Watch, seed: int, names: tuple[str, ...]

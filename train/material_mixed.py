@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
@@ -32,6 +33,7 @@ class MixedMaterial:
 
     every_reference = False
     any_reference = True  # G is trained on the photographs alone
+    marks_references = True
 
     def __init__(self, photographs: SyntheticMaterial, databases: DatabaseMaterial) -> None:
         self.photographs, self.databases = photographs, databases
@@ -49,8 +51,9 @@ class MixedMaterial:
                 place = self.databases.names.index(database)
                 images = [image for image in self.databases.training if image.database == place]
                 seed = seed_of(self.photographs.seed, f"{name} {number}")
-                sources.append((DatabasePatches(images, stage.patch, seed, with_references=False), count))
-        return MixedPatches(sources)
+                has = with_references and all(image.reference is not None for image in images)
+                sources.append((DatabasePatches(images, stage.patch, seed, with_references=has), count))
+        return MixedPatches(sources, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
         of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
@@ -87,10 +90,13 @@ def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
 
 
 class MixedPatches:
-    """A `Source` of several: of every `sum of counts` neighbours the first so many are of the first, and so on."""
+    """A `Source` of several: of every `sum of counts` neighbours the first so many are of the first, and so on.
 
-    def __init__(self, sources: Sequence[tuple[Source, int]]) -> None:
-        self.sources = list(sources)
+    with_references: keep those that there are, and mark whose they are.
+    """
+
+    def __init__(self, sources: Sequence[tuple[Source, int]], *, with_references: bool) -> None:
+        self.sources, self.with_references = list(sources), with_references
         self.unit = sum(count for _, count in sources)
 
     @property
@@ -101,7 +107,7 @@ class MixedPatches:
     def draw(self, numbers: range) -> Batch:
         first, last = numbers.start // self.unit, -(-numbers.stop // self.unit)
         drawn = [
-            scored(source.draw(range(block * n, (block + 1) * n)))
+            scored(source.draw(range(block * n, (block + 1) * n)), with_references=self.with_references)
             for block in range(first, last)
             for source, n in self.sources
         ]
@@ -128,14 +134,21 @@ class JoinedPatches:
         return in_one(parts)
 
 
-def scored(batch: Batch) -> Batch:
-    """The batch with what its references tell as its quality, and without them; databases count from 1."""
-    if batch.quality is not None:
-        return Batch(batch.distorted, None, batch.quality, batch.database + 1, batch.group, batch.files)
-    seen = batch.on(torch.device("cpu"))
-    assert seen.reference is not None
-    quality = tile_quality(seen.distorted, seen.reference)
-    return Batch(batch.distorted, None, quality, batch.database, batch.group, batch.files)
+def scored(batch: Batch, *, with_references: bool = False) -> Batch:
+    """The batch with what its references tell as its quality; databases count from 1.
+
+    with_references: with its references, marked, or the pictures themselves in their place, marked as unknown.
+    """
+    has = batch.reference is not None
+    quality = batch.quality
+    if quality is None:
+        seen = batch.on(torch.device("cpu"))
+        assert seen.reference is not None
+        quality = tile_quality(seen.distorted, seen.reference)
+    database = batch.database if batch.quality is None else batch.database + 1
+    reference = (batch.reference if has else batch.distorted) if with_references else None
+    known = torch.full((len(batch.files),), has) if with_references else None
+    return Batch(batch.distorted, reference, quality, database, batch.group, batch.files, known=known)
 
 
 def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
@@ -144,14 +157,19 @@ def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
     for batch in batches:
         groups.append(batch.group - batch.group.min() + after)
         after = int(groups[-1].max()) + 1
-    qualities = [batch.quality for batch in batches if batch.quality is not None]
     files = tuple(name for batch in batches for name in batch.files)
     asked = slice(0, len(files)) if numbers is None else slice(numbers.start, numbers.stop)
+
+    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+        there = [part for part in parts if part is not None]
+        return torch.cat(there)[asked] if there else None
+
+    distorted, database, group = (torch.cat(parts)[asked] for parts in (
+        [batch.distorted for batch in batches], [batch.database for batch in batches], groups))  # fmt: skip
     return Batch(
-        distorted=torch.cat([batch.distorted for batch in batches])[asked],
-        reference=None,
-        quality=torch.cat(qualities)[asked],
-        database=torch.cat([batch.database for batch in batches])[asked],
-        group=torch.cat(groups)[asked],
-        files=files[asked],
-    )
+        distorted,
+        joined([batch.reference for batch in batches]),
+        joined([batch.quality for batch in batches]),
+        database, group, files[asked],
+        known=joined([batch.known for batch in batches]),
+    )  # fmt: skip

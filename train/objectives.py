@@ -97,12 +97,20 @@ class RegressorObjective(nn.Module):
             parts["ranking"] = ranking_loss(predicted, wanted, batch.group)
             total = total + self.ranking_weight * parts["ranking"]
         if self.local_weight:
-            assert batch.reference is not None
-            maps = local_loss_of_quality(batch.distorted, batch.reference)
-            found = [head(stage).float() for head, stage in zip(self.local, features, strict=True)]
-            parts["local"] = torch.stack([functional.l1_loss(a, b) for a, b in zip(found, maps, strict=True)]).mean()
+            parts["local"] = self._local(batch, features)
             total = total + self.local_weight * parts["local"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
+
+    def _local(self, batch: Batch, features: list[Tensor]) -> Tensor:
+        """How far off the stages are in what is lost place by place, over the patches whose reference is known."""
+        assert batch.reference is not None
+        distorted, reference = batch.distorted, batch.reference
+        if batch.known is not None:
+            distorted, reference = distorted[batch.known], reference[batch.known]
+            features = [stage[batch.known] for stage in features]
+        maps = local_loss_of_quality(distorted, reference)
+        found = [head(stage).float() for head, stage in zip(self.local, features, strict=True)]
+        return torch.stack([functional.l1_loss(a, b) for a, b in zip(found, maps, strict=True)]).mean()
 
 
 @dataclass(frozen=True)
