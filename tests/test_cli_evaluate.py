@@ -6,13 +6,14 @@ import json
 
 import pytest
 from test_training_material import photograph
+from tiny_weights import write_tiny_weights
 
 from hiqa_cli.engine.opencv import cv2
 
 
 @pytest.fixture(scope="module")
 def clean_pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clean pictures")
+    folder = tmp_path_factory.mktemp("clean pictures", numbered=False)
     for name in ("one", "other"):
         cv2.imwrite(str(folder / f"{name}.png"), photograph(len(name), 320))
     return folder
@@ -56,6 +57,39 @@ def test_evaluate_names_a_picture_to_leave_out_that_is_not_there(run_hiqa, tiny_
     done = run_hiqa("evaluate", "--ladders", clean_pictures, "--leave-out", "third", "--weights", tiny_weights)
     assert done.code == 2
     assert "--leave-out third: no such picture" in done.messages[-1]
+
+
+@pytest.fixture(scope="module")
+def knowing_weights(tmp_path_factory):
+    """Weights that were trained on one of the clean pictures and on one of Kodak's photographs."""
+    return write_tiny_weights(tmp_path_factory.mktemp("knowing"), seen_scenes=["clean pictures/one", "kodim07"])
+
+
+def test_pictures_that_the_weights_were_trained_on_are_not_measured(run_hiqa, knowing_weights, clean_pictures):
+    done = run_hiqa("evaluate", "--ladders", clean_pictures, "--weights", knowing_weights, "--stride", "256")
+    assert done.code == 0, done.err
+    assert done.lines[0].startswith("ladders, 1 pictures")
+    assert any("1 picture left out, which the weights were trained on" in line for line in done.messages)
+    done = run_hiqa("evaluate", "--gains", clean_pictures, "--leave-out", "other", "--weights", knowing_weights)
+    assert done.code == 2
+    assert "no picture is left that the weights were not trained on" in done.messages[-1]
+
+
+def test_agreement_with_people_is_measured_on_scenes_that_the_weights_were_not_trained_on(
+    run_hiqa, tiny_weights, knowing_weights, tmp_path
+):
+    for number in (7, 8):
+        cv2.imwrite(str(tmp_path / f"kodim{number:02}.png"), photograph(number, 300))
+    offsets, scores = tmp_path / "offsets.csv", tmp_path / "scores.csv"
+    rows = [f"{n},kodim{n:02},0,0,288,256" for n in (7, 8)]
+    offsets.write_text("\n".join(["reference,kodak,x,y,width,height", *rows]) + "\n")
+    rows = [f"{n},{kind},{level},{6 - level}" for n in (7, 8) for kind in (8, 10) for level in range(1, 6)]
+    scores.write_text("\n".join(["reference,type,level,mos", *rows]) + "\n")
+    ask = ("evaluate", "--people", tmp_path, "--scores", scores, "--offsets", offsets, "--stride", "256")
+    for weights, pictures in ((tiny_weights, 20), (knowing_weights, 10)):
+        done = run_hiqa(*ask, "--weights", weights)
+        assert done.code == 0, done.err
+        assert done.lines[0].startswith(f"people, {pictures} pictures")
 
 
 def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa, tmp_path, clean_pictures):

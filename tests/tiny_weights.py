@@ -16,8 +16,8 @@ from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 FEW = {**RegressorConfig().to_dict(), "width": 4, "semantic_channels": 8, "hidden": 8}
 
 
-def write_tiny_weights(folder: Path, seed: int = 0) -> Path:
-    """Write random weights of small networks to `folder` and give it back.
+def write_tiny_weights(folder: Path, seed: int = 0, seen_scenes: list[str] | None = None) -> Path:
+    """Write random weights of small networks to `folder` and give it back. seen_scenes: what they say to have seen.
 
     Scores are finite, differ from picture to picture by whole points, and mean nothing.
     """
@@ -32,6 +32,7 @@ def write_tiny_weights(folder: Path, seed: int = 0) -> Path:
         licence="Apache-2.0",
         training_data=[{"name": "none", "terms": "none", "use": "random numbers"}],
         measured={"note": "nothing: these were never trained"},
+        seen_scenes=seen_scenes,
     )
     return folder
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,11 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     return rows
 
 
-def references(folder: Path, offsets: Path) -> dict[int, np.ndarray]:
-    """TID2013's references 1 to 24, cut from Kodak's photographs (file names that hold their number)."""
+def references(folder: Path, offsets: Path, seen: Collection[str] = ()) -> dict[int, np.ndarray]:
+    """TID2013's references 1 to 24, cut from Kodak's photographs (file names that hold their number).
+
+    seen: scenes to be left out, named as `kodim05`.
+    """
     files = {
         int(digits.group()): path
         for path in folder.iterdir()
@@ -47,7 +50,7 @@ def references(folder: Path, offsets: Path) -> dict[int, np.ndarray]:
     found = {}
     for row in read_table(offsets, ("reference", "kodak", "x", "y", "width", "height")):
         number = re.search(r"\d+", row["kodak"])
-        if number is None:
+        if number is None or f"kodim{int(number.group()):02}" in seen:
             continue
         if int(number.group()) not in files:
             raise UsageError(f"{folder} has no Kodak photograph {number.group()}", "give the folder of all 24")
@@ -68,19 +71,25 @@ class Agreement:
 
 
 def measure_people(
-    scorer: Scorer, folder: Path, scores: Path, offsets: Path, *, stride: int, tell: Callable[[str], None]
-) -> Agreement:
+    scorer: Scorer, folder: Path, scores: Path, offsets: Path, *, seen: Collection[str], stride: int,
+    tell: Callable[[str], None],
+) -> Agreement:  # fmt: skip
     """Build blur and JPEG from Kodak's photographs, score them, compare with the published scores.
 
-    scores: CSV with reference, type, level, mos; offsets: CSV with reference, kodak, x, y, width, height.
+    scores: CSV with reference, type, level, mos; offsets: CSV with reference, kodak, x, y, width, height. seen: scenes
+    that the weights were trained on, left out. UsageError where that leaves none.
     """
+    scenes = references(folder, offsets, seen)
+    if not scenes:
+        raise UsageError(f"{folder}: no scene is left that the weights were not trained on")
+    tell(f"people: {len(scenes)} scenes that the weights were not trained on")
     published = {
         (int(row["reference"]), int(row["type"]), int(row["level"])): float(row["mos"])
         for row in read_table(scores, ("reference", "type", "level", "mos"))
     }
     ours: dict[int, list[float]] = {BLUR: [], JPEG: []}
     theirs: dict[int, list[float]] = {BLUR: [], JPEG: []}
-    for number, image in sorted(references(folder, offsets).items()):
+    for number, image in sorted(scenes.items()):
         for level in range(1, 6):
             pictures = {kind: rebuild(image, kind, level, number) for kind in (BLUR, JPEG)}
             for kind, picture in pictures.items():

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from .messages import Messages
 from .options import EngineOptions
 from .running import load_scorer
+from .text import count
 
 if TYPE_CHECKING:
     from ..engine.scorer import Scorer
@@ -47,7 +48,10 @@ def evaluate_pictures(
     """Take every measure that was asked for, print each, and write all numbers to `out`."""
     if asked.people and not (asked.scores and asked.offsets):
         raise UsageError("--people needs --scores and --offsets", "see hiqa evaluate --help")
-    measure = Measurement(load_scorer(engine, say), stride, asked.leave_out, say)
+    from hiqa_train.seen import seen_by
+
+    seen = seen_by(engine.weights)
+    measure = Measurement(load_scorer(engine, say), stride, asked.leave_out, seen.scenes or frozenset(), say)
     if asked.ladders:
         measure.ladders(asked.ladders)
     if asked.gains:
@@ -69,21 +73,35 @@ def evaluate_pictures(
 
 
 class Measurement:
-    """The measurements of one run: each prints its table and adds to `found`."""
+    """The measurements of one run: each prints its table and adds to `found`.
 
-    def __init__(self, scorer: Scorer, stride: int, left_out: tuple[str, ...], say: Messages) -> None:
-        self.scorer, self.stride, self.left_out, self.say = scorer, stride, left_out, say
+    seen: scenes that the weights were trained on; none of them is measured, and how many that leaves out is said.
+    """
+
+    def __init__(
+        self, scorer: Scorer, stride: int, left_out: tuple[str, ...], seen: frozenset[str], say: Messages
+    ) -> None:
+        self.scorer, self.stride, self.left_out, self.seen, self.say = scorer, stride, left_out, seen, say
         self.found: dict[str, Any] = {"settings": scorer.settings | {"stride": stride}}
 
     def images(self, folder: Path) -> list[Any]:
         from hiqa_train.pristine import load_pristine
+        from hiqa_train.seen import photograph_scenes, shared_scenes
 
         images = load_pristine(folder)
         names = {image.name for image in images} | {Path(image.name).stem for image in images}
         for name in self.left_out:
             if name not in names:
                 raise UsageError(f"--leave-out {name}: no such picture in {folder}")
-        return [i for i in images if not {i.name, Path(i.name).stem} & set(self.left_out)]
+        images = [i for i in images if not {i.name, Path(i.name).stem} & set(self.left_out)]
+        scenes = [next(iter(photograph_scenes(folder.name, [image.name]))) for image in images]
+        shared = set(shared_scenes(self.seen, scenes))
+        if shared:
+            self.say.warn(f"{folder}: {count(len(shared), 'picture')} left out, which the weights were trained on")
+        unseen = [image for image, scene in zip(images, scenes, strict=True) if scene not in shared]
+        if not unseen:
+            raise UsageError(f"{folder}: no picture is left that the weights were not trained on", "give others")
+        return unseen
 
     def ladders(self, folder: Path) -> None:
         from hiqa_train.ladders import LADDERS, measure_ladders
@@ -176,7 +194,7 @@ class Measurement:
         from hiqa_train.people import measure_people
 
         result = measure_people(
-            self.scorer, folder, scores, offsets, stride=self.stride, tell=self.say.warn
+            self.scorer, folder, scores, offsets, seen=self.seen, stride=self.stride, tell=self.say.warn
         )
         print(f"people, {result.pictures} pictures: SROCC with TID2013's published scores")
         print(f"  blur and JPEG pooled {result.pooled:.3f}, blur {result.blur:.3f}, JPEG {result.jpeg:.3f}")
