@@ -17,6 +17,7 @@ from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 
 from .batch import Batch, View
+from .frozen_generator import FrozenGenerator
 from .labels import local_loss_of_quality, tile_quality
 from .learner import Loss
 from .losses import (
@@ -49,7 +50,7 @@ def discrepancy_of(distorted: Tensor, hallucination: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def view_of(generator: Generator | None, batch: Batch, sees: str, *, fusion: bool) -> View:
+def view_of(generator: Generator | FrozenGenerator | None, batch: Batch, sees: str, *, fusion: bool) -> View:
     """What a frozen G, or the true reference, shows R; the batch may hold G's word, told from whole images."""
     if batch.shown is not None:
         discrepancy = batch.shown.discrepancy if sees == "hallucination" else None

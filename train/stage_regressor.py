@@ -18,6 +18,7 @@ from hiqa_cli.networks.lite import LiteTrunk
 from hiqa_cli.networks.regressor import Regressor, Trunk
 
 from .batch import Batch, Source
+from .frozen_generator import FrozenGenerator
 from .learner import Learner
 from .machine import Machine
 from .objectives import RegressorObjective, View, view_of
@@ -47,7 +48,8 @@ class RegressorTraining:
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.machine = machine
-        self.generator = None if generator is None else generator.to(machine.device)
+        batch, side = recipe.batch // machine.world, recipe.patch
+        self.generator = None if generator is None else FrozenGenerator(generator, machine, batch, side)
         channels = networks.generator.channels[-1] if generator is None else generator.config.channels[-1]
         config = networks.regressor(channels, discrepancy=recipe.sees != "image", fusion=recipe.fusion)
         torch.manual_seed(seed)

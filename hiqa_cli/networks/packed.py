@@ -12,13 +12,12 @@ from .packing import LEVELS, Layout, places_of_pixels
 from .regressor import Regressor
 
 
-class PackedHiqa:
-    """`HiqaNet` for tiles whose height and width are multiples of G's divisor, made of float32 weights."""
+class PackedImagination:
+    """G's half of `HiqaNet`, for tiles whose height and width are multiples of G's divisor, made of float32 weights."""
 
-    def __init__(self, generator: Generator, regressor: Regressor, layout: Layout) -> None:
+    def __init__(self, generator: Generator, layout: Layout) -> None:
         self.dtype = layout.dtype
         self.generator = PackedGenerator(generator, layout)
-        self.regressor = PackedRegressor(regressor, layout)
 
     def imagine(self, distorted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, 3, H, W) channels_last, bytes or float32 in 0..1 -> the same as G takes it; the correction
@@ -34,6 +33,14 @@ class PackedHiqa:
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
         exact = correction.float().add_(places).clamp_(0, 1).sub_(places)
         return image, exact, semantic
+
+
+class PackedHiqa(PackedImagination):
+    """`HiqaNet` for such tiles."""
+
+    def __init__(self, generator: Generator, regressor: Regressor, layout: Layout) -> None:
+        super().__init__(generator, layout)
+        self.regressor = PackedRegressor(regressor, layout)
 
     def judge(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
         """What imagine() gave -> joined features (B, C, H/32, W/32)."""
