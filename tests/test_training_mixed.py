@@ -21,6 +21,7 @@ from hiqa_train import pretrained
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.loop import StopSignal
+from hiqa_train.losses import relative_score_loss
 from hiqa_train.material_mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.mixed import open_mixed, train_mixed
 from hiqa_train.objectives import RegressorObjective, View
@@ -126,11 +127,27 @@ def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is
     assert torch.equal(some.distorted, every.distorted)
     torch.manual_seed(0)
     network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)), 2)
-    objective = RegressorObjective(network, ranking_weight=0.5, local_weight=1.0)
+    objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=1.0)
     losses = [objective(batch, View()).parts["local"] for batch in batches]
     first = dataclasses.replace(some, reference=torch.where(some.known[:, None, None, None], some.reference, 0.5))
     assert losses[0] != losses[1]  # the database's patches have a say where theirs is known
     assert objective(first, View()).parts["local"] == losses[1]  # and none where it is not, whatever stands there
+
+
+def test_how_good_a_photograph_itself_is_costs_nothing_where_only_its_versions_are_told_apart():
+    target = torch.tensor([1.0, 0.6, 0.5, 0.9, 0.2, 0.7])
+    group = torch.tensor([0, 0, 1, 1, 2, 2])
+    photographs = torch.tensor([True, True, True, True, False, False])
+    lifted = target + torch.tensor([-0.3, -0.3, 0.2, 0.2, 0.1, 0.1])  # each group by as much
+    torn = target + torch.tensor([-0.3, 0.3, 0.0, 0.0, 0.0, 0.0])
+
+    def loss(predicted, share):
+        return float(relative_score_loss(predicted, target, group, photographs, share))
+
+    assert loss(lifted, 1.0) == pytest.approx(0.1 * 2 / 6)  # people's scores are taken as they are
+    assert loss(lifted, 0.0) == pytest.approx(1.2 / 6)
+    assert loss(lifted, 0.75) == pytest.approx((0.25 * 1.0 + 0.2) / 6)
+    assert loss(torn, 1.0) == loss(torn, 0.0) == pytest.approx(0.1)
 
 
 def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, tmp_path):

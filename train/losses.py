@@ -46,6 +46,19 @@ def score_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return functional.l1_loss(predicted, target)
 
 
+def relative_score_loss(predicted: Tensor, target: Tensor, group: Tensor, among: Tensor, share: float) -> Tensor:
+    """Formula (12), but of the patches `among`, (B,) bool, a share of the error is taken from their group's mean error.
+
+    All (B,); not in the paper. A group's versions of one reference differ by their distortion alone: what they have in
+    common is how good the reference is, which a full-reference measure cannot tell.
+    """
+    error = predicted - target
+    same = (group[:, None] == group[None, :]).to(error.dtype)
+    common = (same @ error) / same.sum(dim=1)
+    apart = (1 - share) * error.abs() + share * (error - common).abs()
+    return torch.where(among, apart, error.abs()).mean()
+
+
 def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
     """Patches of one group in the order of their targets; not in the paper.
 

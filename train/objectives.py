@@ -26,6 +26,7 @@ from .losses import (
     discriminator_loss,
     feature_loss,
     ranking_loss,
+    relative_score_loss,
     score_loss,
 )
 from .machine import frozen
@@ -75,11 +76,16 @@ def score_of(regressor: Regressor, features: Tensor, semantic: Tensor | None) ->
 
 
 class RegressorObjective(nn.Module):
-    """Formula (12), and beside it the ranking of patches and what is lost place by place, if wanted."""
+    """Formula (12), and beside it the ranking of patches and what is lost place by place, if wanted.
 
-    def __init__(self, network: MappedRegressor, *, ranking_weight: float, local_weight: float) -> None:
+    relative_share: of the loss of the first database's patches, so much is of what tells those of a group apart.
+    """
+
+    def __init__(
+        self, network: MappedRegressor, *, relative_share: float, ranking_weight: float, local_weight: float
+    ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.relative_share = network, relative_share
         self.ranking_weight, self.local_weight = ranking_weight, local_weight
         # tell what is lost place by place, from the features of each stage: trained beside R, of no use afterwards
         stages = network.regressor.trunk.channels if local_weight else ()
@@ -92,7 +98,11 @@ class RegressorObjective(nn.Module):
         score = score_of(regressor, features[-1], view.semantic)
         predicted = self.network.qualities(score, batch.database)
         wanted = quality_of(batch)
-        total = score_loss(predicted, wanted)
+        if self.relative_share:
+            first = batch.database == 0
+            total = relative_score_loss(predicted, wanted, batch.group, first, self.relative_share)
+        else:
+            total = score_loss(predicted, wanted)
         parts = {"score": total}
         if self.ranking_weight:
             parts["ranking"] = ranking_loss(predicted, wanted, batch.group)

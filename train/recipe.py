@@ -44,6 +44,9 @@ class RegressorStage:
     sees: beside the distorted image nothing ("image"), the discrepancy map of G's hallucination, or the map of the true
         reference ("reference", the oracle of the ablation). fusion: whether G's features are joined, formula (11).
     begin: the stage whose R it begins with, "" for a random one.
+    relative_share: where databases and photographs are trained on together, so much of a photograph's loss is taken of
+        what tells its versions from their mean, not of where that lies: how good the photograph itself is, is left for
+        people to say.
     ranking_weight, local_weight: of the ranking among versions of one picture, and of what is lost place by place, told
         from the reference; not in the paper.
     shares: of the distortions that are made on the way, where photographs are trained on in place of a database.
@@ -58,6 +61,7 @@ class RegressorStage:
     sees: Literal["image", "hallucination", "reference"]
     fusion: bool
     begin: str
+    relative_share: float
     ranking_weight: float
     local_weight: float
     frozen_blocks: int

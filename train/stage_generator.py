@@ -102,7 +102,9 @@ class GeneratorTraining:
             torch.manual_seed(seed + 2)
             config = networks.regressor(networks.generator.channels[-1], discrepancy=True, fusion=False)
             self.judge_network = MappedRegressor(Regressor(config), databases)
-            objective_r = RegressorObjective(self.judge_network, ranking_weight=0.0, local_weight=0.0)
+            objective_r = RegressorObjective(
+                self.judge_network, relative_share=0.0, ranking_weight=0.0, local_weight=0.0
+            )
             self.judge = Learner(objective_r, self.judge_network, recipe.judge, recipe.steps, machine)
             self.learns |= {"judge": self.judge, "threshold": self.threshold}
 

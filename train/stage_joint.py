@@ -50,7 +50,11 @@ class JointTraining:
         objective = GeneratorObjective(self.generator, of_generator, used, score_weight=recipe.score_weight)
         self.g = Learner(objective, self.generator, recipe.generator_learning, recipe.steps, machine)
         # what told R's losses place by place is gone with its stage: new heads would begin with a push at R
-        objective_r = RegressorObjective(self.regressor, ranking_weight=of_regressor.ranking_weight, local_weight=0.0)
+        objective_r = RegressorObjective(
+            self.regressor, relative_share=of_regressor.relative_share, ranking_weight=of_regressor.ranking_weight,
+            local_weight=0.0,
+        )  # fmt: skip
+
         self.r = Learner(objective_r, self.regressor, recipe.learning, recipe.steps, machine)
         self.learns: dict[str, Any] = {"generator": self.g, "regressor": self.r}
 

@@ -64,7 +64,9 @@ class RegressorTraining:
         if recipe.frozen_blocks:
             freeze(trunk, recipe.frozen_blocks)
         local = recipe.local_weight if with_references else 0.0
-        objective = RegressorObjective(self.network, ranking_weight=recipe.ranking_weight, local_weight=local)
+        objective = RegressorObjective(
+            self.network, relative_share=recipe.relative_share, ranking_weight=recipe.ranking_weight, local_weight=local
+        )
         self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
         self.learns = {"regressor": self.learner}
 
