@@ -21,9 +21,11 @@ from .manifest import default_folder, read_manifest
 from .openvino_library import import_openvino
 from .openvino_models import PROCESSOR, OpenvinoModels, folder_for, keep_models, made_for, make_models, read_models
 from .tile_runner import TileOutOfMemoryError, TileOutputs, is_out_of_memory
-from .weights import read_calibration
+from .weights import read_facts
 
 MIDDLE = np.float32(127.5)  # what comes in are levels, -127.5..127.5 (networks/packing.py)
+# Layouts of R with few channels early on: in bf16 they need float32 in places, which OpenVINO cannot be told.
+FP32_ONLY = ("efficientnet-lite0",)
 WORDS = {"fp32": "f32", "bf16": "bf16"}  # precisions, as OpenVINO calls them
 
 
@@ -115,15 +117,18 @@ def usable_processors() -> int:
     return (os.cpu_count() or 1) if ask is None else len(ask(0))
 
 
-def place_here(core: Any, device: str, precision: str) -> Placement:
-    """Settle `auto` for OpenVINO; DeviceError where what was asked for is not to be had here."""
+def place_here(core: Any, device: str, precision: str, layout: str | None = None) -> Placement:
+    """Settle `auto` for OpenVINO; DeviceError where what was asked for is not to be had here. layout: of R."""
     check_words(device, precision)
     if device not in ("auto", "cpu"):
         raise DeviceError(f"OpenVINO runs on the processor here, not on {device}", "use --engine torch")
     has_bf16 = "BF16" in core.get_property(PROCESSOR, "OPTIMIZATION_CAPABILITIES")
     if precision == "bf16" and not has_bf16:
         raise DeviceError("this processor has no bf16 instructions for OpenVINO", "use --precision fp32")
+    if precision == "bf16" and layout in FP32_ONLY:
+        raise DeviceError(f"OpenVINO has no bf16 for weights of the layout {layout}", "use --precision fp32")
     if precision == "auto":
+        has_bf16 = has_bf16 and layout not in FP32_ONLY
         precision = "bf16" if has_bf16 else "fp32"
     return Placement("cpu", precision)
 
@@ -143,10 +148,11 @@ def load_openvino(
     Raises WeightsError, DeviceError, UsageError, DependencyError, and OutputError where the cache cannot be written.
     """
     core = import_openvino().Core()
-    placement = place_here(core, device, precision)
+    place_here(core, device, precision)  # what is wrong with the call itself comes first
     folder = default_folder() if weights is None else Path(os.fspath(weights))
     manifest = read_manifest(folder)
-    calibration = read_calibration(folder, manifest)
+    calibration, config = read_facts(folder, manifest)
+    placement = place_here(core, device, precision, config.get("backbone"))
     wanted = made_for(core, manifest)
     place = folder_for(wanted, manifest.weights_id)
     models = read_models(place, wanted)

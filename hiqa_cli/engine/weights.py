@@ -46,7 +46,7 @@ __all__ = [
     "LoadedWeights",
     "Manifest",
     "load_weights",
-    "read_calibration",
+    "read_facts",
     "read_manifest",
     "save_weights",
     "verify_manifest",
@@ -147,16 +147,17 @@ class _StoredNetwork:
         return refusal(self.path, problem)
 
 
-def read_calibration(folder: Path, manifest: Manifest) -> Calibration:
-    """The calibration of a folder of weights, for engines that keep the networks elsewhere: without torch, and every
-    file checked against the manifest as load_weights() does. Raises WeightsError."""
+def read_facts(folder: Path, manifest: Manifest) -> tuple[Calibration, dict[str, Any]]:
+    """Calibration and configuration of R, for engines that keep the networks elsewhere: without torch, and every file
+    checked against the manifest as load_weights() does. Raises WeightsError."""
     data = {name: read_verified(folder, manifest, name) for name in WEIGHT_FILES}
     path = folder / REGRESSOR_FILE
     try:
         metadata = safetensors_metadata(data[REGRESSOR_FILE])
     except (ValueError, struct.error, AttributeError) as error:
         raise refusal(path, f"is no safetensors file ({error})") from error
-    return built_from(metadata, "hiqa.calibration", Calibration.from_dict, path)
+    calibration = built_from(metadata, "hiqa.calibration", Calibration.from_dict, path)
+    return calibration, built_from(metadata, "hiqa.config", dict, path)
 
 
 def built_from(metadata: Mapping[str, str], key: str, build: Callable[[dict[str, Any]], Built], path: Path) -> Built:
