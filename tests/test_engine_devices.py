@@ -11,8 +11,9 @@ from tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine import devices
 from hiqa_cli.engine.devices import Placement, cpu_has_bf16, place
-from hiqa_cli.engine.numerics import TileOutOfMemoryError, TileRunner, is_out_of_memory
+from hiqa_cli.engine.numerics import TorchRunner
 from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.tile_runner import TileOutOfMemoryError, is_out_of_memory
 from hiqa_cli.errors import DeviceError, UsageError
 from hiqa_cli.networks.hiqa import HiqaNet, HiqaOutput
 
@@ -80,10 +81,10 @@ class Forgetful(HiqaNet):
         return super().forward(distorted)
 
 
-def forgetful(fits: int, batch_size: int, notices: list[str]) -> TileRunner:
+def forgetful(fits: int, batch_size: int, notices: list[str]) -> TorchRunner:
     network = Forgetful(*tiny_networks())
     network.fits = fits
-    return TileRunner(network, Placement("cpu", "fp32"), batch_size, notices.append)
+    return TorchRunner(network, Placement("cpu", "fp32"), batch_size, notices.append)
 
 
 TILES = list(np.random.default_rng(0).integers(0, 256, (9, 256, 256, 3), np.uint8))
@@ -99,7 +100,7 @@ def test_a_batch_that_does_not_fit_is_halved_with_a_line_and_nothing_is_lost() -
         "out of memory at batch 4, going on with 2",
     ]
     assert [part.first for part in parts] == [0, 2, 4, 6, 8]
-    plenty = TileRunner(HiqaNet(*tiny_networks()), Placement("cpu", "fp32"), 9, notices.append)
+    plenty = TorchRunner(HiqaNet(*tiny_networks()), Placement("cpu", "fp32"), 9, notices.append)
     (whole,) = plenty.run(TILES, corrections=False)
     np.testing.assert_allclose(scores, whole.scores, rtol=0, atol=1e-3)
     assert runner.batch_size == 2
@@ -128,7 +129,7 @@ def test_a_device_whose_driver_fails_is_a_device_error_in_one_line() -> None:
             return super().to(*args, **kwargs)  # type: ignore[call-overload]
 
     with pytest.raises(DeviceError) as caught:
-        TileRunner(Refusing(*tiny_networks()), Placement("cuda", "fp32"), 1, print)
+        TorchRunner(Refusing(*tiny_networks()), Placement("cuda", "fp32"), 1, print)
     assert "device cuda cannot be used: CUDA error: device is busy" in str(caught.value)
     assert "\n" not in str(caught.value)
 

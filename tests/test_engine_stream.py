@@ -17,7 +17,7 @@ from tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine import read_ahead
 from hiqa_cli.engine.chatter import decoder_chatter
-from hiqa_cli.engine.numerics import TileRunner
+from hiqa_cli.engine.numerics import TorchRunner
 from hiqa_cli.engine.picture import Picture
 from hiqa_cli.engine.read_ahead import ReadAhead
 from hiqa_cli.engine.results import ScoreResult
@@ -358,6 +358,6 @@ def test_a_runner_takes_no_network_apart_twice() -> None:
     from hiqa_cli.engine.devices import Placement
 
     network = HiqaNet(*tiny_networks(batch_norm=True))
-    TileRunner(network, Placement("cpu", "fp32"), 1, print)
+    TorchRunner(network, Placement("cpu", "fp32"), 1, print)
     assert not network.training
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..engine.engines import DEFAULT_ENGINE
 from ..engine.limits import Limits
 from ..engine.scoring import Scoring
 from ..errors import HiqaError, UsageError
@@ -69,6 +70,7 @@ def hallucinate(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     overwrite: common.Overwrite = False,
+    engine: common.Engine = DEFAULT_ENGINE,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -101,7 +103,7 @@ def hallucinate(
             panel=panel,
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
-            engine=EngineOptions(device, precision, batch_size, threads, weights),
+            engine=EngineOptions(device, precision, batch_size, threads, weights, engine),
             quiet=quiet,
             verbose=verbose,
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..engine.engines import DEFAULT_ENGINE
 from ..engine.limits import Limits
 from ..engine.scoring import Scoring
 from ..errors import UsageError
@@ -93,6 +94,7 @@ def report(
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,
     all_tiles: AllTiles = False,
+    engine: common.Engine = DEFAULT_ENGINE,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -137,7 +139,7 @@ def report(
             scoring_given=all_tiles or any(one is not None for one in (mode, stride, tolerance, max_tiles)),
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
-            engine=EngineOptions(device, precision, batch_size, threads, weights),
+            engine=EngineOptions(device, precision, batch_size, threads, weights, engine),
             quiet=quiet,
             verbose=verbose,
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.engines import DEFAULT_ENGINE
 from ..errors import UsageError
 from .inputs import Input
 from .rows import Row, key_text
@@ -124,6 +125,7 @@ def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) 
     if row.more:
         theirs = row.more["settings"]
         pairs.append(("version", row.more["version"], version))
+        pairs.append(("engine", theirs.get("engine", DEFAULT_ENGINE), settings["engine"]))
         pairs += [(name, theirs.get(name), settings[name]) for name in TELLING_SETTINGS]
     return next(
         (f"{name} {had}, now {has}" for name, had, has in pairs if str(had) != str(has)), ""

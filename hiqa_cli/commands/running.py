@@ -52,13 +52,14 @@ def load_scorer(options: EngineOptions, messages: Messages) -> Scorer:
         ) from error
     scorer = Scorer.load(
         options.weights,
+        engine=options.engine,
         device=options.device,
         precision=options.precision,
         batch_size=options.batch_size,
         threads=options.threads,
         notice=messages.warn,
     )
-    messages.detail(f"weights {scorer.weights_id}, {scorer.device}, {scorer.precision}")
+    messages.detail(f"weights {scorer.weights_id}, {scorer.engine}, {scorer.device}, {scorer.precision}")
     return scorer
 
 

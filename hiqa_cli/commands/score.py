@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..engine.engines import DEFAULT_ENGINE
 from ..engine.limits import Limits
 from ..engine.scoring import (
     DEFAULT_MAX_TILES,
@@ -183,6 +184,7 @@ def score(
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,
     all_tiles: AllTiles = False,
+    engine: common.Engine = DEFAULT_ENGINE,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -225,7 +227,7 @@ def score(
             worst=worst,
             scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
             limits=limits_from(max_pixels, max_bytes),
-            engine=EngineOptions(device, precision, batch_size, threads, weights),
+            engine=EngineOptions(device, precision, batch_size, threads, weights, engine),
             quiet=quiet,
             verbose=verbose,
             report=None if report is None else ReportTarget(report, "--report", max_mb or MAX_MB),

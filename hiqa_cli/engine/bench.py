@@ -22,9 +22,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..errors import HiqaError
+from ..errors import HiqaError, UsageError
 from ..networks.hiqa import HiqaNet
 from .limits import Limits
+from .numerics import TorchRunner
 from .opencv import cv2
 from .picture import Picture
 from .reading import decode_picture, read_picture
@@ -152,7 +153,7 @@ def _timing(stages: dict[str, float], stage: str) -> Iterator[None]:
 @torch.inference_mode()
 def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str, float]) -> None:
     """Adds the seconds of laying out batches to "tile", and those of G and R."""
-    runner = scorer.runner
+    runner = torch_runner(scorer)
     size = runner.batch_size
     for warm in (True, False):
         for first in range(0, min(len(tiles), size) if warm else len(tiles), size):
@@ -167,6 +168,13 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
                 _settle()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds
+
+
+def torch_runner(scorer: Scorer) -> TorchRunner:
+    """UsageError for a scorer whose networks torch cannot look into."""
+    if not isinstance(scorer.runner, TorchRunner):
+        raise UsageError(f"the stages are those of torch, not of {scorer.engine}", "load the scorer with torch")
+    return scorer.runner
 
 
 def _settle() -> None:
@@ -202,7 +210,7 @@ def _read(image: Path | bytes, limits: Limits) -> Picture:
 def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
     """(seconds, multiplications and additions) of torch's plain convolutions of G's and R's shapes, channels_last,
     in the networks' precision, for one batch: the sum of the medians of each layer alone."""
-    network, device = scorer.runner.network, scorer.device
+    network, device = torch_runner(scorer).network, scorer.device
     seconds = operations = 0.0
     for layer, shape in convolution_shapes(network, scorer.runner.batch_size):
         like = layer.weight

@@ -2,7 +2,7 @@
 
 bf16 is chosen by itself only where the hardware multiplies in it: processors with AVX512-BF16 or
 AMX-BF16, and CUDA devices of compute capability 8 and later. CUDA and MPS are written with care but
-have not been tried by the authors.
+have not been tried by the authors. Importing this module loads no torch.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from ..errors import DeviceError, UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -31,15 +33,14 @@ class Placement:
 
     @property
     def dtype(self) -> torch.dtype:
+        import torch
+
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
 
 def place(device: str, precision: str) -> Placement:
-    """Settle `auto`; DeviceError where what was asked for is not to be had here."""
-    if device not in DEVICES:
-        raise UsageError(f"device must be one of {', '.join(DEVICES)}, found {device!r}")
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, found {precision!r}")
+    """Settle `auto` for torch; DeviceError where what was asked for is not to be had here."""
+    check_words(device, precision)
     here = devices_here()
     if device == "auto":
         device = here[0]
@@ -59,8 +60,18 @@ def place(device: str, precision: str) -> Placement:
     return Placement(device, precision)
 
 
+def check_words(device: str, precision: str) -> None:
+    """UsageError for a device or a precision that does not exist."""
+    if device not in DEVICES:
+        raise UsageError(f"device must be one of {', '.join(DEVICES)}, found {device!r}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, found {precision!r}")
+
+
 def devices_here() -> tuple[str, ...]:
     """Devices that torch can use on this machine, the one to prefer first."""
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an old driver warns; no device is answer enough
         cuda = torch.cuda.is_available()
@@ -74,6 +85,8 @@ def devices_here() -> tuple[str, ...]:
 
 def fast_bf16(device: str) -> bool:
     """Whether the hardware itself multiplies in bf16."""
+    import torch
+
     if device == "cuda":
         return torch.cuda.get_device_capability()[0] >= 8
     return device == "cpu" and cpu_has_bf16()
@@ -85,6 +98,8 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     Newer versions of torch ask the processor; for older ones Linux' list of flags is read; where
     neither is there the answer is no.
     """
+    import torch
+
     ask = getattr(torch.cpu, "get_capabilities", None)
     if ask is not None:
         told = ask()

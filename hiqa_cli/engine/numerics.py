@@ -1,4 +1,4 @@
-"""Tiles through the networks: the one place of inference mode, precision, batch shape and memory.
+"""Tiles through the networks in torch: the one place of inference mode, precision, batch shape and memory.
 
 The same tile gets the same score whatever is scored beside it: to 1e-3 points in float32, and to 0.02
 in bf16. Batches have few shapes (filled up to a power of two, on a processor, or to the full size, in bf16
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,44 +22,10 @@ from ..networks.packing import Layout
 from .allocation import keep_freed_memory
 from .devices import Placement
 from .scoring import TILE
-
-# What torch, oneDNN and the drivers say where it is not an OutOfMemoryError.
-MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+from .tile_runner import TileOutOfMemoryError, TileOutputs, is_out_of_memory
 
 
-class TileOutOfMemoryError(Exception):
-    """Memory ran out on a single tile; `index` is its place among the tiles that were given."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__(index)
-        self.index = index
-
-
-@dataclass(frozen=True)
-class TileOutputs:
-    """What the networks say of n tiles.
-
-    first: place of the first of them among the tiles that were given.
-    scores: (n,) float64, points on 0..100.
-    corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full
-        range; None where nobody asked.
-    features: (n, cells, cells, C) float32, what R2 pools; None where nobody asked.
-    """
-
-    first: int
-    scores: np.ndarray
-    corrections: np.ndarray | None
-    features: np.ndarray | None
-
-    def each(self) -> Iterator[tuple[float, np.ndarray | None, np.ndarray | None]]:
-        """(score, correction, features) of every tile."""
-        for place, score in enumerate(self.scores):
-            correction = None if self.corrections is None else self.corrections[place]
-            features = None if self.features is None else self.features[place]
-            yield float(score), correction, features
-
-
-class TileRunner:
+class TorchRunner:
     """The networks on their device; run() takes any number of tiles."""
 
     def __init__(
@@ -84,6 +49,10 @@ class TileRunner:
         self._placement = placement
         self._notice = notice
         self.batch_size = batch_size
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
     def run(
         self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False
@@ -195,14 +164,6 @@ def steady_kernels(device: str) -> Iterator[None]:
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     ):
         yield
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch, of a driver or of numpy says that memory ran out."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in MEMORY_WORDS)
 
 
 def fold_batch_norms(network: nn.Module) -> None:

@@ -16,17 +16,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .._version import __version__
 from ..errors import HiqaError, ImageError, UsageError
-from ..networks.hiqa import HiqaNet
 from .arrays import picture_of
 from .artefacts import Artefacts, open_sinks
-from .devices import Placement, default_batch_size, place
+from .calibration import Calibration
+from .devices import BATCH_SIZE, Placement, default_batch_size, place
+from .engines import DEFAULT_ENGINE, ENGINES, OPENVINO
 from .jobs import Job
 from .limits import Limits
-from .numerics import TileRunner
 from .picture import Picture
 from .read_ahead import ReadAhead
 from .reading import read_picture
@@ -34,8 +33,9 @@ from .results import ScoreResult
 from .scoring import Scoring
 from .stream import OpenSinks, ScoreStream
 from .strips import Sink, WholeArrays
+from .tile_runner import TileRunner
 from .tiles import TileGrid
-from .weights import LoadedWeights, load_weights
+from .weights import load_weights
 
 __all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer", "Scoring"]
 
@@ -46,21 +46,16 @@ class Scorer:
     """Weights on a device, ready to score; make one with Scorer.load(). For one thread at a time.
 
     weights_id: first 8 hex digits of the sha256 of the weights' manifest.
-    device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
+    engine: "torch" or "openvino". device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
     """
 
     def __init__(
-        self,
-        weights: LoadedWeights,
-        placement: Placement,
-        batch_size: int,
-        notice: Callable[[str], None],
+        self, engine: str, runner: TileRunner, placement: Placement, calibration: Calibration, weights_id: str
     ) -> None:
-        """Takes the networks of `weights` for itself: they are changed to run fast."""
-        network = HiqaNet(weights.generator, weights.regressor)
-        self.runner = TileRunner(network, placement, batch_size, notice)
-        self._calibration = weights.calibration
-        self.weights_id = weights.weights_id
+        self.engine = engine
+        self.runner = runner
+        self._calibration = calibration
+        self.weights_id = weights_id
         self.device = placement.device
         self.precision = placement.precision
 
@@ -69,6 +64,7 @@ class Scorer:
         cls,
         weights: Path | str | None = None,
         *,
+        engine: str = DEFAULT_ENGINE,
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
@@ -78,24 +74,35 @@ class Scorer:
         """Load weights and settle where they run.
 
         weights: a folder with a manifest; None: the weights installed with hiqa.
+        engine: "torch", or "openvino" (the extra hiqa[openvino]; processors only), which imports torch the first time
+            for these weights only, and starts sooner.
         device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda" or "mps".
         precision: "auto" (bf16 where the hardware multiplies in it, else fp32), "fp32" or "bf16".
         batch_size: tiles at once, at least 1; None: what suits the device.
-        threads: of torch, for the whole process; None: as torch has it.
+        threads: of the engine, of torch's for the whole process; None: as the engine has it.
         notice: gets one-line warnings, such as a batch halved for want of memory.
 
-        Raises WeightsError, DeviceError, UsageError.
+        Raises WeightsError, DeviceError, UsageError; with "openvino" DependencyError where it is not installed, and
+        OutputError where its networks cannot be kept.
         """
         check_count("batch size", batch_size)
         check_count("number of threads", threads)
-        placement = place(device, precision)
-        if threads is not None:
-            torch.set_num_threads(threads)
+        if engine not in ENGINES:
+            raise UsageError(f"engine must be one of {', '.join(ENGINES)}, found {engine!r}")
         tell = notice if notice is not None else ignore
+        if engine == OPENVINO:
+            from .openvino_runner import load_openvino
+
+            size = batch_size if batch_size is not None else BATCH_SIZE["cpu"]
+            loaded = load_openvino(
+                weights, device=device, precision=precision, batch_size=size, threads=threads, tell=tell
+            )
+            return cls(engine, *loaded)
+        placement = place(device, precision)
         if placement.notice:
             tell(placement.notice)
         size = batch_size if batch_size is not None else default_batch_size(placement.device)
-        return cls(load_weights(weights), placement, size, tell)
+        return cls(engine, *with_torch(weights, placement, size, threads, tell))
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -103,11 +110,11 @@ class Scorer:
         return {
             "hiqa": __version__,
             "weights": self.weights_id,
+            "engine": self.engine,
             "device": self.device,
             "precision": self.precision,
             "batch_size": self.runner.batch_size,
-            "threads": torch.get_num_threads(),
-            "torch": str(torch.__version__),
+            **self.runner.settings,
         }
 
     def score(
@@ -189,6 +196,22 @@ class Scorer:
             return read_picture(image, limits)
         except ImageError as error:
             raise ImageError(f"{os.fspath(image)}: {error.message}", error.hint) from error
+
+
+def with_torch(
+    weights: Path | str | None, placement: Placement, batch_size: int, threads: int | None, tell: Callable[[str], None]
+) -> tuple[TileRunner, Placement, Calibration, str]:
+    """A runner, where it runs, the calibration and id of its weights."""
+    import torch
+
+    from ..networks.hiqa import HiqaNet
+    from .numerics import TorchRunner
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = load_weights(weights)
+    runner = TorchRunner(HiqaNet(loaded.generator, loaded.regressor), placement, batch_size, tell)
+    return runner, placement, loaded.calibration, loaded.weights_id
 
 
 def with_stride(scoring: Scoring, stride: int | None) -> Scoring:

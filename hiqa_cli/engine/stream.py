@@ -17,13 +17,13 @@ from ..errors import HiqaError, ImageError
 from .calibration import Calibration
 from .image_run import ImageRun, failed_run
 from .jobs import Job
-from .numerics import TileOutOfMemoryError, TileRunner
 from .picture import Picture
 from .read_ahead import ReadAhead
 from .results import ScoreResult
 from .scoring import Scoring
 from .strips import Sink
 from .tallies import picture_grid, tally_for
+from .tile_runner import TileOutOfMemoryError, TileRunner
 from .tiles import TileGrid
 
 OpenSinks = Callable[[Job, TileGrid], list[Sink]]

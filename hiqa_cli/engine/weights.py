@@ -26,6 +26,7 @@ from .manifest import (
     MANIFEST,
     REGRESSOR_FILE,
     REINSTALL,
+    WEIGHT_FILES,
     FileCheck,
     Manifest,
     default_folder,
@@ -45,6 +46,7 @@ __all__ = [
     "LoadedWeights",
     "Manifest",
     "load_weights",
+    "read_facts",
     "read_manifest",
     "save_weights",
     "verify_manifest",
@@ -113,13 +115,8 @@ class _StoredNetwork:
         """What the metadata's JSON under `key` describes; refused where it cannot be built."""
         from ..networks.bare import Bare
 
-        try:
-            with Bare():  # fill() has all numbers
-                return build(json.loads(self._metadata[key]))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
-            why = f"{type(error).__name__}: {reason}"
-            raise self._refusal(f"has no usable {key} ({why})") from error
+        with Bare():  # fill() has all numbers
+            return built_from(self._metadata, key, build, self.path)
 
     def fill(self, network: nn.Module) -> None:
         """Put every tensor into the network, which must want exactly these."""
@@ -147,7 +144,33 @@ class _StoredNetwork:
         network.eval()
 
     def _refusal(self, problem: str) -> WeightsError:
-        return WeightsError(f"{self.path} {problem}", REINSTALL)
+        return refusal(self.path, problem)
+
+
+def read_facts(folder: Path, manifest: Manifest) -> tuple[Calibration, dict[str, Any]]:
+    """Calibration and configuration of R, for engines that keep the networks elsewhere: without torch, and every file
+    checked against the manifest as load_weights() does. Raises WeightsError."""
+    data = {name: read_verified(folder, manifest, name) for name in WEIGHT_FILES}
+    path = folder / REGRESSOR_FILE
+    try:
+        metadata = safetensors_metadata(data[REGRESSOR_FILE])
+    except (ValueError, struct.error, AttributeError) as error:
+        raise refusal(path, f"is no safetensors file ({error})") from error
+    calibration = built_from(metadata, "hiqa.calibration", Calibration.from_dict, path)
+    return calibration, built_from(metadata, "hiqa.config", dict, path)
+
+
+def built_from(metadata: Mapping[str, str], key: str, build: Callable[[dict[str, Any]], Built], path: Path) -> Built:
+    """What JSON under `key` describes; WeightsError where it cannot be built. path: of the file that it comes from."""
+    try:
+        return build(json.loads(metadata[key]))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
+        raise refusal(path, f"has no usable {key} ({type(error).__name__}: {reason})") from error
+
+
+def refusal(path: Path, problem: str) -> WeightsError:
+    return WeightsError(f"{path} {problem}", REINSTALL)
 
 
 def _try_together(generator: Generator, regressor: Regressor, folder: Path) -> None:
