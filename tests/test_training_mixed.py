@@ -18,6 +18,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.lite import JOIN, DepthwiseConvolution, LiteTrunk
 from hiqa_cli.networks.regressor import LITE, Regressor, RegressorConfig
 from hiqa_train import pretrained
+from hiqa_train.anchor import Anchor, fit_anchor
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.loop import StopSignal
@@ -31,6 +32,7 @@ from hiqa_train.scales import MappedRegressor
 from hiqa_train.splits import take
 from hiqa_train.stage_regressor import freeze
 from hiqa_train.trained import Finished
+from hiqa_train.uncertainty import Case
 
 ALONE = RegressorConfig(semantic_channels=4, hidden=4, discrepancy=False, semantic=False, backbone=LITE)
 
@@ -58,7 +60,7 @@ def recipe(**networks):
     found = found.with_stage("generator", steps=2, batch=4, patch=64)
     for name in ("alone", "final"):
         found = found.with_stage(name, steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, frozen_blocks=0)
-    return found
+    return found.with_stage("final", relative_share=0.8, local_weight=1.0)
 
 
 def quiet(line: str) -> None:
@@ -153,10 +155,11 @@ def test_how_good_a_photograph_itself_is_costs_nothing_where_only_its_versions_a
 def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, tmp_path):
     parts, tested, folders, _ = material
     out = tmp_path / "run"
-    weights = train_mixed(
-        parts, tested, folders, recipe(), out, options(folders[0].parent / "cache"), StopSignal(), quiet
-    )
+    said: list[str] = []
+    cache = options(folders[0].parent / "cache")
+    weights = train_mixed(parts, tested, folders, recipe(), out, cache, StopSignal(), said.append)
     assert weights == out / "weights"
+    assert any(line.startswith("the scale is set: logits times ") for line in said)
     manifest = json.loads((weights / "manifest.json").read_text())
     assert list(manifest["measured"]["maps"]) == [PHOTOGRAPHS, "mine"]
     assert manifest["measured"]["maps"][PHOTOGRAPHS][0] == 0
@@ -175,6 +178,32 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
             parts, tested, folders, dataclasses.replace(other, networks=larger), tmp_path / "no", more, StopSignal(),
             quiet,
         )  # fmt: skip
+
+
+def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_or_what_people_said():
+    random = np.random.default_rng(1)
+    right = Anchor(1.7, 0.6)
+    cases = []
+    for n in range(60):
+        tiles = np.clip(random.normal(random.uniform(0.1, 0.8), 0.05, 4), 0.02, 0.98)
+        target = 100 * float(right(tiles).mean())
+        cases.append(Case(100 * float(tiles.mean()), tuple(100 * tiles), 0.0, target, of_people=n % 4 == 0))
+    found = fit_anchor(cases)
+    assert found.gain == pytest.approx(1.7, abs=0.02)
+    assert found.shift == pytest.approx(0.6, abs=0.02)
+    told, people = cases[1], cases[0]
+    assert found.moved(told).score == pytest.approx(told.target, abs=0.3)
+    assert found.moved(told).target == told.target
+    assert found.moved(people).target == pytest.approx(100 * right(np.array(people.target / 100)), abs=0.3)
+    regressor = Regressor(dataclasses.replace(ALONE, backbone="resnet18", width=4)).eval()
+    images = torch.rand(3, 3, 64, 64)
+    with torch.no_grad():
+        before = regressor(images).numpy()
+        found.move(regressor)
+        assert regressor(images).numpy() == pytest.approx(found(before), abs=1e-5)
+    knots = [0.1, 0.2, 0.4, 0.5, 0.7, 0.8, 0.9]  # a map says of a picture what it said before
+    score = float(found(np.array(0.5)))
+    assert np.interp(score, np.linspace(0, 1, 7), found.moved_knots(knots)) == pytest.approx(0.5, abs=0.03)
 
 
 def slowest(found):

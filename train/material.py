@@ -133,7 +133,7 @@ def _described(part: DatabasePart) -> dict[str, Any]:
 
 def _case(scorer: Scorer, image: Scored, knots: list[list[float]]) -> Case:
     result = scorer.score(mapped(image.file), stride=DEFAULT_STRIDE)
-    return case_of(result, 100 * to_common(image.quality, knots[image.database]))
+    return case_of(result, 100 * to_common(image.quality, knots[image.database]), of_people=True)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

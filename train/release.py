@@ -12,6 +12,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator
 
+from .anchor import fit_anchor
 from .material import Material
 from .scales import MappedRegressor
 from .uncertainty import fit_calibration
@@ -23,20 +24,21 @@ LICENCE = "as the owner of this run decides, within the terms of its training da
 
 def release(
     folder: Path, generator: Generator, network: MappedRegressor, material: Material, measured: dict[str, Any],
-    seen: Iterable[str] | None, tell: Callable[[str], None],
+    seen: Iterable[str] | None, tell: Callable[[str], None], *, anchored: bool,
 ) -> Path:  # fmt: skip
     """Fit the half-width with the weights as released (float16), and write the folder. OutputError: a full disk.
 
-    seen: all scenes that any of the networks saw, None where that is not known.
+    seen: all scenes that any of the networks saw, None where that is not known. anchored: set the scale (anchor.py)
+    before, in the network that is given.
     """
     knots = network.knots(len(material.names))
-    measured = {**measured, "maps": dict(zip(material.names, knots, strict=True)) if len(knots) > 1 else {}}
 
     def save(where: Path, calibration: Calibration) -> None:
+        maps = dict(zip(material.names, knots, strict=True)) if len(knots) > 1 else {}
         try:
             save_weights(
                 where, generator, network.regressor, calibration, name=f"trained on {', '.join(material.names)}",
-                version="1", licence=LICENCE, training_data=material.terms(), measured=measured,
+                version="1", licence=LICENCE, training_data=material.terms(), measured={**measured, "maps": maps},
                 seen_scenes=seen,
             )  # fmt: skip
         except OSError as error:
@@ -45,7 +47,15 @@ def release(
     unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
     save(unfitted, UNFITTED)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
-    save(folder, fit_calibration(material.cases(scorer, knots, tell)))
+    cases = material.cases(scorer, knots, tell)
+    if anchored:
+        anchor = fit_anchor(cases)
+        tell(f"the scale is set: logits times {anchor.gain:.3f} and {anchor.shift:+.3f}")
+        anchor.move(network.regressor)
+        first, *others = knots  # the first is hiqa's scale itself
+        knots = [first, *map(anchor.moved_knots, others)]
+        cases = [anchor.moved(case) for case in cases]
+    save(folder, fit_calibration(cases))
     shutil.rmtree(unfitted)
     tell(f"weights in {folder}")
     return folder

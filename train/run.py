@@ -273,7 +273,10 @@ class Run:
         generator = self.finished.generator(of_generator) if of_generator else ready_generator(None)
         measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
         network = self.finished.regressor(best)
-        return release(self.out / "weights", generator, network, self.material, measured, self.seen, self.tell)
+        return release(
+            self.out / "weights", generator, network, self.material, measured, self.seen, self.tell,
+            anchored=isinstance(stage, RegressorStage) and stage.relative_share > 0,
+        )  # fmt: skip
 
     def _scores(self, name: str) -> bool:
         """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""

@@ -29,21 +29,25 @@ SMALLEST, TILE = 256, 256
 
 @dataclass(frozen=True)
 class Case:
-    """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points."""
+    """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points.
+
+    of_people: whether the target is what people said, brought to hiqa's scale, and not what the reference tells.
+    """
 
     score: float
     tiles: tuple[float, ...]
     half_width: float
     target: float
+    of_people: bool = False
 
     @property
     def error(self) -> float:
         return abs(self.score - self.target)
 
 
-def case_of(result: ScoreResult, target: float) -> Case:
+def case_of(result: ScoreResult, target: float, *, of_people: bool) -> Case:
     """A scored picture and the score that it was trained for, in points."""
-    return Case(result.score, tuple(tile.score for tile in result.tiles), result.uncertainty, target)
+    return Case(result.score, tuple(tile.score for tile in result.tiles), result.uncertainty, target, of_people)
 
 
 def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
@@ -76,7 +80,7 @@ def draw_cases(
             reference = random_window(image.pixels, random)
             distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
             result: ScoreResult = scorer.score(distorted, stride=stride)
-            cases.append(case_of(result, target_of(distorted, reference, result.tiles)))
+            cases.append(case_of(result, target_of(distorted, reference, result.tiles), of_people=False))
         tell(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases
 
