@@ -21,6 +21,9 @@ from torch.nn import functional
 from hiqa_cli.networks.regressor import Regressor
 
 SEGMENTS = 6
+# A map is a handful of numbers of the order of one: what is learned is a twentieth of them, so that at a rate that is
+# right for filters they move within hundreds of steps, not tens of thousands.
+SPEED = 20.0
 UNIT = math.log(math.e - 1)  # softplus of it is 1: a slope that is not learned yet leaves the scale as it is
 
 
@@ -33,8 +36,8 @@ class ScaleMaps(nn.Module):
         self.slopes = nn.Parameter(torch.zeros(databases - 1, SEGMENTS))
 
     def forward(self, score: Tensor, database: Tensor) -> Tensor:
-        offsets = torch.cat([self.offsets.new_zeros(1), self.offsets])
-        raw = torch.cat([self.slopes.new_zeros(1, SEGMENTS), self.slopes])
+        offsets = torch.cat([self.offsets.new_zeros(1), SPEED * self.offsets])
+        raw = torch.cat([self.slopes.new_zeros(1, SEGMENTS), SPEED * self.slopes])
         slopes = functional.softplus(raw + UNIT)[database]  # (B, S)
         steps = torch.arange(SEGMENTS, device=score.device)
         parts = (SEGMENTS * score[:, None] - steps).clamp(0, 1)  # (B, S)
