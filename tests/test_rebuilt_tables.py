@@ -92,11 +92,15 @@ def test_the_ablation_tells_the_gain_on_the_same_split():
     assert ablation_table(rows)[-1] == "| HCM | 1 | 0.750 | 0.750 | +0.250 (+0.250) | 0.859 | 0.870 |"
 
 
-def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
-    folder = tmp_path / "photographs"
+def photographs(folder: Path) -> Path:
     folder.mkdir()
     for number in range(12):
         cv2.imwrite(str(folder / f"{number}.png"), photograph(320, 320, seed=number))
+    return folder
+
+
+def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
+    folder = photographs(tmp_path / "photographs")
     recipe = short_recipe(steps=2)
     recipe = dataclasses.replace(recipe.only("alone", "final"), name="tiny")
     for name in recipe.stages:
