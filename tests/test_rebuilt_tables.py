@@ -87,16 +87,25 @@ def test_a_table_has_medians_beside_the_papers_numbers_and_their_mean():
     assert lines[-1] == "| mean of the 15 |  | 0.710 | 0.400 |"
 
 
-def test_the_ablation_tells_the_gain_on_the_same_split():
-    rows = {"BL": [result(1, {"all": 0.5})], "HCM": [result(1, {"all": 0.75})]}
-    assert ablation_table(rows)[-1] == "| HCM | 1 | 0.750 | 0.750 | +0.250 (+0.250) | 0.859 | 0.870 |"
+def test_the_ablation_tells_what_a_row_gains_on_the_same_split():
+    rows = {
+        "BL": [result(1, {"all": 0.5})], "HCM": [result(1, {"all": 0.75})],
+        "QPL": [result(1, {"all": 0.625}), result(2, {"all": 0.875})],
+    }  # fmt: skip
+    lines = ablation_table(rows)
+    assert lines[-2] == "| HCM | 1 | 0.750 | 0.750 | +0.250 (+0.250) | +0.250 (+0.250) | 0.859 | 0.870 |"
+    assert lines[-1].split(" | ")[4:6] == ["+0.125 (+0.125)", "-0.125 (-0.125)"]
 
 
-def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
-    folder = tmp_path / "photographs"
+def photographs(folder: Path) -> Path:
     folder.mkdir()
     for number in range(12):
         cv2.imwrite(str(folder / f"{number}.png"), photograph(320, 320, seed=number))
+    return folder
+
+
+def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
+    folder = photographs(tmp_path / "photographs")
     recipe = short_recipe(steps=2)
     recipe = dataclasses.replace(recipe.only("alone", "final"), name="tiny")
     for name in recipe.stages:

@@ -27,6 +27,7 @@ class Builder:
 
     vgg: phi of formula (4), None where no stage asks for it. first_generator: what the training of G begins with, None
     for a random one. begin: a stage and the trained R that it begins with, in place of what its recipe names.
+    first_judge: what the two-input R of formula (7) begins as, None for a random one.
     """
 
     recipe: Recipe
@@ -36,6 +37,7 @@ class Builder:
     vgg: Vgg19Features | None
     first_generator: Generator | None = None
     begin: tuple[str, MappedRegressor] | None = None
+    first_judge: MappedRegressor | None = None
 
     def build(self, name: str, networks: Networked) -> Training:
         """The stage of that name. networks: gives what it builds on."""
@@ -47,7 +49,7 @@ class Builder:
             return GeneratorTraining(
                 name, recipe, self.recipe.networks, source, self._validation(name, True), self.machine,
                 databases=len(self.material.names), seed=seed_of(self.seed, name),
-                features=self._features(recipe, networks), begin=self.first_generator,
+                features=self._features(recipe, networks), begin=self.first_generator, first_judge=self.first_judge,
             )  # fmt: skip
         of_generator, of_regressor = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(of_generator, GeneratorStage)

@@ -39,6 +39,7 @@ from .objectives import (
 from .recipe import GeneratorStage, Networks
 from .scales import MappedRegressor
 from .sheets import Sheet
+from .stage_regressor import begin_from
 from .validation import Validation, hallucination_measures, predict
 
 OFF_IN_EFFECT = (0.05, 0.95)  # a share of d_fake = 1 beyond these says little that a plain GAN does not
@@ -68,9 +69,11 @@ class GeneratorTraining:
     def __init__(
         self, name: str, recipe: GeneratorStage, networks: Networks, source: Source, validation: Validation,
         machine: Machine, *, databases: int, seed: int, features: Features, begin: Generator | None = None,
+        first_judge: MappedRegressor | None = None,
     ) -> None:  # fmt: skip
         """features: networks of the feature losses, for the weights that the recipe gives them. begin: a G to start
-        from; UsageError where it is of another size."""
+        from; first_judge: an R on images alone that the two-input R of formula (7) starts as. UsageError where one is
+        of another size."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.machine, self.databases = machine, databases
@@ -102,6 +105,8 @@ class GeneratorTraining:
             torch.manual_seed(seed + 2)
             config = networks.regressor(networks.generator.channels[-1], discrepancy=True, fusion=False)
             self.judge_network = MappedRegressor(Regressor(config), databases)
+            if first_judge is not None:
+                begin_from(self.judge_network.regressor, first_judge.regressor.state_dict())
             objective_r = RegressorObjective(
                 self.judge_network, relative_share=0.0, ranking_weight=0.0, local_weight=0.0
             )

@@ -56,18 +56,27 @@ def all_table(results: Results) -> list[str]:
 
 
 def ablation_table(results: Results) -> list[str]:
-    """As figure 4, and the gain over BL on the same split, which tells more surely than medians."""
-    lines = table_head(["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "paper: SROCC", "PLCC"])
-    base = {result.number: value_of(result, "srocc") for result in results.get("BL", ())}
+    """As figure 4, and what a row has above BL and above the row before it on the same splits, which tells more surely
+    than medians."""
+    lines = table_head(
+        ["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "above the row before", "paper: SROCC", "PLCC"]
+    )
+    before: Sequence[FoldResult] = ()
     for row, found in results.items():
         by_name = pooled(found)
-        gains = [value_of(r, "srocc") - base[r.number] for r in found if r.number in base]
-        each = ", ".join(f"{gain:+.3f}" for gain in gains)
-        above = "" if row == "BL" or not gains else f"{mean(gains):+.3f} ({each})"
         paper = [decimals(value) for value in PAPER.get(row, (math.nan, math.nan))]
         cells = [of_splits(by_name["srocc"]), of_splits(by_name["plcc"])]
-        lines.append(table_line([row, str(len(found)), *cells, above, *paper]))
+        above = [gains(found, results.get("BL", ()) if row != "BL" else ()), gains(found, before)]
+        lines.append(table_line([row, str(len(found)), *cells, *above, *paper]))
+        before = found
     return lines
+
+
+def gains(found: Sequence[FoldResult], base: Sequence[FoldResult]) -> str:
+    """The mean of a row's SROCC less another one's, and each split's; "" where they have no split in common."""
+    theirs = {result.number: value_of(result, "srocc") for result in base}
+    each = [value_of(result, "srocc") - theirs[result.number] for result in found if result.number in theirs]
+    return f"{mean(each):+.3f} ({', '.join(f'{gain:+.3f}' for gain in each)})" if each else ""
 
 
 def pooled(results: Sequence[FoldResult]) -> dict[str, Spread]:

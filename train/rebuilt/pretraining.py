@@ -1,10 +1,11 @@
 """Pretrains the two Rs that are compared on the rebuilt databases, on synthetic patches, abreast.
 
-    python -m hiqa_train.rebuilt.pretraining --pristine CID22 --pristine BIQ --out PRE [--generator DIR] [--recipe TOML]
+    python -m hiqa_train.rebuilt.pretraining --pristine CID22 --pristine BIQ --out PRE [--generator DIR] [--only alone]
 
 R on the image alone and R with hallucination see the same patches in the same order; the
 protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then
-what `hiqa evaluate --begin PRE` takes.
+what `hiqa evaluate --begin PRE` takes. With `--only alone` the R on the image alone is trained by
+itself, the same one: all that the ablation takes.
 """
 
 from __future__ import annotations
@@ -71,10 +72,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--generator", type=Path, help="weights, or a run with a trained G; hiqa's own if not given")
     parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")
+    parser.add_argument("--only", nargs="+", metavar="STAGE", help="some of the recipe's Rs")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     options = RunOptions(generator=given.generator, seed=given.seed)
-    pretrain(given.pristine, load_recipe(given.recipe), given.out, options)
+    recipe = load_recipe(given.recipe)
+    unknown = [name for name in given.only or () if name not in recipe.stages]
+    if unknown:
+        parser.error(f"--only: no stage {unknown[0]!r}, expected some of {', '.join(recipe.stages)}")
+    pretrain(given.pristine, recipe.only(*(given.only or recipe.stages)), given.out, options)
 
 
 if __name__ == "__main__":

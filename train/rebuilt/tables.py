@@ -5,8 +5,9 @@
     $TABLES across --tid2013 TREE --tid2008 TREE8 --pretrained PRE --generator WEIGHTS --out OUT
     $TABLES ablation --tid2008 TREE8 --pretrained PRE --generators GS --out OUT
 
-Splits are those of `splits.json`, by Kodak's number, one table for both databases; `--splits N` takes the first N. Rows
-are trained one after the other; `--rows` takes some of them, `--show` prints what is finished and trains nothing.
+PRE is the OUT of `pretraining`, GS that of `generators`. Splits are those of `splits.json`, by Kodak's number, one
+table for both databases; `--splits N` takes the first N. Rows are trained one after the other; `--rows` takes some of
+them, `--show` prints what is finished and trains nothing.
 """
 
 from __future__ import annotations
