@@ -125,7 +125,7 @@ def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) 
     if row.more:
         theirs = row.more["settings"]
         pairs.append(("version", row.more["version"], version))
-        pairs.append(("engine", theirs.get("engine", DEFAULT_ENGINE), settings["engine"]))
+        pairs.append(("engine", theirs.get("engine", DEFAULT_ENGINE), settings.get("engine", DEFAULT_ENGINE)))
         pairs += [(name, theirs.get(name), settings[name]) for name in TELLING_SETTINGS]
     return next(
         (f"{name} {had}, now {has}" for name, had, has in pairs if str(had) != str(has)), ""
