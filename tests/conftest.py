@@ -76,6 +76,15 @@ def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_weights(tmp_path_factory.mktemp("other"), seed=1)
 
 
+@pytest.fixture
+def signals_as_they_were() -> Iterator[None]:
+    """Whoever runs a training in this process takes its signals: they are given back."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture(scope="session")
 def run_hiqa() -> RunHiqa:
     """run_hiqa(*arguments, weights=, cwd=, input=, env=): hiqa as a process, to its end."""

@@ -33,13 +33,7 @@ from hiqa_train.trained import Finished, ready_generator
 
 CPU = Machine(torch.device("cpu"), "fp32")
 
-
-@pytest.fixture(autouse=True)
-def _signals_as_they_were():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
 
 def test_the_recipe_gives_all_four_the_same_budget():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,7 @@ from hiqa_train.run import RunOptions
 from hiqa_train.splits import read_splits
 from hiqa_train.trained import ready_regressor
 
-
-@pytest.fixture(autouse=True)
-def _signals_as_they_were():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
 
 def result(number: int, sroccs: dict[str, float]) -> FoldResult:

@@ -40,13 +40,7 @@ from hiqa_train.trained import Finished, Untrained
 CPU = Machine(torch.device("cpu"), "fp32")
 SGD = Learning("sgd", 1.0, 10, 0.4, 0, 0.0, 0.0, 0.0)
 
-
-@pytest.fixture(autouse=True)
-def _signals_as_they_were():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
 
 def quiet(line: str) -> None:
