@@ -15,19 +15,23 @@ from tiny_training import SIZE, options, short_recipe
 from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.lite import JOIN, DepthwiseConvolution, LiteTrunk
 from hiqa_cli.networks.regressor import LITE, Regressor, RegressorConfig
 from hiqa_train import pretrained
 from hiqa_train.anchor import Anchor, fit_anchor
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
+from hiqa_train.frozen_generator import FrozenGenerator
 from hiqa_train.loop import StopSignal
 from hiqa_train.losses import relative_score_loss
+from hiqa_train.machine import Machine
 from hiqa_train.material_mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.mixed import open_mixed, train_mixed
 from hiqa_train.objectives import RegressorObjective, View
 from hiqa_train.parts import divide
 from hiqa_train.recipe_file import load_recipe
+from hiqa_train.run import train_databases
 from hiqa_train.scales import MappedRegressor
 from hiqa_train.splits import take
 from hiqa_train.stage_regressor import freeze
@@ -204,6 +208,28 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
     knots = [0.1, 0.2, 0.4, 0.5, 0.7, 0.8, 0.9]  # a map says of a picture what it said before
     score = float(found(np.array(0.5)))
     assert np.interp(score, np.linspace(0, 1, 7), found.moved_knots(knots)) == pytest.approx(0.5, abs=0.03)
+
+
+def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
+    parts = material[0]
+    found = short_recipe(steps=2).only("alone").with_stage("alone", relative_share=0.5)
+    with pytest.raises(UsageError, match=r"alone has a relative_share, .* give --pristine too"):
+        train_databases(parts, found, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+
+
+@pytest.mark.parametrize(("precision", "levels"), [("fp32", 1e-3), ("bf16", 1.0)])
+def test_r_is_shown_in_training_what_g_imagines(precision, levels):
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig((8, 8, 16, 16, 16), 2)).eval()
+    frozen = FrozenGenerator(generator, Machine(torch.device("cpu"), precision), 2, 64)
+    for side in (64, 72):  # 72 px: no multiple of what G divides by
+        images = torch.rand(2, 3, side, side).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            plain, shown = generator(images), frozen(images)
+        assert shown.hallucination.dtype == torch.float32
+        assert float((shown.hallucination - plain.hallucination).abs().max()) < levels / 255
+        assert float((shown.semantic.float() - plain.semantic).norm() / plain.semantic.norm()) < 0.03
+        assert float((shown.hallucination - images).abs().max()) > 0.01  # G does something
 
 
 def slowest(found):

@@ -2,7 +2,7 @@
 
 Such a training (`relative_share`) orders pictures and leaves their level open. The release is to say, on the average,
 what the reference tells of distorted photographs: R's last logit is multiplied and moved, by the two numbers with the
-least mean error on validation photographs. No order changes, nor what the maps to databases say.
+least mean error on validation photographs. No order of tiles changes, nor what the maps to databases say of them.
 """
 
 from __future__ import annotations

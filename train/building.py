@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 
 from .loop import Stage as Training
 from .machine import Machine
-from .material import Material, seed_of
+from .material import DatabaseMaterial, Material, seed_of
 from .objectives import Features
 from .plan import generator_stage
 from .recipe import GeneratorStage, Recipe, RegressorStage
@@ -62,6 +63,9 @@ class Builder:
         )  # fmt: skip
 
     def _regressor(self, name: str, recipe: RegressorStage, networks: Networked) -> RegressorTraining:
+        if recipe.relative_share and isinstance(self.material, DatabaseMaterial):
+            problem = f"the stage {name} has a relative_share, which is of photographs that are distorted on the way"
+            raise UsageError(problem, "give --pristine too, or relative_share = 0.0")
         looks = recipe.sees == "hallucination" or recipe.fusion
         with_references = self.with_references(recipe)
         return RegressorTraining(

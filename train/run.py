@@ -267,7 +267,9 @@ class Run:
             self.tell(f"validation errors: {', '.join(f'{n} {e:.4f}' for n, e in errors.items())}; {best} is released")
         if not self.machine.leads:
             return self.out / "weights"
-        joint = isinstance(self.recipe.stages[best], JointStage)
+        chosen = self.recipe.stages[best]
+        joint = isinstance(chosen, JointStage)
+        of_regressor = self.recipe.stages[chosen.regressor] if isinstance(chosen, JointStage) else chosen
         of_generator = best if joint else generator_stage(self.recipe)
         # an R that looks at the image alone has no G of its own: hallucinations are then those of hiqa's
         generator = self.finished.generator(of_generator) if of_generator else ready_generator(None)
@@ -275,7 +277,7 @@ class Run:
         network = self.finished.regressor(best)
         return release(
             self.out / "weights", generator, network, self.material, measured, self.seen, self.tell,
-            anchored=isinstance(stage, RegressorStage) and stage.relative_share > 0,
+            anchored=isinstance(of_regressor, RegressorStage) and of_regressor.relative_share > 0,
         )  # fmt: skip
 
     def _scores(self, name: str) -> bool:
