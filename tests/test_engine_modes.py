@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,13 +45,15 @@ def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     [
         {},
         {"absolute_map": True, "semantic": False},
-        {"backbone": LITE},
-        {"backbone": LITE, "absolute_map": True},
-        {"backbone": LITE, "discrepancy": False, "semantic": False},
+        {"blocks": 1, "stem": 5},
+        {"blocks": 1, "stem": 3},
+        {"prior": LITE, "blocks": 1, "stem": 5},
+        {"prior": LITE, "discrepancy": False, "semantic": False},
+        {"prior": LITE, "blocks": 0, "discrepancy": False, "semantic": False},
     ],
     ids=str,
 )
-def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, bool | str], dtype: torch.dtype) -> None:
+def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, Any], dtype: torch.dtype) -> None:
     network = HiqaNet(*tiny_networks(**config)).eval().pack(Layout(2, 256, dtype))
     image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     image[0, :, :40] = 1.0  # where a correction upwards is clamped

@@ -167,7 +167,7 @@ def test_the_other_layout_of_r_scores_in_float32_and_is_refused_in_bf16(cache: P
     from hiqa_cli.engine.calibration import Calibration
     from hiqa_cli.engine.weights import save_weights
 
-    networks = tiny_networks(backbone="efficientnet-lite0")
+    networks = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5)
     facts = {"name": "tiny", "version": "0", "licence": "Apache-2.0"}
     save_weights(
         tmp_path, *networks, Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0), training_data=[], measured={}, **facts

@@ -1,4 +1,4 @@
-"""Databases and photographs learned together, R with EfficientNet-Lite0's layout, and what a run begins with."""
+"""Databases and photographs learned together, R with a prior, and what a run begins with."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
-from hiqa_cli.networks.lite import JOIN, DepthwiseConvolution, LiteTrunk
-from hiqa_cli.networks.regressor import LITE, Regressor, RegressorConfig
+from hiqa_cli.networks.lite import DepthwiseConvolution
+from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Prior, Regressor, RegressorConfig
 from hiqa_train import pretrained
 from hiqa_train.anchor import Anchor, fit_anchor
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.frozen_generator import FrozenGenerator
+from hiqa_train.frozen_prior import FrozenPrior
 from hiqa_train.loop import StopSignal
 from hiqa_train.losses import relative_score_loss
 from hiqa_train.machine import Machine
@@ -34,11 +35,11 @@ from hiqa_train.recipe_file import load_recipe
 from hiqa_train.run import train_databases
 from hiqa_train.scales import MappedRegressor
 from hiqa_train.splits import take
-from hiqa_train.stage_regressor import freeze
+from hiqa_train.stage_regressor import begin_from
 from hiqa_train.trained import Finished
 from hiqa_train.uncertainty import Case
 
-ALONE = RegressorConfig(semantic_channels=4, hidden=4, discrepancy=False, semantic=False, backbone=LITE)
+ALONE = RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +63,15 @@ def recipe(**networks):
     tiny, release = short_recipe(steps=2, **networks), load_recipe("release")
     found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
     found = found.with_stage("generator", steps=2, batch=4, patch=64)
-    for name in ("alone", "final"):
-        found = found.with_stage(name, steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, frozen_blocks=0)
-    return found.with_stage("final", relative_share=0.8, local_weight=1.0)
+    found = found.with_stage("prior", steps=2, batch=6, patch=64, mix={"mine": 6})
+    found = found.with_stage("final", steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, local_weight=1.0)
+    if found.networks.regressor_prior == NO_PRIOR:
+        return found.only("generator", "final").with_stage("final", learns="all", begin="")
+    return found
+
+
+def with_prior():
+    return recipe(regressor_prior=LITE, regressor_blocks=1, regressor_stem=5)
 
 
 def quiet(line: str) -> None:
@@ -98,8 +105,8 @@ def test_a_scene_that_no_database_shows_cannot_be_kept_out(material):
 def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_same_patches(material):
     parts, tested, folders, _ = material
     mixed = open_mixed(parts, tested, folders, recipe(), options(folders[0].parent / "cache"), StopSignal(), quiet)
-    stage = recipe().stages["alone"]
-    source = mixed.source("alone", stage, with_references=False)
+    stage = recipe().stages["final"]
+    source = mixed.source("final", stage, with_references=False)
     assert isinstance(source, MixedPatches)
     batch = source.draw(range(6, 18))
     assert batch.database.tolist() == [0, 0, 0, 0, 1, 1] * 2
@@ -110,23 +117,23 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
     assert torch.equal(again.distorted, batch.distorted[6:])
     assert torch.equal(again.quality, batch.quality[6:])
     wrong = dataclasses.replace(stage, mix={"yours": 2})
-    with pytest.raises(UsageError, match="stage alone names 'yours'; expected a mix of photographs, mine"):
-        mixed.source("alone", wrong, with_references=False)
+    with pytest.raises(UsageError, match="stage final names 'yours'; expected a mix of photographs, mine"):
+        mixed.source("final", wrong, with_references=False)
     torn = dataclasses.replace(stage, mix={PHOTOGRAPHS: 6, "mine": 2})
-    with pytest.raises(UsageError, match="stage alone mixes 6 photographs; expected whole groups of 4 versions"):
-        mixed.source("alone", torn, with_references=False)
+    with pytest.raises(UsageError, match="stage final mixes 6 photographs; expected whole groups of 4 versions"):
+        mixed.source("final", torn, with_references=False)
 
 
 def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is_lost_place_by_place(material):
     parts, tested, folders, _ = material
     bare = [dataclasses.replace(parts[0], training=[dataclasses.replace(s, reference=None) for s in parts[0].training])]
     cache = options(folders[0].parent / "cache")
-    stage = dataclasses.replace(recipe().stages["alone"], local_weight=1.0)
+    stage = recipe().stages["final"]
     batches = []
     for some in (parts, bare):
         mixed = open_mixed(some, tested, folders, recipe(), cache, StopSignal(), quiet)
-        assert not mixed.source("alone", stage, with_references=False).draw(range(6)).reference
-        batches.append(mixed.source("alone", stage, with_references=True).draw(range(12)).on(torch.device("cpu")))
+        assert not mixed.source("final", stage, with_references=False).draw(range(6)).reference
+        batches.append(mixed.source("final", stage, with_references=True).draw(range(12)).on(torch.device("cpu")))
     every, some = batches
     assert every.known.all()
     assert some.known.tolist() == [True, True, True, True, False, False] * 2
@@ -199,12 +206,13 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
     assert found.moved(told).score == pytest.approx(told.target, abs=0.3)
     assert found.moved(told).target == told.target
     assert found.moved(people).target == pytest.approx(100 * right(np.array(people.target / 100)), abs=0.3)
-    regressor = Regressor(dataclasses.replace(ALONE, backbone="resnet18", width=4)).eval()
     images = torch.rand(3, 3, 64, 64)
-    with torch.no_grad():
-        before = regressor(images).numpy()
-        found.move(regressor)
-        assert regressor(images).numpy() == pytest.approx(found(before), abs=1e-5)
+    for prior in (NO_PRIOR, LITE):
+        regressor = Regressor(dataclasses.replace(ALONE, prior=prior)).eval()
+        with torch.no_grad():
+            before = regressor(images).numpy()
+            found.move(regressor)
+            assert regressor(images).numpy() == pytest.approx(found(before), abs=1e-5)
     knots = [0.1, 0.2, 0.4, 0.5, 0.7, 0.8, 0.9]  # a map says of a picture what it said before
     score = float(found(np.array(0.5)))
     assert np.interp(score, np.linspace(0, 1, 7), found.moved_knots(knots)) == pytest.approx(0.5, abs=0.03)
@@ -236,35 +244,75 @@ def slowest(found):
     return dataclasses.replace(found.stages["generator"].learning, rate=1e-9, averaging=0.0)
 
 
-def test_r_with_lite0s_layout_learns_scores_and_comes_back_from_its_weights(material, tmp_path):
+def test_a_prior_is_learned_from_people_alone_and_stays_while_the_rest_learns_what_to_add(material, tmp_path):
     parts, tested, folders, _ = material
-    lite = recipe(regressor_backbone=LITE, batch_norm=False)
-    weights = train_mixed(
-        parts, tested, folders, lite, tmp_path / "run", options(folders[0].parent / "cache"), StopSignal(), quiet
-    )
+    cache = options(folders[0].parent / "cache")
+    said: list[str] = []
+    weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "run", cache, StopSignal(), said.append)
     scorer = Scorer.load(weights, device="cpu", precision="fp32")
-    result = scorer.score(photograph(99, 256))
-    assert 0 < result.score < 100
-    network = Finished(tmp_path / "run", None).regressor("final")
-    assert network.regressor.config.backbone == LITE
-    wrong = recipe(regressor_backbone=LITE, batch_norm=True)
-    with pytest.raises(UsageError, match="efficientnet-lite0 has no batch norms of its own; give batch_norm = false"):
-        train_mixed(parts, tested, folders, wrong, tmp_path / "no", options(tmp_path), StopSignal(), quiet)
+    assert 0 < scorer.score(photograph(99, 256)).score < 100
+    prior, final = (Finished(tmp_path / "run", None).regressor(name).regressor for name in ("prior", "final"))
+    assert prior.config.blocks == 0
+    assert final.config.prior == LITE
+    begun, trained = prior.state_dict(), final.state_dict()
+    moved = ("prior.head.score.weight", "prior.head.score.bias")  # the scale is set at the end, in the released R alone
+    assert all(torch.equal(trained[name], value) for name, value in begun.items() if name not in moved)
+    untrained = Regressor(prior.config)
+    pretrained.load_lite0(untrained.prior.trunk)
+    assert not torch.equal(untrained.state_dict()["prior.trunk.top.weight"], begun["prior.trunk.top.weight"])
+    assert float(final.head.score.weight.abs().sum()) > 0  # it adds something by now
+    validated = [line for line in said if line.startswith("prior: step 2 of 2")]
+    assert len(validated) == 1
 
 
-def test_the_dense_branch_joins_the_trunk_unheard_and_is_heard_once_it_has_learned():
+def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothing(material, tmp_path):
     torch.manual_seed(0)
-    trunk = LiteTrunk(6).eval()
-    image, maps = torch.rand(1, 3, 64, 64), torch.rand(2, 1, 3, 64, 64)
+    larger = Regressor(RegressorConfig(4, 4, 4, blocks=2, stem=7))
+    prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
+    whole = Regressor(RegressorConfig(4, 4, 4, blocks=1, stem=5, prior=LITE)).eval()
+    begin_from(whole, larger.state_dict())
+    begin_from(whole, prior.state_dict())
+    assert torch.equal(whole.trunk.conv[0].weight, larger.trunk.conv[0].weight[..., 1:6, 1:6])
+    assert torch.equal(whole.trunk.stages[3][0].conv2[0].weight, larger.trunk.stages[3][0].conv2[0].weight)
+    assert torch.equal(whole.head.hidden.weight, larger.head.hidden.weight)
+    x = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(whole(x, torch.rand_like(x), torch.rand(2, 4, 2, 2)), prior(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"networks": {"regressor_prior": NO_PRIOR}}, "prior: learns 'prior', but the recipe's R has no prior"),
+        ({"prior": {"fusion": True}}, "prior: a prior looks at the image alone"),
+        ({"final": {"begin": ""}}, "final: learns distortions beside a prior that no stage has left"),
+    ],
+)
+def test_a_stage_that_learns_a_part_of_r_that_is_not_there_is_refused(material, tmp_path, changes, problem):
+    parts, tested, folders, _ = material
+    found = with_prior()
+    for name, fields in changes.items():
+        if name == "networks":
+            found = dataclasses.replace(found, networks=dataclasses.replace(found.networks, **fields))
+        else:
+            found = found.with_stage(name, **fields)
+    cache = options(folders[0].parent / "cache")
+    with pytest.raises(UsageError, match=problem):
+        train_mixed(parts, tested, folders, found, tmp_path / "no", cache, StopSignal(), quiet)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("bf16", 0.1)])
+def test_r1_learns_beside_what_the_prior_says_in_scoring(precision, most):
+    torch.manual_seed(0)
+    prior = Prior(4).eval()
+    pretrained.load_lite0(prior.trunk)
+    frozen = FrozenPrior(prior, Machine(torch.device("cpu"), precision), 2, 64)
+    image = torch.from_numpy(photograph(3, 320)[:64, :64].copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        first, second = (trunk(torch.cat([image, one], dim=1)) for one in maps)
-        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-        assert [tuple(x.shape[1:]) for x in first] == [(24, 16, 16), (40, 8, 8), (112, 4, 4), (1280, 2, 2)]
-        assert tuple(x.shape[1] for x in first) == trunk.channels
-        torch.nn.init.normal_(trunk.branch.join.weight)
-        first, second = (trunk(torch.cat([image, one], dim=1)) for one in maps)
-    assert torch.equal(first[0], second[0])
-    assert not torch.equal(first[1], second[1])
+        plain = prior(image)
+    shown = frozen(image.to(memory_format=torch.channels_last)).float()
+    assert float((shown - plain).norm() / plain.norm()) < most
+    assert not shown.requires_grad
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -284,7 +332,7 @@ def test_gradients_of_a_depthwise_convolution_in_bf16_are_those_of_float32(strid
 def test_pretrained_filters_are_those_of_the_network_with_its_batch_norms():
     """Block by block against convolution and batch norm written out, on the values that network was trained on."""
     state = torch.load(pretrained.weights_file(), map_location="cpu", weights_only=True)
-    trunk = Regressor(ALONE).trunk
+    trunk = Prior(4).trunk
     pretrained.load_lite0(trunk)
 
     def normed(x, convolution, norm, **geometry):
@@ -298,7 +346,7 @@ def test_pretrained_filters_are_those_of_the_network_with_its_batch_norms():
         mine = trunk.stem(values / 255 * 4 - 2).clamp(0, 6)
         inside = np.s_[:, :, 1:, 1:]  # at the border zeros stand for grey of 127 or of 127.5
         torch.testing.assert_close(mine[inside], x[inside], atol=2e-4, rtol=1e-4)
-        for n, block in enumerate(trunk.blocks[: JOIN + 1]):
+        for n, block in enumerate(trunk.blocks[:5]):
             name, mine, inner = f"_blocks.{n}.", block(x), x
             if block.expand is not None:
                 inner = normed(inner, f"{name}_expand_conv", f"{name}_bn0").clamp(0, 6)
@@ -310,18 +358,6 @@ def test_pretrained_filters_are_those_of_the_network_with_its_batch_norms():
             narrow = normed(inner, f"{name}_project_conv", f"{name}_bn2")
             x = x + narrow if block.is_residual else narrow
             torch.testing.assert_close(mine, x, atol=1e-3, rtol=1e-3)
-
-
-def test_frozen_blocks_stay_as_they_are_and_only_a_pretrained_trunk_has_them():
-    regressor = Regressor(ALONE)
-    freeze(regressor.trunk, 3)
-    frozen = {name.split(".")[1] for name, p in regressor.trunk.blocks.named_parameters() if not p.requires_grad}
-    assert frozen
-    trunk = regressor.trunk
-    assert not any(p.requires_grad for p in (*trunk.stem.parameters(), *trunk.blocks[2].parameters()))
-    assert all(p.requires_grad for p in (*trunk.blocks[3].parameters(), *trunk.branch.parameters()))
-    with pytest.raises(UsageError, match="only a pretrained trunk has blocks to keep"):
-        freeze(Regressor(RegressorConfig(4, 4, 4)).trunk, 3)
 
 
 def test_a_share_of_all_is_divided_among_all_kinds():

@@ -11,8 +11,7 @@ import torch
 from tiny_training import open_table, options, short_recipe
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.lite import LiteTrunk
-from hiqa_cli.networks.regressor import LITE, RESNET, Regressor, RegressorConfig
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.building import Builder
 from hiqa_train.checkpoint import BEST, LAST, load_checkpoint, read_checkpoint, save_checkpoint
 from hiqa_train.journal import Progress
@@ -185,13 +184,10 @@ def test_it_is_said_when_d_rejects_nothing_or_everything(tmp_path):
     assert stage.remarks() == []
 
 
-@pytest.mark.parametrize("backbone", [RESNET, LITE])
-def test_r_begins_with_the_scores_of_the_r_that_saw_images_alone(backbone):
+def test_r_begins_with_the_scores_of_the_r_that_saw_images_alone():
     torch.manual_seed(0)
-    alone = Regressor(RegressorConfig(8, 8, 8, discrepancy=False, semantic=False, backbone=backbone)).eval()
-    if isinstance(alone.trunk, LiteTrunk):
-        torch.nn.init.normal_(alone.trunk.branch.join.weight)  # as if it had learned: it begins unheard
-    full = Regressor(RegressorConfig(8, 8, 8, backbone=backbone))
+    alone = Regressor(RegressorConfig(8, 8, 8, discrepancy=False, semantic=False)).eval()
+    full = Regressor(RegressorConfig(8, 8, 8))
     begin_from(full, alone.state_dict())
     full.eval()
     x = torch.rand(2, 3, 64, 64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,7 +11,6 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.lite import LiteTrunk
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
 FEW = {**RegressorConfig().to_dict(), "width": 4, "semantic_channels": 8, "hidden": 8}
@@ -37,15 +37,15 @@ def write_tiny_weights(folder: Path, seed: int = 0, seen_scenes: list[str] | Non
     return folder
 
 
-def tiny_networks(seed: int = 0, **config: bool | str) -> tuple[Generator, Regressor]:
-    """Both networks with few channels (as far as R's layout lets them be few) and random weights, in evaluation mode;
+def tiny_networks(seed: int = 0, **config: Any) -> tuple[Generator, Regressor]:
+    """Both networks with few channels (as far as R's prior lets them be few) and random weights, in evaluation mode;
     config: of R."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator = Generator(GeneratorConfig(channels=(4, 4, 8, 8, 8), stacks=2))
         regressor = Regressor(RegressorConfig.from_dict({**FEW, **config}))
-        if isinstance(regressor.trunk, LiteTrunk):
-            torch.nn.init.normal_(regressor.trunk.branch.join.weight, std=0.1)  # it would begin with adding nothing
+        if regressor.prior is not None and regressor.config.blocks:
+            torch.nn.init.normal_(regressor.head.score.weight, std=0.1)  # it would begin with adding nothing
     generator.eval()
     regressor.eval()
     _spread_scores(generator, regressor)
@@ -59,9 +59,10 @@ def _spread_scores(generator: Generator, regressor: Regressor) -> None:
     network = HiqaNet(generator, regressor)
     logits = torch.logit(network(_unlike_pictures()).score)
     factor = 0.5 / logits.std()
-    head = regressor.head.score
-    head.weight.mul_(factor)
-    head.bias.mul_(factor).sub_(logits.mean() * factor)
+    for head in regressor.heads:  # whose logits add up
+        head.score.weight.mul_(factor)
+        head.score.bias.mul_(factor)
+    regressor.heads[0].score.bias.sub_(logits.mean() * factor)
 
 
 def _unlike_pictures() -> torch.Tensor:

@@ -23,7 +23,6 @@ class Abreast:
     """See `loop.Stage`. stages: of the same numbers of steps and patches; the first one's source serves all."""
 
     kind = "abreast"
-    result = "last"
 
     def __init__(self, stages: Sequence[RegressorTraining]) -> None:
         """ValueError where the stages do not ask for the same patches."""

@@ -41,9 +41,10 @@ class Anchor:
     @torch.no_grad()
     def move(self, regressor: Regressor) -> None:
         """Move R's scores, in place."""
-        last = regressor.head.score
-        last.weight.mul_(self.gain)
-        last.bias.mul_(self.gain).add_(self.shift)
+        for head in regressor.heads:  # whose logits add up
+            head.score.weight.mul_(self.gain)
+            head.score.bias.mul_(self.gain)
+        regressor.heads[0].score.bias.add_(self.shift)
 
     def moved_knots(self, knots: Sequence[float]) -> list[float]:
         """A map's values at evenly spread scores, now that the scores have moved."""

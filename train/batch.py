@@ -14,14 +14,17 @@ from torch.utils.data import Dataset
 
 @dataclass(frozen=True)
 class View:
-    """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32)."""
+    """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32);
+    prior: the features of a prior that does not learn, (B, C, H/32, W/32), already worked out."""
 
     discrepancy: Tensor | None = None
     semantic: Tensor | None = None
+    prior: Tensor | None = None
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> View:
-        """Both, of what is there, changed in the same way."""
-        return View(*(None if one is None else change(one) for one in (self.discrepancy, self.semantic)))
+        """All of what is there, changed in the same way."""
+        parts = (self.discrepancy, self.semantic, self.prior)
+        return View(*(None if one is None else change(one) for one in parts))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class Builder:
     """Builds stages of one run.
 
     vgg: phi of formula (4), None where no stage asks for it. first_generator: what the training of G begins with, None
-    for a random one. begin: a stage and the trained R that it begins with, in place of what its recipe names.
+    for a random one. begin: a stage and the trained R that it begins with, in place of what its recipe names; where
+    that has a prior which stays, the R is the rest's beginning.
     first_judge: what the two-input R of formula (7) begins as, None for a random one.
     """
 
@@ -73,13 +74,14 @@ class Builder:
             self._validation(name, with_references), self.machine, databases=len(self.material.names),
             seed=seed_of(self.seed, name), with_references=with_references,
             generator=networks.generator(generator_stage(self.recipe)) if looks else None,
-            begin=self._begin(name, recipe, networks),
+            begins=self._begins(name, recipe, networks),
         )  # fmt: skip
 
-    def _begin(self, name: str, recipe: RegressorStage, networks: Networked) -> MappedRegressor | None:
-        if self.begin is not None and self.begin[0] == name:
-            return self.begin[1]
-        return networks.regressor(recipe.begin) if recipe.begin else None
+    def _begins(self, name: str, recipe: RegressorStage, networks: Networked) -> list[MappedRegressor]:
+        given = [self.begin[1]] if self.begin is not None and self.begin[0] == name else []
+        if recipe.begin and (not given or recipe.learns == "distortions"):
+            return [*given, networks.regressor(recipe.begin)]
+        return given
 
     def with_references(self, recipe: RegressorStage) -> bool:
         """Whether R's batches hold references: where something is told from them, and every image has its own, or it is

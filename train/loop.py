@@ -71,7 +71,7 @@ class Stage(Protocol):
     """What the loop asks of a stage.
 
     learns: by name, everything with a state (`state()`, `load()`), in the order of its making. main: the loss that
-    tells whether the stage diverges. result: "best" or "last", the checkpoint that later stages and the release take.
+    tells whether the stage diverges.
     """
 
     name: str
@@ -81,7 +81,6 @@ class Stage(Protocol):
     source: Source
     learns: dict[str, Any]
     main: str
-    result: str
 
     def describe(self) -> dict[str, Any]:
         """Recipe, networks and seed: a checkpoint of another description is refused."""

@@ -56,10 +56,14 @@ class MixedMaterial:
         return MixedPatches(sources, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
-        of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
         if isinstance(stage, GeneratorStage):
-            return of_photographs
-        fixed = FixedPatches(self.databases.validating, stage.patch, 1, with_references=False)
+            return self.photographs.validation(name, stage, machine, with_references=True)
+        mix = mix_of(stage, self.names, name)
+        asked = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
+        fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
+        if PHOTOGRAPHS not in mix:
+            return Validation(ScoredPatches(fixed), fixed.epoch, 1, stage.batch, machine)
+        of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
         both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
         return Validation(both, both.epoch, 1, stage.batch, machine)
 
@@ -112,6 +116,20 @@ class MixedPatches:
             for source, n in self.sources
         ]
         return in_one(drawn, range(numbers.start - first * self.unit, numbers.stop - first * self.unit))
+
+
+class ScoredPatches:
+    """A `Source` of databases alone, as a part of a mix: they count from 1."""
+
+    def __init__(self, patches: FixedPatches) -> None:
+        self.patches = patches
+
+    @property
+    def epoch(self) -> int:
+        return self.patches.epoch
+
+    def draw(self, numbers: range) -> Batch:
+        return scored(self.patches.draw(numbers))
 
 
 class JoinedPatches:

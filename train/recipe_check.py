@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.regressor import LITE
+from hiqa_cli.networks.regressor import NO_PRIOR
 
 from .machine import Machine
 from .recipe import GeneratorStage, Recipe, RegressorStage, Stage
@@ -14,9 +14,9 @@ from .whole_views import CELL
 def check_recipe(recipe: Recipe, machine: Machine) -> None:
     """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R, or where
     R's networks do not go together."""
-    if recipe.networks.regressor_backbone == LITE and recipe.networks.batch_norm:
-        raise UsageError(f"the recipe's networks: {LITE} has no batch norms of its own", "give batch_norm = false")
     for name, stage in recipe.stages.items():
+        if isinstance(stage, RegressorStage):
+            check_learns(name, stage, recipe)
         if stage.patch % CELL or stage.patch < 2 * CELL:
             raise UsageError(f"{name}: expected patches of a multiple of {CELL} px, at least {2 * CELL}, "
                              f"found {stage.patch}")  # fmt: skip
@@ -27,6 +27,20 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
                 f"{name}: a batch of {stage.batch} is no multiple of {unit}",
                 f"{machine.world} processes, each with {recipe.watch.pieces} pieces{what}",
             )
+
+
+def check_learns(name: str, stage: RegressorStage, recipe: Recipe) -> None:
+    """UsageError where a stage learns a part of R that there is not, or that nothing was left for."""
+    if stage.learns == "all":
+        return
+    if recipe.networks.regressor_prior == NO_PRIOR:
+        raise UsageError(f"{name}: learns {stage.learns!r}, but the recipe's R has no prior",
+                         "give learns = \"all\", or [networks] regressor_prior")  # fmt: skip
+    if stage.learns == "prior" and (stage.sees != "image" or stage.fusion):
+        raise UsageError(f"{name}: a prior looks at the image alone", 'give sees = "image" and fusion = false')
+    if stage.learns == "distortions" and not stage.begin:
+        raise UsageError(f"{name}: learns distortions beside a prior that no stage has left",
+                         "give begin = the stage that learns the prior")  # fmt: skip
 
 
 def whole_part(stage: Stage) -> tuple[int, str]:

@@ -64,7 +64,6 @@ class GeneratorTraining:
 
     kind = "generator"
     main = "pixel"
-    result = "last"  # losses join on the way, so that errors of different times do not compare
 
     def __init__(
         self, name: str, recipe: GeneratorStage, networks: Networks, source: Source, validation: Validation,

@@ -29,7 +29,6 @@ class JointTraining:
 
     kind = "joint"
     main = "score"
-    result = "best"
 
     def __init__(
         self, name: str, recipe: JointStage, of_generator: GeneratorStage, of_regressor: RegressorStage, source: Source,

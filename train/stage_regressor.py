@@ -6,7 +6,8 @@ discrepancy map and G's features, G frozen, the final R.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -14,14 +15,14 @@ from torch import Tensor
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
-from hiqa_cli.networks.lite import LiteTrunk
-from hiqa_cli.networks.regressor import Regressor, Trunk
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
 from .batch import Batch, Source
 from .frozen_generator import FrozenGenerator
+from .frozen_prior import FrozenPrior
 from .learner import Learner
 from .machine import Machine
-from .objectives import RegressorObjective, View, view_of
+from .objectives import RegressorObjective, View, middle, view_of
 from .pretrained import load_lite0
 from .recipe import Networks, RegressorStage
 from .scales import MappedRegressor
@@ -34,14 +35,13 @@ class RegressorTraining:
 
     kind = "regressor"
     main = "score"
-    result = "best"
 
     def __init__(
         self, name: str, recipe: RegressorStage, networks: Networks, source: Source, validation: Validation,
-        machine: Machine, *, databases: int, seed: int, generator: Generator | None, begin: MappedRegressor | None,
+        machine: Machine, *, databases: int, seed: int, generator: Generator | None, begins: Sequence[MappedRegressor],
         with_references: bool,
     ) -> None:  # fmt: skip
-        """generator: frozen, needed by what the recipe says R sees. begin: an R to start from.
+        """generator: frozen, needed by what the recipe says R sees. begins: Rs to start from, one after the other.
 
         with_references: whether every image has one; without, nothing is lost place by place (`local_weight`).
         """
@@ -51,18 +51,19 @@ class RegressorTraining:
         batch, side = recipe.batch // machine.world, recipe.patch
         self.generator = None if generator is None else FrozenGenerator(generator, machine, batch, side)
         channels = networks.generator.channels[-1] if generator is None else generator.config.channels[-1]
-        config = networks.regressor(channels, discrepancy=recipe.sees != "image", fusion=recipe.fusion)
         torch.manual_seed(seed)
-        self.network = MappedRegressor(Regressor(config), databases)
-        trunk = self.network.regressor.trunk
-        if networks.regressor_pretrained and isinstance(trunk, LiteTrunk):
-            load_lite0(trunk)
-        if begin is not None:
-            begin_from(self.network.regressor, begin.regressor.state_dict())
+        regressor = Regressor(networks.regressor_of(recipe, channels))
+        self.network = MappedRegressor(regressor, databases)
+        if networks.regressor_pretrained and regressor.prior is not None:
+            load_lite0(regressor.prior.trunk)
+        for begin in begins:
+            begin_from(regressor, begin.regressor.state_dict())
             if self.network.maps is not None and begin.maps is not None:
                 self.network.maps.load_state_dict(begin.maps.state_dict())
-        if recipe.frozen_blocks:
-            freeze(trunk, recipe.frozen_blocks)
+        self.prior: FrozenPrior | None = None
+        if recipe.learns == "distortions" and regressor.prior is not None:
+            regressor.prior.requires_grad_(False)
+            self.prior = FrozenPrior(regressor.prior, machine, batch, side)
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(
             self.network, relative_share=recipe.relative_share, ranking_weight=recipe.ranking_weight, local_weight=local
@@ -80,7 +81,8 @@ class RegressorTraining:
 
     def view(self, batch: Batch) -> View:
         """What R is shown of a batch."""
-        return view_of(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
+        view = view_of(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
+        return view if self.prior is None else replace(view, prior=self.prior(batch.distorted))
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         with self.machine.autocast():
@@ -104,34 +106,38 @@ class RegressorTraining:
         return Sheet(batch.distorted, self.generator(batch.distorted).hallucination, batch.reference)
 
 
-# the convolutions that see the discrepancy map, in either layout
-FIRST_CONVOLUTIONS = ("trunk.conv.0.weight", "trunk.branch.filters.0.weight")
+FIRST = "trunk.conv.0.weight"  # the convolution that sees the discrepancy map
 
 
-def freeze(trunk: Trunk | LiteTrunk, blocks: int) -> None:
-    """Keep a pretrained trunk's first convolution and first blocks. UsageError where the trunk is another one."""
-    if not isinstance(trunk, LiteTrunk):
-        raise UsageError("frozen_blocks: only a pretrained trunk has blocks to keep", "give frozen_blocks = 0")
-    for module in (trunk.stem, *trunk.blocks[:blocks]):
-        module.requires_grad_(False)
+def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
+    """Take over what another R knows, one on images alone for instance: new inputs begin unheard, its scores stay.
 
-
-def begin_from(network: Regressor, alone: dict[str, Tensor]) -> None:
-    """Take over what an R trained on images alone knows: the new inputs begin unheard, its scores stay as they are.
-
-    UsageError where it has other sizes.
+    Of an R with more blocks in R1's stages the first ones are taken, of larger first filters the middle. Beside a prior
+    that it did not have, R1 begins with adding nothing. UsageError where it has other sizes.
     """
-    state = network.state_dict()
-    if any(name not in state or state[name].shape[:1] != old.shape[:1] for name, old in alone.items()):
+    state, config = network.state_dict(), network.config
+    gains_prior = network.prior is not None and not any(name.startswith("prior.") for name in known)
+    taken = {name: old for name, old in known.items() if not _is_beyond(name, config)}
+    if FIRST in taken:
+        taken[FIRST] = middle(taken[FIRST], config.stem)
+    if gains_prior:
+        taken = {name: old for name, old in taken.items() if not name.startswith("head.score.")}
+    if any(name not in state or state[name].shape[:1] != old.shape[:1] for name, old in taken.items()):
         raise UsageError("the R to begin with has other sizes than the recipe's", "see [networks] of the recipe")
-    for name, old in alone.items():
+    for name, old in taken.items():
         new = state[name]
         if new.shape == old.shape:
             new.copy_(old)
         else:  # first convolution: image channels first; head: fused features come before R1's own
             new.zero_()
-            if name in FIRST_CONVOLUTIONS:
+            if name == FIRST:
                 new[:, : old.shape[1]].copy_(old)
             else:
                 new[:, -old.shape[1] :].copy_(old)
     network.load_state_dict(state)
+
+
+def _is_beyond(name: str, config: RegressorConfig) -> bool:
+    """Whether a tensor of R1 is of a block that there is no more."""
+    words = name.split(".")
+    return words[:2] == ["trunk", "stages"] and int(words[3]) >= config.blocks

@@ -18,7 +18,13 @@ from .recipe import JointStage, Networks, Recipe, RegressorStage, Stage
 from .scales import MappedRegressor
 from .seen import Seen, seen_by
 
-RESULT = {"regressor": BEST, "generator": LAST, "joint": BEST}  # as the stages' `result` says
+
+def result_of(described: dict[str, Any]) -> str:
+    """Which checkpoint of a finished stage later stages and the release take: the best on validation patches, or the
+    last. G's losses join on the way; and an error in which a level counts that is left open (`relative_share`) says
+    nothing about the rest: errors of different times do not compare."""
+    leaves_open = described["kind"] == "generator" or bool(described["recipe"].get("relative_share"))
+    return LAST if leaves_open else BEST
 
 
 class Networked(Protocol):
@@ -45,7 +51,7 @@ class Finished:
         state = read_checkpoint(last)
         if state["step"] < state["describe"]["recipe"]["steps"]:
             raise UsageError(f"the stage {stage} in {self.out} is not finished", "go on with it first, by --resume")
-        file = RESULT[state["describe"]["kind"]]
+        file = result_of(state["describe"])
         return state if file == LAST else read_checkpoint(self.out / stage / file)
 
     def regressor(self, stage: str) -> MappedRegressor:
@@ -141,7 +147,7 @@ class Untrained:
             return self.regressor(recipe.regressor)
         assert isinstance(recipe, RegressorStage)
         channels = self.generator(stage).config.channels[-1]
-        config = self._networks.regressor(channels, discrepancy=recipe.sees != "image", fusion=recipe.fusion)
+        config = self._networks.regressor_of(recipe, channels)
         return MappedRegressor(Regressor(config), self.databases).eval().requires_grad_(False)
 
     def generator(self, stage: str) -> Generator:

@@ -66,7 +66,7 @@ def predict(network: MappedRegressor, view: Callable[[Batch], View], validation:
     for batch in validation.batches():
         with validation.machine.autocast():
             seen = view(batch)
-            features = network.regressor.quality_features(batch.distorted, seen.discrepancy)
+            features = network.regressor.quality_features(batch.distorted, seen.discrepancy, seen.prior)
         score = score_of(network.regressor, features[-1], seen.semantic)
         predicted.append(network.qualities(score, batch.database).float().cpu())
         quality.append(quality_of(batch).float().cpu())

@@ -69,7 +69,12 @@ def train(
         ),
     ] = None,
     begin: Annotated[
-        Path | None, typer.Option("--begin", metavar="DIR", help="Weights whose G the training of G begins with.")
+        Path | None,
+        typer.Option(
+            "--begin", metavar="DIR",
+            help="Weights that training begins with: G with their G; R, where it learns distortions beside a prior, "
+            "with their R.",
+        ),
     ] = None,
     generator: Annotated[
         Path | None,
@@ -101,12 +106,11 @@ def train(
         raise UsageError("what to train on: give --dataset, --pristine or both", "hiqa datasets lists databases")
     if keep_out is not None and not dataset:
         raise UsageError("--keep-out: photographs alone are divided by their names", "give --dataset too")
-    if begin is not None and generator is not None:
-        raise UsageError("--begin is for a G that is trained, --generator gives a ready one", "give one of them")
     import torch
 
     from hiqa_train.loop import StopSignal
     from hiqa_train.machine import is_leader
+    from hiqa_train.plan import learns_distortions
     from hiqa_train.recipe_file import DEFAULT, RELEASE, SYNTHETIC, load_recipe
     from hiqa_train.run import RunOptions
 
@@ -117,10 +121,14 @@ def train(
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
     usual = DEFAULT if not pristine else RELEASE if dataset else SYNTHETIC
     chosen = load_recipe(recipe or usual)
+    begins_r = begin is not None and learns_distortions(chosen)
+    if begin is not None and generator is not None and not begins_r:
+        raise UsageError("--begin is for a G that is trained, --generator gives a ready one", "give one of them")
     where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
     given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
     options = RunOptions(
-        device=device, precision=precision, seed=seed, resume=resume, generator=generator, first_generator=begin,
+        device=device, precision=precision, seed=seed, resume=resume, generator=generator,
+        first_generator=begin if generator is None else None, begin=begin if begins_r else None,
         kinds=None if stage in (None, "ablation") else (stage,), cache=cache, watch=progress.advance,
     )  # fmt: skip
     stop = StopSignal()

@@ -77,7 +77,7 @@ class TorchRunner:
     def scores_of(self, pooled: np.ndarray) -> np.ndarray:
         """R2: pooled features (n, C) float32 -> scores (n,) float64, points on 0..100."""
         with torch.inference_mode():
-            scores = self.network.regressor.head(torch.from_numpy(pooled).to(self._placement.device))
+            scores = self.network.regressor.score_of_pooled(torch.from_numpy(pooled).to(self._placement.device))
             return np.asarray(scores.cpu().numpy(), np.float64) * 100.0
 
     def _try(

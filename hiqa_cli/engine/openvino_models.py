@@ -81,7 +81,7 @@ def make_models(core: Any, weights: Path) -> OpenvinoModels:
     loaded = load_weights(weights)
     generator, regressor = loaded.generator, loaded.regressor
     fold_batch_norms(regressor)
-    channels = regressor.head.hidden.in_features
+    channels = regressor.pooled_channels
     tiles, head = ExportedTiles(generator, regressor).eval(), ExportedHead(regressor).eval()
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: shapes are fixed here, and are meant to be

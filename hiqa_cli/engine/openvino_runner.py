@@ -24,7 +24,7 @@ from .tile_runner import TileOutOfMemoryError, TileOutputs, is_out_of_memory
 from .weights import read_facts
 
 MIDDLE = np.float32(127.5)  # what comes in are levels, -127.5..127.5 (networks/packing.py)
-# Layouts of R with few channels early on: in bf16 they need float32 in places, which OpenVINO cannot be told.
+# Priors of R with few channels early on: in bf16 they need float32 in places, which OpenVINO cannot be told.
 FP32_ONLY = ("efficientnet-lite0",)
 WORDS = {"fp32": "f32", "bf16": "bf16"}  # precisions, as OpenVINO calls them
 
@@ -152,7 +152,7 @@ def load_openvino(
     folder = default_folder() if weights is None else Path(os.fspath(weights))
     manifest = read_manifest(folder)
     calibration, config = read_facts(folder, manifest)
-    placement = place_here(core, device, precision, config.get("backbone"))
+    placement = place_here(core, device, precision, config.get("prior"))
     wanted = made_for(core, manifest)
     place = folder_for(wanted, manifest.weights_id)
     models = read_models(place, wanted)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .generator import Generator
 from .packing import LEVELS, in_two_parts
-from .regressor import Regressor, Trunk
+from .regressor import Regressor
 
 
 class OfLevels(nn.Module):
@@ -44,14 +44,12 @@ class ExportedTiles(nn.Module):
     def __init__(self, generator: Generator, regressor: Regressor) -> None:
         super().__init__()
         generator.enter = OfLevels(generator.enter, 12, 1.0)  # type: ignore[assignment]
-        trunk = regressor.trunk
-        if isinstance(trunk, Trunk):
-            assert isinstance(trunk.conv[0], nn.Conv2d)
-            trunk.conv[0] = OfLevels(trunk.conv[0], 3, 2.0)
-        else:
-            assert isinstance(trunk.branch.filters[0], nn.Conv2d)
-            trunk.stem = OfLevels(trunk.stem, 3, 2.0)  # type: ignore[assignment]
-            trunk.branch.filters[0] = OfLevels(trunk.branch.filters[0], 3, 2.0)
+        if regressor.config.blocks:
+            first = regressor.trunk.conv[0]
+            assert isinstance(first, nn.Conv2d)
+            regressor.trunk.conv[0] = OfLevels(first, 3, 2.0)
+        if regressor.prior is not None:
+            regressor.prior.trunk.stem = OfLevels(regressor.prior.trunk.stem, 3, 2.0)  # type: ignore[assignment]
         self.generator, self.regressor = generator, regressor
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:

@@ -68,9 +68,10 @@ class HiqaNet(nn.Module):
         return self.in_precision(layout.dtype)
 
     def in_precision(self, dtype: torch.dtype) -> HiqaNet:
-        """Run the convolutions in `dtype` (float32, bfloat16); R's head stays in float32. Returns itself."""
+        """Run the convolutions in `dtype` (float32, bfloat16); R's heads stay in float32. Returns itself."""
         self.to(dtype)
-        self.regressor.head.float()
+        for head in self.regressor.heads:
+            head.float()
         self.dtype = dtype
         return self
 

@@ -1,10 +1,8 @@
-"""The trunk of EfficientNet-Lite0 for R: R1 of formula (11) with features that were learned on other photographs.
+"""The trunk of EfficientNet-Lite0: what R's opinion of a photograph, its prior, is made of.
 
 EfficientNet (Tan and Le, ICML 2019) in its "Lite" form: no squeeze and excitation, ReLU6 for swish, batch norms
 folded into the convolutions before them. The picture goes through it as it did through the network that was trained on
-ImageNet. What is faint beside the picture, the discrepancy map, would be lost among those filters: picture and map
-together go through a few dense convolutions of their own, which join the trunk at an eighth of the resolution. Without
-a discrepancy map these see the picture alone, so that an R without hallucination costs as much as one with it.
+ImageNet; what is faint beside the picture, the discrepancy map, would be lost among those filters and is not shown.
 """
 
 from __future__ import annotations
@@ -20,9 +18,6 @@ STAGES = ((1, 3, 1, 1, 16), (6, 3, 2, 2, 24), (6, 5, 2, 2, 40), (6, 3, 2, 3, 80)
           (6, 3, 1, 1, 320))  # fmt: skip
 STEM = 32
 TOP = 1280
-JOIN = 4  # the block after which the dense convolutions join: the last one at 1/8
-TOLD = (2, 4, 10)  # blocks whose features stand for R's first three stages, at 1/4, 1/8 and 1/16
-BRANCH = (24, 48, 64)  # channels of the dense convolutions, at 1/2, 1/4 and 1/8
 
 
 class DepthwiseConvolution(nn.Conv2d):
@@ -76,44 +71,12 @@ class InvertedBlock(nn.Module):
         return x + narrow if self.is_residual else narrow
 
 
-class DenseBranch(nn.Module):
-    """Picture and map (B, 6 or 3, H, W) -> (B, C, H/8, W/8), to be added to the trunk; begins with adding nothing."""
-
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        first, second, third = BRANCH
-        self.filters = nn.ModuleList([
-            nn.Conv2d(channels_in, first, 3, stride=2, padding=1),
-            nn.Conv2d(first, second, 3, stride=2, padding=1),
-            nn.Conv2d(second, third, 3, stride=2, padding=1),
-            nn.Conv2d(third, third, 3, padding=1),
-        ])  # fmt: skip
-        self.join = nn.Conv2d(third, channels_out, 1)
-        with torch.no_grad():
-            for filters in self.filters:
-                assert isinstance(filters, nn.Conv2d)
-                assert filters.bias is not None
-                nn.init.kaiming_normal_(filters.weight, nonlinearity="relu")
-                nn.init.zeros_(filters.bias)
-            # Distortions are faint beside content: filters that begin without a mean look past it from the start.
-            weight = next(self.filters[0].parameters())
-            weight.sub_(weight.mean(dim=(2, 3), keepdim=True))
-            for parameter in self.join.parameters():
-                parameter.zero_()
-
-    def forward(self, x: Tensor) -> Tensor:
-        for filters in self.filters:
-            x = functional.relu(filters(x))
-        joined: Tensor = self.join(x)
-        return joined
-
-
 class LiteTrunk(nn.Module):
-    """R1: (B, 6 or 3, H, W), image first, in -2..2 -> features of four stages, at 1/4, 1/8, 1/16 and 1/32."""
+    """(B, 3, H, W) in -2..2 -> (B, 1280, H/32, W/32)."""
 
-    channels = (24, 40, 112, TOP)
+    channels = TOP
 
-    def __init__(self, channels_in: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, STEM, 3, stride=2, padding=1)
         blocks, here = [], STEM
@@ -122,16 +85,10 @@ class LiteTrunk(nn.Module):
                 blocks.append(InvertedBlock(here, channels, expansion, side, stride if number == 0 else 1))
                 here = channels
         self.blocks = nn.ModuleList(blocks)
-        self.branch = DenseBranch(channels_in, self.channels[1])
         self.top = nn.Conv2d(here, TOP, 1)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        features = []
-        inner = functional.relu6(self.stem(x[:, :3]))
-        for number, block in enumerate(self.blocks):
+    def forward(self, x: Tensor) -> Tensor:
+        inner = functional.relu6(self.stem(x))
+        for block in self.blocks:
             inner = block(inner)
-            if number == JOIN:
-                inner = inner + self.branch(x)
-            if number in TOLD:
-                features.append(inner)
-        return [*features, functional.relu6(self.top(inner))]
+        return functional.relu6(self.top(inner))

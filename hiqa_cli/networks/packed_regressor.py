@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .lite import JOIN, DenseBranch, InvertedBlock, LiteTrunk
+from .lite import InvertedBlock, LiteTrunk
 from .packing import (
     LEVELS,
     RELU,
@@ -65,18 +65,20 @@ class PackedTrunk:
         of_map = filter_of_places(conv.weight.detach()[:, 3:] * DISCREPANCY_GAIN)
         half = layout.shrunk(2)
         weight = torch.cat([in_two_parts(weight, layout.dtype), of_map], dim=1)
-        self.conv = PackedConvolution(weight, bias_of(conv), replace(half, side=half.side + 3))
+        reach = int(conv.padding[0])
+        self.frame = (reach + 1) // 2, reach // 2
+        self.conv = PackedConvolution(weight, bias_of(conv), replace(half, side=half.side + reach))
         self.blocks = []
         for n, stage in enumerate(trunk.stages):
             assert isinstance(stage, nn.Sequential)
             before = half.shrunk(2 if n == 0 else 2**n)
-            first, second = stage
-            assert isinstance(first, BasicBlock)
-            assert isinstance(second, BasicBlock)
-            self.blocks += [PackedBlock(first, before), PackedBlock(second, half.shrunk(2 ** (n + 1)))]
+            for block in stage:
+                assert isinstance(block, BasicBlock)
+                self.blocks.append(PackedBlock(block, before))
+                before = half.shrunk(2 ** (n + 1))
 
     def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
-        frame = framed([image] if seen is None else [image, seen], 2, 1)
+        frame = framed([image] if seen is None else [image, seen], *self.frame)
         x = functional.max_pool2d(self.conv(frame, RELU), 3, stride=2, padding=1)
         for block in self.blocks:
             x = block(x)
@@ -123,35 +125,10 @@ def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
     return means + [None] * (len(trunk.blocks) - EARLY)
 
 
-class PackedBranch:
-    """`DenseBranch` on framed 2x2 places of image and map."""
-
-    def __init__(self, branch: DenseBranch, layout: Layout) -> None:
-        first, *others = branch.filters
-        assert isinstance(first, nn.Conv2d)
-        weight = first.weight.detach()
-        frame = replace(layout, side=layout.side // 2 + 1)
-        of_image = in_two_parts(filter_of_places(weight[:, :3] * IMAGE_GAIN), layout.dtype)
-        self.of_image = PackedConvolution(of_image, bias_of(first), frame)
-        of_map = filter_of_places(weight[:, 3:] * DISCREPANCY_GAIN)
-        self.of_map = PackedConvolution(of_map, None, frame) if of_map.shape[1] else None
-        self.others = [packed(filters, layout.shrunk(2 ** (n + 1))) for n, filters in enumerate(others)]
-        self.join = packed(branch.join, layout.shrunk(8))
-
-    def __call__(self, image: Tensor, seen: Tensor | None, trunk: Tensor) -> Tensor:
-        """The trunk's features with the branch's added to them; `trunk` is overwritten."""
-        if self.of_map is None or seen is None:
-            x = self.of_image(image, RELU)
-        else:
-            x = self.of_map.add_to(self.of_image(image), framed([seen], 1, 0), relu=True)
-        for filters in self.others:
-            x = filters(x, RELU)
-        return self.join.add_to(trunk, x)
-
-
 class PackedLiteTrunk:
-    """`LiteTrunk`, called as `PackedTrunk` is. Stem and first block are in float32 always: their few channels hold the
-    faint detail beside the picture's own brightness; rounded to bf16 they would move scores by points."""
+    """`LiteTrunk`, on what `PackedTrunk` takes of the image. Stem and first block are in float32 always: their few
+    channels hold the faint detail beside the picture's own brightness; rounded to bf16 they would move scores by
+    points."""
 
     def __init__(self, trunk: LiteTrunk, layout: Layout) -> None:
         half = layout.shrunk(2)
@@ -164,31 +141,34 @@ class PackedLiteTrunk:
             assert isinstance(block, InvertedBlock)
             self.blocks.append(PackedInvertedBlock(block, half if number else finest, means))
             half = half.shrunk(block.filter.stride[0])
-        self.branch = PackedBranch(trunk.branch, layout)
         self.top = packed(trunk.top, half)
 
-    def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
+    def __call__(self, image: Tensor) -> Tensor:
         exact = image[:, :PLACE].float()  # in bf16 the image is there twice
         x = self.blocks[0](self.stem(framed([exact], 1, 0), RELU6)).to(self.dtype)
-        for number, block in enumerate(self.blocks[1:], 1):
+        for block in self.blocks[1:]:
             x = block(x)
-            if number == JOIN:
-                x = self.branch(framed([image], 1, 0), seen, x)
         return self.top(x, RELU6)
 
 
 class PackedRegressor:
-    """R1 and f of formula (11) on PackedGenerator's input and correction -> joined features (B, C, H/32, W/32)."""
+    """R1, f of formula (11) and the prior on PackedGenerator's input and correction -> joined features
+    (B, C, H/32, W/32)."""
 
     def __init__(self, regressor: Regressor, layout: Layout) -> None:
-        trunk, self.config = regressor.trunk, regressor.config
-        self.trunk = PackedTrunk(trunk, layout) if isinstance(trunk, Trunk) else PackedLiteTrunk(trunk, layout)
+        self.config = regressor.config
+        self.trunk = PackedTrunk(regressor.trunk, layout) if self.config.blocks else None
         self.project = packed(regressor.project, layout.shrunk(32)) if self.config.semantic else None
+        self.prior = None if regressor.prior is None else PackedLiteTrunk(regressor.prior.trunk, layout)
 
     def __call__(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
-        seen = None
-        if self.config.discrepancy:
-            # What comes in is minus the discrepancy.
-            seen = correction.abs() if self.config.absolute_map else -correction
-        features = self.trunk(image, seen)
-        return features if self.project is None else torch.cat([self.project(semantic), features], dim=1)
+        parts = [] if self.project is None else [self.project(semantic)]
+        if self.trunk is not None:
+            seen = None
+            if self.config.discrepancy:
+                # What comes in is minus the discrepancy.
+                seen = correction.abs() if self.config.absolute_map else -correction
+            parts.append(self.trunk(image, seen))
+        if self.prior is not None:
+            parts.append(self.prior(image))
+        return torch.cat(parts, dim=1)

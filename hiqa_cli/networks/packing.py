@@ -146,14 +146,16 @@ def is_packable(network_dtype: torch.dtype) -> bool:
 
 
 def filter_of_places(weight: Tensor) -> Tensor:
-    """A filter of odd side 2p+1 (p odd) at stride 2 and padding p as one on 2x2 places: (O, C, 2p+1, 2p+1) ->
+    """A filter of odd side 2p+1 at stride 2 and padding p as one on 2x2 places: (O, C, 2p+1, 2p+1) ->
     (O, 4C, p+1, p+1). Its input wants the zeros of framed(x, (p + 1) // 2, p // 2).
 
-    Output o looks at pixels 2o-p .. 2o+p: for p = 3 these are the second row of place o-2 and both rows of o-1, o, o+1.
+    Output o looks at pixels 2o-p .. 2o+p: for p = 3 these are the second row of place o-2 and both rows of o-1, o, o+1;
+    for p = 2 both rows of o-1 and o and the first one of o+1.
     """
     count, channels, side, _ = weight.shape
     half = (side + 1) // 2
-    spread = functional.pad(weight, (1, 0, 1, 0)).view(count, channels, half, 2, half, 2)
+    before, after = (1, 0) if half % 2 == 0 else (0, 1)
+    spread = functional.pad(weight, (before, after, before, after)).view(count, channels, half, 2, half, 2)
     return spread.permute(0, 3, 5, 1, 2, 4).reshape(count, 4 * channels, half, half)
 
 

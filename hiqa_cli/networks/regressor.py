@@ -12,8 +12,13 @@ features tell; and no batch norms, unless asked for: among patches of one batch 
 variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features
 are joined place by place (8x8 for a 256x256 tile) and pooled after that.
 
-In place of ResNet-18's layout R1 may have EfficientNet-Lite0's (lite.py), whose filters were learned on other
-photographs.
+Beside R1 there may be a prior: EfficientNet-Lite0 (lite.py) on the image alone, whose filters were learned on other
+photographs. What it says of a photograph and what R1 says of its distortions are added up, as logits:
+
+    score = logistic(prior(I_d) + R2(F))
+
+The two are trained apart, the prior by what people say of photographs: training that tells versions of one photograph
+apart moves filters that know photographs away from what they know.
 
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.
@@ -34,13 +39,14 @@ from .lite import LiteTrunk
 # A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
 DISCREPANCY_GAIN = 8.0
 
-RESNET, LITE = "resnet18", "efficientnet-lite0"  # R1's layouts
-LITE_PROJECTION = 320  # channels of f beside LITE's 1280: as many as its last block has
+NO_PRIOR, LITE = "none", "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
 class RegressorConfig:
-    """width: channels of RESNET's first stage (ResNet-18: 64; LITE has its own); semantic_channels: of `H_{5,2}`.
+    """width: channels of R1's first stage (ResNet-18: 64); semantic_channels: of `H_{5,2}`; blocks: of each of R1's
+    stages (ResNet-18: 2); stem: side of R1's first filters in px (ResNet-18: 7). Without blocks there is no R1, and the
+    prior alone says the score.
 
     `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
     discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
@@ -54,15 +60,21 @@ class RegressorConfig:
     semantic: bool = True
     batch_norm: bool = False
     absolute_map: bool = False
-    backbone: str = RESNET
+    blocks: int = 2
+    stem: int = 7
+    prior: str = NO_PRIOR
+
+    def __post_init__(self) -> None:
+        if not self.blocks and (self.prior == NO_PRIOR or self.discrepancy or self.semantic):
+            raise ValueError("without R1 there is a prior, and nothing to see a discrepancy map or G's features")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
-        # weights of before these do not name them: their map is signed, their layout ResNet-18's
-        known = {"absolute_map": False, "backbone": RESNET, **fields}
+        # weights of before these do not name them: their map is signed, their R1 is ResNet-18's, alone
+        known = {"absolute_map": False, "blocks": 2, "stem": 7, "prior": NO_PRIOR, **fields}
         return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
 
@@ -101,10 +113,10 @@ def convolution(channels_in: int, channels_out: int, side: int, stride: int, bat
 class Trunk(nn.Module):
     """R1: the convolutions of ResNet-18, (B, channels, H, W) -> features of its four stages, 1/4 to 1/32."""
 
-    def __init__(self, channels_in: int, width: int, *, batch_norm: bool) -> None:
+    def __init__(self, channels_in: int, width: int, blocks: int, stem: int, *, batch_norm: bool) -> None:
         super().__init__()
         self.channels = (width, 2 * width, 4 * width, 8 * width)
-        self.conv = convolution(channels_in, width, 7, 2, batch_norm)
+        self.conv = convolution(channels_in, width, stem, 2, batch_norm)
         # Distortions are faint beside content: filters that begin without a mean look past it from the start.
         with torch.no_grad():
             weight = next(self.conv.parameters())
@@ -113,7 +125,7 @@ class Trunk(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(
                 BasicBlock(before, here, 1 if n == 0 else 2, batch_norm=batch_norm),
-                BasicBlock(here, here, 1, batch_norm=batch_norm),
+                *(BasicBlock(here, here, 1, batch_norm=batch_norm) for _ in range(blocks - 1)),
             )
             for n, (before, here) in enumerate(pairwise(widths))
         )
@@ -128,7 +140,7 @@ class Trunk(nn.Module):
 
 
 class Head(nn.Module):
-    """R2: pooled features -> score in 0..1; always in float32, whatever the convolutions run in."""
+    """R2: pooled features -> logits (B,); always in float32, whatever the convolutions run in."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -137,7 +149,22 @@ class Head(nn.Module):
 
     def forward(self, pooled: Tensor) -> Tensor:
         hidden = functional.relu(self.hidden(pooled.float()))
-        return torch.sigmoid(self.score(hidden).squeeze(1))
+        logits: Tensor = self.score(hidden).squeeze(1)
+        return logits
+
+
+class Prior(nn.Module):
+    """How good a photograph looks, from the image alone."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.trunk = LiteTrunk()
+        self.head = Head(self.trunk.channels, hidden)
+
+    def forward(self, distorted: Tensor) -> Tensor:
+        """(B, 3, H, W) RGB in 0..1 -> (B, 1280, H/32, W/32), what its head pools."""
+        features: Tensor = self.trunk(to_range(distorted))
+        return features
 
 
 class Regressor(nn.Module):
@@ -146,19 +173,29 @@ class Regressor(nn.Module):
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
         self.config = config
+        self.prior = Prior(config.hidden) if config.prior == LITE else None
+        if not config.blocks:
+            return
         channels_in = 6 if config.discrepancy else 3
-        self.trunk: Trunk | LiteTrunk
-        if config.backbone == LITE:
-            if config.batch_norm:
-                raise ValueError(f"{LITE} has its batch norms folded")
-            self.trunk = LiteTrunk(channels_in)
-        else:
-            self.trunk = Trunk(channels_in, config.width, batch_norm=config.batch_norm)
+        self.trunk = Trunk(channels_in, config.width, config.blocks, config.stem, batch_norm=config.batch_norm)
         features = self.trunk.channels[-1]
-        projected = LITE_PROJECTION if config.backbone == LITE else features
         if config.semantic:
-            self.project = nn.Conv2d(config.semantic_channels, projected, 1)  # f of formula (11)
-        self.head = Head(projected + features if config.semantic else features, config.hidden)
+            self.project = nn.Conv2d(config.semantic_channels, features, 1)  # f of formula (11)
+        self.head = Head(2 * features if config.semantic else features, config.hidden)
+        if self.prior is not None:
+            for parameter in self.head.score.parameters():
+                nn.init.zeros_(parameter)  # R1 begins with adding nothing to what the prior says
+
+    @property
+    def heads(self) -> list[Head]:
+        """Of R1, of the prior, as far as there are."""
+        own = [self.head] if self.config.blocks else []
+        return own if self.prior is None else [*own, self.prior.head]
+
+    @property
+    def pooled_channels(self) -> int:
+        """C of joined features."""
+        return sum(head.hidden.in_features for head in self.heads)
 
     def forward(
         self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None
@@ -173,11 +210,11 @@ class Regressor(nn.Module):
         return self.score(self.quality_features(distorted, discrepancy)[-1], semantic)
 
     def score(self, features: Tensor, semantic: Tensor | None) -> Tensor:
-        """R1's last features (B, C, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
+        """The last quality features (B, C, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
         return self.pooled_score(self.joined(features, semantic))
 
     def joined(self, features: Tensor, semantic: Tensor | None) -> Tensor:
-        """F of formula (12): R1's last features (B, C, H/32, W/32) beside the projection of `H_{5,2}`."""
+        """F of formula (12): the projection of `H_{5,2}`, R1's last features, the prior's (B, C, H/32, W/32)."""
         if not self.config.semantic:
             return features
         if semantic is None:
@@ -186,16 +223,34 @@ class Regressor(nn.Module):
 
     def pooled_score(self, features: Tensor) -> Tensor:
         """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""
-        score: Tensor = self.head(features.float().mean(dim=(2, 3)))
-        return score
+        return self.score_of_pooled(features.float().mean(dim=(2, 3)))
 
-    def quality_features(self, distorted: Tensor, discrepancy: Tensor | None = None) -> list[Tensor]:
-        """Features of the four stages; the third is psi of formula (5) when R has been trained on images alone."""
-        x = distorted * 4 - 2
-        if self.config.discrepancy:
-            if discrepancy is None:
-                raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
-            seen = discrepancy.abs() if self.config.absolute_map else discrepancy
-            x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
-        features: list[Tensor] = self.trunk(x)
-        return features
+    def score_of_pooled(self, pooled: Tensor) -> Tensor:
+        """Pooled joined features (B, C) -> (B,) scores in 0..1."""
+        parts = pooled.split([head.hidden.in_features for head in self.heads], dim=1)
+        logits = [head(part) for head, part in zip(self.heads, parts, strict=True)]
+        return torch.sigmoid(torch.stack(logits).sum(dim=0))
+
+    def quality_features(
+        self, distorted: Tensor, discrepancy: Tensor | None = None, prior: Tensor | None = None
+    ) -> list[Tensor]:
+        """Features of R1's four stages; the third is psi of formula (5) when R has been trained on images alone. The
+        last has the prior's beside it; prior: these, where they were worked out elsewhere."""
+        features: list[Tensor] = []
+        if self.config.blocks:
+            x = to_range(distorted)
+            if self.config.discrepancy:
+                if discrepancy is None:
+                    raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
+                seen = discrepancy.abs() if self.config.absolute_map else discrepancy
+                x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
+            features = self.trunk(x)
+        if self.prior is None:
+            return features
+        own = self.prior(distorted) if prior is None else prior
+        return [*features[:-1], torch.cat([features[-1], own], dim=1)] if features else [own]
+
+
+def to_range(image: Tensor) -> Tensor:
+    """0..1 -> -2..2, what both trunks' first convolutions take."""
+    return image * 4 - 2
