@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,21 +162,29 @@ def test_released_weights_score_an_example_as_torch_does_in_both_precisions(cach
     assert rounded.score(example).score == pytest.approx(expected, abs=0.5)
 
 
-def test_the_other_layout_of_r_scores_in_float32_and_is_refused_in_bf16(cache: Path, tmp_path: Path) -> None:
+def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is_refused(
+    cache: Path, tmp_path: Path
+) -> None:
     from tiny_weights import tiny_networks
 
     from hiqa_cli.engine.calibration import Calibration
     from hiqa_cli.engine.weights import save_weights
+    from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
-    networks = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5)
-    facts = {"name": "tiny", "version": "0", "licence": "Apache-2.0"}
-    save_weights(
-        tmp_path, *networks, Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0), training_data=[], measured={}, **facts
-    )
+    generator, regressor = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5)
+    config = RegressorConfig(hidden=8, discrepancy=False, semantic=False, blocks=0, prior="efficientnet-lite0")
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    for folder, r in ((both, regressor), (alone, Regressor(config))):
+        facts: dict[str, Any] = {"name": "tiny", "version": "0", "licence": "Apache-2.0"}
+        half_width = Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0)
+        save_weights(folder, generator, r, half_width, training_data=[], measured={}, **facts)
     pixels = np.random.default_rng(2).integers(0, 256, (300, 280, 3), np.uint8)
-    ours = Scorer.load(tmp_path, engine="openvino")
-    theirs = Scorer.load(tmp_path, device="cpu", precision="fp32")
-    assert ours.precision == "fp32"
-    assert ours.score(pixels).score == pytest.approx(theirs.score(pixels).score, abs=0.05)
-    with pytest.raises(DeviceError, match="no bf16"):
-        Scorer.load(tmp_path, engine="openvino", precision="bf16")
+    ours = Scorer.load(both, engine="openvino", precision="fp32")
+    theirs = Scorer.load(both, device="cpu", precision="fp32")
+    expected = theirs.score(pixels, hallucination=True)
+    found = ours.score(pixels, hallucination=True)
+    assert found.score == pytest.approx(expected.score, abs=0.05)
+    assert np.abs(found.hallucination - expected.hallucination).max() <= 1
+    assert Scorer.load(both, engine="openvino").score(pixels).score == pytest.approx(expected.score, abs=3)
+    with pytest.raises(DeviceError, match="no way for weights whose R is a prior alone; use --engine torch"):
+        Scorer.load(alone, engine="openvino")

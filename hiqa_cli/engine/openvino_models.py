@@ -1,6 +1,6 @@
 """The networks as OpenVINO takes them: made once with torch, kept in the user's cache, read without torch after that.
 
-A folder of the cache holds two compiled networks and `about.json`: what they were made for, and the sha256 of both.
+A folder of the cache holds the compiled networks and `about.json`: what they were made for, and the sha256 of each.
 It is named after what it was made for: other weights, another hiqa, OpenVINO or processor have a folder of their own.
 """
 
@@ -16,22 +16,27 @@ from pathlib import Path
 from typing import Any
 
 from .._version import __version__
-from ..errors import OutputError
+from ..errors import DeviceError, OutputError
 from .manifest import Manifest
 from .openvino_library import import_converter, import_openvino
 from .scoring import TILE
 
 PROCESSOR = "CPU"  # OpenVINO's name for it
-TILES_FILE, HEAD_FILE, ABOUT = "tiles.blob", "head.blob", "about.json"
+TILES_FILE, HEAD_FILE, PRIOR_FILE, ABOUT = "tiles.blob", "head.blob", "prior.blob", "about.json"
 
 
 @dataclass(frozen=True)
 class OpenvinoModels:
-    """Compiled networks, as Core.import_model() takes them: `networks.exported.ExportedTiles` for one tile, and
-    ExportedHead for any number."""
+    """Compiled networks, as Core.import_model() takes them: `networks.exported.ExportedTiles` for one tile,
+    ExportedHead for any number, and where R has a prior ExportedPrior for one tile."""
 
     tiles: bytes
     head: bytes
+    prior: bytes | None
+
+    def files(self) -> dict[str, bytes]:
+        named = {TILES_FILE: self.tiles, HEAD_FILE: self.head, PRIOR_FILE: self.prior}
+        return {name: content for name, content in named.items() if content is not None}
 
 
 def cache_folder() -> Path:
@@ -61,35 +66,44 @@ def read_models(folder: Path, wanted: dict[str, Any]) -> OpenvinoModels | None:
     """What lies there; None where it is missing, altered or cut short, or was made for something else."""
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        data = {name: (folder / name).read_bytes() for name in (TILES_FILE, HEAD_FILE)}
-    except (OSError, ValueError):
+        data = {name: (folder / name).read_bytes() for name in about["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    if about != {"made_for": wanted, "files": _sums(data)}:
+    if about != {"made_for": wanted, "files": _sums(data)} or not {TILES_FILE, HEAD_FILE} <= data.keys():
         return None
-    return OpenvinoModels(data[TILES_FILE], data[HEAD_FILE])
+    return OpenvinoModels(data[TILES_FILE], data[HEAD_FILE], data.get(PRIOR_FILE))
 
 
 def make_models(core: Any, weights: Path) -> OpenvinoModels:
-    """Load a folder of weights with torch, and compile its networks. Raises WeightsError, DependencyError."""
+    """Load a folder of weights with torch, and compile its networks. Raises WeightsError, DependencyError, and
+    DeviceError where R is a prior alone."""
     import torch
 
-    from ..networks.exported import ExportedHead, ExportedTiles
+    from ..networks.exported import ExportedHead, ExportedPrior, ExportedTiles
     from .numerics import fold_batch_norms
     from .weights import load_weights
 
     convert = import_converter()
     loaded = load_weights(weights)
     generator, regressor = loaded.generator, loaded.regressor
+    if not regressor.config.blocks:
+        raise DeviceError("OpenVINO has no way for weights whose R is a prior alone", "use --engine torch")
     fold_batch_norms(regressor)
     channels = regressor.pooled_channels
     tiles, head = ExportedTiles(generator, regressor).eval(), ExportedHead(regressor).eval()
+    prior = None if regressor.prior is None else ExportedPrior(regressor.prior).eval()
+    one_tile = torch.zeros(1, TILE, TILE, 3)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: shapes are fixed here, and are meant to be
-        tiles_model = convert(tiles, example_input=torch.zeros(1, TILE, TILE, 3))
+        tiles_model = convert(tiles, example_input=one_tile)
         head_model = convert(head, example_input=torch.zeros(1, 8, 8, channels))
-    tiles_model.reshape([1, TILE, TILE, 3])
+        prior_model = None if prior is None else convert(prior, example_input=one_tile)
     head_model.reshape([-1, -1, -1, channels])
-    return OpenvinoModels(*(_compiled(core, model) for model in (tiles_model, head_model)))
+    for model in (tiles_model, prior_model):
+        if model is not None:
+            model.reshape(list(one_tile.shape))
+    compiled = None if prior_model is None else _compiled(core, prior_model)
+    return OpenvinoModels(_compiled(core, tiles_model), _compiled(core, head_model), compiled)
 
 
 def _compiled(core: Any, model: Any) -> bytes:
@@ -99,7 +113,7 @@ def _compiled(core: Any, model: Any) -> bytes:
 
 def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) -> None:
     """Put them into the cache, whole or not at all; OutputError where that cannot be written."""
-    data = {TILES_FILE: models.tiles, HEAD_FILE: models.head}
+    data = models.files()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))

@@ -1,7 +1,7 @@
 """Tiles through the networks in OpenVINO, on a processor, without torch.
 
-Every tile goes through by itself, several at a time: its score does not depend on what is scored beside it. R2 is in
-float32 always.
+Every tile goes through by itself, several at a time: its score does not depend on what is scored beside it. R2 and the
+prior, whose few early channels hold faint detail beside the picture's own brightness, are in float32 always.
 """
 
 from __future__ import annotations
@@ -24,9 +24,38 @@ from .tile_runner import TileOutOfMemoryError, TileOutputs, is_out_of_memory
 from .weights import read_facts
 
 MIDDLE = np.float32(127.5)  # what comes in are levels, -127.5..127.5 (networks/packing.py)
-# Priors of R with few channels early on: in bf16 they need float32 in places, which OpenVINO cannot be told.
-FP32_ONLY = ("efficientnet-lite0",)
 WORDS = {"fp32": "f32", "bf16": "bf16"}  # precisions, as OpenVINO calls them
+
+
+class Lane:
+    """One tile's way through the networks, and through the prior where there is one."""
+
+    def __init__(self, networks: Any, prior: Any | None) -> None:
+        self._networks = networks.create_infer_request()
+        self._prior = None if prior is None else prior.create_infer_request()
+
+    def _requests(self) -> list[Any]:
+        return [self._networks] if self._prior is None else [self._networks, self._prior]
+
+    def start(self, tile: np.ndarray) -> None:
+        for request in self._requests():
+            put_levels(tile, request.get_input_tensor(0).data[0])
+            request.start_async()
+
+    def take(self, correction: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Wait; joined features (h, w, C) and, where asked for, the correction. Both are copies: the next tile is
+        written to the same place."""
+        for request in self._requests():
+            request.wait()
+        found = [request.get_output_tensor(0).data[0] for request in self._requests()]
+        picture = self._networks.get_output_tensor(1).data[0].copy() if correction else None
+        return np.concatenate(found, axis=2), picture
+
+    def settle(self) -> None:
+        """Wait for whatever is still under way."""
+        for request in self._requests():
+            with suppress(RuntimeError):
+                request.wait()
 
 
 class OpenvinoRunner:
@@ -38,12 +67,15 @@ class OpenvinoRunner:
         self.batch_size = batch_size
         given = {} if threads is None else {"INFERENCE_NUM_THREADS": threads}
         streams = min(batch_size, threads or usable_processors())
+        several = {"NUM_STREAMS": streams, **given}
         networks = core.import_model(
-            models.tiles, PROCESSOR, {"INFERENCE_PRECISION_HINT": WORDS[precision], "NUM_STREAMS": streams, **given}
+            models.tiles, PROCESSOR, {"INFERENCE_PRECISION_HINT": WORDS[precision], **several}
         )
+        exact = {"INFERENCE_PRECISION_HINT": "f32", **several}
+        prior = None if models.prior is None else core.import_model(models.prior, PROCESSOR, exact)
         alone = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
         head = core.import_model(models.head, PROCESSOR, alone)
-        self._requests = [networks.create_infer_request() for _ in range(streams)]
+        self._lanes = [Lane(networks, prior) for _ in range(streams)]
         self._head = head.create_infer_request()
         self._threads = int(networks.get_property("INFERENCE_NUM_THREADS"))
 
@@ -70,37 +102,30 @@ class OpenvinoRunner:
         pictures: list[np.ndarray] = []
 
         def take(place: int) -> None:
-            request = self._request(place)
-            request.wait()
-            joined.append(request.get_output_tensor(0).data[0].copy())  # the next tile is written to the same place
-            if corrections:
-                pictures.append(request.get_output_tensor(1).data[0].copy())
+            features_of_tile, picture = self._lane(place).take(corrections)
+            joined.append(features_of_tile)
+            if picture is not None:
+                pictures.append(picture)
 
         try:
             for place, tile in enumerate(part):
-                if place >= len(self._requests):
-                    take(place - len(self._requests))
-                put_levels(tile, self._request(place).get_input_tensor(0).data[0])
-                self._request(place).start_async()
+                if place >= len(self._lanes):
+                    take(place - len(self._lanes))
+                self._lane(place).start(tile)
             for place in range(len(joined), len(part)):
                 take(place)
             found = np.stack(joined)
             scores = self._judged(found)
         except (MemoryError, RuntimeError) as error:
-            self._settle()
+            for lane in self._lanes:
+                lane.settle()
             if is_out_of_memory(error):
                 raise TileOutOfMemoryError(first + len(joined)) from error
             raise
         return TileOutputs(first, scores, np.stack(pictures) if corrections else None, found if features else None)
 
-    def _request(self, place: int) -> Any:
-        return self._requests[place % len(self._requests)]
-
-    def _settle(self) -> None:
-        """Waits for whatever is still under way."""
-        for request in self._requests:
-            with suppress(RuntimeError):
-                request.wait()
+    def _lane(self, place: int) -> Lane:
+        return self._lanes[place % len(self._lanes)]
 
 
 def put_levels(tile: np.ndarray, levels: np.ndarray) -> None:
@@ -117,18 +142,15 @@ def usable_processors() -> int:
     return (os.cpu_count() or 1) if ask is None else len(ask(0))
 
 
-def place_here(core: Any, device: str, precision: str, layout: str | None = None) -> Placement:
-    """Settle `auto` for OpenVINO; DeviceError where what was asked for is not to be had here. layout: of R."""
+def place_here(core: Any, device: str, precision: str) -> Placement:
+    """Settle `auto` for OpenVINO; DeviceError where what was asked for is not to be had here."""
     check_words(device, precision)
     if device not in ("auto", "cpu"):
         raise DeviceError(f"OpenVINO runs on the processor here, not on {device}", "use --engine torch")
     has_bf16 = "BF16" in core.get_property(PROCESSOR, "OPTIMIZATION_CAPABILITIES")
     if precision == "bf16" and not has_bf16:
         raise DeviceError("this processor has no bf16 instructions for OpenVINO", "use --precision fp32")
-    if precision == "bf16" and layout in FP32_ONLY:
-        raise DeviceError(f"OpenVINO has no bf16 for weights of the layout {layout}", "use --precision fp32")
     if precision == "auto":
-        has_bf16 = has_bf16 and layout not in FP32_ONLY
         precision = "bf16" if has_bf16 else "fp32"
     return Placement("cpu", precision)
 
@@ -148,11 +170,10 @@ def load_openvino(
     Raises WeightsError, DeviceError, UsageError, DependencyError, and OutputError where the cache cannot be written.
     """
     core = import_openvino().Core()
-    place_here(core, device, precision)  # what is wrong with the call itself comes first
+    placement = place_here(core, device, precision)  # what is wrong with the call itself comes first
     folder = default_folder() if weights is None else Path(os.fspath(weights))
     manifest = read_manifest(folder)
-    calibration, config = read_facts(folder, manifest)
-    placement = place_here(core, device, precision, config.get("prior"))
+    calibration, _ = read_facts(folder, manifest)
     wanted = made_for(core, manifest)
     place = folder_for(wanted, manifest.weights_id)
     models = read_models(place, wanted)

@@ -2,7 +2,7 @@
 
 The same function as `HiqaNet`, arranged so that bf16 takes little from it in an engine that rounds as it likes: what
 comes in are 8-bit levels, which bf16 holds exactly, the first filters' weights on them lie in two parts, the difference
-is clamped without being added to the image first, and R2 is a network of its own that stays in float32.
+is clamped without being added to the image first, and R2 and the prior are networks of their own that stay in float32.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .generator import Generator
 from .packing import LEVELS, in_two_parts
-from .regressor import Regressor
+from .regressor import Prior, Regressor
 
 
 class OfLevels(nn.Module):
@@ -38,28 +38,44 @@ class OfLevels(nn.Module):
 
 
 class ExportedTiles(nn.Module):
-    """Levels (B, H, W, 3) -> joined features (B, H/32, W/32, C) and the correction (B, H, W, 3) in units of the image
-    in 0..1; H and W multiples of G's divisor. Takes the networks, whose batch norms are folded, for itself."""
+    """Levels (B, H, W, 3) -> joined features but for the prior's (B, H/32, W/32, C) and the correction (B, H, W, 3) in
+    units of the image in 0..1; H and W multiples of G's divisor. Takes the networks, whose batch norms are folded, for
+    itself."""
 
     def __init__(self, generator: Generator, regressor: Regressor) -> None:
         super().__init__()
         generator.enter = OfLevels(generator.enter, 12, 1.0)  # type: ignore[assignment]
-        if regressor.config.blocks:
-            first = regressor.trunk.conv[0]
-            assert isinstance(first, nn.Conv2d)
-            regressor.trunk.conv[0] = OfLevels(first, 3, 2.0)
-        if regressor.prior is not None:
-            regressor.prior.trunk.stem = OfLevels(regressor.prior.trunk.stem, 3, 2.0)  # type: ignore[assignment]
+        first = regressor.trunk.conv[0]
+        assert isinstance(first, nn.Conv2d)
+        regressor.trunk.conv[0] = OfLevels(first, 3, 2.0)
         self.generator, self.regressor = generator, regressor
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        image = levels.permute(0, 3, 1, 2) / (2 * LEVELS) + 0.5
+        image = as_image(levels)
         imagined = self.generator(image)
         # clamp(image + correction, 0, 1) - image, without the rounding of the image in the difference
         difference = torch.minimum(torch.maximum(imagined.correction, -image), 1 - image)
-        quality = self.regressor.quality_features(image, -difference)[-1]
+        quality = self.regressor.trunk_features(image, -difference)[-1]
         features = self.regressor.joined(quality, imagined.semantic)
         return features.permute(0, 2, 3, 1), difference.permute(0, 2, 3, 1)
+
+
+class ExportedPrior(nn.Module):
+    """Levels (B, H, W, 3) -> the prior's features (B, H/32, W/32, C). A network of its own, since it needs float32 in
+    places where the others do well in bf16."""
+
+    def __init__(self, prior: Prior) -> None:
+        super().__init__()
+        self.prior = prior
+
+    def forward(self, levels: Tensor) -> Tensor:
+        features: Tensor = self.prior(as_image(levels))
+        return features.permute(0, 2, 3, 1)
+
+
+def as_image(levels: Tensor) -> Tensor:
+    """(B, H, W, 3) in levels -> (B, 3, H, W) in 0..1."""
+    return levels.permute(0, 3, 1, 2) / (2 * LEVELS) + 0.5
 
 
 class ExportedHead(nn.Module):

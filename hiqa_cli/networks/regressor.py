@@ -234,21 +234,24 @@ class Regressor(nn.Module):
     def quality_features(
         self, distorted: Tensor, discrepancy: Tensor | None = None, prior: Tensor | None = None
     ) -> list[Tensor]:
-        """Features of R1's four stages; the third is psi of formula (5) when R has been trained on images alone. The
-        last has the prior's beside it; prior: these, where they were worked out elsewhere."""
-        features: list[Tensor] = []
-        if self.config.blocks:
-            x = to_range(distorted)
-            if self.config.discrepancy:
-                if discrepancy is None:
-                    raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
-                seen = discrepancy.abs() if self.config.absolute_map else discrepancy
-                x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
-            features = self.trunk(x)
+        """Features of R1's four stages, and the prior's beside the last; prior: these, where they were worked out
+        elsewhere."""
+        features = self.trunk_features(distorted, discrepancy) if self.config.blocks else []
         if self.prior is None:
             return features
         own = self.prior(distorted) if prior is None else prior
         return [*features[:-1], torch.cat([features[-1], own], dim=1)] if features else [own]
+
+    def trunk_features(self, distorted: Tensor, discrepancy: Tensor | None = None) -> list[Tensor]:
+        """Features of R1's four stages; the third is psi of formula (5) when R has been trained on images alone."""
+        x = to_range(distorted)
+        if self.config.discrepancy:
+            if discrepancy is None:
+                raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
+            seen = discrepancy.abs() if self.config.absolute_map else discrepancy
+            x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
+        features: list[Tensor] = self.trunk(x)
+        return features
 
 
 def to_range(image: Tensor) -> Tensor:
