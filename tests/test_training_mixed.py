@@ -20,12 +20,13 @@ from hiqa_cli.networks.lite import DepthwiseConvolution
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Prior, Regressor, RegressorConfig
 from hiqa_train import pretrained
 from hiqa_train.anchor import Anchor, fit_anchor
+from hiqa_train.batch import Batch
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.frozen_generator import FrozenGenerator
 from hiqa_train.frozen_prior import FrozenPrior
 from hiqa_train.loop import StopSignal
-from hiqa_train.losses import relative_score_loss
+from hiqa_train.losses import order_loss, relative_score_loss
 from hiqa_train.machine import Machine
 from hiqa_train.material_mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.mixed import open_mixed, train_mixed
@@ -163,6 +164,28 @@ def test_how_good_a_photograph_itself_is_costs_nothing_where_only_its_versions_a
     assert loss(torn, 1.0) == loss(torn, 0.0) == pytest.approx(0.1)
 
 
+def test_of_versions_in_the_right_order_nothing_is_asked_and_people_are_asked_as_ever():
+    target = torch.tensor([1.0, 0.6, 0.61, 0.2, 0.9, 0.1])
+    group = torch.tensor([0, 0, 0, 0, 1, 1])
+    photographs = torch.tensor([True, True, True, True, False, False])
+
+    def loss(*predicted):
+        return float(order_loss(torch.tensor(predicted), target, group, photographs))
+
+    assert loss(0.5, 0.4, 0.39, 0.3, 0.0, 0.0) == 0  # 0.6 and 0.61 are in no order, and people's are not looked at
+    assert loss(0.5, 0.4, 0.39, 0.45, 0.0, 0.0) == pytest.approx((0.05 + 0.06) / 5)
+    torch.manual_seed(0)
+    network = MappedRegressor(Regressor(ALONE), 2)
+    images = torch.rand(6, 3, 64, 64)
+    batch = Batch(images, None, target, 1 - photographs.long(), group, ("",) * 6)
+    given = {"relative_share": 0.0, "ranking_weight": 0.5, "local_weight": 0.0, "order_weight": 2.0}
+    found = RegressorObjective(network, **given)(batch, View())
+    scores = found.made
+    assert float(found.parts["score"]) == pytest.approx(float((scores[4:] - target[4:]).abs().mean()))
+    expected = found.parts["score"] + 0.5 * found.parts["ranking"] + 2 * order_loss(scores, target, group, photographs)
+    assert float(found.total.detach()) == pytest.approx(float(expected))
+
+
 def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, tmp_path):
     parts, tested, folders, _ = material
     out = tmp_path / "run"
@@ -220,9 +243,10 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
 
 def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
     parts = material[0]
-    found = short_recipe(steps=2).only("alone").with_stage("alone", relative_share=0.5)
-    with pytest.raises(UsageError, match=r"alone has a relative_share, .* give --pristine too"):
-        train_databases(parts, found, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+    for field in ("relative_share", "order_weight"):
+        found = short_recipe(steps=2).only("alone").with_stage("alone", **{field: 0.5})
+        with pytest.raises(UsageError, match=rf"alone has {field}, .* give --pristine too"):
+            train_databases(parts, found, tmp_path / field, options(tmp_path / "cache"), StopSignal(), quiet)
 
 
 @pytest.mark.parametrize(("precision", "levels"), [("fp32", 1e-3), ("bf16", 1.0)])

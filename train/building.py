@@ -64,9 +64,11 @@ class Builder:
         )  # fmt: skip
 
     def _regressor(self, name: str, recipe: RegressorStage, networks: Networked) -> RegressorTraining:
-        if recipe.relative_share and isinstance(self.material, DatabaseMaterial):
-            problem = f"the stage {name} has a relative_share, which is of photographs that are distorted on the way"
-            raise UsageError(problem, "give --pristine too, or relative_share = 0.0")
+        of_photographs = [field for field in ("relative_share", "order_weight") if getattr(recipe, field)]
+        if of_photographs and isinstance(self.material, DatabaseMaterial):
+            field = of_photographs[0]
+            problem = f"the stage {name} has {field}, which is of photographs that are distorted on the way"
+            raise UsageError(problem, f"give --pristine too, or {field} = 0.0")
         looks = recipe.sees == "hallucination" or recipe.fusion
         with_references = self.with_references(recipe)
         return RegressorTraining(

@@ -72,6 +72,20 @@ def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
     return lacking.sum() / torch.clamp(compared.sum(), min=1)
 
 
+DIFFERENT = 0.02  # qualities of versions that are nearer than this are in no order
+
+
+def order_loss(predicted: Tensor, target: Tensor, group: Tensor, among: Tensor) -> Tensor:
+    """Of versions of one picture none may be above a better one; not in the paper.
+
+    As ranking_loss, of the patches `among`, (B,) bool, but without a margin: where the order is right nothing is asked.
+    """
+    better = (target[:, None] - target[None, :] > DIFFERENT) & (group[:, None] == group[None, :])
+    compared = better & among[:, None] & among[None, :]
+    wrong = functional.relu(predicted[None, :] - predicted[:, None]) * compared
+    return wrong.sum() / torch.clamp(compared.sum(), min=1)
+
+
 def discriminator_loss(of_reference: Tensor, of_hallucination: Tensor, fake: Tensor) -> Tensor:
     """Formula (6), negated: what D makes small. Logits (B,); fake: d_fake of each hallucination, 0 or 1.
 

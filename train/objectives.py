@@ -25,6 +25,7 @@ from .losses import (
     adversarial_loss,
     discriminator_loss,
     feature_loss,
+    order_loss,
     ranking_loss,
     relative_score_loss,
     score_loss,
@@ -79,13 +80,15 @@ class RegressorObjective(nn.Module):
     """Formula (12), and beside it the ranking of patches and what is lost place by place, if wanted.
 
     relative_share: of the loss of the first database's patches, so much is of what tells those of a group apart.
+    order_weight: where it is not 0, that database is asked for the order within its groups alone, so heavy.
     """
 
     def __init__(
-        self, network: MappedRegressor, *, relative_share: float, ranking_weight: float, local_weight: float
-    ) -> None:
+        self, network: MappedRegressor, *, relative_share: float, ranking_weight: float, local_weight: float,
+        order_weight: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.network, self.relative_share = network, relative_share
+        self.network, self.relative_share, self.order_weight = network, relative_share, order_weight
         self.ranking_weight, self.local_weight = ranking_weight, local_weight
         # tell what is lost place by place, from the features of each stage: trained beside R, of no use afterwards
         stages = network.regressor.trunk.channels if local_weight and network.regressor.config.blocks else ()
@@ -98,6 +101,8 @@ class RegressorObjective(nn.Module):
         score = score_of(regressor, features[-1], view.semantic)
         predicted = self.network.qualities(score, batch.database)
         wanted = quality_of(batch)
+        if self.order_weight:
+            return self._in_order(batch, predicted, wanted)
         if self.relative_share:
             first = batch.database == 0
             total = relative_score_loss(predicted, wanted, batch.group, first, self.relative_share)
@@ -110,6 +115,15 @@ class RegressorObjective(nn.Module):
         if self.local:
             parts["local"] = self._local(batch, features)
             total = total + self.local_weight * parts["local"]
+        return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
+
+    def _in_order(self, batch: Batch, predicted: Tensor, wanted: Tensor) -> Loss:
+        """Score and ranking of what people said, and the order of the photographs' versions."""
+        first = batch.database == 0
+        of_people = (predicted[~first], wanted[~first])
+        parts = {"score": score_loss(*of_people), "ranking": ranking_loss(*of_people, batch.group[~first])}
+        parts["order"] = order_loss(predicted, wanted, batch.group, first)
+        total = parts["score"] + self.ranking_weight * parts["ranking"] + self.order_weight * parts["order"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
 
     def _local(self, batch: Batch, features: list[Tensor]) -> Tensor:

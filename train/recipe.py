@@ -47,6 +47,8 @@ class RegressorStage:
     relative_share: where databases and photographs are trained on together, so much of a photograph's loss is taken of
         what tells its versions from their mean, not of where that lies: how good the photograph itself is, is left for
         people to say.
+    order_weight: where it is not 0, all that a photograph's versions are asked for is that none is above a better one,
+        so heavily; else 0.
     ranking_weight, local_weight: of the ranking among versions of one picture, and of what is lost place by place, told
         from the reference; not in the paper.
     shares: of the distortions that are made on the way, where photographs are trained on in place of a database.
@@ -63,6 +65,7 @@ class RegressorStage:
     fusion: bool
     begin: str
     relative_share: float
+    order_weight: float
     ranking_weight: float
     local_weight: float
     learns: Literal["all", "prior", "distortions"]

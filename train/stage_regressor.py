@@ -66,8 +66,9 @@ class RegressorTraining:
             self.prior = FrozenPrior(regressor.prior, machine, batch, side)
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(
-            self.network, relative_share=recipe.relative_share, ranking_weight=recipe.ranking_weight, local_weight=local
-        )
+            self.network, relative_share=recipe.relative_share, ranking_weight=recipe.ranking_weight,
+            local_weight=local, order_weight=recipe.order_weight,
+        )  # fmt: skip
         self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
         self.learns = {"regressor": self.learner}
 
