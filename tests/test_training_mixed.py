@@ -14,6 +14,7 @@ from tiny_training import SIZE, options, short_recipe
 
 from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.lite import DepthwiseConvolution
@@ -72,7 +73,7 @@ def recipe(**networks):
 
 
 def with_prior():
-    return recipe(regressor_prior=LITE, regressor_blocks=1, regressor_stem=5)
+    return recipe(regressor_prior=LITE, regressor_blocks=1, regressor_stem=5, batch_norm=False)
 
 
 def quiet(line: str) -> None:
@@ -302,6 +303,30 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         assert torch.allclose(whole(x, torch.rand_like(x), torch.rand(2, 4, 2, 2)), prior(x), atol=1e-6)
+    again = Regressor(prior.config).eval()
+    begin_from(again, whole.state_dict())
+    with torch.inference_mode():
+        assert torch.equal(again(x), prior(x))
+
+
+def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
+    parts, tested, folders, _ = material
+    cache = options(folders[0].parent / "cache")
+    weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "first", cache, StopSignal(), quiet)
+    slow = dataclasses.replace(slowest(recipe()), optimiser="sgd")
+    still = with_prior()
+    for name in still.stages:
+        still = still.with_stage(name, learning=slow)
+    more = options(folders[0].parent / "cache", first_generator=weights, begin=weights)
+    train_mixed(parts, tested, folders, still, tmp_path / "second", more, StopSignal(), quiet)
+    given = load_weights(weights).regressor.state_dict()
+    second = Finished(tmp_path / "second", None)
+    begun = {name: second.regressor(name).regressor.state_dict() for name in ("prior", "final")}
+    for name, value in given.items():
+        if ".score." not in name:  # the scale is set anew
+            torch.testing.assert_close(begun["final"][name], value, atol=1e-6, rtol=0)
+            if name.startswith("prior."):
+                torch.testing.assert_close(begun["prior"][name], value, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ class Builder:
 
     vgg: phi of formula (4), None where no stage asks for it. first_generator: what the training of G begins with, None
     for a random one. begin: a stage and the trained R that it begins with, in place of what its recipe names; where
-    that has a prior which stays, the R is the rest's beginning.
+    that has a prior which stays, the R is the rest's beginning; if it has a prior itself, it is also that of the stages
+    that learn one from the start.
     first_judge: what the two-input R of formula (7) begins as, None for a random one.
     """
 
@@ -81,6 +82,8 @@ class Builder:
 
     def _begins(self, name: str, recipe: RegressorStage, networks: Networked) -> list[MappedRegressor]:
         given = [self.begin[1]] if self.begin is not None and self.begin[0] == name else []
+        if self.begin is not None and recipe.learns == "prior" and not recipe.begin:
+            given = [self.begin[1]] if self.begin[1].regressor.prior is not None else []
         if recipe.begin and (not given or recipe.learns == "distortions"):
             return [*given, networks.regressor(recipe.begin)]
         return given

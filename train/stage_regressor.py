@@ -114,11 +114,14 @@ def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
     """Take over what another R knows, one on images alone for instance: new inputs begin unheard, its scores stay.
 
     Of an R with more blocks in R1's stages the first ones are taken, of larger first filters the middle. Beside a prior
-    that it did not have, R1 begins with adding nothing. UsageError where it has other sizes.
+    that it did not have, R1 begins with adding nothing; where there is only a prior, that alone is taken. UsageError
+    where it has other sizes.
     """
     state, config = network.state_dict(), network.config
     gains_prior = network.prior is not None and not any(name.startswith("prior.") for name in known)
     taken = {name: old for name, old in known.items() if not _is_beyond(name, config)}
+    if not config.blocks:
+        taken = {name: old for name, old in taken.items() if name.startswith("prior.")}
     if FIRST in taken:
         taken[FIRST] = middle(taken[FIRST], config.stem)
     if gains_prior:
