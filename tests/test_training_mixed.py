@@ -247,7 +247,8 @@ def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
     for field in ("relative_share", "order_weight"):
         found = short_recipe(steps=2).only("alone").with_stage("alone", **{field: 0.5})
         with pytest.raises(UsageError, match=rf"alone has {field}, .* give --pristine too"):
-            train_databases(parts, found, tmp_path / field, options(tmp_path / "cache"), StopSignal(), quiet)
+            train_databases(parts, found, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+        assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("precision", "levels"), [("fp32", 1e-3), ("bf16", 1.0)])

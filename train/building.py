@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
@@ -20,6 +21,8 @@ from .stage_regressor import RegressorTraining
 from .trained import Networked
 from .validation import Validation
 from .vgg import Vgg19Features
+
+OF_PHOTOGRAPHS = ("relative_share", "order_weight")  # fields of a regressor stage
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ class Builder:
     first_generator: Generator | None = None
     begin: tuple[str, MappedRegressor] | None = None
     first_judge: MappedRegressor | None = None
+
+    def check(self, names: Iterable[str]) -> None:
+        """UsageError where one of the stages asks something of photographs, and there are none."""
+        for name in names:
+            asked = [field for field in OF_PHOTOGRAPHS if getattr(self.recipe.stages[name], field, 0.0)]
+            if asked and isinstance(self.material, DatabaseMaterial):
+                problem = f"the stage {name} has {asked[0]}, which is of photographs that are distorted on the way"
+                raise UsageError(problem, f"give --pristine too, or {asked[0]} = 0.0")
 
     def build(self, name: str, networks: Networked) -> Training:
         """The stage of that name. networks: gives what it builds on."""
@@ -65,11 +76,6 @@ class Builder:
         )  # fmt: skip
 
     def _regressor(self, name: str, recipe: RegressorStage, networks: Networked) -> RegressorTraining:
-        of_photographs = [field for field in ("relative_share", "order_weight") if getattr(recipe, field)]
-        if of_photographs and isinstance(self.material, DatabaseMaterial):
-            field = of_photographs[0]
-            problem = f"the stage {name} has {field}, which is of photographs that are distorted on the way"
-            raise UsageError(problem, f"give --pristine too, or {field} = 0.0")
         looks = recipe.sees == "hallucination" or recipe.fusion
         with_references = self.with_references(recipe)
         return RegressorTraining(

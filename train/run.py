@@ -165,6 +165,7 @@ class Run:
             known = begin_seen(options.begin).scenes
             self.seen = None if self.seen is None or known is None else self.seen | known
         self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), first, begin)
+        self.builder.check(self.plan.stages)  # before anything is written
 
     @property
     def _takes_ready(self) -> bool:
