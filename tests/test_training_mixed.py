@@ -1,4 +1,4 @@
-"""Databases and photographs learned together, R with a prior, and what a run begins with."""
+"""Databases and photographs learned together, and what a run begins with."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ import json
 import numpy as np
 import pytest
 import torch
-from database_trees import write_table
-from test_training_material import photograph
-from tiny_training import SIZE, options, short_recipe
+from tiny_mixed import quiet, recipe, slowest, write_mixed
+from tiny_training import options, short_recipe
 
-from hiqa_cli.engine.opencv import cv2
-from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
-from hiqa_cli.networks.lite import DepthwiseConvolution
-from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Prior, Regressor, RegressorConfig
-from hiqa_train import pretrained
+from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Regressor, RegressorConfig
 from hiqa_train.anchor import Anchor, fit_anchor
 from hiqa_train.batch import Batch
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.frozen_generator import FrozenGenerator
-from hiqa_train.frozen_prior import FrozenPrior
 from hiqa_train.loop import StopSignal
 from hiqa_train.losses import order_loss, relative_score_loss
 from hiqa_train.machine import Machine
@@ -33,51 +26,16 @@ from hiqa_train.material_mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.mixed import open_mixed, train_mixed
 from hiqa_train.objectives import RegressorObjective, View
 from hiqa_train.parts import divide
-from hiqa_train.recipe_file import load_recipe
 from hiqa_train.run import train_databases
 from hiqa_train.scales import MappedRegressor
-from hiqa_train.splits import take
-from hiqa_train.stage_regressor import begin_from
 from hiqa_train.trained import Finished
 from hiqa_train.uncertainty import Case
 
 ALONE = RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)
 
-
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
-    """A table of four scenes, one for tests and one kept out, and 14 photographs, four of them of these scenes."""
-    folder = tmp_path_factory.mktemp("mixed")
-    photographs = folder / "mine"
-    photographs.mkdir()
-    write_table(folder / "mine.csv", size=SIZE, references=True)
-    reading = open_dataset(str(folder / "mine.csv"), direction="high", nominal=(1, 5))
-    scenes = sorted({sample.scene for sample in reading.samples})
-    names = [*(scene.split("/")[1] for scene in scenes), *map(str, range(10))]
-    for n, name in enumerate(names):
-        cv2.imwrite(str(photographs / f"{name}.png"), photograph(n, 320))
-    parts, readings, splits = divide([reading], 1, scenes[:1])
-    tested = {sample.scene for sample in take(splits.divisions[0], readings[0].samples).test}
-    return parts, tested, [photographs], scenes
-
-
-def recipe(**networks):
-    tiny, release = short_recipe(steps=2, **networks), load_recipe("release")
-    found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
-    found = found.with_stage("generator", steps=2, batch=4, patch=64)
-    found = found.with_stage("prior", steps=2, batch=6, patch=64, mix={"mine": 6})
-    found = found.with_stage("final", steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, local_weight=1.0)
-    if found.networks.regressor_prior == NO_PRIOR:
-        return found.only("generator", "final").with_stage("final", learns="all", begin="")
-    return found
-
-
-def with_prior():
-    return recipe(regressor_prior=LITE, regressor_blocks=1, regressor_stem=5, batch_norm=False)
-
-
-def quiet(line: str) -> None:
-    pass
+    return write_mixed(tmp_path_factory.mktemp("mixed"))
 
 
 def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
@@ -264,150 +222,6 @@ def test_r_is_shown_in_training_what_g_imagines(precision, levels):
         assert float((shown.hallucination - plain.hallucination).abs().max()) < levels / 255
         assert float((shown.semantic.float() - plain.semantic).norm() / plain.semantic.norm()) < 0.03
         assert float((shown.hallucination - images).abs().max()) > 0.01  # G does something
-
-
-def slowest(found):
-    return dataclasses.replace(found.stages["generator"].learning, rate=1e-9, averaging=0.0)
-
-
-def test_a_prior_is_learned_from_people_alone_and_stays_while_the_rest_learns_what_to_add(material, tmp_path):
-    parts, tested, folders, _ = material
-    cache = options(folders[0].parent / "cache")
-    said: list[str] = []
-    weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "run", cache, StopSignal(), said.append)
-    scorer = Scorer.load(weights, device="cpu", precision="fp32")
-    assert 0 < scorer.score(photograph(99, 256)).score < 100
-    prior, final = (Finished(tmp_path / "run", None).regressor(name).regressor for name in ("prior", "final"))
-    assert prior.config.blocks == 0
-    assert final.config.prior == LITE
-    begun, trained = prior.state_dict(), final.state_dict()
-    moved = ("prior.head.score.weight", "prior.head.score.bias")  # the scale is set at the end, in the released R alone
-    assert all(torch.equal(trained[name], value) for name, value in begun.items() if name not in moved)
-    untrained = Regressor(prior.config)
-    pretrained.load_lite0(untrained.prior.trunk)
-    assert not torch.equal(untrained.state_dict()["prior.trunk.top.weight"], begun["prior.trunk.top.weight"])
-    assert float(final.head.score.weight.abs().sum()) > 0  # it adds something by now
-    validated = [line for line in said if line.startswith("prior: step 2 of 2")]
-    assert len(validated) == 1
-
-
-def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothing(material, tmp_path):
-    torch.manual_seed(0)
-    larger = Regressor(RegressorConfig(4, 4, 4, blocks=2, stem=7))
-    prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
-    whole = Regressor(RegressorConfig(4, 4, 4, blocks=1, stem=5, prior=LITE)).eval()
-    begin_from(whole, larger.state_dict())
-    begin_from(whole, prior.state_dict())
-    assert torch.equal(whole.trunk.conv[0].weight, larger.trunk.conv[0].weight[..., 1:6, 1:6])
-    assert torch.equal(whole.trunk.stages[3][0].conv2[0].weight, larger.trunk.stages[3][0].conv2[0].weight)
-    assert torch.equal(whole.head.hidden.weight, larger.head.hidden.weight)
-    x = torch.rand(2, 3, 64, 64)
-    with torch.inference_mode():
-        assert torch.allclose(whole(x, torch.rand_like(x), torch.rand(2, 4, 2, 2)), prior(x), atol=1e-6)
-    again = Regressor(prior.config).eval()
-    begin_from(again, whole.state_dict())
-    with torch.inference_mode():
-        assert torch.equal(again(x), prior(x))
-
-
-def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
-    parts, tested, folders, _ = material
-    cache = options(folders[0].parent / "cache")
-    weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "first", cache, StopSignal(), quiet)
-    slow = dataclasses.replace(slowest(recipe()), optimiser="sgd")
-    still = with_prior()
-    for name in still.stages:
-        still = still.with_stage(name, learning=slow)
-    more = options(folders[0].parent / "cache", first_generator=weights, begin=weights)
-    train_mixed(parts, tested, folders, still, tmp_path / "second", more, StopSignal(), quiet)
-    given = load_weights(weights).regressor.state_dict()
-    second = Finished(tmp_path / "second", None)
-    begun = {name: second.regressor(name).regressor.state_dict() for name in ("prior", "final")}
-    for name, value in given.items():
-        if ".score." not in name:  # the scale is set anew
-            torch.testing.assert_close(begun["final"][name], value, atol=1e-6, rtol=0)
-            if name.startswith("prior."):
-                torch.testing.assert_close(begun["prior"][name], value, atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({"networks": {"regressor_prior": NO_PRIOR}}, "prior: learns 'prior', but the recipe's R has no prior"),
-        ({"prior": {"fusion": True}}, "prior: a prior looks at the image alone"),
-        ({"final": {"begin": ""}}, "final: learns distortions beside a prior that no stage has left"),
-    ],
-)
-def test_a_stage_that_learns_a_part_of_r_that_is_not_there_is_refused(material, tmp_path, changes, problem):
-    parts, tested, folders, _ = material
-    found = with_prior()
-    for name, fields in changes.items():
-        if name == "networks":
-            found = dataclasses.replace(found, networks=dataclasses.replace(found.networks, **fields))
-        else:
-            found = found.with_stage(name, **fields)
-    cache = options(folders[0].parent / "cache")
-    with pytest.raises(UsageError, match=problem):
-        train_mixed(parts, tested, folders, found, tmp_path / "no", cache, StopSignal(), quiet)
-
-
-@pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("bf16", 0.1)])
-def test_r1_learns_beside_what_the_prior_says_in_scoring(precision, most):
-    torch.manual_seed(0)
-    prior = Prior(4).eval()
-    pretrained.load_lite0(prior.trunk)
-    frozen = FrozenPrior(prior, Machine(torch.device("cpu"), precision), 2, 64)
-    image = torch.from_numpy(photograph(3, 320)[:64, :64].copy()).permute(2, 0, 1)[None].float() / 255
-    with torch.no_grad():
-        plain = prior(image)
-    shown = frozen(image.to(memory_format=torch.channels_last)).float()
-    assert float((shown - plain).norm() / plain.norm()) < most
-    assert not shown.requires_grad
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_gradients_of_a_depthwise_convolution_in_bf16_are_those_of_float32(stride):
-    torch.manual_seed(0)
-    module = DepthwiseConvolution(8, 5, stride)
-    x = torch.randn(2, 8, 12, 12).to(torch.bfloat16)
-    found = []
-    for image in (x.clone().requires_grad_(), x.float().requires_grad_()):
-        module.zero_grad()
-        module(image).float().square().sum().backward()
-        found.append((image.grad.float(), module.weight.grad.clone(), module.bias.grad.clone()))
-    for rounded, exact in zip(*found, strict=True):
-        assert float((rounded - exact).norm() / exact.norm()) < 0.02
-
-
-def test_pretrained_filters_are_those_of_the_network_with_its_batch_norms():
-    """Block by block against convolution and batch norm written out, on the values that network was trained on."""
-    state = torch.load(pretrained.weights_file(), map_location="cpu", weights_only=True)
-    trunk = Prior(4).trunk
-    pretrained.load_lite0(trunk)
-
-    def normed(x, convolution, norm, **geometry):
-        x = torch.nn.functional.conv2d(x, state[f"{convolution}.weight"], **geometry)
-        names = ("running_mean", "running_var", "weight", "bias")
-        return torch.nn.functional.batch_norm(x, *(state[f"{norm}.{name}"] for name in names), eps=1e-3)
-
-    values = torch.from_numpy(photograph(3, 320)[:64, :64].copy()).permute(2, 0, 1)[None].float()
-    with torch.no_grad():
-        x = normed((values - 127) / 128, "_conv_stem", "_bn0", stride=2, padding=1).clamp(0, 6)
-        mine = trunk.stem(values / 255 * 4 - 2).clamp(0, 6)
-        inside = np.s_[:, :, 1:, 1:]  # at the border zeros stand for grey of 127 or of 127.5
-        torch.testing.assert_close(mine[inside], x[inside], atol=2e-4, rtol=1e-4)
-        for n, block in enumerate(trunk.blocks[:5]):
-            name, mine, inner = f"_blocks.{n}.", block(x), x
-            if block.expand is not None:
-                inner = normed(inner, f"{name}_expand_conv", f"{name}_bn0").clamp(0, 6)
-            convolution = block.filter
-            inner = normed(
-                inner, f"{name}_depthwise_conv", f"{name}_bn1", stride=convolution.stride, padding=convolution.padding,
-                groups=inner.shape[1],
-            ).clamp(0, 6)  # fmt: skip
-            narrow = normed(inner, f"{name}_project_conv", f"{name}_bn2")
-            x = x + narrow if block.is_residual else narrow
-            torch.testing.assert_close(mine, x, atol=1e-3, rtol=1e-3)
 
 
 def test_a_share_of_all_is_divided_among_all_kinds():
