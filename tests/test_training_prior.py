@@ -95,6 +95,7 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
     [
         ({"networks": {"regressor_prior": NO_PRIOR}}, "prior: learns 'prior', but the recipe's R has no prior"),
         ({"prior": {"fusion": True}}, "prior: a prior looks at the image alone"),
+        ({"final": {"order_weight": 1.0}}, "final: with an order_weight nothing else is asked of photographs"),
         ({"final": {"begin": ""}}, "final: learns distortions beside a prior that no stage has left"),
     ],
 )

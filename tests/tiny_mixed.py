@@ -33,7 +33,6 @@ def write_mixed(folder: Path):
     return parts, tested, [photographs], scenes
 
 
-
 def recipe(**networks):
     tiny, release = short_recipe(steps=2, **networks), load_recipe("release")
     found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)

@@ -17,6 +17,9 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
     for name, stage in recipe.stages.items():
         if isinstance(stage, RegressorStage):
             check_learns(name, stage, recipe)
+            if stage.order_weight and (stage.relative_share or stage.local_weight):
+                raise UsageError(f"{name}: with an order_weight nothing else is asked of photographs",
+                                 "give relative_share = 0.0 and local_weight = 0.0")  # fmt: skip
         if stage.patch % CELL or stage.patch < 2 * CELL:
             raise UsageError(f"{name}: expected patches of a multiple of {CELL} px, at least {2 * CELL}, "
                              f"found {stage.patch}")  # fmt: skip

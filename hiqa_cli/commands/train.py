@@ -73,7 +73,7 @@ def train(
         typer.Option(
             "--begin", metavar="DIR",
             help="Weights that training begins with: G with their G; R, where it learns distortions beside a prior, "
-            "with their R.",
+            "with their R, and the prior with theirs.",
         ),
     ] = None,
     generator: Annotated[

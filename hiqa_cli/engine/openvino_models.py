@@ -66,7 +66,8 @@ def read_models(folder: Path, wanted: dict[str, Any]) -> OpenvinoModels | None:
     """What lies there; None where it is missing, altered or cut short, or was made for something else."""
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        data = {name: (folder / name).read_bytes() for name in about["files"]}
+        names = [name for name in (TILES_FILE, HEAD_FILE, PRIOR_FILE) if name in about["files"]]
+        data = {name: (folder / name).read_bytes() for name in names}
     except (OSError, ValueError, TypeError, KeyError):
         return None
     if about != {"made_for": wanted, "files": _sums(data)} or not {TILES_FILE, HEAD_FILE} <= data.keys():
