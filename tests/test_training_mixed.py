@@ -202,8 +202,8 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
 
 def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
     parts = material[0]
-    for field in ("relative_share", "order_weight"):
-        found = short_recipe(steps=2).only("alone").with_stage("alone", **{field: 0.5})
+    for field, others in (("relative_share", {}), ("order_weight", {"local_weight": 0.0})):
+        found = short_recipe(steps=2).only("alone").with_stage("alone", **{field: 0.5}, **others)
         with pytest.raises(UsageError, match=rf"alone has {field}, .* give --pristine too"):
             train_databases(parts, found, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
         assert not (tmp_path / "run").exists()
