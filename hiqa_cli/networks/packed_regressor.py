@@ -27,6 +27,7 @@ from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
 IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
 PLACE = 12  # channels of 2x2 places of an image
 EARLY = 8  # blocks whose weights are rounded together: those down to 1/16
+LARGE = 4  # blocks whose features are larger than a processor's cache where there are several tiles of them
 SMOOTH = 64  # px, the side of the picture that usual_means() takes
 LEAST_MEAN = 1e-3  # what a channel that a smooth picture leaves at zero counts
 
@@ -128,10 +129,14 @@ def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
 class PackedLiteTrunk:
     """`LiteTrunk`, on what `PackedTrunk` takes of the image. Stem and first block are in float32 always: their few
     channels hold the faint detail beside the picture's own brightness; rounded to bf16 they would move scores by
-    points."""
+    points.
+
+    The first LARGE blocks take one tile after the other: what one of them writes is still in the processor's cache
+    when the next one reads it. For the later ones weights would be read more often than that saves.
+    """
 
     def __init__(self, trunk: LiteTrunk, layout: Layout) -> None:
-        half = layout.shrunk(2)
+        half = replace(layout, batch=1).shrunk(2)
         finest = replace(half, dtype=torch.float32)
         stem = filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN)
         self.stem = PackedConvolution(stem, bias_of(trunk.stem), replace(finest, side=half.side + 1))
@@ -141,14 +146,22 @@ class PackedLiteTrunk:
             assert isinstance(block, InvertedBlock)
             self.blocks.append(PackedInvertedBlock(block, half if number else finest, means))
             half = half.shrunk(block.filter.stride[0])
+            if number + 1 == LARGE:
+                half = replace(half, batch=layout.batch)
         self.top = packed(trunk.top, half)
 
     def __call__(self, image: Tensor) -> Tensor:
-        exact = image[:, :PLACE].float()  # in bf16 the image is there twice
-        x = self.blocks[0](self.stem(framed([exact], 1, 0), RELU6)).to(self.dtype)
-        for block in self.blocks[1:]:
+        x = torch.cat([self._large(tile) for tile in image.split(1)])
+        for block in self.blocks[LARGE:]:
             x = block(x)
         return self.top(x, RELU6)
+
+    def _large(self, image: Tensor) -> Tensor:
+        exact = image[:, :PLACE].float()  # in bf16 the image is there twice
+        x = self.blocks[0](self.stem(framed([exact], 1, 0), RELU6)).to(self.dtype)
+        for block in self.blocks[1:LARGE]:
+            x = block(x)
+        return x
 
 
 class PackedRegressor:
