@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.regressor import NO_PRIOR
+from hiqa_cli.networks.regressor import NO_PRIOR, RegressorConfig
 
 from .machine import Machine
 from .recipe import GeneratorStage, Recipe, RegressorStage, Stage
@@ -17,6 +17,7 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
     for name, stage in recipe.stages.items():
         if isinstance(stage, RegressorStage):
             check_learns(name, stage, recipe)
+            check_begin_share(name, stage, recipe)
             if stage.order_weight and (stage.relative_share or stage.local_weight):
                 raise UsageError(f"{name}: with an order_weight nothing else is asked of photographs",
                                  "give relative_share = 0.0 and local_weight = 0.0")  # fmt: skip
@@ -44,6 +45,22 @@ def check_learns(name: str, stage: RegressorStage, recipe: Recipe) -> None:
     if stage.learns == "distortions" and not stage.begin:
         raise UsageError(f"{name}: learns distortions beside a prior that no stage has left",
                          "give begin = the stage that learns the prior")  # fmt: skip
+
+
+def check_begin_share(name: str, stage: RegressorStage, recipe: Recipe) -> None:
+    """UsageError where a stage is to keep a share of weights that are not there, or not of the same network."""
+    if not stage.begin_share:
+        return
+    begun = recipe.stages.get(stage.begin)
+    alike = isinstance(begun, RegressorStage) and regressor_like(begun, recipe) == regressor_like(stage, recipe)
+    if not 0 <= stage.begin_share < 1 or not alike or recipe.networks.batch_norm:
+        needs = "expected 0 to below 1, and begin = a stage of the same network, without batch norms"
+        raise UsageError(f"{name}: begin_share = {stage.begin_share}", needs)
+
+
+def regressor_like(stage: RegressorStage, recipe: Recipe) -> RegressorConfig:
+    """A stage's R, beside any G."""
+    return recipe.networks.regressor_of(stage, recipe.networks.generator_channels[-1])
 
 
 def whole_part(stage: Stage) -> tuple[int, str]:

@@ -59,7 +59,13 @@ class Finished:
         config = RegressorConfig.from_dict(state["describe"]["regressor"])
         network = MappedRegressor(Regressor(config), state["describe"]["databases"])
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
-        return network.eval().requires_grad_(False)
+        network.eval().requires_grad_(False)
+        recipe = state["describe"]["recipe"]
+        if recipe.get("begin_share"):
+            begun = self.regressor(recipe["begin"]).regressor
+            for own, first in zip(network.regressor.parameters(), begun.parameters(), strict=True):
+                own.lerp_(first, recipe["begin_share"])
+        return network
 
     def generator(self, stage: str) -> Generator:
         if self.ready is not None and not (self.out / stage / LAST).exists():
