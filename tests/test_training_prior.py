@@ -38,20 +38,21 @@ def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_lear
     scorer = Scorer.load(weights, device="cpu", precision="fp32")
     assert 0 < scorer.score(photograph(99, 256)).score < 100
     finished = Finished(tmp_path / "run", None)
-    first, prior, final = (finished.regressor(name).regressor for name in ("prior", "ordered", "final"))
-    assert first.config.blocks == prior.config.blocks == 0
+    finished_stages = ("prior", "ordered", "settled", "final")
+    first, ordered, prior, final = (finished.regressor(name).regressor for name in finished_stages)
+    assert first.config.blocks == ordered.config.blocks == prior.config.blocks == 0
     assert final.config.prior == LITE
     begun, trained = prior.state_dict(), final.state_dict()
     moved = ("prior.head.score.weight", "prior.head.score.bias")  # the scale is set at the end, in the released R alone
     assert all(torch.equal(trained[name], value) for name, value in begun.items() if name not in moved)
     untrained = Regressor(prior.config)
     pretrained.load_lite0(untrained.prior.trunk)
-    tops = [network.state_dict()["prior.trunk.top.weight"] for network in (untrained, first, prior)]
+    tops = [network.state_dict()["prior.trunk.top.weight"] for network in (untrained, first, ordered)]
     assert not torch.equal(tops[0], tops[1])
     assert not torch.equal(tops[1], tops[2])
     assert float(final.head.score.weight.abs().sum()) > 0  # it adds something by now
     moved = finished.state("ordered")["learns"]["regressor"]["averaged"]["regressor.prior.trunk.top.weight"]
-    assert torch.allclose(tops[2], (tops[1] + moved) / 2, atol=1e-6)  # begin_share = 0.5
+    assert torch.allclose(tops[2], (tops[1] + moved) / 2, atol=1e-6)  # mean_with
     validated = [line for line in said if line.startswith("prior: step 2 of 2")]
     assert len(validated) == 1
 
@@ -101,9 +102,9 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
         ({"networks": {"regressor_prior": NO_PRIOR}}, "prior: learns 'prior', but the recipe's R has no prior"),
         ({"prior": {"fusion": True}}, "prior: a prior looks at the image alone"),
         ({"final": {"order_weight": 1.0}}, "final: with an order_weight nothing else is asked of photographs"),
-        ({"final": {"begin_share": 0.5}}, "final: begin_share = 0.5; expected .* a stage of the same network"),
-        ({"prior": {"begin_share": 0.5}}, "prior: begin_share = 0.5; expected .* begin = a stage"),
-        ({"ordered": {"begin_share": 1.0}}, "ordered: begin_share = 1.0; expected 0 to below 1"),
+        ({"final": {"mean_with": "ordered"}}, "final: mean_with = 'ordered'; expected an earlier stage of the same"),
+        ({"prior": {"mean_with": "ordered"}}, "prior: mean_with = 'ordered'; expected an earlier stage"),
+        ({"ordered": {"mean_with": "first"}}, "ordered: mean_with = 'first'; expected an earlier stage"),
         ({"final": {"begin": ""}}, "final: learns distortions beside a prior that no stage has left"),
     ],
 )

@@ -43,9 +43,9 @@ class RegressorStage:
 
     sees: beside the distorted image nothing ("image"), the discrepancy map of G's hallucination, or the map of the true
         reference ("reference", the oracle of the ablation). fusion: whether G's features are joined, formula (11).
-    begin: the stage whose R it begins with, "" for a random one. begin_share: in the weights that the stage leaves, the
-        share of those that it began with: between two such weights lie better ones than either, where one task is
-        learned on top of another (Wortsman et al., CVPR 2022).
+    begin: the stage whose R it begins with, "" for a random one.
+    mean_with: a stage of the same network, or "": what the stage leaves is the mean of both weights. Between weights before
+        and after another task lie better ones than either (Wortsman et al., CVPR 2022).
     relative_share: where databases and photographs are trained on together, so much of a photograph's loss is taken of
         what tells its versions from their mean, not of where that lies: how good the photograph itself is, is left for
         people to say.
@@ -66,7 +66,7 @@ class RegressorStage:
     sees: Literal["image", "hallucination", "reference"]
     fusion: bool
     begin: str
-    begin_share: float
+    mean_with: str
     relative_share: float
     order_weight: float
     ranking_weight: float

@@ -17,7 +17,7 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
     for name, stage in recipe.stages.items():
         if isinstance(stage, RegressorStage):
             check_learns(name, stage, recipe)
-            check_begin_share(name, stage, recipe)
+            check_mean(name, stage, recipe)
             if stage.order_weight and (stage.relative_share or stage.local_weight):
                 raise UsageError(f"{name}: with an order_weight nothing else is asked of photographs",
                                  "give relative_share = 0.0 and local_weight = 0.0")  # fmt: skip
@@ -47,15 +47,17 @@ def check_learns(name: str, stage: RegressorStage, recipe: Recipe) -> None:
                          "give begin = the stage that learns the prior")  # fmt: skip
 
 
-def check_begin_share(name: str, stage: RegressorStage, recipe: Recipe) -> None:
-    """UsageError where a stage is to keep a share of weights that are not there, or not of the same network."""
-    if not stage.begin_share:
+def check_mean(name: str, stage: RegressorStage, recipe: Recipe) -> None:
+    """UsageError where a stage's weights are to be averaged with those of none, of a later one, or of another network."""
+    if not stage.mean_with:
         return
-    begun = recipe.stages.get(stage.begin)
-    alike = isinstance(begun, RegressorStage) and regressor_like(begun, recipe) == regressor_like(stage, recipe)
-    if not 0 <= stage.begin_share < 1 or not alike or recipe.networks.batch_norm:
-        needs = "expected 0 to below 1, and begin = a stage of the same network, without batch norms"
-        raise UsageError(f"{name}: begin_share = {stage.begin_share}", needs)
+    order = list(recipe.stages)
+    other = recipe.stages.get(stage.mean_with)
+    earlier = other is not None and order.index(stage.mean_with) < order.index(name)
+    alike = isinstance(other, RegressorStage) and regressor_like(other, recipe) == regressor_like(stage, recipe)
+    if not earlier or not alike or recipe.networks.batch_norm:
+        needs = "expected an earlier stage of the same network, without batch norms"
+        raise UsageError(f"{name}: mean_with = {stage.mean_with!r}", needs)
 
 
 def regressor_like(stage: RegressorStage, recipe: Recipe) -> RegressorConfig:

@@ -61,10 +61,10 @@ class Finished:
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
         network.eval().requires_grad_(False)
         recipe = state["describe"]["recipe"]
-        if recipe.get("begin_share"):
-            begun = self.regressor(recipe["begin"]).regressor
-            for own, first in zip(network.regressor.parameters(), begun.parameters(), strict=True):
-                own.lerp_(first, recipe["begin_share"])
+        if recipe.get("mean_with"):
+            other = self.regressor(recipe["mean_with"]).regressor
+            for own, first in zip(network.regressor.parameters(), other.parameters(), strict=True):
+                own.lerp_(first, 0.5)
         return network
 
     def generator(self, stage: str) -> Generator:
