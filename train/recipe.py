@@ -44,8 +44,8 @@ class RegressorStage:
     sees: beside the distorted image nothing ("image"), the discrepancy map of G's hallucination, or the map of the true
         reference ("reference", the oracle of the ablation). fusion: whether G's features are joined, formula (11).
     begin: the stage whose R it begins with, "" for a random one.
-    mean_with: a stage of the same network, or "": what the stage leaves is the mean of both weights. Between weights before
-        and after another task lie better ones than either (Wortsman et al., CVPR 2022).
+    mean_with: a stage of the same network, or "": what the stage leaves is the mean of both weights. Between weights
+        before and after another task lie better ones than either (Wortsman et al., CVPR 2022).
     relative_share: where databases and photographs are trained on together, so much of a photograph's loss is taken of
         what tells its versions from their mean, not of where that lies: how good the photograph itself is, is left for
         people to say.

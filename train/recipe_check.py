@@ -48,7 +48,7 @@ def check_learns(name: str, stage: RegressorStage, recipe: Recipe) -> None:
 
 
 def check_mean(name: str, stage: RegressorStage, recipe: Recipe) -> None:
-    """UsageError where a stage's weights are to be averaged with those of none, of a later one, or of another network."""
+    """UsageError where a stage's weights are to be averaged with none, with a later one's or another network's."""
     if not stage.mean_with:
         return
     order = list(recipe.stages)
