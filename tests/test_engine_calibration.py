@@ -14,13 +14,19 @@ def test_the_half_width_follows_its_formula() -> None:
     calibration = Calibration((0.5, 0.3, -0.2, 0.4, -0.1), 1.5)
     spread = 10.0  # standard deviation of 40 and 60
     expected = 1.5 * math.exp(
-        0.5 + 0.3 * 0.5 - 0.2 * 0.25 + 0.4 * math.log(1 + spread) - 0.1 * math.log(2)
+        0.5 + 0.3 * 0.5 - 0.2 * 0.25 + 0.4 * math.log(1 + spread) - 0.1 * math.log(6)
     )
-    assert calibration.half_width(50.0, [40.0, 60.0]) == pytest.approx(expected)
+    assert calibration.half_width(50.0, [40.0, 60.0] * 3) == pytest.approx(expected)
 
 
 def test_one_tile_has_no_spread() -> None:
-    assert Calibration((1.0, 0, 0, 5.0, 5.0)).half_width(70.0, [70.0]) == pytest.approx(math.e)
+    assert Calibration((1.0, 0, 0, 5.0, 0)).half_width(70.0, [70.0]) == pytest.approx(math.e)
+
+
+def test_tiles_count_as_far_as_validation_pictures_have_them() -> None:
+    halved = Calibration((3.0, 0, 0, 0, -1.0))
+    widths = [halved.half_width(70.0, [70.0] * tiles) for tiles in (1, 4, 6, 9, 96)]
+    assert widths == pytest.approx([math.e**3 / tiles for tiles in (4, 4, 6, 9, 9)])
 
 
 def test_the_half_width_stays_between_a_tenth_and_60_points() -> None:

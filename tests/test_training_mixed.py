@@ -182,7 +182,7 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
         target = 100 * float(right(tiles).mean())
         cases.append(Case(100 * float(tiles.mean()), tuple(100 * tiles), 0.0, target, of_people=n % 4 == 0))
     found = fit_anchor(cases)
-    assert found.gain == pytest.approx(1.7, abs=0.02)
+    assert found.gain == pytest.approx(1.7, abs=0.05)
     assert found.shift == pytest.approx(0.6, abs=0.02)
     told, people = cases[1], cases[0]
     assert found.moved(told).score == pytest.approx(told.target, abs=0.3)

@@ -1,8 +1,11 @@
 """Where hiqa's scale lies: set once, at the end of a training that told a photograph's versions from their mean only.
 
 Such a training (`relative_share`) orders pictures and leaves their level open. The release is to say, on the average,
-what the reference tells of distorted photographs: R's last logit is multiplied and moved, by the two numbers with the
-least mean error on validation photographs. No order of tiles changes, nor what the maps to databases say of them.
+what the reference tells of distorted photographs, and to use as much of the scale: R's last logit is multiplied and
+moved, so that scores of validation photographs have the mean and the standard deviation of what the reference tells.
+(The numbers with the least mean error would draw all scores together, by as much as R does not know, and stated
+uncertainties would be too narrow for distorted pictures where they hold for people's scores.) No order of tiles
+changes, nor what the maps to databases say of them.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from hiqa_cli.networks.regressor import Regressor
 from .uncertainty import Case
 
 NEAREST = 1e-6  # to 0 and 1 that a logit is taken of
+LARGEST_GAIN = 4.0  # and its inverse the smallest: an R that tells nothing is not stretched without end
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,19 @@ class Anchor:
 
 
 def fit_anchor(cases: Sequence[Case]) -> Anchor:
-    """The anchor of the least mean error over the cases whose target the reference tells; it needs some."""
+    """The anchor that gives the cases whose target the reference tells the mean and spread of their targets; it needs
+    some."""
     told = [case for case in cases if not case.of_people]
     tiles = [np.array(case.tiles) / 100 for case in told]
     targets = np.array([case.target for case in told]) / 100
 
-    def error(numbers: np.ndarray) -> float:
+    def apart(numbers: np.ndarray) -> float:
         move = Anchor(float(np.exp(numbers[0])), float(numbers[1]))
-        return float(np.mean([abs(move(some).mean() - one) for some, one in zip(tiles, targets, strict=True)]))
+        scores = np.array([move(some).mean() for some in tiles])
+        return float((scores.mean() - targets.mean()) ** 2 + (scores.std() - targets.std()) ** 2)
 
-    options = {"xatol": 1e-4, "fatol": 1e-7, "maxiter": 2000}
-    found = minimize(error, np.zeros(2), method="Nelder-Mead", options=options).x
+    options = {"xatol": 1e-4, "fatol": 1e-12, "maxiter": 2000}
+    most = float(np.log(LARGEST_GAIN))
+    bounds = [(-most, most), (None, None)]
+    found = minimize(apart, np.zeros(2), method="Nelder-Mead", bounds=bounds, options=options).x
     return Anchor(float(np.exp(found[0])), float(found[1]))

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import linprog
 
-from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.calibration import Calibration, features
 from hiqa_cli.engine.results import ScoreResult, TileScore
 from hiqa_cli.engine.scorer import Scorer
 
@@ -25,6 +25,8 @@ from .pristine import Pristine
 COVERED = 0.8  # share of validation images whose trained-for score lies within the half-width
 KINDS = (*RANDOM, "mixture", "clean")
 SMALLEST, TILE = 256, 256
+SMALLEST_ERROR = 0.05  # points, that a logarithm is taken of
+SLIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -89,28 +91,25 @@ def fit_calibration(cases: list[Case]) -> Calibration:
     """Coefficients of the half-width by quantile regression on the logarithm of the errors, then a scale
     that makes the coverage on `cases` just COVERED."""
 
-    def features(case: Case) -> list[float]:
-        s = case.score / 100
-        return [1.0, s, s * s, float(np.log1p(np.std(case.tiles))), float(np.log(len(case.tiles)))]
-
-    x = np.array([features(case) for case in cases])
+    x = np.array([features(case.score, case.tiles) for case in cases])
     errors = np.array([case.error for case in cases])
-    y = np.log(np.maximum(errors, 0.05))
-
-    def pinball(coefficients: np.ndarray) -> float:
-        rest = y - x @ coefficients
-        # A little ridge: few validation pictures must not give wild coefficients.
-        ridge = 1e-3 * float(np.sum(coefficients[1:] ** 2))
-        return float(np.mean(np.maximum(COVERED * rest, (COVERED - 1) * rest))) + ridge
-
-    start = np.linalg.lstsq(x, y, rcond=None)[0]
-    start[0] += 0.5
-    options = {"maxiter": 20000, "maxfev": 20000, "xatol": 1e-5, "fatol": 1e-8}
-    found = minimize(pinball, start, method="Nelder-Mead", options=options).x
-    c0, c1, c2, c3, c4 = (float(value) for value in found)
+    c0, c1, c2, c3, c4 = quantile_regression(x, np.log(np.maximum(errors, SMALLEST_ERROR)), COVERED)
     unscaled = Calibration((c0, c1, c2, c3, c4), 1.0)
     ratios = [case.error / unscaled.half_width(case.score, case.tiles) for case in cases]
     return Calibration(unscaled.coefficients, float(np.quantile(ratios, COVERED)))
+
+
+def quantile_regression(x: np.ndarray, y: np.ndarray, quantile: float) -> list[float]:
+    """Coefficients b of the least mean pinball loss of y - x b, x (n, p), y (n,), exactly, as a linear programme; with a
+    little of the size of all but the first, since few validation pictures must not give wild ones."""
+    count, width = x.shape
+    penalty = np.full(width, SLIGHT)
+    penalty[0] = 0.0
+    # b = above - below, y - x b = over - under, all of them positive
+    costs = np.concatenate([penalty, penalty, np.full(count, quantile / count), np.full(count, (1 - quantile) / count)])
+    equal = np.hstack([x, -x, np.eye(count), -np.eye(count)])
+    found = linprog(costs, A_eq=equal, b_eq=y, method="highs").x
+    return [float(above - below) for above, below in zip(found[:width], found[width : 2 * width], strict=True)]
 
 
 @dataclass(frozen=True)
