@@ -100,8 +100,8 @@ def fit_calibration(cases: list[Case]) -> Calibration:
 
 
 def quantile_regression(x: np.ndarray, y: np.ndarray, quantile: float) -> list[float]:
-    """Coefficients b of the least mean pinball loss of y - x b, x (n, p), y (n,), exactly, as a linear programme; with a
-    little of the size of all but the first, since few validation pictures must not give wild ones."""
+    """Coefficients b of the least mean pinball loss of y - x b, x (n, p), y (n,), exactly, as a linear programme; with
+    a little of the size of all but the first, since few validation pictures must not give wild ones."""
     count, width = x.shape
     penalty = np.full(width, SLIGHT)
     penalty[0] = 0.0
