@@ -92,8 +92,8 @@ def fit_calibration(cases: list[Case]) -> Calibration:
     that makes the coverage just COVERED.
 
     What people say of photographs and what the reference tells of distorted ones are two truths, and nothing that a
-    score comes with says which is asked for. Where there are cases of both, those with the larger errors decide: for the
-    others the half-width is then too wide, where one fitted on all would be too narrow for half of them.
+    score comes with says which is asked for. Where there are cases of both, those with the larger errors decide: for
+    the others the half-width is then too wide, where one fitted on all would be too narrow for half of them.
     """
     kinds = [[case for case in cases if case.of_people is of_people] for of_people in (False, True)]
     cases = max((kind for kind in kinds if kind), key=lambda kind: float(np.mean([case.error for case in kind])))
