@@ -123,7 +123,8 @@ class TrainedHiqa:
 
     def check(self, folds: list[Fold]) -> None:
         # without references no G can be trained: the installed weights' G is taken
-        if self.generator is not None or not all(_has_references(fold) for fold in folds):
+        takes_own = self.kind == "hiqa" and not all(_has_references(fold) for fold in folds)
+        if self.generator is not None or takes_own:
             whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
             refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
@@ -154,7 +155,7 @@ class TrainedHiqa:
             return None
         seen = seen_by(folder) if self.whole_views else seen_of(read_manifest(weights))
         refuse_seen(
-            Seen(seen.weights_id, None if seen.scenes is None else seen.scenes | fold.known_scenes), fold.tested_scenes,
+            Seen(seen.weights_id, self._scored_by(seen.scenes, fold)), fold.tested_scenes,
             f"the network trained for split {fold.number}", "this is a fault of hiqa's, please report it",
         )  # fmt: skip
         if self.whole_views:
@@ -164,6 +165,16 @@ class TrainedHiqa:
             )  # fmt: skip
             return Fitted(found.id, lambda: found)
         return Fitted(seen.weights_id, lambda: self.loading.predictor(weights))
+
+    def _scored_by(self, seen: frozenset[str] | None, fold: Fold) -> frozenset[str] | None:
+        """What the networks that scores depend on have seen: all that are in the folder, but for an R on images alone
+        not the G of hiqa's weights, which lies beside it for hallucinations."""
+        if seen is None:
+            return None
+        if self.kind == "alone" and self.generator is None:
+            begun = None if self.begin is None else begin_seen(self.begin).scenes
+            seen = seen - (seen_by(None).scenes or frozenset()) | (begun or frozenset())
+        return seen | fold.known_scenes
 
 
 @dataclass(frozen=True)
