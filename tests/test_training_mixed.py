@@ -200,6 +200,19 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
     assert np.interp(score, np.linspace(0, 1, 7), found.moved_knots(knots)) == pytest.approx(0.5, abs=0.03)
 
 
+def test_the_scale_is_used_as_widely_as_the_reference_does_however_little_r_knows():
+    random = np.random.default_rng(1)
+    cases = []
+    for _ in range(200):
+        truth = random.uniform(0.1, 0.9)
+        score = np.clip(0.5 + 0.4 * (truth - 0.5) + random.normal(0, 0.08), 0.02, 0.98)
+        cases.append(Case(100 * float(score), (100 * float(score),) * 4, 0.0, 100 * truth))
+    moved = [fit_anchor(cases).moved(case) for case in cases]
+    scores, targets = (np.array([getattr(case, name) for case in moved]) for name in ("score", "target"))
+    assert scores.mean() == pytest.approx(targets.mean(), abs=0.3)
+    assert scores.std() == pytest.approx(targets.std(), abs=0.3)
+
+
 def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
     parts = material[0]
     for field, others in (("relative_share", {}), ("order_weight", {"local_weight": 0.0})):

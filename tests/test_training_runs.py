@@ -82,6 +82,22 @@ def test_the_half_width_covers_the_share_it_is_fitted_for_and_grows_with_the_err
     assert found.error_ratio > 1.5
 
 
+def test_the_half_width_is_fitted_on_the_kind_of_cases_that_r_errs_more_on():
+    random = np.random.default_rng(0)
+
+    def cases(number: int, error: float, of_people: bool) -> list[Case]:
+        scores = random.uniform(10, 95, number)
+        targets = scores + random.normal(0, error, number)
+        return [
+            Case(score, tuple(random.normal(score, 5, 4)), 0.0, target, of_people)
+            for score, target in zip(scores, targets, strict=True)
+        ]
+
+    for wider in (False, True):
+        more, less = cases(100, 12, wider), cases(400, 4, not wider)
+        assert fit_calibration([*less, *more]) == fit_calibration(more)
+
+
 def test_measurements_of_random_weights_have_the_right_form(tmp_path):
     from tiny_weights import write_tiny_weights
 
