@@ -19,6 +19,11 @@ def test_the_half_width_follows_its_formula() -> None:
     assert calibration.half_width(50.0, [40.0, 60.0] * 3) == pytest.approx(expected)
 
 
+def test_what_r_doubts_widens_it_as_a_logarithm() -> None:
+    calibration = Calibration((1.0, 0, 0, 0, 0))
+    assert calibration.half_width(50.0, [50.0], math.log(3)) == pytest.approx(3 * calibration.half_width(50.0, [50.0]))
+
+
 def test_one_tile_has_no_spread() -> None:
     assert Calibration((1.0, 0, 0, 5.0, 0)).half_width(70.0, [70.0]) == pytest.approx(math.e)
 

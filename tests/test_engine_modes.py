@@ -12,6 +12,7 @@ import torch
 from tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.picture import Picture
+from hiqa_cli.engine.results import Verdict
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.scoring import TILE, Scoring
 from hiqa_cli.engine.tallies import AT_ONCE, OnePass, Sample, picture_grid, spread_order, tally_for
@@ -97,9 +98,9 @@ def test_a_tile_has_the_same_score_in_a_batch_of_any_size(scorer: Scorer, tmp_pa
     other = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision=precision)
     tiles = [picture(TILE, TILE, seed) for seed in range(7)]
     (together,) = other.runner.run(tiles, corrections=False)
-    alone = [next(other.runner.run([tile], corrections=False)).scores[0] for tile in tiles]
+    alone = [next(other.runner.run([tile], corrections=False)).verdicts[0] for tile in tiles]
     tolerance = 1e-3 if precision == "fp32" else 0.02
-    np.testing.assert_allclose(alone, together.scores, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(alone, together.verdicts, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("size", [(512, 256), (384, 300), (256, 256), (90, 300)])
@@ -120,9 +121,9 @@ def test_a_window_between_tiles_is_pooled_from_their_features(scorer: Scorer) ->
     (outputs,) = runner.run(tiles, corrections=False, features=True)
     assert outputs.features is not None
     whole = outputs.features.reshape(2, 2, 8, 8, -1).transpose(0, 2, 1, 3, 4).reshape(16, 16, -1)
-    expected = runner.scores_of(whole[4:12, 4:12].mean(axis=(0, 1), dtype=np.float32)[None])
+    expected = runner.verdicts_of(whole[4:12, 4:12].mean(axis=(0, 1), dtype=np.float32)[None])
     (middle,) = [tile for tile in scorer.score(pixels, scoring=FAST).tiles if (tile.x, tile.y) == (128, 128)]
-    assert middle.score == pytest.approx(expected[0], abs=1e-3)
+    assert [middle.score, middle.doubt] == pytest.approx(expected[0], abs=1e-3)
 
 
 @pytest.mark.parametrize(("width", "height", "stride"), [(700, 530, 128), (600, 257, 100), (1300, 256, 256)])
@@ -134,13 +135,13 @@ def test_every_window_weighs_its_pixels_once(width: int, height: int, stride: in
             assert sum(float(share.sum()) for share in weights.values()) == pytest.approx(1, abs=1e-6)
             centres = sum(float(share @ (grid[n] + 32 * np.arange(8) + 16)) for n, share in weights.items())
             assert centres == pytest.approx(window + 128, abs=16)
-    pooler = WindowPooler(windows, tiles, lambda pooled: pooled[:, 0])
+    pooler = WindowPooler(windows, tiles, lambda pooled: np.repeat(pooled, 2, axis=1))
     scores: list[float] = []
     for _ in tiles.ys:
         for column, x in enumerate(tiles.xs):
             ramp = np.broadcast_to((x + 32 * np.arange(8, dtype=np.float32) + 16)[None, :, None], (8, 8, 1))
             pooler.add(column, ramp)
-        scores += pooler.finish_row()
+        scores += [verdict.score for verdict in pooler.finish_row()]
     expected = [x + 128 for _ in windows.ys for x in windows.xs]
     assert scores == pytest.approx(expected, abs=16)
 
@@ -190,7 +191,7 @@ def large(spread: float) -> tuple[Sample, dict[tuple[int, int], float]]:
     scores = {place: 50 + spread * rng.standard_normal() for place in grid.places()}
     sample = Sample(grid, tolerance=0.5, most=96)
     while (place := sample.next_place()) is not None:
-        sample.receive(*place, scores[place], None)
+        sample.receive(*place, Verdict(scores[place], 0.0), None)
     return sample, scores
 
 

@@ -171,7 +171,7 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
     from hiqa_cli.engine.weights import save_weights
     from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
-    generator, regressor = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5)
+    generator, regressor = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5, doubt=True)
     config = RegressorConfig(hidden=8, discrepancy=False, semantic=False, blocks=0, prior="efficientnet-lite0")
     both, alone = tmp_path / "both", tmp_path / "alone"
     for folder, r in ((both, regressor), (alone, Regressor(config))):
@@ -184,6 +184,8 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
     expected = theirs.score(pixels, hallucination=True)
     found = ours.score(pixels, hallucination=True)
     assert found.score == pytest.approx(expected.score, abs=0.05)
+    assert found.tiles[0].doubt != 0
+    assert found.uncertainty == pytest.approx(expected.uncertainty, rel=0.01)
     assert np.abs(found.hallucination - expected.hallucination).max() <= 1
     assert Scorer.load(both, engine="openvino").score(pixels).score == pytest.approx(expected.score, abs=3)
     with pytest.raises(DeviceError, match="no way for weights whose R is a prior alone; use --engine torch"):

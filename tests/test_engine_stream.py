@@ -161,7 +161,7 @@ def test_a_network_that_gives_nan_is_that_images_error(
     def spoiled(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
         output = forward(self, distorted)
         white = distorted.float().mean(dim=(1, 2, 3)) > 252
-        return output._replace(score=output.score.masked_fill(white, float("nan")))
+        return output._replace(verdict=output.verdict.masked_fill(white[:, None], float("nan")))
 
     monkeypatch.setattr(HiqaNet, "forward", spoiled)
     outcomes = [

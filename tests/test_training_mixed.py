@@ -128,20 +128,23 @@ def test_of_versions_in_the_right_order_nothing_is_asked_and_people_are_asked_as
     group = torch.tensor([0, 0, 0, 0, 1, 1])
     photographs = torch.tensor([True, True, True, True, False, False])
 
-    def loss(*predicted):
-        return float(order_loss(torch.tensor(predicted), target, group, photographs))
+    def loss(*predicted, margin=0.0):
+        return float(order_loss(torch.tensor(predicted), target, group, photographs, margin))
 
     assert loss(0.5, 0.4, 0.39, 0.3, 0.0, 0.0) == 0  # 0.6 and 0.61 are in no order, and people's are not looked at
     assert loss(0.5, 0.4, 0.39, 0.45, 0.0, 0.0) == pytest.approx((0.05 + 0.06) / 5)
+    # with a margin they are to be a quarter of what is asked apart
+    assert loss(0.5, 0.4, 0.3, 0.35, 0.0, 0.0, margin=0.25) == pytest.approx((0.05 + 0.05 + 0.1525) / 5)
     torch.manual_seed(0)
     network = MappedRegressor(Regressor(ALONE), 2)
     images = torch.rand(6, 3, 64, 64)
     batch = Batch(images, None, target, 1 - photographs.long(), group, ("",) * 6)
-    given = {"relative_share": 0.0, "ranking_weight": 0.5, "local_weight": 0.0, "order_weight": 2.0}
-    found = RegressorObjective(network, **given)(batch, View())
+    given = {"relative_share": 0.0, "ranking_weight": 0.5, "local_weight": 0.0}
+    found = RegressorObjective(network, **given, order_weight=2.0, order_margin=0.1)(batch, View())
     scores = found.made
     assert float(found.parts["score"]) == pytest.approx(float((scores[4:] - target[4:]).abs().mean()))
-    expected = found.parts["score"] + 0.5 * found.parts["ranking"] + 2 * order_loss(scores, target, group, photographs)
+    order = order_loss(scores, target, group, photographs, 0.1)
+    expected = found.parts["score"] + 0.5 * found.parts["ranking"] + 2 * order
     assert float(found.total.detach()) == pytest.approx(float(expected))
 
 

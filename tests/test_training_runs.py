@@ -20,7 +20,6 @@ from hiqa_train.loop import StopSignal
 from hiqa_train.pristine import Pristine
 from hiqa_train.recipe_file import load_recipe
 from hiqa_train.synthetic import train_synthetic
-from hiqa_train.uncertainty import Case, check, fit_calibration
 
 
 def test_from_photographs_to_weights_that_score(tmp_path):
@@ -59,43 +58,6 @@ def test_from_photographs_to_weights_that_score(tmp_path):
         train_synthetic(folders, tiny, tmp_path / "other", options(tmp_path / "cache"), StopSignal(), said.append)
     for number, handler in kept.items():
         signal.signal(number, handler)
-
-
-def test_the_half_width_covers_the_share_it_is_fitted_for_and_grows_with_the_error():
-    random = np.random.default_rng(0)
-
-    def cases(number: int) -> list[Case]:
-        made = []
-        for _ in range(number):
-            score = random.uniform(10, 95)
-            target = score + random.normal(0, 1 + (100 - score) / 10)
-            made.append(Case(score, tuple(random.normal(score, 5, 4)), 0.0, target))
-        return made
-
-    calibration = fit_calibration(cases(600))
-    fresh = [
-        dataclasses.replace(case, half_width=calibration.half_width(case.score, case.tiles))
-        for case in cases(600)
-    ]
-    found = check(fresh)
-    assert 0.75 < found.covered < 0.85
-    assert found.error_ratio > 1.5
-
-
-def test_the_half_width_is_fitted_on_the_kind_of_cases_that_r_errs_more_on():
-    random = np.random.default_rng(0)
-
-    def cases(number: int, error: float, of_people: bool) -> list[Case]:
-        scores = random.uniform(10, 95, number)
-        targets = scores + random.normal(0, error, number)
-        return [
-            Case(score, tuple(random.normal(score, 5, 4)), 0.0, target, of_people)
-            for score, target in zip(scores, targets, strict=True)
-        ]
-
-    for wider in (False, True):
-        more, less = cases(100, 12, wider), cases(400, 4, not wider)
-        assert fit_calibration([*less, *more]) == fit_calibration(more)
 
 
 def test_measurements_of_random_weights_have_the_right_form(tmp_path):

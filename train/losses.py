@@ -75,14 +75,15 @@ def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
 DIFFERENT = 0.02  # qualities of versions that are nearer than this are in no order
 
 
-def order_loss(predicted: Tensor, target: Tensor, group: Tensor, among: Tensor) -> Tensor:
+def order_loss(predicted: Tensor, target: Tensor, group: Tensor, among: Tensor, margin: float) -> Tensor:
     """Of versions of one picture none may be above a better one; not in the paper.
 
-    As ranking_loss, of the patches `among`, (B,) bool, but without a margin: where the order is right nothing is asked.
+    As ranking_loss, of the patches `among`, (B,) bool, but a share `margin` of the target difference is enough; with
+    0 nothing is asked where the order is right.
     """
-    better = (target[:, None] - target[None, :] > DIFFERENT) & (group[:, None] == group[None, :])
-    compared = better & among[:, None] & among[None, :]
-    wrong = functional.relu(predicted[None, :] - predicted[:, None]) * compared
+    asked = target[:, None] - target[None, :]
+    compared = (asked > DIFFERENT) & (group[:, None] == group[None, :]) & among[:, None] & among[None, :]
+    wrong = functional.relu(margin * asked - (predicted[:, None] - predicted[None, :])) * compared
     return wrong.sum() / torch.clamp(compared.sum(), min=1)
 
 

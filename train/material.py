@@ -12,13 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from hiqa_cli.engine.results import DEFAULT_STRIDE
-from hiqa_cli.engine.scorer import Scorer
-
 from .batch import Source
 from .cache import mapped
 from .datasets import DATABASES
 from .distortions import spread_shares
+from .looking import Look
 from .machine import Machine
 from .material_database import DatabasePatches, FixedPatches, Scored, open_samples
 from .material_synthetic import SyntheticGroups, SyntheticPairs
@@ -50,7 +48,7 @@ class Material(Protocol):
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
         """The validation patches of a stage."""
 
-    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
         """Validation pictures, scored: what the half-width is fitted on. knots: of each database's map."""
 
     def describe(self) -> dict[str, Any]:
@@ -98,10 +96,10 @@ class DatabaseMaterial:
         source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
         return Validation(source, source.epoch, each, stage.batch, machine)
 
-    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
         chosen = spread(self.validating, self.watch.half_width_pictures)
         tell(f"half-width: scores {len(chosen):,} validation pictures")
-        return [_case(scorer, image, knots) for image in chosen]
+        return [_case(look, image, knots) for image in chosen]
 
     def describe(self) -> dict[str, Any]:
         return {"databases": [_described(part) for part in self.parts]}
@@ -131,9 +129,9 @@ def _described(part: DatabasePart) -> dict[str, Any]:
     }
 
 
-def _case(scorer: Scorer, image: Scored, knots: list[list[float]]) -> Case:
-    result = scorer.score(mapped(image.file), stride=DEFAULT_STRIDE)
-    return case_of(result, 100 * to_common(image.quality, knots[image.database]), of_people=True)
+def _case(look: Look, image: Scored, knots: list[list[float]]) -> Case:
+    target = 100 * to_common(image.quality, knots[image.database])
+    return case_of(look(mapped(image.file)), target, image.scene, of_people=True)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:
@@ -166,9 +164,9 @@ class SyntheticMaterial:
         count = min(self.watch.validation_pictures, len(self.validating)) * self.watch.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
 
-    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
         versions = max(1, self.watch.half_width_pictures // len(self.validating))
-        return draw_cases(scorer, self.validating, versions, seed=7, stride=DEFAULT_STRIDE, tell=tell)
+        return draw_cases(look, self.validating, versions, seed=7, tell=tell)
 
     def describe(self) -> dict[str, Any]:
         def digest(images: list[Pristine]) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 
 from .batch import Batch, Source
 from .labels import tile_quality
+from .looking import Look
 from .machine import Machine
 from .material import DatabaseMaterial, SyntheticMaterial, seed_of
 from .material_database import DatabasePatches, FixedPatches
@@ -67,8 +67,8 @@ class MixedMaterial:
         both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
         return Validation(both, both.epoch, 1, stage.batch, machine)
 
-    def cases(self, scorer: Scorer, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
-        return self.photographs.cases(scorer, knots, tell) + self.databases.cases(scorer, knots[1:], tell)
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+        return self.photographs.cases(look, knots, tell) + self.databases.cases(look, knots[1:], tell)
 
     def describe(self) -> dict[str, Any]:
         return {**self.photographs.describe(), **self.databases.describe()}

@@ -80,15 +80,17 @@ class RegressorObjective(nn.Module):
     """Formula (12), and beside it the ranking of patches and what is lost place by place, if wanted.
 
     relative_share: of the loss of the first database's patches, so much is of what tells those of a group apart.
-    order_weight: where it is not 0, that database is asked for the order within its groups alone, so heavy.
+    order_weight, order_margin: where it is not 0, that database is asked for the order within its groups alone, so
+        heavy, with such a margin.
     """
 
     def __init__(
         self, network: MappedRegressor, *, relative_share: float, ranking_weight: float, local_weight: float,
-        order_weight: float = 0.0,
+        order_weight: float = 0.0, order_margin: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.network, self.relative_share, self.order_weight = network, relative_share, order_weight
+        self.network, self.relative_share = network, relative_share
+        self.order_weight, self.order_margin = order_weight, order_margin
         self.ranking_weight, self.local_weight = ranking_weight, local_weight
         # tell what is lost place by place, from the features of each stage: trained beside R, of no use afterwards
         stages = network.regressor.trunk.channels if local_weight and network.regressor.config.blocks else ()
@@ -122,7 +124,7 @@ class RegressorObjective(nn.Module):
         first = batch.database == 0
         of_people = (predicted[~first], wanted[~first])
         parts = {"score": score_loss(*of_people), "ranking": ranking_loss(*of_people, batch.group[~first])}
-        parts["order"] = order_loss(predicted, wanted, batch.group, first)
+        parts["order"] = order_loss(predicted, wanted, batch.group, first, self.order_margin)
         total = parts["score"] + self.ranking_weight * parts["ranking"] + self.order_weight * parts["order"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
 

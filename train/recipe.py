@@ -50,7 +50,7 @@ class RegressorStage:
         what tells its versions from their mean, not of where that lies: how good the photograph itself is, is left for
         people to say.
     order_weight: where it is not 0, all that a photograph's versions are asked for is that none is above a better one,
-        so heavily; else 0.
+        so heavily; else 0. order_margin: it is to be below by so large a share of what their qualities differ by.
     ranking_weight, local_weight: of the ranking among versions of one picture, and of what is lost place by place, told
         from the reference; not in the paper.
     shares: of the distortions that are made on the way, where photographs are trained on in place of a database.
@@ -69,6 +69,7 @@ class RegressorStage:
     mean_with: str
     relative_share: float
     order_weight: float
+    order_margin: float
     ranking_weight: float
     local_weight: float
     learns: Literal["all", "prior", "distortions"]

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator
 
 from .anchor import fit_anchor
+from .half_width import fit_half_width
+from .looking import looking_at_hidden_units
 from .material import Material
 from .scales import MappedRegressor
-from .uncertainty import fit_calibration
 from .whole_files import GO_ON, cannot_write
 
 UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
@@ -47,7 +50,7 @@ def release(
     unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
     save(unfitted, UNFITTED)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
-    cases = material.cases(scorer, knots, tell)
+    cases = material.cases(looking_at_hidden_units(scorer), knots, tell)
     if anchored:
         anchor = fit_anchor(cases)
         tell(f"the scale is set: logits times {anchor.gain:.3f} and {anchor.shift:+.3f}")
@@ -55,7 +58,10 @@ def release(
         first, *others = knots  # the first is hiqa's scale itself
         knots = [first, *map(anchor.moved_knots, others)]
         cases = [anchor.moved(case) for case in cases]
-    save(folder, fit_calibration(cases))
+    calibration, doubt = fit_half_width(cases)
+    if doubt is not None:
+        network.regressor.give_doubt(torch.from_numpy(doubt.weight)[None], doubt.bias)
+    save(folder, calibration)
     shutil.rmtree(unfitted)
     tell(f"weights in {folder}")
     return folder

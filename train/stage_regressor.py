@@ -67,7 +67,7 @@ class RegressorTraining:
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(
             self.network, relative_share=recipe.relative_share, ranking_weight=recipe.ranking_weight,
-            local_weight=local, order_weight=recipe.order_weight,
+            local_weight=local, order_weight=recipe.order_weight, order_margin=recipe.order_margin,
         )  # fmt: skip
         self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
         self.learns = {"regressor": self.learner}
@@ -108,18 +108,19 @@ class RegressorTraining:
 
 
 FIRST = "trunk.conv.0.weight"  # the convolution that sees the discrepancy map
+DOUBT = "doubt."
 
 
 def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
     """Take over what another R knows, one on images alone for instance: new inputs begin unheard, its scores stay.
 
     Of an R with more blocks in R1's stages the first ones are taken, of larger first filters the middle. Beside a prior
-    that it did not have, R1 begins with adding nothing; where there is only a prior, that alone is taken. UsageError
-    where it has other sizes.
+    that it did not have, R1 begins with adding nothing; where there is only a prior, that alone is taken. Doubt is not
+    taken: it was fitted on another R's errors. UsageError where it has other sizes.
     """
     state, config = network.state_dict(), network.config
     gains_prior = network.prior is not None and not any(name.startswith("prior.") for name in known)
-    taken = {name: old for name, old in known.items() if not _is_beyond(name, config)}
+    taken = {name: old for name, old in known.items() if not _is_beyond(name, config) and not name.startswith(DOUBT)}
     if not config.blocks:
         taken = {name: old for name, old in taken.items() if name.startswith("prior.")}
     if FIRST in taken:

@@ -1,8 +1,7 @@
-"""How far off a score is: fitting the half-width that hiqa states, and checking it on other pictures.
+"""How far off a score is: pictures whose trained-for score is known, and whether the stated half-width holds on them.
 
 The truth here is the score that the weights were trained for: the mean over the same tiles of the tiles' quality
-by full-reference measure (`labels`). The half-width is fitted on validation pictures by quantile regression, so
-that it covers 80 % of the errors; see `hiqa_cli.engine.calibration` for its formula.
+by full-reference measure (`labels`), or what people said, brought to hiqa's scale. half_width.py fits on such cases.
 """
 
 from __future__ import annotations
@@ -11,22 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
-from hiqa_cli.engine.calibration import Calibration, features
-from hiqa_cli.engine.results import ScoreResult, TileScore
-from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.results import TileScore
 
 from .distortions import RANDOM, Random, distort
 from .labels import tile_quality
+from .looking import Look, Looked
 from .patches import to_tensor
 from .pristine import Pristine
 
 COVERED = 0.8  # share of validation images whose trained-for score lies within the half-width
 KINDS = (*RANDOM, "mixture", "clean")
 SMALLEST, TILE = 256, 256
-SMALLEST_ERROR = 0.05  # points, that a logarithm is taken of
-SLIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,6 +29,7 @@ class Case:
     """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points.
 
     of_people: whether the target is what people said, brought to hiqa's scale, and not what the reference tells.
+    scene: what it shows. seen: what R's hidden units saw of it, where somebody looked (looking.py).
     """
 
     score: float
@@ -41,15 +37,19 @@ class Case:
     half_width: float
     target: float
     of_people: bool = False
+    scene: str = ""
+    seen: np.ndarray | None = None
 
     @property
     def error(self) -> float:
         return abs(self.score - self.target)
 
 
-def case_of(result: ScoreResult, target: float, *, of_people: bool) -> Case:
+def case_of(looked: Looked, target: float, scene: str, *, of_people: bool) -> Case:
     """A scored picture and the score that it was trained for, in points."""
-    return Case(result.score, tuple(tile.score for tile in result.tiles), result.uncertainty, target, of_people)
+    result = looked.result
+    tiles = tuple(tile.score for tile in result.tiles)
+    return Case(result.score, tiles, result.uncertainty, target, of_people, scene, looked.seen)
 
 
 def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
@@ -71,9 +71,8 @@ def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
 
 
 def draw_cases(
-    scorer: Scorer, images: list[Pristine], versions: int, seed: int, *, stride: int,
-    tell: Callable[[str], None],
-) -> list[Case]:  # fmt: skip
+    look: Look, images: list[Pristine], versions: int, seed: int, *, tell: Callable[[str], None]
+) -> list[Case]:
     """`versions` randomly distorted windows of each picture, all kinds in turn, scored."""
     cases = []
     for number, image in enumerate(images):
@@ -81,41 +80,11 @@ def draw_cases(
             random = np.random.default_rng([seed, number, version])
             reference = random_window(image.pixels, random)
             distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
-            result: ScoreResult = scorer.score(distorted, stride=stride)
-            cases.append(case_of(result, target_of(distorted, reference, result.tiles), of_people=False))
+            looked = look(distorted)
+            target = target_of(distorted, reference, looked.result.tiles)
+            cases.append(case_of(looked, target, image.name, of_people=False))
         tell(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases
-
-
-def fit_calibration(cases: list[Case]) -> Calibration:
-    """Coefficients of the half-width by quantile regression on the logarithm of the errors, then a scale
-    that makes the coverage just COVERED.
-
-    What people say of photographs and what the reference tells of distorted ones are two truths, and nothing that a
-    score comes with says which is asked for. Where there are cases of both, those with the larger errors decide: for
-    the others the half-width is then too wide, where one fitted on all would be too narrow for half of them.
-    """
-    kinds = [[case for case in cases if case.of_people is of_people] for of_people in (False, True)]
-    cases = max((kind for kind in kinds if kind), key=lambda kind: float(np.mean([case.error for case in kind])))
-    x = np.array([features(case.score, case.tiles) for case in cases])
-    errors = np.array([case.error for case in cases])
-    c0, c1, c2, c3, c4 = quantile_regression(x, np.log(np.maximum(errors, SMALLEST_ERROR)), COVERED)
-    unscaled = Calibration((c0, c1, c2, c3, c4), 1.0)
-    ratios = [case.error / unscaled.half_width(case.score, case.tiles) for case in cases]
-    return Calibration(unscaled.coefficients, float(np.quantile(ratios, COVERED)))
-
-
-def quantile_regression(x: np.ndarray, y: np.ndarray, quantile: float) -> list[float]:
-    """Coefficients b of the least mean pinball loss of y - x b, x (n, p), y (n,), exactly, as a linear programme; with
-    a little of the size of all but the first, since few validation pictures must not give wild ones."""
-    count, width = x.shape
-    penalty = np.full(width, SLIGHT)
-    penalty[0] = 0.0
-    # b = above - below, y - x b = over - under, all of them positive
-    costs = np.concatenate([penalty, penalty, np.full(count, quantile / count), np.full(count, (1 - quantile) / count)])
-    equal = np.hstack([x, -x, np.eye(count), -np.eye(count)])
-    found = linprog(costs, A_eq=equal, b_eq=y, method="highs").x
-    return [float(above - below) for above, below in zip(found[:width], found[width : 2 * width], strict=True)]
 
 
 @dataclass(frozen=True)

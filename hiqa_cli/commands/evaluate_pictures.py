@@ -141,10 +141,11 @@ class Measurement:
         }  # fmt: skip
 
     def uncertainty(self, folder: Path) -> None:
+        from hiqa_train.looking import looking_at_scores
         from hiqa_train.uncertainty import COVERED, check, draw_cases
 
         images = self.images(folder)
-        cases = draw_cases(self.scorer, images, 12, seed=11, stride=self.stride, tell=self.say.warn)
+        cases = draw_cases(looking_at_scores(self.scorer, self.stride), images, 12, seed=11, tell=self.say.warn)
         result = check(cases)
         print(f"uncertainty, {result.cases} randomly distorted pictures from {len(images)}")
         print(f"  covered {100 * result.covered:.1f} % (meant: {100 * COVERED:.0f} %)")

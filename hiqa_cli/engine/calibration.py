@@ -1,11 +1,12 @@
-"""How sure a score is: a half-width in points from the score, its tiles' spread and number.
+"""How sure a score is: a half-width in points from the score, its tiles' spread and number, and R's doubt.
 
-    half-width = scale * exp(c0 + c1*s + c2*s^2 + c3*log(1 + spread) + c4*log(tiles))
+    half-width = scale * exp(c0 + c1*s + c2*s^2 + c3*log(1 + spread) + c4*log(tiles) + doubt)
 
 with s = score / 100, `spread` the standard deviation of the tile scores in points (0 for one tile), and `tiles` their
 number, but 4 to 9: those of the pictures that coefficients are fitted on; nobody has seen more tiles make a score
-surer, or fewer less sure. The coefficients are fitted on validation images by training, so that 80 % of the scores the
-weights were trained for lie within the half-width; they travel with the regressor's weights.
+surer, or fewer less sure; `doubt` what R says of its own score, the mean over the tiles (`Regressor`). The coefficients
+are fitted on validation images by training, so that 80 % of the scores the weights were trained for lie within the
+half-width; they travel with the regressor's weights.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ class Calibration:
         if self.scale <= 0:
             raise ValueError(f"the scale of a calibration is positive, found {self.scale}")
 
-    def half_width(self, score: float, tile_scores: Sequence[float]) -> float:
-        """Half-width in points, 0.1..60, from an image's score and its tiles' scores, 0..100."""
+    def half_width(self, score: float, tile_scores: Sequence[float], doubt: float = 0.0) -> float:
+        """Half-width in points, 0.1..60, from an image's score and its tiles' scores, 0..100, and R's doubt."""
         logarithm = sum(c * f for c, f in zip(self.coefficients, features(score, tile_scores), strict=True))
-        logarithm += math.log(self.scale)
+        logarithm += math.log(self.scale) + doubt
         bounded = min(max(logarithm, math.log(SMALLEST)), math.log(LARGEST))  # exp cannot overflow
         return math.exp(bounded)
 

@@ -13,7 +13,7 @@ from .blending import CorrectionBlender, ScoreBlender
 from .calibration import Calibration
 from .jobs import Job
 from .picture import Picture
-from .results import ScoreResult
+from .results import ScoreResult, Verdict
 from .scoring import Scoring
 from .strips import Sink, TileWatcher, compose
 from .tallies import EveryTile, Tally
@@ -70,14 +70,15 @@ class ImageRun:
         self._next = None
         return cut_tile(self._picture.pixels, x, y)
 
-    def receive(self, score: float, correction: np.ndarray | None, features: np.ndarray | None) -> None:
+    def receive(self, verdict: Verdict, correction: np.ndarray | None, features: np.ndarray | None) -> None:
         """The outputs of the next tile in order; raises HiqaError where a sink cannot write."""
         if self._picture is None:
             return  # the image failed while tiles of it were still under way
-        if not math.isfinite(score) or not (correction is None or np.isfinite(correction).all()):
+        score = verdict.score
+        if not math.isfinite(score + verdict.doubt) or not (correction is None or np.isfinite(correction).all()):
             raise ImageError("the networks gave a value that is not finite", "try --precision fp32")
         x, y = self._given.popleft()
-        self._tally.receive(x, y, score, features)
+        self._tally.receive(x, y, verdict, features)
         if self._places is None:
             return
         self._row.append(score)
@@ -116,7 +117,8 @@ class ImageRun:
         tiles, error = self._tally.tiles, self._tally.standard_error
         scores = [tile.score for tile in tiles]
         score = float(np.mean(scores, dtype=np.float64))
-        uncertainty = math.hypot(calibration.half_width(score, scores), Z80 * error)
+        doubt = float(np.mean([tile.doubt for tile in tiles], dtype=np.float64))
+        uncertainty = math.hypot(calibration.half_width(score, scores, doubt), Z80 * error)
         for sink in self._sinks:
             sink.finish(score, uncertainty)
         for sink in self._sinks:

@@ -22,7 +22,7 @@ from ..networks.packing import Layout
 from .allocation import keep_freed_memory
 from .devices import Placement
 from .scoring import TILE
-from .tile_runner import TileOutOfMemoryError, TileOutputs, is_out_of_memory
+from .tile_runner import TileOutOfMemoryError, TileOutputs, in_points, is_out_of_memory
 
 
 class TorchRunner:
@@ -74,11 +74,11 @@ class TorchRunner:
             else:
                 self._halve()
 
-    def scores_of(self, pooled: np.ndarray) -> np.ndarray:
-        """R2: pooled features (n, C) float32 -> scores (n,) float64, points on 0..100."""
+    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
+        """As `TileRunner` has it."""
         with torch.inference_mode():
-            scores = self.network.regressor.score_of_pooled(torch.from_numpy(pooled).to(self._placement.device))
-            return np.asarray(scores.cpu().numpy(), np.float64) * 100.0
+            verdicts = self.network.regressor.verdict_of_pooled(torch.from_numpy(pooled).to(self._placement.device))
+            return in_points(verdicts.cpu().numpy())
 
     def _try(
         self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool
@@ -126,10 +126,10 @@ class TorchRunner:
     ) -> TileOutputs:
         with torch.inference_mode(), steady_kernels(self._placement.device):
             output = self.network(self.batch_of(part))
-            scores = output.score.cpu().numpy()[: len(part)].astype(np.float64) * 100.0
+            verdicts = in_points(output.verdict.cpu().numpy()[: len(part)])
             pictures = rows_of(output.correction[: len(part)]) if corrections else None
             joined = rows_of(output.features[: len(part)]) if features else None
-        return TileOutputs(first, scores, pictures, joined)
+        return TileOutputs(first, verdicts, pictures, joined)
 
 
 def rows_of(tensor: torch.Tensor) -> np.ndarray:

@@ -21,6 +21,7 @@ from .manifest import Manifest
 from .openvino_library import import_converter, import_openvino
 from .scoring import TILE
 
+FORM = 2  # of what the networks give; another number where that changes
 PROCESSOR = "CPU"  # OpenVINO's name for it
 TILES_FILE, HEAD_FILE, PRIOR_FILE, ABOUT = "tiles.blob", "head.blob", "prior.blob", "about.json"
 
@@ -51,6 +52,7 @@ def made_for(core: Any, manifest: Manifest) -> dict[str, Any]:
     return {
         "weights": {name: sha256 for name, (sha256, _) in manifest.files.items()},
         "hiqa": __version__,
+        "form": FORM,
         "openvino": import_openvino().get_version(),
         "processor": core.get_property(PROCESSOR, "FULL_DEVICE_NAME"),
         "capabilities": sorted(core.get_property(PROCESSOR, "OPTIMIZATION_CAPABILITIES")),

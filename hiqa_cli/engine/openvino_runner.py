@@ -20,7 +20,7 @@ from .devices import Placement, check_words
 from .manifest import default_folder, read_manifest
 from .openvino_library import import_openvino
 from .openvino_models import PROCESSOR, OpenvinoModels, folder_for, keep_models, made_for, make_models, read_models
-from .tile_runner import TileOutOfMemoryError, TileOutputs, is_out_of_memory
+from .tile_runner import TileOutOfMemoryError, TileOutputs, in_points, is_out_of_memory
 from .weights import read_facts
 
 MIDDLE = np.float32(127.5)  # what comes in are levels, -127.5..127.5 (networks/packing.py)
@@ -88,14 +88,13 @@ class OpenvinoRunner:
         for first in range(0, len(tiles), self.batch_size):
             yield self._forward(tiles[first : first + self.batch_size], first, corrections, features)
 
-    def scores_of(self, pooled: np.ndarray) -> np.ndarray:
+    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
         """As `TileRunner` has it."""
         return self._judged(pooled[:, None, None])
 
     def _judged(self, features: np.ndarray) -> np.ndarray:
-        """Features (n, cells, cells, C) -> scores (n,) float64, points."""
-        scores = self._head.infer({0: features})[0]
-        return np.asarray(scores, np.float64) * 100.0
+        """Features (n, cells, cells, C) -> verdicts (n, 2)."""
+        return in_points(self._head.infer({0: features})[0])
 
     def _forward(self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool) -> TileOutputs:
         joined: list[np.ndarray] = []
@@ -115,14 +114,14 @@ class OpenvinoRunner:
             for place in range(len(joined), len(part)):
                 take(place)
             found = np.stack(joined)
-            scores = self._judged(found)
+            verdicts = self._judged(found)
         except (MemoryError, RuntimeError) as error:
             for lane in self._lanes:
                 lane.settle()
             if is_out_of_memory(error):
                 raise TileOutOfMemoryError(first + len(joined)) from error
             raise
-        return TileOutputs(first, scores, np.stack(pictures) if corrections else None, found if features else None)
+        return TileOutputs(first, verdicts, np.stack(pictures) if corrections else None, found if features else None)
 
     def _lane(self, place: int) -> Lane:
         return self._lanes[place % len(self._lanes)]

@@ -7,21 +7,31 @@ Scores are points on 0..100, high is good (ITU-T P.910's bad, poor, fair, good, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from .scoring import DEFAULT_STRIDE, TILE
 
-__all__ = ["DEFAULT_STRIDE", "TILE", "ScoreResult", "TileScore"]
+__all__ = ["DEFAULT_STRIDE", "TILE", "ScoreResult", "TileScore", "Verdict"]
+
+
+class Verdict(NamedTuple):
+    """What R says of a tile. score: points on 0..100; doubt: how far off such scores are, see `calibration`."""
+
+    score: float
+    doubt: float
 
 
 @dataclass(frozen=True)
 class TileScore:
-    """One 256x256 tile: its left and top edge in px (of the reflected image where that is smaller), its score."""
+    """One 256x256 tile: its left and top edge in px (of the reflected image where that is smaller), its score, and the
+    doubt that goes with it (`Verdict`; 0 from weights without)."""
 
     x: int
     y: int
     score: float
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from .image_run import ImageRun, failed_run
 from .jobs import Job
 from .picture import Picture
 from .read_ahead import ReadAhead
-from .results import ScoreResult
+from .results import ScoreResult, Verdict
 from .scoring import Scoring
 from .strips import Sink
 from .tallies import picture_grid, tally_for
@@ -98,7 +98,7 @@ class ScoreStream:
             return failed_run(job, outcome)
         try:
             size = (outcome.width, outcome.height)
-            tally = tally_for(*size, self._scoring, self._runner.scores_of)
+            tally = tally_for(*size, self._scoring, self._runner.verdicts_of)
             grid = picture_grid(*size, self._scoring)
             return ImageRun(job, outcome, grid, self._open_sinks(job, grid), tally)
         except (HiqaError, MemoryError) as error:
@@ -123,12 +123,12 @@ class ScoreStream:
             batch = [ticket for ticket in batch[done:] if ticket.run.outcome is None]
 
     def _hand_out(
-        self, run: ImageRun, score: float, correction: np.ndarray | None, features: np.ndarray | None
+        self, run: ImageRun, verdict: Verdict, correction: np.ndarray | None, features: np.ndarray | None
     ) -> None:
         if run.outcome is not None:
             return
         try:
-            run.receive(score, correction, features)
+            run.receive(verdict, correction, features)
             if run.is_complete:
                 run.finish(self._calibration, self._precision, self._weights_id, self._scoring)
                 self._source.release(run.pixel_count)

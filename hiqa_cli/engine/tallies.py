@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .results import TileScore
+from .results import TileScore, Verdict
 from .scoring import TILE, Scoring
 from .tiles import TileGrid, plan_tiles
 from .windows import Head, WindowPooler
@@ -29,7 +29,7 @@ class Tally(Protocol):
     def next_place(self) -> tuple[int, int] | None:
         """(x, y) of the next tile that the networks should see; None: none for now."""
 
-    def receive(self, x: int, y: int, score: float, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
         """A tile's outputs: in the order of next_place(), or in rows of a denser grid, of which it takes its own."""
 
     @property
@@ -59,8 +59,8 @@ class EveryTile:
     def next_place(self) -> tuple[int, int] | None:
         return next(self._places, None)
 
-    def receive(self, x: int, y: int, score: float, features: np.ndarray | None) -> None:
-        self._tiles.append(TileScore(x, y, score))
+    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
+        self._tiles.append(TileScore(x, y, *verdict))
 
     @property
     def is_complete(self) -> bool:
@@ -85,27 +85,27 @@ class OnePass:
         self._rows = frozenset(self._grid.ys)
         self._places = self._grid.places()
         self._pooler = WindowPooler(windows, self._grid, head)
-        self._scores: list[float] = []
+        self._verdicts: list[Verdict] = []
 
     def next_place(self) -> tuple[int, int] | None:
         return next(self._places, None)
 
-    def receive(self, x: int, y: int, score: float, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
         column = self._columns.get(x)
         if column is None or y not in self._rows or features is None:
             return
         self._pooler.add(column, features)
         if column == len(self._columns) - 1:
-            self._scores += self._pooler.finish_row()
+            self._verdicts += self._pooler.finish_row()
 
     @property
     def is_complete(self) -> bool:
-        return len(self._scores) == self.total
+        return len(self._verdicts) == self.total
 
     @property
     def tiles(self) -> tuple[TileScore, ...]:
-        places = zip(self._windows.places(), self._scores, strict=True)
-        return tuple(TileScore(x, y, score) for (x, y), score in places)
+        places = zip(self._windows.places(), self._verdicts, strict=True)
+        return tuple(TileScore(x, y, *verdict) for (x, y), verdict in places)
 
 
 class Sample:
@@ -120,7 +120,7 @@ class Sample:
         self.total = grid.count
         self._order = spread_order(grid)[:most]
         self._tolerance = tolerance
-        self._found: dict[tuple[int, int], float] = {}
+        self._found: dict[tuple[int, int], Verdict] = {}
         self._wanted = set(self._order)
         self._given = 0
         self._count = 0  # of the tiles that the mean is taken over
@@ -135,10 +135,10 @@ class Sample:
     def _end(self) -> int:
         return min(self._count + AT_ONCE, len(self._order))
 
-    def receive(self, x: int, y: int, score: float, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
         if (x, y) not in self._wanted:
             return
-        self._found[x, y] = score
+        self._found[x, y] = verdict
         while not self.is_complete and all(place in self._found for place in self._order[self._count : self._end]):
             self._count = self._end
 
@@ -150,7 +150,7 @@ class Sample:
 
     @property
     def tiles(self) -> tuple[TileScore, ...]:
-        return tuple(TileScore(x, y, self._found[x, y]) for x, y in self._order[: self._count])
+        return tuple(TileScore(x, y, *self._found[x, y]) for x, y in self._order[: self._count])
 
     @property
     def standard_error(self) -> float:
@@ -159,7 +159,7 @@ class Sample:
             return 0.0
         if self._count < 2:
             return math.inf
-        scores = [self._found[place] for place in self._order[: self._count]]
+        scores = [self._found[place].score for place in self._order[: self._count]]
         return float(np.std(scores, ddof=1) / math.sqrt(self._count) * math.sqrt(1 - self._count / self.total))
 
 

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
+from .results import Verdict
+
 # What torch, oneDNN, OpenVINO and the drivers say where it is no MemoryError.
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
 
@@ -29,23 +31,23 @@ class TileOutputs:
     """What the networks say of n tiles.
 
     first: place of the first of them among the tiles that were given.
-    scores: (n,) float64, points on 0..100.
+    verdicts: (n, 2) float64: scores, points on 0..100, and doubts (`Verdict`).
     corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full
         range; None where nobody asked.
     features: (n, cells, cells, C) float32, what R2 pools; None where nobody asked.
     """
 
     first: int
-    scores: np.ndarray
+    verdicts: np.ndarray
     corrections: np.ndarray | None
     features: np.ndarray | None
 
-    def each(self) -> Iterator[tuple[float, np.ndarray | None, np.ndarray | None]]:
-        """(score, correction, features) of every tile."""
-        for place, score in enumerate(self.scores):
+    def each(self) -> Iterator[tuple[Verdict, np.ndarray | None, np.ndarray | None]]:
+        """(verdict, correction, features) of every tile."""
+        for place, (score, doubt) in enumerate(self.verdicts):
             correction = None if self.corrections is None else self.corrections[place]
             features = None if self.features is None else self.features[place]
-            yield float(score), correction, features
+            yield Verdict(float(score), float(doubt)), correction, features
 
 
 class TileRunner(Protocol):
@@ -63,8 +65,13 @@ class TileRunner(Protocol):
         Raises TileOutOfMemoryError where even one tile is too many, DeviceError where the device fails.
         """
 
-    def scores_of(self, pooled: np.ndarray) -> np.ndarray:
-        """R2: pooled features (n, C) float32 -> scores (n,) float64, points on 0..100."""
+    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
+        """R2: pooled features (n, C) float32 -> verdicts (n, 2), as in `TileOutputs`."""
+
+
+def in_points(verdicts: np.ndarray) -> np.ndarray:
+    """What R2 gives, (n, 2), scores in 0..1 and doubts -> the same in float64, scores in points."""
+    return np.asarray(verdicts, np.float64) * (100.0, 1.0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

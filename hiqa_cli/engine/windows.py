@@ -13,10 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .results import Verdict
 from .scoring import TILE
 from .tiles import TileGrid
 
-# Pooled features (n, C) float32 -> scores (n,) in points: R2 of formula (12).
+# Pooled features (n, C) float32 -> verdicts (n, 2), scores in points and doubts: R2 of formula (12).
 Head = Callable[[np.ndarray], np.ndarray]
 
 
@@ -52,7 +53,7 @@ class _Side:
 
 
 class WindowPooler:
-    """Takes the features of tiles row by row; gives every window's score as soon as its tiles are there."""
+    """Takes the features of tiles row by row; gives every window's verdict as soon as its tiles are there."""
 
     def __init__(self, windows: TileGrid, tiles: TileGrid, head: Head) -> None:
         self._windows, self._tiles, self._head = windows, tiles, head
@@ -72,17 +73,17 @@ class WindowPooler:
         first, after, weights = self._across.spans[column]
         self._line[:, first:after] += np.matmul(weights.T, features)
 
-    def finish_row(self) -> list[float]:
-        """Scores of the windows, row by row, that are complete with the present row of tiles."""
+    def finish_row(self) -> list[Verdict]:
+        """Verdicts on the windows, row by row, that are complete with the present row of tiles."""
         assert self._down is not None
         first, after, weights = self._down.spans[self._row]
         for number in range(first, after):
             pooled = np.tensordot(weights[:, number - first], self._line, 1)
             self._open[number] = self._open[number] + pooled if number in self._open else pooled
-        scores: list[float] = []
+        verdicts: list[Verdict] = []
         for number in sorted(self._open):
             if self._down.last_tile[number] == self._row:
-                scores.extend(float(score) for score in self._head(self._open.pop(number)))
+                verdicts.extend(Verdict(*map(float, verdict)) for verdict in self._head(self._open.pop(number)))
         self._line[:] = 0
         self._row += 1
-        return scores
+        return verdicts

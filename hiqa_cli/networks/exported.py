@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .generator import Generator
 from .packing import LEVELS, in_two_parts
-from .regressor import Prior, Regressor
+from .regressor import Prior, Regressor, pooled
 
 
 class OfLevels(nn.Module):
@@ -79,11 +79,11 @@ def as_image(levels: Tensor) -> Tensor:
 
 
 class ExportedHead(nn.Module):
-    """R2: joined features (B, h, w, C) -> scores (B,) in 0..1."""
+    """R2: joined features (B, h, w, C) -> (B, 2), scores in 0..1 and doubts."""
 
     def __init__(self, regressor: Regressor) -> None:
         super().__init__()
         self.regressor = regressor
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.regressor.pooled_score(features.permute(0, 3, 1, 2))
+        return self.regressor.verdict_of_pooled(pooled(features.permute(0, 3, 1, 2)))

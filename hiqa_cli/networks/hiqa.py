@@ -14,19 +14,25 @@ from torch import Tensor, nn
 from .generator import Generator
 from .packed import PackedHiqa
 from .packing import Layout, is_packable, pixels_of_places
-from .regressor import Regressor
+from .regressor import Regressor, pooled
 
 BYTE = 255.0  # the largest
 
 
 class HiqaOutput(NamedTuple):
-    """score: (B,) float32 in 0..1, high is good; features: (B, C, H/32, W/32), what R2 pools and scores;
-    distorted: (B, 3, H, W), what came in, bytes or floats; difference: the correction, as pixels or as 2x2 places."""
+    """verdict: (B, 2) float32, scores in 0..1, high is good, and doubts (`Regressor`); features: (B, C, H/32, W/32),
+    what R2 pools; distorted: (B, 3, H, W), what came in, bytes or floats; difference: the correction, as pixels or as
+    2x2 places."""
 
-    score: Tensor
+    verdict: Tensor
     features: Tensor
     distorted: Tensor
     difference: Tensor
+
+    @property
+    def score(self) -> Tensor:
+        """(B,) float32 in 0..1."""
+        return self.verdict[:, 0]
 
     @property
     def correction(self) -> Tensor:
@@ -72,6 +78,8 @@ class HiqaNet(nn.Module):
         self.to(dtype)
         for head in self.regressor.heads:
             head.float()
+        if self.regressor.config.doubt:
+            self.regressor.doubt.float()
         self.dtype = dtype
         return self
 
@@ -109,9 +117,8 @@ class HiqaNet(nn.Module):
         return self._output(imagined, self.regressor.joined(quality, imagined.semantic))
 
     def _output(self, imagined: Imagined, features: Tensor) -> HiqaOutput:
-        return HiqaOutput(
-            self.regressor.pooled_score(features), features, imagined.distorted, imagined.difference
-        )
+        verdict = self.regressor.verdict_of_pooled(pooled(features))
+        return HiqaOutput(verdict, features, imagined.distorted, imagined.difference)
 
 
 def as_floats(image: Tensor) -> Tensor:

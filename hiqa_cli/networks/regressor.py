@@ -20,13 +20,16 @@ photographs. What it says of a photograph and what R1 says of its distortions ar
 The two are trained apart, the prior by what people say of photographs: training that tells versions of one photograph
 apart moves filters that know photographs away from what they know.
 
+How far off such a score may be, R says too, once it is known: its doubt, a linear function of what the heads' hidden
+units see, fitted on validation pictures when all else has been trained (not in the paper).
+
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -50,7 +53,7 @@ class RegressorConfig:
 
     `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
     discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
-    the signed difference (the bars of formula (10) are lost in the text).
+    the signed difference (the bars of formula (10) are lost in the text). `doubt`: R says how far off its score may be.
     """
 
     width: int = 48
@@ -63,6 +66,7 @@ class RegressorConfig:
     blocks: int = 2
     stem: int = 7
     prior: str = NO_PRIOR
+    doubt: bool = False
 
     def __post_init__(self) -> None:
         if not self.blocks and (self.prior == NO_PRIOR or self.discrepancy or self.semantic):
@@ -74,7 +78,7 @@ class RegressorConfig:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
         # weights of before these do not name them: their map is signed, their R1 is ResNet-18's, alone
-        known = {"absolute_map": False, "blocks": 2, "stem": 7, "prior": NO_PRIOR, **fields}
+        known = {"absolute_map": False, "blocks": 2, "stem": 7, "prior": NO_PRIOR, "doubt": False, **fields}
         return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
 
@@ -147,9 +151,12 @@ class Head(nn.Module):
         self.hidden = nn.Linear(channels, hidden)
         self.score = nn.Linear(hidden, 1)
 
+    def seen(self, pooled: Tensor) -> Tensor:
+        """(B, hidden) float32, what the score is told from."""
+        return functional.relu(self.hidden(pooled.float()))
+
     def forward(self, pooled: Tensor) -> Tensor:
-        hidden = functional.relu(self.hidden(pooled.float()))
-        logits: Tensor = self.score(hidden).squeeze(1)
+        logits: Tensor = self.score(self.seen(pooled)).squeeze(1)
         return logits
 
 
@@ -174,6 +181,8 @@ class Regressor(nn.Module):
         super().__init__()
         self.config = config
         self.prior = Prior(config.hidden) if config.prior == LITE else None
+        if config.doubt:
+            self.doubt = nn.Linear(config.hidden * (bool(config.blocks) + (self.prior is not None)), 1)
         if not config.blocks:
             return
         channels_in = 6 if config.discrepancy else 3
@@ -223,13 +232,29 @@ class Regressor(nn.Module):
 
     def pooled_score(self, features: Tensor) -> Tensor:
         """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""
-        return self.score_of_pooled(features.float().mean(dim=(2, 3)))
+        return self.verdict_of_pooled(pooled(features))[:, 0]
 
-    def score_of_pooled(self, pooled: Tensor) -> Tensor:
-        """Pooled joined features (B, C) -> (B,) scores in 0..1."""
+    def verdict_of_pooled(self, pooled: Tensor) -> Tensor:
+        """Pooled joined features (B, C) -> (B, 2): scores in 0..1, and doubts, logarithms of what the half-width of a
+        score is multiplied with, 0 where R has none."""
+        seen = self.seen(pooled)
+        logits = torch.stack([head.score(part).squeeze(1) for head, part in zip(self.heads, seen, strict=True)])
+        score = torch.sigmoid(logits.sum(dim=0))
+        doubt = self.doubt(torch.cat(seen, dim=1)).squeeze(1) if self.config.doubt else torch.zeros_like(score)
+        return torch.stack([score, doubt], dim=1)
+
+    def seen(self, pooled: Tensor) -> list[Tensor]:
+        """Pooled joined features (B, C) -> for each head (B, hidden), what score and doubt are told from."""
         parts = pooled.split([head.hidden.in_features for head in self.heads], dim=1)
-        logits = [head(part) for head, part in zip(self.heads, parts, strict=True)]
-        return torch.sigmoid(torch.stack(logits).sum(dim=0))
+        return [head.seen(part) for head, part in zip(self.heads, parts, strict=True)]
+
+    def give_doubt(self, weight: Tensor, bias: float) -> None:
+        """weight: (1, hidden of all heads), of what seen() gives; bias: what is added."""
+        self.config = replace(self.config, doubt=True)
+        self.doubt = nn.Linear(weight.shape[1], 1)
+        with torch.no_grad():
+            self.doubt.weight.copy_(weight)
+            self.doubt.bias.fill_(bias)
 
     def quality_features(
         self, distorted: Tensor, discrepancy: Tensor | None = None, prior: Tensor | None = None
@@ -252,6 +277,11 @@ class Regressor(nn.Module):
             x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
         features: list[Tensor] = self.trunk(x)
         return features
+
+
+def pooled(features: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C) float32."""
+    return features.float().mean(dim=(2, 3))
 
 
 def to_range(image: Tensor) -> Tensor:

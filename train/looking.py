@@ -1,0 +1,72 @@
+"""Scoring a picture and seeing what R's hidden units saw of it: what its doubt is fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from hiqa_cli.engine.numerics import TorchRunner
+from hiqa_cli.engine.results import ScoreResult
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.scoring import DEFAULT_STRIDE
+from hiqa_cli.engine.tile_runner import TileOutputs
+
+
+class Looked(NamedTuple):
+    """A scored picture; seen: (hidden units of R's heads,), their mean over the windows; None: nobody looked."""
+
+    result: ScoreResult
+    seen: np.ndarray | None = None
+
+
+Look = Callable[[np.ndarray], Looked]  # of (H, W, 3) uint8
+
+
+def looking_at_scores(scorer: Scorer, stride: int) -> Look:
+    """Scores alone."""
+    return lambda pixels: Looked(scorer.score(pixels, stride=stride))
+
+
+class Overheard:
+    """A `TileRunner` that keeps the pooled features of all windows that R2 is asked about."""
+
+    def __init__(self, runner: TorchRunner) -> None:
+        self._runner = runner
+        self.pooled: list[np.ndarray] = []
+
+    @property
+    def batch_size(self) -> int:
+        return self._runner.batch_size
+
+    @property
+    def settings(self) -> Mapping[str, str | int]:
+        return self._runner.settings
+
+    def run(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> Iterator[TileOutputs]:
+        return self._runner.run(tiles, corrections, features)
+
+    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
+        self.pooled.append(pooled)
+        return self._runner.verdicts_of(pooled)
+
+
+def looking_at_hidden_units(scorer: Scorer) -> Look:
+    """Scores (mode "fast") and hidden units; the scorer runs on torch, and is for this alone from now on."""
+    runner = scorer.runner
+    assert isinstance(runner, TorchRunner)
+    overheard = Overheard(runner)
+    scorer.runner = overheard  # type: ignore[assignment]  # batch_size is only read
+
+    def look(pixels: np.ndarray) -> Looked:
+        overheard.pooled.clear()
+        result = scorer.score(pixels, stride=DEFAULT_STRIDE)
+        pooled = torch.from_numpy(np.concatenate(overheard.pooled))
+        assert len(pooled) == len(result.tiles)
+        with torch.inference_mode():
+            seen = torch.cat(runner.network.regressor.seen(pooled), dim=1).mean(dim=0)
+        return Looked(result, seen.numpy().astype(np.float64))
+
+    return look
