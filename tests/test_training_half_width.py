@@ -69,9 +69,9 @@ def test_hidden_units_that_tell_of_errors_are_believed_and_others_are_not() -> N
 
 def test_both_truths_count_whatever_the_number_of_their_cases() -> None:
     cases = [Case(50.0, (50.0,), 0.0, 55.0, of_people) for of_people in (False,) * 300 + (True,) * 100]
-    weights = weights_of(cases)
+    weights = weights_of(cases, 0.25)
     assert weights[:300].sum() / weights.sum() == pytest.approx(0.25)
-    assert weights_of(cases[:300]).tolist() == [1.0] * 300
+    assert weights_of(cases[:300], 0.25).tolist() == [1.0] * 300
 
 
 def test_where_r_errs_more_against_one_truth_that_is_covered_too() -> None:

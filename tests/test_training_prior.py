@@ -38,7 +38,7 @@ def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_lear
     scorer = Scorer.load(weights, device="cpu", precision="fp32")
     assert 0 < scorer.score(photograph(99, 256)).score < 100
     finished = Finished(tmp_path / "run", None)
-    finished_stages = ("prior", "ordered", "settled", "final")
+    finished_stages = ("prior", "ordered", "broad", "final")
     first, ordered, prior, final = (finished.regressor(name).regressor for name in finished_stages)
     assert first.config.blocks == ordered.config.blocks == prior.config.blocks == 0
     assert final.config.prior == LITE

@@ -38,7 +38,7 @@ def recipe(**networks):
     found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
     found = found.with_stage("generator", steps=2, batch=4, patch=64)
     found = found.with_stage("prior", steps=2, batch=6, patch=64, mix={"mine": 6})
-    for name in ("ordered", "settled"):
+    for name in ("ordered", "settled", "firm", "broad"):
         found = found.with_stage(name, steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2})
     found = found.with_stage("final", steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, local_weight=1.0)
     if found.networks.regressor_prior == NO_PRIOR:

@@ -25,8 +25,9 @@ SLIGHT = 1e-3
 USED = 4  # features of a score
 FOLDS = 5
 PENALTIES = (3e3, 1e3, 3e2, 1e2)  # of the ridge regression, to choose from
-# Of the weight of all cases: what people say of photographs is what most scores are read as.
-OF_REFERENCES = 0.25
+# Shares, of the weight of all cases, of those whose target the reference tells: for the regressions, since what people
+# say of photographs is what most scores are read as; for the scale, since it is to hold for both.
+IN_REGRESSIONS, IN_SCALE = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,21 @@ def fit_half_width(cases: list[Case]) -> tuple[Calibration, Doubt | None]:
     """Calibration and, where the cases say what hidden units saw, doubt.
 
     What people say of photographs and what the reference tells of distorted ones are two truths, and errors against
-    them are of two kinds. Each kind counts by OF_REFERENCES, however many cases there are of it. The number of tiles is
-    left out: where databases have pictures of one size each, it would stand for the database.
+    them are of two kinds. Each counts by its share, however many cases there are of it. The number of tiles is left out:
+    where databases have pictures of one size each, it would stand for the database.
     """
-    weights = weights_of(cases)
+    weights, of_scale = weights_of(cases, IN_REGRESSIONS), weights_of(cases, IN_SCALE)
     x = np.array([features(case.score, case.tiles)[:USED] for case in cases])
     errors = np.array([case.error for case in cases])
     logs = np.log(np.maximum(errors, SMALLEST_ERROR))
     seen = [case.seen for case in cases if case.seen is not None]
     if len(seen) < len(cases):
         found = Calibration(with_all(quantile_regression(x, logs, COVERED, weights)))
-        return replace(found, scale=scale_of(cases, [0.0] * len(cases), found, weights)), None
+        return replace(found, scale=scale_of(cases, [0.0] * len(cases), found, of_scale)), None
     doubt, elsewhere = fit_doubt(np.stack(seen), x, np.log(np.maximum(errors, NOTABLE)), weights, folds_of(cases))
     *coefficients, believed = quantile_regression(np.column_stack([x, elsewhere]), logs, COVERED, weights)
     found = Calibration(with_all(coefficients))
-    scale = scale_of(cases, list(believed * elsewhere), found, weights)
+    scale = scale_of(cases, list(believed * elsewhere), found, of_scale)
     return replace(found, scale=scale), Doubt(believed * doubt.weight, believed * doubt.bias)
 
 
@@ -69,13 +70,13 @@ def with_all(numbers: list[float]) -> tuple[float, float, float, float, float]:
     return c0, c1, c2, c3, 0.0
 
 
-def weights_of(cases: list[Case]) -> np.ndarray:
-    """(n,), 1 on average: of each kind equal, of the kinds as OF_REFERENCES has it where there are both."""
+def weights_of(cases: list[Case], of_references: float) -> np.ndarray:
+    """(n,), 1 on average: of each kind equal; of the kinds as the share has it, where there are both."""
     of_people = np.array([case.of_people for case in cases])
     share = float(of_people.mean())
     if share in (0.0, 1.0):
         return np.ones(len(cases))
-    return np.where(of_people, (1 - OF_REFERENCES) / share, OF_REFERENCES / (1 - share))
+    return np.where(of_people, (1 - of_references) / share, of_references / (1 - share))
 
 
 def folds_of(cases: list[Case]) -> np.ndarray:
