@@ -9,7 +9,7 @@ that it was not fitted on: the second regression sees each picture's doubt from 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -25,9 +25,10 @@ SLIGHT = 1e-3
 USED = 4  # features of a score
 FOLDS = 5
 PENALTIES = (3e3, 1e3, 3e2, 1e2)  # of the ridge regression, to choose from
-# Shares, of the weight of all cases, of those whose target the reference tells: for the regressions, since what people
-# say of photographs is what most scores are read as; for the scale, since it is to hold for both.
-IN_REGRESSIONS, IN_SCALE = 0.25, 0.5
+# Of the largest spread; units that hardly ever move would be given weights that a strange picture makes much of.
+LEAST_SPREAD = 0.005
+# Of the weight in the scale, for cases of people: theirs is the word that scores are read as.
+OF_PEOPLE = 0.75
 
 
 @dataclass(frozen=True)
@@ -42,41 +43,80 @@ class Doubt:
         return np.asarray(seen @ self.weight + self.bias)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """On cases of one kind. coefficients: (USED,) of `features`; doubt: what hidden units tell beside these, as far as
+    it is to be believed; told: (n,) logarithms of these cases' half-widths, by doubts that did not see their scenes."""
+
+    coefficients: np.ndarray
+    doubt: Doubt | None
+    told: np.ndarray
+
+    def tells(self, cases: list[Case]) -> np.ndarray:
+        """(n,) logarithms of the half-widths of other cases."""
+        logs = used_features(cases) @ self.coefficients
+        return logs if self.doubt is None else logs + self.doubt(seen_of(cases))
+
+
 def fit_half_width(cases: list[Case]) -> tuple[Calibration, Doubt | None]:
     """Calibration and, where the cases say what hidden units saw, doubt.
 
-    What people say of photographs and what the reference tells of distorted ones are two truths, and errors against
-    them are of two kinds. Each counts by its share, however many cases there are of it. The number of tiles is left out:
-    where databases have pictures of one size each, it would stand for the database.
+    What people say of photographs and what the reference tells of distorted ones are two truths, and R errs against
+    them in different places: what a fit on all cases gains on one kind it loses on the other. So each kind has a fit of
+    its own, and the half-width is the geometric mean of the two, scaled so that COVERED of all lie within.
     """
-    weights, of_scale = weights_of(cases, IN_REGRESSIONS), weights_of(cases, IN_SCALE)
-    x = np.array([features(case.score, case.tiles)[:USED] for case in cases])
+    kinds = [[case for case in cases if case.of_people is of_people] for of_people in (False, True)]
+    kinds = [kind for kind in kinds if kind]
+    fits = [fit_kind(kind) for kind in kinds]
+    ratios, weights = [], []
+    for kind, own in zip(kinds, fits, strict=True):
+        logs = np.mean([own.told, *(other.tells(kind) for other in fits if other is not own)], axis=0)
+        ratios.append(np.array([case.error for case in kind]) / np.exp(logs))
+        share = OF_PEOPLE if kind[0].of_people else 1 - OF_PEOPLE
+        weights.append(np.full(len(kind), share / len(kind)))
+    scale = weighted_quantile(np.concatenate(ratios), np.concatenate(weights), COVERED)
+    c0, c1, c2, c3 = np.mean([fit.coefficients for fit in fits], axis=0).tolist()
+    doubts = [fit.doubt for fit in fits if fit.doubt is not None]
+    calibration = Calibration((c0, c1, c2, c3, 0.0), scale)
+    if len(doubts) < len(fits):
+        return calibration, None
+    weight = np.mean([doubt.weight for doubt in doubts], axis=0)
+    return calibration, Doubt(weight, float(np.mean([doubt.bias for doubt in doubts])))
+
+
+def fit_kind(cases: list[Case]) -> Fit:
+    """A fit on cases of one kind.
+
+    The number of tiles is left out: where databases have pictures of one size each, it would stand for the database.
+    """
+    x = used_features(cases)
     errors = np.array([case.error for case in cases])
     logs = np.log(np.maximum(errors, SMALLEST_ERROR))
-    seen = [case.seen for case in cases if case.seen is not None]
-    if len(seen) < len(cases):
-        found = Calibration(with_all(quantile_regression(x, logs, COVERED, weights)))
-        return replace(found, scale=scale_of(cases, [0.0] * len(cases), found, of_scale)), None
-    doubt, elsewhere = fit_doubt(np.stack(seen), x, np.log(np.maximum(errors, NOTABLE)), weights, folds_of(cases))
-    *coefficients, believed = quantile_regression(np.column_stack([x, elsewhere]), logs, COVERED, weights)
-    found = Calibration(with_all(coefficients))
-    scale = scale_of(cases, list(believed * elsewhere), found, of_scale)
-    return replace(found, scale=scale), Doubt(believed * doubt.weight, believed * doubt.bias)
+    if any(case.seen is None for case in cases):
+        coefficients = np.array(quantile_regression(x, logs, COVERED))
+        return Fit(coefficients, None, x @ coefficients)
+    doubt, elsewhere = fit_doubt(seen_of(cases), x, np.log(np.maximum(errors, NOTABLE)), folds_of(cases))
+    both = np.column_stack([x, elsewhere])
+    *found, believed = quantile_regression(both, logs, COVERED)
+    as_believed = Doubt(believed * doubt.weight, believed * doubt.bias)
+    return Fit(np.array(found), as_believed, both @ np.array([*found, believed]))
 
 
-def with_all(numbers: list[float]) -> tuple[float, float, float, float, float]:
-    """The coefficients of all features from those of the USED first."""
-    c0, c1, c2, c3 = numbers
-    return c0, c1, c2, c3, 0.0
+def used_features(cases: list[Case]) -> np.ndarray:
+    """(n, USED)."""
+    return np.array([features(case.score, case.tiles)[:USED] for case in cases])
 
 
-def weights_of(cases: list[Case], of_references: float) -> np.ndarray:
-    """(n,), 1 on average: of each kind equal; of the kinds as the share has it, where there are both."""
-    of_people = np.array([case.of_people for case in cases])
-    share = float(of_people.mean())
-    if share in (0.0, 1.0):
-        return np.ones(len(cases))
-    return np.where(of_people, (1 - of_references) / share, of_references / (1 - share))
+def seen_of(cases: list[Case]) -> np.ndarray:
+    """(n, units)."""
+    return np.stack([case.seen for case in cases if case.seen is not None])
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) -> float:
+    """The least of the values that so much of the weight does not exceed."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) / weights.sum()
+    return float(values[order][np.searchsorted(reached, quantile)])
 
 
 def folds_of(cases: list[Case]) -> np.ndarray:
@@ -84,22 +124,11 @@ def folds_of(cases: list[Case]) -> np.ndarray:
     return np.array([zlib.crc32(case.scene.encode()) % FOLDS for case in cases])
 
 
-def scale_of(cases: list[Case], doubts: list[float], unscaled: Calibration, weights: np.ndarray) -> float:
-    """What the half-widths are to be multiplied with, that just COVERED of the weight lies within."""
-    pairs = zip(cases, doubts, strict=True)
-    ratios = np.array([case.error / unscaled.half_width(case.score, case.tiles, doubt) for case, doubt in pairs])
-    order = np.argsort(ratios)
-    reached = np.cumsum(weights[order]) / weights.sum()
-    return float(ratios[order][np.searchsorted(reached, COVERED)])
-
-
-def fit_doubt(
-    seen: np.ndarray, x: np.ndarray, logs: np.ndarray, weights: np.ndarray, folds: np.ndarray
-) -> tuple[Doubt, np.ndarray]:
+def fit_doubt(seen: np.ndarray, x: np.ndarray, logs: np.ndarray, folds: np.ndarray) -> tuple[Doubt, np.ndarray]:
     """Doubt by ridge regression of `logs` (n,) on hidden units `seen` (n, units), beside x (n, p), which is free; and
     (n,) what a fit without a case's fold says of it. The penalty is the one with the least error there."""
     spread = seen.std(axis=0)
-    alive = spread > 1e-6 * max(float(spread.max()), 1e-12)
+    alive = spread > LEAST_SPREAD * float(spread.max())
     mean, spread = seen.mean(axis=0), np.where(alive, spread, 1.0)
     units = (seen - mean) / spread * alive
     best: tuple[float, float, np.ndarray] | None = None
@@ -107,37 +136,33 @@ def fit_doubt(
         doubts, told = np.zeros(len(logs)), np.zeros(len(logs))
         for fold in range(FOLDS):
             inside, outside = folds != fold, folds == fold
-            free, weight = ridge(x[inside], units[inside], logs[inside], weights[inside], penalty)
+            free, weight = ridge(x[inside], units[inside], logs[inside], penalty)
             doubts[outside] = units[outside] @ weight
             told[outside] = x[outside] @ free + doubts[outside]
-        error = float(np.average((logs - told) ** 2, weights=weights))
+        error = float(np.mean((logs - told) ** 2))
         if best is None or error < best[0]:
             best = error, penalty, doubts
     assert best is not None
-    _, weight = ridge(x, units, logs, weights, best[1])
+    _, weight = ridge(x, units, logs, best[1])
     return Doubt(weight / spread, -float(mean @ (weight / spread))), best[2]
 
 
-def ridge(
-    x: np.ndarray, units: np.ndarray, logs: np.ndarray, weights: np.ndarray, penalty: float
-) -> tuple[np.ndarray, np.ndarray]:
+def ridge(x: np.ndarray, units: np.ndarray, logs: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Least squares on x (n, p), whose first column is ones, and on units (n, q), of which the penalty is taken."""
     both = np.hstack([x, units])
-    weighted = both * weights[:, None]
     penalties = np.repeat([SLIGHT, penalty], [x.shape[1], units.shape[1]])
-    found = np.linalg.solve(weighted.T @ both + np.diag(penalties), weighted.T @ logs)
+    found = np.linalg.solve(both.T @ both + np.diag(penalties), both.T @ logs)
     return found[: x.shape[1]], found[x.shape[1] :]
 
 
-def quantile_regression(x: np.ndarray, y: np.ndarray, quantile: float, weights: np.ndarray) -> list[float]:
+def quantile_regression(x: np.ndarray, y: np.ndarray, quantile: float) -> list[float]:
     """Coefficients b of the least mean pinball loss of y - x b, x (n, p), y (n,), exactly, as a linear programme; with
     a little of the size of all but the first, since few validation pictures must not give wild ones."""
     count, width = x.shape
     penalty = np.full(width, SLIGHT)
     penalty[0] = 0.0
     # b = above - below, y - x b = over - under, all of them positive
-    each = weights / weights.sum()
-    costs = np.concatenate([penalty, penalty, quantile * each, (1 - quantile) * each])
+    costs = np.concatenate([penalty, penalty, np.full(count, quantile / count), np.full(count, (1 - quantile) / count)])
     one = sparse.eye_array(count)
     equal = sparse.hstack([sparse.csr_array(x), sparse.csr_array(-x), one, -one])
     found = linprog(costs, A_eq=equal, b_eq=y, method="highs").x
