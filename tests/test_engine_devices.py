@@ -94,7 +94,7 @@ def test_a_batch_that_does_not_fit_is_halved_with_a_line_and_nothing_is_lost() -
     notices: list[str] = []
     runner = forgetful(2, 8, notices)
     parts = list(runner.run(TILES, corrections=False))
-    scores = np.concatenate([part.scores for part in parts])
+    scores = np.concatenate([part.verdicts[:, 0] for part in parts])
     assert notices == [
         "out of memory at batch 8, going on with 4",
         "out of memory at batch 4, going on with 2",
@@ -102,7 +102,7 @@ def test_a_batch_that_does_not_fit_is_halved_with_a_line_and_nothing_is_lost() -
     assert [part.first for part in parts] == [0, 2, 4, 6, 8]
     plenty = TorchRunner(HiqaNet(*tiny_networks()), Placement("cpu", "fp32"), 9, notices.append)
     (whole,) = plenty.run(TILES, corrections=False)
-    np.testing.assert_allclose(scores, whole.scores, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(scores, whole.verdicts[:, 0], rtol=0, atol=1e-3)
     assert runner.batch_size == 2
 
 
