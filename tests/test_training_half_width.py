@@ -99,6 +99,18 @@ def test_what_is_seen_are_the_hidden_units_behind_the_score(tmp_path: Path) -> N
         assert 100 * float(torch.sigmoid(logit)) == pytest.approx(result.score, abs=0.05)
 
 
+def test_of_a_large_picture_the_sampled_tiles_are_seen(tmp_path: Path) -> None:
+    scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
+    pixels = np.tile(np.random.default_rng(5).integers(0, 256, (256, 256, 3), np.uint8), (10, 10, 1))
+    result, seen = looking_at_hidden_units(scorer)(pixels)
+    assert len(result.tiles) < result.tile_total
+    other = Scorer.load(tmp_path / "w", device="cpu", precision="fp32")
+    _, of_one_tile = looking_at_hidden_units(other)(pixels[:256, :256])
+    assert seen is not None
+    assert of_one_tile is not None
+    np.testing.assert_allclose(seen, of_one_tile, atol=1e-5)
+
+
 def test_weights_with_doubt_state_it_and_those_without_stay_as_they_were(tmp_path: Path) -> None:
     generator, regressor = tiny_networks()
     about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}

@@ -16,7 +16,8 @@ from hiqa_cli.engine.tile_runner import TileOutputs
 
 
 class Looked(NamedTuple):
-    """A scored picture; seen: (hidden units of R's heads,), their mean over the windows; None: nobody looked."""
+    """A scored picture; seen: (hidden units of R's heads,), their mean over the windows, or, of a large picture, over
+    the sampled tiles; None: nobody looked."""
 
     result: ScoreResult
     seen: np.ndarray | None = None
@@ -31,11 +32,12 @@ def looking_at_scores(scorer: Scorer, stride: int) -> Look:
 
 
 class Overheard:
-    """A `TileRunner` that keeps the pooled features of all windows that R2 is asked about."""
+    """A `TileRunner` that keeps the pooled features (n, C) of all tiles, and of all windows that R2 is asked about."""
 
     def __init__(self, runner: TorchRunner) -> None:
         self._runner = runner
-        self.pooled: list[np.ndarray] = []
+        self.of_tiles: list[np.ndarray] = []
+        self.of_windows: list[np.ndarray] = []
 
     @property
     def batch_size(self) -> int:
@@ -46,10 +48,13 @@ class Overheard:
         return self._runner.settings
 
     def run(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> Iterator[TileOutputs]:
-        return self._runner.run(tiles, corrections, features)
+        for outputs in self._runner.run(tiles, corrections, features=True):
+            assert outputs.features is not None
+            self.of_tiles.append(outputs.features.mean(axis=(1, 2)))
+            yield outputs
 
     def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
-        self.pooled.append(pooled)
+        self.of_windows.append(pooled)
         return self._runner.verdicts_of(pooled)
 
 
@@ -61,9 +66,10 @@ def looking_at_hidden_units(scorer: Scorer) -> Look:
     scorer.runner = overheard  # type: ignore[assignment]  # batch_size is only read
 
     def look(pixels: np.ndarray) -> Looked:
-        overheard.pooled.clear()
+        overheard.of_tiles.clear()
+        overheard.of_windows.clear()
         result = scorer.score(pixels, stride=DEFAULT_STRIDE)
-        pooled = torch.from_numpy(np.concatenate(overheard.pooled))
+        pooled = torch.from_numpy(np.concatenate(overheard.of_windows or overheard.of_tiles))
         assert len(pooled) == len(result.tiles)
         with torch.inference_mode():
             seen = torch.cat(runner.network.regressor.seen(pooled), dim=1).mean(dim=0)
