@@ -112,7 +112,7 @@ def test_patch_number_n_of_a_seed_is_always_the_same():
 
 
 def test_a_group_is_one_reference_in_versions():
-    source = SyntheticGroups(PICTURES, 64, SHARES, seed=1)
+    source = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1)
     drawn = source.draw(range(4 * GROUP, 6 * GROUP))
     batch = drawn.on(torch.device("cpu"))
     assert batch.distorted.shape == batch.reference.shape == (2 * GROUP, 3, 64, 64)
@@ -125,6 +125,20 @@ def test_a_group_is_one_reference_in_versions():
     first, second = batch.pieces(2)
     assert torch.equal(torch.cat([first.distorted, second.distorted]), batch.distorted)
     assert first.files + second.files == batch.files
+
+
+def test_a_ladder_is_the_reference_and_three_strengths_of_one_kind():
+    shares = {"blur": 1.0}
+    drawn = SyntheticGroups(PICTURES, 64, shares, 1.0, seed=1).draw(range(4 * GROUP)).on(torch.device("cpu"))
+    quality = tile_quality(drawn.distorted, drawn.reference).view(4, GROUP)
+    assert (quality[:, 3] == 1).all()
+    assert (quality[:, :3] < 1).all()
+    assert all(len(set(group.tolist())) == GROUP for group in quality)
+    mixed = SyntheticGroups(PICTURES, 64, SHARES, 0.5, seed=1).draw(range(40 * GROUP)).on(torch.device("cpu"))
+    clean = (mixed.distorted == mixed.reference).flatten(1).all(dim=1).view(40, GROUP)
+    plain = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1).draw(range(40 * GROUP)).on(torch.device("cpu"))
+    usual = (plain.distorted == plain.reference).flatten(1).all(dim=1).view(40, GROUP)
+    assert usual[:, 3].float().mean() < clean[:, 3].float().mean() < 1
 
 
 def scored(folder: Path, count: int = 5) -> list[tuple[int, Sample]]:

@@ -39,6 +39,8 @@ class Batch:
     shown: cut from what G makes of the whole images, see whole_views.py; channels last until `on`; None where G is
         asked patch by patch.
     known: (B,) bool, whose reference is the true one, in a batch that has it of some alone; None: all or none.
+    place: (B, 3) int64, which patch of its square each is, from 0, and at which x, y of it, px (squares.py); None: none
+        is of one.
     """
 
     distorted: Tensor
@@ -49,6 +51,7 @@ class Batch:
     files: tuple[str, ...]
     shown: View | None = None
     known: Tensor | None = None
+    place: Tensor | None = None
 
     def on(self, device: torch.device) -> Batch:
         """The batch as the networks take it, on their device."""
@@ -64,7 +67,7 @@ class Batch:
         known = None if self.known is None else self.known.to(device)
         return Batch(
             distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files,
-            shown, known,
+            shown, known, self.place,
         )  # fmt: skip
 
     def pieces(self, count: int) -> list[Batch]:
@@ -77,9 +80,10 @@ class Batch:
         quality = None if self.quality is None else self.quality[where]
         shown = None if self.shown is None else self.shown.changed(lambda x: x[where])
         known = None if self.known is None else self.known[where]
+        place = None if self.place is None else self.place[where]
         return Batch(
             self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where],
-            shown, known,
+            shown, known, place,
         )  # fmt: skip
 
 

@@ -22,9 +22,10 @@ from .material_database import DatabasePatches, FixedPatches, Scored, open_sampl
 from .material_synthetic import SyntheticGroups, SyntheticPairs
 from .parts import DatabasePart
 from .pristine import Pristine
-from .recipe import GeneratorStage, Stage, Watch
+from .recipe import GeneratorStage, RegressorStage, Stage, Watch
 from .scales import to_common
 from .seen import photograph_scenes
+from .squares import FixedSquares, SquarePatches
 from .uncertainty import Case, case_of, draw_cases
 from .validation import Validation
 from .versions import GROUP
@@ -89,9 +90,13 @@ class DatabaseMaterial:
         )
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
-        return DatabasePatches(self.training, stage.patch, seed_of(self.seed, name), with_references=with_references)
+        seed = seed_of(self.seed, name)
+        return database_patches(self.training, stage, seed, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+        if in_squares(stage):
+            squares = FixedSquares(self.validating, stage.patch, with_references=with_references)
+            return Validation(squares, squares.epoch, 1, stage.batch, machine)
         each = self.watch.validation_patches
         source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
         return Validation(source, source.epoch, each, stage.batch, machine)
@@ -116,6 +121,17 @@ class DatabaseMaterial:
             }
             for name in self.names
         ]
+
+
+def in_squares(stage: Stage) -> bool:
+    """Whether a stage is shown squares of what people scored."""
+    return isinstance(stage, RegressorStage) and stage.squares
+
+
+def database_patches(images: Sequence[Scored], stage: Stage, seed: int, *, with_references: bool) -> Source:
+    """The training patches of a stage: single ones, or those of squares."""
+    kind = SquarePatches if in_squares(stage) else DatabasePatches
+    return kind(images, stage.patch, seed, with_references=with_references)
 
 
 def _described(part: DatabasePart) -> dict[str, Any]:
@@ -151,16 +167,19 @@ class SyntheticMaterial:
     ) -> None:
         self.training, self.validating, self.watch, self.seed, self.names = training, validation, watch, seed, names
 
-    def _source(self, images: list[Pristine], stage: Stage, seed: int) -> Source:
-        make = SyntheticPairs if isinstance(stage, GeneratorStage) else SyntheticGroups
-        return make(images, stage.patch, spread_shares(stage.shares), seed)
+    def _source(self, images: list[Pristine], stage: Stage, ladder_share: float, seed: int) -> Source:
+        shares = spread_shares(stage.shares)
+        if isinstance(stage, GeneratorStage):
+            return SyntheticPairs(images, stage.patch, shares, seed)
+        return SyntheticGroups(images, stage.patch, shares, ladder_share, seed)
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
-        return self._source(self.training, stage, seed_of(self.seed, name))
+        ladder_share = stage.ladder_share if isinstance(stage, RegressorStage) else 0.0
+        return self._source(self.training, stage, ladder_share, seed_of(self.seed, name))
 
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
         # patches of their own seed: the same in every stage and run of this size
-        source = self._source(self.validating, stage, seed_of(0, "validation"))
+        source = self._source(self.validating, stage, 0.0, seed_of(0, "validation"))
         count = min(self.watch.validation_pictures, len(self.validating)) * self.watch.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
 

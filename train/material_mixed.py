@@ -18,9 +18,10 @@ from .batch import Batch, Source
 from .labels import tile_quality
 from .looking import Look
 from .machine import Machine
-from .material import DatabaseMaterial, SyntheticMaterial, seed_of
-from .material_database import DatabasePatches, FixedPatches
+from .material import DatabaseMaterial, SyntheticMaterial, database_patches, in_squares, seed_of
+from .material_database import FixedPatches
 from .recipe import GeneratorStage, RegressorStage, Stage
+from .squares import TILES, FixedSquares
 from .uncertainty import Case
 from .validation import Validation
 from .versions import GROUP
@@ -52,7 +53,7 @@ class MixedMaterial:
                 images = [image for image in self.databases.training if image.database == place]
                 seed = seed_of(self.photographs.seed, f"{name} {number}")
                 has = with_references and all(image.reference is not None for image in images)
-                sources.append((DatabasePatches(images, stage.patch, seed, with_references=has), count))
+                sources.append((database_patches(images, stage, seed, with_references=has), count))
         return MixedPatches(sources, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
@@ -60,7 +61,10 @@ class MixedMaterial:
             return self.photographs.validation(name, stage, machine, with_references=True)
         mix = mix_of(stage, self.names, name)
         asked = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
-        fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
+        if in_squares(stage):
+            fixed: Source = FixedSquares(asked, stage.patch, with_references=False)
+        else:
+            fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
         if PHOTOGRAPHS not in mix:
             return Validation(ScoredPatches(fixed), fixed.epoch, 1, stage.batch, machine)
         of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
@@ -90,6 +94,10 @@ def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
     if mix.get(PHOTOGRAPHS, 0) % GROUP:
         raise UsageError(f"the recipe's stage {where} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
                          f"expected whole groups of {GROUP} versions")  # fmt: skip
+    torn = [name for name, count in mix.items() if in_squares(stage) and count % TILES]
+    if torn:
+        raise UsageError(f"the recipe's stage {where} mixes {mix[torn[0]]} of {torn[0]}",
+                         f"expected whole squares of {TILES} patches")  # fmt: skip
     return mix
 
 
@@ -121,7 +129,7 @@ class MixedPatches:
 class ScoredPatches:
     """A `Source` of databases alone, as a part of a mix: they count from 1."""
 
-    def __init__(self, patches: FixedPatches) -> None:
+    def __init__(self, patches: Source) -> None:
         self.patches = patches
 
     @property
@@ -166,7 +174,9 @@ def scored(batch: Batch, *, with_references: bool = False) -> Batch:
     database = batch.database if batch.quality is None else batch.database + 1
     reference = (batch.reference if has else batch.distorted) if with_references else None
     known = torch.full((len(batch.files),), has) if with_references else None
-    return Batch(batch.distorted, reference, quality, database, batch.group, batch.files, known=known)
+    return Batch(
+        batch.distorted, reference, quality, database, batch.group, batch.files, known=known, place=batch.place,
+    )  # fmt: skip
 
 
 def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
@@ -182,6 +192,10 @@ def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
         there = [part for part in parts if part is not None]
         return torch.cat(there)[asked] if there else None
 
+    places = None
+    if any(batch.place is not None for batch in batches):  # those beside squares are each by themselves
+        alone = [torch.zeros(len(batch.files), 3, dtype=torch.int64) for batch in batches]
+        places = torch.cat([a if batch.place is None else batch.place for batch, a in zip(batches, alone, strict=True)])
     distorted, database, group = (torch.cat(parts)[asked] for parts in (
         [batch.distorted for batch in batches], [batch.database for batch in batches], groups))  # fmt: skip
     return Batch(
@@ -190,4 +204,5 @@ def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
         joined([batch.quality for batch in batches]),
         database, group, files[asked],
         known=joined([batch.known for batch in batches]),
+        place=places[asked] if places is not None else None,
     )  # fmt: skip

@@ -33,10 +33,14 @@ class SyntheticPairs:
 
 
 class SyntheticGroups:
-    """A `Source` of versions, GROUP neighbours of one reference; numbers begin and end with a group."""
+    """A `Source` of versions, GROUP neighbours of one reference; numbers begin and end with a group. ladder_share: of
+    the groups (versions.py)."""
 
-    def __init__(self, images: Sequence[Pristine], patch: int, shares: Mapping[str, float], seed: int) -> None:
+    def __init__(
+        self, images: Sequence[Pristine], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int
+    ) -> None:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
+        self.ladder_share = ladder_share
 
     @property
     def epoch(self) -> int:
@@ -45,7 +49,7 @@ class SyntheticGroups:
     def draw(self, numbers: range) -> Batch:
         distorted, references, groups, names = [], [], [], []
         for group in range(numbers.start // GROUP, numbers.stop // GROUP):
-            drawn = draw_group(self.images, self.patch, self.shares, self.seed, group)
+            drawn = draw_group(self.images, self.patch, self.shares, self.ladder_share, self.seed, group)
             distorted += drawn.versions
             references += [drawn.reference] * GROUP
             groups += [group] * GROUP

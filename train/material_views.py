@@ -17,7 +17,7 @@ from hiqa_cli.errors import UsageError
 from .batch import Batch, Source, View, stacked
 from .cache import mapped
 from .machine import Machine
-from .material import DatabaseMaterial, seed_of
+from .material import DatabaseMaterial, in_squares, seed_of
 from .material_database import Scored, batch_of, epoch_order
 from .parts import DatabasePart
 from .recipe import RegressorStage, Stage, Watch
@@ -138,6 +138,9 @@ class ViewedMaterial(DatabaseMaterial):
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
         seed = seed_of(self.seed, "patches")
+        if in_squares(stage):
+            raise UsageError(f"the recipe's stage {name} wants squares, which --whole-views does not cut",
+                             "leave one of them out")  # fmt: skip
         return ViewedPatches(self.training, stage.patch, seed, self._seen(stage), with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:

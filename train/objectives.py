@@ -33,6 +33,7 @@ from .losses import (
 from .machine import frozen
 from .recipe import GeneratorStage
 from .scales import MappedRegressor
+from .squares import word_of
 from .vgg import Vgg19Features
 
 LOCAL_CHANNELS = 2  # of labels.local_loss_of_quality
@@ -100,31 +101,30 @@ class RegressorObjective(nn.Module):
     def forward(self, batch: Batch, view: View) -> Loss:
         regressor = self.network.regressor
         features = regressor.quality_features(batch.distorted, view.discrepancy, view.prior)
-        score = score_of(regressor, features[-1], view.semantic)
-        predicted = self.network.qualities(score, batch.database)
-        wanted = quality_of(batch)
+        word = word_of(regressor, features[-1], view.semantic, batch)
+        database, group, wanted = batch.database[word.first], batch.group[word.first], quality_of(batch)[word.first]
+        predicted = self.network.qualities(word.score, database)
+        of_photographs = database == 0
         if self.order_weight:
-            return self._in_order(batch, predicted, wanted)
+            return self._in_order(predicted, wanted, group, of_photographs)
         if self.relative_share:
-            first = batch.database == 0
-            total = relative_score_loss(predicted, wanted, batch.group, first, self.relative_share)
+            total = relative_score_loss(predicted, wanted, group, of_photographs, self.relative_share)
         else:
             total = score_loss(predicted, wanted)
         parts = {"score": total}
         if self.ranking_weight:
-            parts["ranking"] = ranking_loss(predicted, wanted, batch.group)
+            parts["ranking"] = ranking_loss(predicted, wanted, group)
             total = total + self.ranking_weight * parts["ranking"]
         if self.local:
             parts["local"] = self._local(batch, features)
             total = total + self.local_weight * parts["local"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
 
-    def _in_order(self, batch: Batch, predicted: Tensor, wanted: Tensor) -> Loss:
+    def _in_order(self, predicted: Tensor, wanted: Tensor, group: Tensor, of_photographs: Tensor) -> Loss:
         """Score and ranking of what people said, and the order of the photographs' versions."""
-        first = batch.database == 0
-        of_people = (predicted[~first], wanted[~first])
-        parts = {"score": score_loss(*of_people), "ranking": ranking_loss(*of_people, batch.group[~first])}
-        parts["order"] = order_loss(predicted, wanted, batch.group, first, self.order_margin)
+        of_people = (predicted[~of_photographs], wanted[~of_photographs])
+        parts = {"score": score_loss(*of_people), "ranking": ranking_loss(*of_people, group[~of_photographs])}
+        parts["order"] = order_loss(predicted, wanted, group, of_photographs, self.order_margin)
         total = parts["score"] + self.ranking_weight * parts["ranking"] + self.order_weight * parts["order"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
 

@@ -53,8 +53,11 @@ class RegressorStage:
         so heavily; else 0. order_margin: it is to be below by so large a share of what their qualities differ by.
     ranking_weight, local_weight: of the ranking among versions of one picture, and of what is lost place by place, told
         from the reference; not in the paper.
-    shares: of the distortions that are made on the way, where photographs are trained on in place of a database.
+    shares: of the distortions that are made on the way, where photographs are trained on. ladder_share: of the groups
+        of versions that are ladders, strengths of one kind below the photograph itself (versions.py).
     mix: where databases and photographs are trained on together, how many patches of a batch each gives, by name.
+    squares: what people scored comes as squares of four patches and is judged as mode "fast" does (squares.py), else as
+        single patches.
     learns: "all" of R; "prior", R is its prior alone; "distortions", the prior stays as the stage that it begins with
         has left it, and the rest learns what to add. Without a prior: "all".
     """
@@ -76,6 +79,8 @@ class RegressorStage:
     learning: Learning
     shares: Mapping[str, float]
     mix: Mapping[str, int]
+    squares: bool
+    ladder_share: float
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from hiqa_cli.networks.regressor import NO_PRIOR, RegressorConfig
 
 from .machine import Machine
 from .recipe import GeneratorStage, Recipe, RegressorStage, Stage
+from .squares import TILES
 from .versions import GROUP
 from .whole_views import CELL
 
@@ -70,6 +71,8 @@ def whole_part(stage: Stage) -> tuple[int, str]:
     mix = stage.mix if isinstance(stage, RegressorStage) else {}
     if mix:
         return sum(mix.values()), f" of a whole mix of {sum(mix.values())} patches"
+    if isinstance(stage, RegressorStage) and stage.squares:
+        return TILES, f" of whole squares of {TILES} patches"
     if stage.shares and not isinstance(stage, GeneratorStage):
         return GROUP, f" of whole groups of {GROUP} versions"
     return 1, ""

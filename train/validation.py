@@ -14,13 +14,15 @@ from hiqa_cli.networks.generator import Generator
 
 from .batch import Batch, Source
 from .machine import Machine
-from .objectives import View, quality_of, score_of
+from .objectives import View, quality_of
 from .scales import MappedRegressor
+from .squares import word_of
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Fixed patches: `count` of them, every `each` neighbours from one picture, `batch` at a time."""
+    """Fixed patches: `count` of them, `batch` at a time. Every `each` neighbours are from one picture; the patches of a
+    square count as one."""
 
     source: Source
     count: int
@@ -67,10 +69,10 @@ def predict(network: MappedRegressor, view: Callable[[Batch], View], validation:
         with validation.machine.autocast():
             seen = view(batch)
             features = network.regressor.quality_features(batch.distorted, seen.discrepancy, seen.prior)
-        score = score_of(network.regressor, features[-1], seen.semantic)
-        predicted.append(network.qualities(score, batch.database).float().cpu())
-        quality.append(quality_of(batch).float().cpu())
-        database.append(batch.database.cpu())
+        word = word_of(network.regressor, features[-1], seen.semantic, batch)
+        predicted.append(network.qualities(word.score, batch.database[word.first]).float().cpu())
+        quality.append(quality_of(batch)[word.first].float().cpu())
+        database.append(batch.database[word.first].cpu())
     each = validation.each
 
     def of_pictures(values: list[Tensor]) -> np.ndarray:

@@ -54,9 +54,9 @@ class TileGrid:
                 yield x, y
 
 
-def tile_starts(length: int, stride: int) -> tuple[int, ...]:
-    """Starts of tiles along one side of `length` px; the last one ends at the border."""
-    last = max(length, TILE) - TILE
+def tile_starts(length: int, stride: int, tile: int = TILE) -> tuple[int, ...]:
+    """Starts of tiles of `tile` px along one side of `length` px; the last one ends at the border."""
+    last = max(length, tile) - tile
     return (*range(0, last, stride), last)
 
 

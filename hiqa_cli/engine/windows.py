@@ -21,19 +21,19 @@ from .tiles import TileGrid
 Head = Callable[[np.ndarray], np.ndarray]
 
 
-def side_weights(window: int, tiles: tuple[int, ...], cells: int) -> dict[int, np.ndarray]:
+def side_weights(window: int, tiles: tuple[int, ...], cells: int, tile: int = TILE) -> dict[int, np.ndarray]:
     """What each tile's cells along one side count in the window that starts at `window`: tile number -> (cells,)
-    float32, adding up to 1. `tiles`: starts of the tiles."""
-    size = TILE / cells
+    float32, adding up to 1. `tiles`: starts of the tiles; tile: px, their side and the window's."""
+    size = tile / cells
     if window in tiles:
         return {tiles.index(window): np.full(cells, 1 / cells, np.float32)}
     first = max(n for n, start in enumerate(tiles) if start <= window)
-    border = tiles[first] + TILE  # the second tile counts from here
+    border = tiles[first] + tile  # the second tile counts from here
     weights = {}
-    for number, low, high in ((first, window, border), (first + 1, border, window + TILE)):
+    for number, low, high in ((first, window, border), (first + 1, border, window + tile)):
         edges = tiles[number] + size * np.arange(cells + 1)
         covered = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
-        weights[number] = (np.maximum(covered, 0) / TILE).astype(np.float32)
+        weights[number] = (np.maximum(covered, 0) / tile).astype(np.float32)
     return weights
 
 
