@@ -78,6 +78,10 @@ def test_files_are_float16_and_carry_their_architecture(folder: Path) -> None:
     assert set(metadata) >= {"hiqa.format", "hiqa.version", "hiqa.calibration"}
 
 
+def test_the_same_weights_have_the_same_id_however_often_they_are_saved(tmp_path: Path) -> None:
+    assert len({load_weights(write_tiny_weights(tmp_path / str(n))).weights_id for n in range(8)}) == 1
+
+
 def test_an_altered_file_is_refused(folder: Path) -> None:
     path = folder / "generator.safetensors"
     data = bytearray(path.read_bytes())

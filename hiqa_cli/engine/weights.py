@@ -268,7 +268,18 @@ def _packed(kind: str, network: nn.Module, config: str, more: Mapping[str, str])
         "hiqa.version": __version__,
         **more,
     }
-    return save(tensors, metadata)
+    return _in_order(save(tensors, metadata))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: safetensors writes them in another order each time, and the same
+    weights would have another id."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def _write_whole(path: Path, data: bytes) -> None:
