@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from database_trees import write_biq2021
 from test_training_material import photograph
 from tiny_weights import write_tiny_weights
 
 from hiqa_cli.engine.opencv import cv2
+from hiqa_train.datasets.biq2021 import read_biq2021
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,15 @@ def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa
     assert done.code == 2
     assert "is no folder" in done.messages[-1]
     assert len(done.messages) == 1
+
+
+def test_modes_say_where_the_weights_were_trained_on_the_photographs(run_hiqa, tmp_path):
+    root = write_biq2021(tmp_path / "biq2021", images=12, size=(288, 256))
+    scenes = [sample.scene for sample in read_biq2021(root).samples if sample.split == "training"]
+    for seen, warns in ((scenes[:5], True), (["kodim07"], False)):
+        weights = write_tiny_weights(tmp_path / str(warns), seen_scenes=seen)
+        done = run_hiqa("evaluate", "--modes", root, "--weights", weights)
+        assert done.code == 0, done.err
+        assert done.lines[0].startswith("modes, 12 pictures")
+        said = [line for line in done.messages if "trained on 5 of 12 pictures; how well the modes agree" in line]
+        assert len(said) == warns

@@ -153,12 +153,17 @@ class Measurement:
         print(f"  mean error, widest third over narrowest third {result.error_ratio:.2f}")
         self.found["uncertainty"] = asdict(result)
 
-    def modes(self, folder: Path, count: int | None) -> None:
+    def modes(self, folder: Path, pictures: int | None) -> None:
         from hiqa_train.datasets.biq2021 import read_biq2021
         from hiqa_train.modes import draw, measure_modes
+        from hiqa_train.seen import shared_scenes
 
-        training = [sample for sample in read_biq2021(folder).samples if sample.split == "training"]
-        result = measure_modes(self.scorer, draw(training, count), stride=self.stride, tell=self.say.warn)
+        samples = draw([sample for sample in read_biq2021(folder).samples if sample.split == "training"], pictures)
+        known = shared_scenes(self.seen, [sample.scene for sample in samples])
+        if known:
+            self.say.warn(f"{folder}: the weights were trained on {len(known):,} of {count(len(samples), 'picture')}; how "
+                          "well the modes agree with people, other pictures would tell")  # fmt: skip
+        result = measure_modes(self.scorer, samples, stride=self.stride, tell=self.say.warn)
         gaps, (low, high) = result.differences, result.gain_interval
         print(f"modes, {result.pictures:,} pictures: fast minus exact, in points")
         print(f"  mean {gaps.mean:+.3f}, mean absolute {gaps.mean_absolute:.3f}, largest {gaps.largest:.2f}")
