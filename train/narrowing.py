@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +21,13 @@ from torch import Tensor, nn
 
 from hiqa_cli.engine.tiles import cut_tile
 from hiqa_cli.engine.weights import load_weights, save_weights
-from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.regressor import BasicBlock, Regressor
 
 from .distortions import RANDOM, distort
+from .module_command import run_command, tell
 from .patches import to_tensor
 from .pristine import load_pristine
 from .release import UNFITTED
@@ -35,7 +35,6 @@ from .release import UNFITTED
 KINDS = tuple(RANDOM)
 MOST = 48  # pictures that channels are watched on
 AT_ONCE = 8
-tell = partial(print, flush=True)
 
 
 class Watched:
@@ -181,22 +180,22 @@ def main() -> None:
     parser.add_argument("--pristine", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="NARROW")
     given = parser.parse_args()
-    code = 0
-    try:
-        if given.out.exists():
-            raise UsageError(f"{given.out} exists", "give another --out")
-        loaded = load_weights(given.weights)
-        regressor = narrowed(loaded.generator, loaded.regressor, given.width, distorted_tiles(given.pristine))
-        facts = loaded.manifest
-        save_weights(
-            given.out, loaded.generator, regressor, UNFITTED, name=f"{facts.name}, narrowed", version=facts.version,
-            licence=facts.licence, training_data=facts.training_data, measured={}, seen_scenes=facts.seen_scenes,
-        )  # fmt: skip
-        tell(f"R1 of {given.width} channels in {given.out}")
-    except HiqaError as error:
-        tell(f"hiqa: {error}")
-        code = 2
-    raise SystemExit(code)
+    run_command(lambda: narrow(given.weights, given.width, given.pristine, given.out))
+
+
+def narrow(weights: Path, width: int, pristine: Path, out: Path) -> int:
+    """Write the narrowed weights; gives the exit code. UsageError where `out` is there already; WeightsError."""
+    if out.exists():
+        raise UsageError(f"{out} exists", "give another --out")
+    loaded = load_weights(weights)
+    regressor = narrowed(loaded.generator, loaded.regressor, width, distorted_tiles(pristine))
+    facts = loaded.manifest
+    save_weights(
+        out, loaded.generator, regressor, UNFITTED, name=f"{facts.name}, narrowed", version=facts.version,
+        licence=facts.licence, training_data=facts.training_data, measured={}, seen_scenes=facts.seen_scenes,
+    )  # fmt: skip
+    tell(f"R1 of {width} channels in {out}")
+    return 0
 
 
 if __name__ == "__main__":

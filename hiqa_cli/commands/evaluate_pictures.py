@@ -161,8 +161,9 @@ class Measurement:
         samples = draw([sample for sample in read_biq2021(folder).samples if sample.split == "training"], pictures)
         known = shared_scenes(self.seen, [sample.scene for sample in samples])
         if known:
-            self.say.warn(f"{folder}: the weights were trained on {len(known):,} of {count(len(samples), 'picture')}; how "
-                          "well the modes agree with people, other pictures would tell")  # fmt: skip
+            of_all = f"{len(known):,} of {count(len(samples), 'picture')}"
+            self.say.warn(f"{folder}: the weights were trained on {of_all}; how well the modes agree with people, other "
+                          "pictures would tell")  # fmt: skip
         result = measure_modes(self.scorer, samples, stride=self.stride, tell=self.say.warn)
         gaps, (low, high) = result.differences, result.gain_interval
         print(f"modes, {result.pictures:,} pictures: fast minus exact, in points")

@@ -15,13 +15,12 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 
 from ..ablation import variant
@@ -33,6 +32,7 @@ from ..loop import StopSignal, run_stage
 from ..losses import PIXEL_LOSSES, feature_loss
 from ..machine import Machine, joined
 from ..material import Material
+from ..module_command import run_command, tell
 from ..plan import generator_stage
 from ..recipe import GeneratorStage, Recipe
 from ..recipe_check import check_recipe
@@ -47,7 +47,6 @@ from .markdown import decimals, table_head, table_line
 
 RECIPE = Path(__file__).with_name("generators.toml")
 GENERATORS = ("HCM", "QPL", "ADV", "QADV")  # in the words of `ablation.VARIANTS`
-tell = partial(print, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,17 +179,17 @@ def main() -> None:
     parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    run_command(lambda: go(given))
+
+
+def go(given: argparse.Namespace) -> int:
+    """The exit code: 1 where a signal stopped it."""
     options = RunOptions(generator=given.generator, seed=given.seed)
-    code = 0
-    try:
-        recipe = load_recipe(given.recipe)
-        if not train_generators(given.pristine, recipe, given.pretrained, given.out, options, given.only):
-            tell("stopped; the same command goes on from here")
-            code = 1
-    except HiqaError as error:
-        tell(f"hiqa: {error}")
-        code = 2
-    raise SystemExit(code)
+    recipe = load_recipe(given.recipe)
+    if train_generators(given.pristine, recipe, given.pretrained, given.out, options, given.only):
+        return 0
+    tell("stopped; the same command goes on from here")
+    return 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ itself, the same one: all that the ablation takes.
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
@@ -22,6 +21,7 @@ from ..checkpoint import LAST
 from ..journal import Watcher
 from ..loop import StopSignal, run_stage
 from ..machine import joined
+from ..module_command import tell
 from ..recipe import Recipe, RegressorStage
 from ..recipe_file import load_recipe
 from ..run import RECORD, RunOptions
@@ -32,7 +32,6 @@ from ..trained import Finished, ready_generator
 from ..whole_files import as_json, write_whole
 
 RECIPE = Path(__file__).with_name("pretraining.toml")
-tell = partial(print, flush=True)
 
 
 def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions) -> bool:

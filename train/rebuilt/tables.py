@@ -22,7 +22,7 @@ from typing import Literal
 import torch
 
 from hiqa_cli.engine.scoring import Scoring
-from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.errors import UsageError
 
 from ..ablation import VARIANTS, variant
 from ..datasets import Reading, open_dataset
@@ -31,6 +31,7 @@ from ..evaluation.folds import Fold, Study, split_folds
 from ..evaluation.methods import Loading, Method, TrainedHiqa
 from ..evaluation.protocol import FoldResult, read_result, run_protocol
 from ..loop import StopSignal
+from ..module_command import run_command, tell
 from ..recipe import Recipe
 from ..recipe_file import load_recipe
 from ..splits import read_splits, write_splits
@@ -39,7 +40,6 @@ from .markdown import ablation_table, all_table, type_table
 HERE = Path(__file__).parent
 SPLITS = HERE / "splits.json"
 TYPES = ("jpeg2000", "jpeg", "noise", "blur")  # LIVE's, as far as TID2008 has them
-tell = partial(print, flush=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,12 +182,7 @@ def go(given: argparse.Namespace) -> int:
 
 def main() -> None:
     """See the module's words."""
-    try:
-        code = go(parsed())
-    except HiqaError as error:
-        tell(f"hiqa: {error}")
-        code = 2
-    raise SystemExit(code)
+    run_command(lambda: go(parsed()))
 
 
 if __name__ == "__main__":
