@@ -162,8 +162,8 @@ class Measurement:
         known = shared_scenes(self.seen, [sample.scene for sample in samples])
         if known:
             of_all = f"{len(known):,} of {count(len(samples), 'picture')}"
-            self.say.warn(f"{folder}: the weights were trained on {of_all}; how well the modes agree with people, other "
-                          "pictures would tell")  # fmt: skip
+            self.say.warn(f"{folder}: the weights were trained on {of_all}; how well the modes agree with people, "
+                          "other pictures would tell")  # fmt: skip
         result = measure_modes(self.scorer, samples, stride=self.stride, tell=self.say.warn)
         gaps, (low, high) = result.differences, result.gain_interval
         print(f"modes, {result.pictures:,} pictures: fast minus exact, in points")
