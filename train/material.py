@@ -76,18 +76,21 @@ class DatabaseMaterial:
         self, parts: Sequence[DatabasePart], watch: Watch, seed: int, cache: Path, advance: Callable[[], None]
     ) -> None:
         self.names = tuple(part.name for part in parts)
-        self.watch, self.seed, self.parts = watch, seed, parts
+        self.watch, self.seed, self.parts, self.cache, self.advance = watch, seed, parts, cache, advance
         training = [(n, sample) for n, part in enumerate(parts) for sample in part.training]
-        # of a large database evenly spread ones: validation is done often
-        most = watch.validation_pictures
-        validation = [(n, sample) for n, part in enumerate(parts) for sample in spread(part.validation, most)]
         self.training = open_samples(training, cache, advance)
-        self.validating = open_samples(validation, cache, advance)
+        # of a large database evenly spread ones: validation is done often
+        self.validating = self._of_validation(watch.validation_pictures)
         images = (*self.training, *self.validating)
         self.every_reference = all(image.reference is not None for image in images)
         self.any_reference = all(
             any(image.reference is not None for image in some) for some in (self.training, self.validating)
         )
+
+    def _of_validation(self, most: int) -> tuple[Scored, ...]:
+        """At most so many validation pictures of each database."""
+        chosen = [(n, sample) for n, part in enumerate(self.parts) for sample in spread(part.validation, most)]
+        return open_samples(chosen, self.cache, self.advance)
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
         seed = seed_of(self.seed, name)
@@ -102,7 +105,7 @@ class DatabaseMaterial:
         return Validation(source, source.epoch, each, stage.batch, machine)
 
     def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
-        chosen = spread(self.validating, self.watch.half_width_pictures)
+        chosen = self._of_validation(self.watch.half_width_pictures)
         tell(f"half-width: scores {len(chosen):,} validation pictures")
         return [_case(look, image, knots) for image in chosen]
 
@@ -184,7 +187,7 @@ class SyntheticMaterial:
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
 
     def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
-        versions = max(1, self.watch.half_width_pictures // len(self.validating))
+        versions = max(1, self.watch.half_width_versions // len(self.validating))
         return draw_cases(look, self.validating, versions, seed=7, tell=tell)
 
     def describe(self) -> dict[str, Any]:

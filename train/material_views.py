@@ -120,7 +120,7 @@ class ViewedMaterial(DatabaseMaterial):
         views: WholeViews,
     ) -> None:  # fmt: skip
         super().__init__(parts, watch, seed, cache, advance)
-        self.all_views, self.advance = views, advance
+        self.all_views = views
         self.views: dict[Path, WholeView] = {}
 
     def _seen(self, stage: Stage) -> Mapping[Path, WholeView]:
