@@ -38,7 +38,7 @@ def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_lear
     scorer = Scorer.load(weights, device="cpu", precision="fp32")
     assert 0 < scorer.score(photograph(99, 256)).score < 100
     finished = Finished(tmp_path / "run", None)
-    finished_stages = ("prior", "ordered", "broad", "final")
+    finished_stages = ("prior", "ordered", "ladders", "final")
     first, ordered, prior, final = (finished.regressor(name).regressor for name in finished_stages)
     assert first.config.blocks == ordered.config.blocks == prior.config.blocks == 0
     assert final.config.prior == LITE
@@ -53,6 +53,10 @@ def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_lear
     assert float(final.head.score.weight.abs().sum()) > 0  # it adds something by now
     moved = finished.state("ordered")["learns"]["regressor"]["averaged"]["regressor.prior.trunk.top.weight"]
     assert torch.allclose(tops[2], (tops[1] + moved) / 2, atol=1e-6)  # mean_with
+    share = with_prior().stages["final"].kept_share
+    kept = finished.state("final")["learns"]["regressor"]["averaged"]["regressor.head.score.weight"]
+    assert 0 < share < 1
+    assert torch.allclose(final.head.score.weight, share * kept)
     validated = [line for line in said if line.startswith("prior: step 2 of 2")]
     assert len(validated) == 1
 
@@ -105,6 +109,8 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
         ({"final": {"order_weight": 1.0}}, "final: with an order_weight nothing else is asked of photographs"),
         ({"final": {"mean_with": "ordered"}}, "final: mean_with = 'ordered'; expected an earlier stage of the same"),
         ({"prior": {"mean_with": "ordered"}}, "prior: mean_with = 'ordered'; expected an earlier stage"),
+        ({"prior": {"kept_share": 0.5}}, "prior: kept_share = 0.5; expected 1.0, or from 0 to 1 where it learns"),
+        ({"final": {"kept_share": 0.0}}, "final: kept_share = 0.0; expected 1.0, or from 0 to 1 where it learns"),
         ({"ordered": {"mean_with": "first"}}, "ordered: mean_with = 'first'; expected an earlier stage"),
         ({"final": {"begin": ""}}, "final: learns distortions beside a prior that no stage has left"),
     ],

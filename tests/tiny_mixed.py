@@ -40,9 +40,10 @@ def recipe(**networks):
     found = found.with_stage("prior", steps=2, batch=6, patch=64, mix={"mine": 6})
     for name in ("ordered", "settled", "firm", "broad"):
         found = found.with_stage(name, steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2})
+    found = found.with_stage("ladders", steps=2, batch=8, patch=64, mix={PHOTOGRAPHS: 4, "mine": 4})
     found = found.with_stage("final", steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, local_weight=1.0)
     if found.networks.regressor_prior == NO_PRIOR:
-        return found.only("generator", "final").with_stage("final", learns="all", begin="")
+        return found.only("generator", "final").with_stage("final", learns="all", begin="", kept_share=1.0)
     return found
 
 

@@ -58,6 +58,7 @@ class RegressorStage:
     mix: where databases and photographs are trained on together, how many patches of a batch each gives, by name.
     squares: what people scored comes as squares of four patches and is judged as mode "fast" does (squares.py), else as
         single patches.
+    kept_share: of what R1 has learned to add to the prior's logit so much is kept at the end of the stage; 1.0 for all.
     learns: "all" of R; "prior", R is its prior alone; "distortions", the prior stays as the stage that it begins with
         has left it, and the rest learns what to add. Without a prior: "all".
     """
@@ -81,6 +82,7 @@ class RegressorStage:
     mix: Mapping[str, int]
     squares: bool
     ladder_share: float
+    kept_share: float
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,12 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
 
 
 def check_learns(name: str, stage: RegressorStage, recipe: Recipe) -> None:
-    """UsageError where a stage learns a part of R that there is not, or that nothing was left for."""
+    """UsageError where a stage learns a part of R that there is not, or that nothing was left for, or keeps a share of
+    what is all that there is."""
+    adds = stage.learns == "distortions"
+    if not 0 < stage.kept_share <= 1 or (stage.kept_share != 1 and not adds):
+        raise UsageError(f"{name}: kept_share = {stage.kept_share}",
+                         'expected 1.0, or from 0 to 1 where it learns = "distortions"')  # fmt: skip
     if stage.learns == "all":
         return
     if recipe.networks.regressor_prior == NO_PRIOR:

@@ -65,6 +65,9 @@ class Finished:
             other = self.regressor(recipe["mean_with"]).regressor
             for own, first in zip(network.regressor.parameters(), other.parameters(), strict=True):
                 own.lerp_(first, 0.5)
+        if recipe.get("kept_share", 1.0) != 1.0:  # stages of before it do not name it
+            network.regressor.head.score.weight.mul_(recipe["kept_share"])
+            network.regressor.head.score.bias.mul_(recipe["kept_share"])
         return network
 
     def generator(self, stage: str) -> Generator:
