@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 
 import torch
@@ -112,17 +111,26 @@ class PackedInvertedBlock:
 @torch.no_grad()
 def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
     """For every block the means (channels,) of what its `project` sees of a smooth picture, above zero; None for the
-    later ones, whose rounding moves scores by hundredths of a point. In float64: the last digits of float32 differ by
-    the number of threads, and other means round other weights."""
+    later ones, whose rounding moves scores by hundredths of a point. On one thread: the last digits of a convolution
+    differ by their number, and other means round other weights. (float64 would do as well and takes a second.)"""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _means_of_smooth(trunk)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _means_of_smooth(trunk: LiteTrunk) -> list[Tensor | None]:
     noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
-    smooth = functional.interpolate(noise.double(), size=(SMOOTH, SMOOTH), mode="bilinear")
+    smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
     means: list[Tensor | None] = []
-    x = functional.relu6(deepcopy(trunk.stem).double()(smooth * 4 - 2))
-    for block in deepcopy(trunk.blocks[:EARLY]).double():
+    x = functional.relu6(trunk.stem(smooth * 4 - 2))
+    for block in trunk.blocks[:EARLY]:
         assert isinstance(block, InvertedBlock)
         wide = x if block.expand is None else functional.relu6(block.expand(x))
         inner = functional.relu6(block.filter(wide))
-        means.append(inner.mean(dim=(0, 2, 3)).clamp(min=LEAST_MEAN).float())
+        means.append(inner.mean(dim=(0, 2, 3)).clamp(min=LEAST_MEAN))
         narrow = block.project(inner)
         x = x + narrow if block.is_residual else narrow
     return means + [None] * (len(trunk.blocks) - EARLY)
