@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..ablation import PAPER
 from ..evaluation.agreement import ALL, MEASURES
@@ -26,7 +26,8 @@ def type_spreads(results: Sequence[FoldResult], database: str) -> dict[str, Spre
 
 
 def type_table(results: Results, database: str) -> list[str]:
-    """A line for each type whose images measure like the originals, beside the paper's number for the original ones."""
+    """A line for each type whose images measure like the originals, beside the paper's number for the original ones;
+    then the mean of the lines, and, over splits, each split's own mean."""
     theirs = next(one for one in published_for("tid2013") if one.method == METHOD).types
     names = dict(enumerate(theirs, start=1))
     compared = {number: one for number, one in types().items() if one.kind in COMPARED}
@@ -39,7 +40,15 @@ def type_table(results: Results, database: str) -> list[str]:
     means = [mean([spreads[names[n]].median for n in compared]) for spreads in ours.values()]
     paper = mean([theirs[names[number]] for number in compared])
     lines.append(table_line([f"mean of the {len(compared)}", "", decimals(paper), *map(decimals, means)]))
+    chosen = {names[number] for number in compared}
+    of_each = [of_splits(spread([mean_of_types(one, database, chosen) for one in found])) for found in results.values()]
+    lines.append(table_line([f"each split's mean of the {len(compared)}", "", "-", *of_each]))
     return lines
+
+
+def mean_of_types(result: FoldResult, database: str, chosen: Collection[str]) -> float:
+    """One split's SROCC, averaged over some types."""
+    return mean([row.value("srocc") for row in result.databases[database] if row.type in chosen])
 
 
 def all_table(results: Results) -> list[str]:
