@@ -171,7 +171,7 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
     from hiqa_cli.engine.weights import save_weights
     from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
-    generator, regressor = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5, doubt=True)
+    generator, regressor = tiny_networks(prior="efficientnet-lite0", blocks=1, stem=5, doubt=True, doubt_units=4)
     config = RegressorConfig(hidden=8, discrepancy=False, semantic=False, blocks=0, prior="efficientnet-lite0")
     both, alone = tmp_path / "both", tmp_path / "alone"
     for folder, r in ((both, regressor), (alone, Regressor(config))):

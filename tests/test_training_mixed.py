@@ -183,7 +183,7 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
     for n in range(60):
         tiles = np.clip(random.normal(random.uniform(0.1, 0.8), 0.05, 4), 0.02, 0.98)
         target = 100 * float(right(tiles).mean())
-        cases.append(Case(100 * float(tiles.mean()), tuple(100 * tiles), 0.0, target, of_people=n % 4 == 0))
+        cases.append(Case(100 * float(tiles.mean()), tuple(100 * tiles), 0.0, target, 0 if n % 4 == 0 else None))
     found = fit_anchor(cases)
     assert found.gain == pytest.approx(1.7, abs=0.05)
     assert found.shift == pytest.approx(0.6, abs=0.02)

@@ -15,7 +15,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.lite import DepthwiseConvolution
-from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Prior, Regressor, RegressorConfig
+from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Doubt, Prior, Regressor, RegressorConfig
 from hiqa_train import pretrained
 from hiqa_train.frozen_prior import FrozenPrior
 from hiqa_train.loop import StopSignal
@@ -66,7 +66,7 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     larger = Regressor(RegressorConfig(4, 4, 4, blocks=2, stem=7))
     prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
     whole = Regressor(RegressorConfig(4, 4, 4, blocks=1, stem=5, prior=LITE)).eval()
-    larger.give_doubt(torch.ones(1, 4), 1.0)  # of its own errors: not taken
+    larger.give_doubt(Doubt(4, 2))  # of its own errors: not taken
     begin_from(whole, larger.state_dict())
     begin_from(whole, prior.state_dict())
     assert torch.equal(whole.trunk.conv[0].weight, larger.trunk.conv[0].weight[..., 1:6, 1:6])

@@ -16,8 +16,8 @@ from hiqa_cli.engine.tile_runner import TileOutputs
 
 
 class Looked(NamedTuple):
-    """A scored picture; seen: (hidden units of R's heads,), their mean over the windows, or, of a large picture, over
-    the sampled tiles; None: nobody looked."""
+    """A scored picture; seen: (windows, hidden units of R's heads), or, of a large picture, of the sampled tiles; None:
+    nobody looked."""
 
     result: ScoreResult
     seen: np.ndarray | None = None
@@ -72,7 +72,7 @@ def looking_at_hidden_units(scorer: Scorer) -> Look:
         pooled = torch.from_numpy(np.concatenate(overheard.of_windows or overheard.of_tiles))
         assert len(pooled) == len(result.tiles)
         with torch.inference_mode():
-            seen = torch.cat(runner.network.regressor.seen(pooled), dim=1).mean(dim=0)
-        return Looked(result, seen.numpy().astype(np.float64))
+            seen = torch.cat(runner.network.regressor.seen(pooled), dim=1)
+        return Looked(result, seen.numpy())
 
     return look

@@ -92,6 +92,11 @@ class DatabaseMaterial:
         chosen = [(n, sample) for n, part in enumerate(self.parts) for sample in spread(part.validation, most)]
         return open_samples(chosen, self.cache, self.advance)
 
+    def _of_training(self, most: int) -> list[Scored]:
+        """At most so many training pictures of each database."""
+        each = [[image for image in self.training if image.database == n] for n in range(len(self.parts))]
+        return [image for some in each for image in spread(some, most)]
+
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
         seed = seed_of(self.seed, name)
         return database_patches(self.training, stage, seed, with_references=with_references)
@@ -106,8 +111,12 @@ class DatabaseMaterial:
 
     def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
         chosen = self._of_validation(self.watch.half_width_pictures)
-        tell(f"half-width: scores {len(chosen):,} validation pictures")
-        return [_case(look, image, knots) for image in chosen]
+        known = self._of_training(self.watch.half_width_trained_on)
+        tell(f"half-width: scores {len(chosen):,} validation pictures, {len(known):,} that were trained on")
+        return [
+            *(_case(look, image, knots, trained_on=False) for image in chosen),
+            *(_case(look, image, knots, trained_on=True) for image in known),
+        ]
 
     def describe(self) -> dict[str, Any]:
         return {"databases": [_described(part) for part in self.parts]}
@@ -148,9 +157,9 @@ def _described(part: DatabasePart) -> dict[str, Any]:
     }
 
 
-def _case(look: Look, image: Scored, knots: list[list[float]]) -> Case:
+def _case(look: Look, image: Scored, knots: list[list[float]], *, trained_on: bool) -> Case:
     target = 100 * to_common(image.quality, knots[image.database])
-    return case_of(look(mapped(image.file)), target, image.scene, of_people=True)
+    return case_of(look(mapped(image.file)), target, image.scene, image.database, trained_on=trained_on)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

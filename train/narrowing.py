@@ -130,7 +130,7 @@ def narrowed(generator: Generator, regressor: Regressor, width: int, tiles: Tens
 
     plan = Narrowing(regressor, width, watch)
     old = regressor.state_dict()
-    new = Regressor(replace(config, width=width, doubt=False)).eval()
+    new = Regressor(replace(config, width=width, doubt=False, doubt_units=0)).eval()
     state = {name: value for name, value in old.items() if name in new.state_dict() and not name.startswith("doubt.")}
 
     def take(name: str, outputs: str, inputs: str | None) -> None:

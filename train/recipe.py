@@ -191,8 +191,9 @@ class Watch:
 
     pieces: a batch is worked off in so many, their gradients averaged: less memory, and batch norms that see a piece.
     workers: processes that cut patches. validation_pictures: at most so many of a database, `validation_patches` each.
-    half_width_pictures, half_width_versions: the stated half-width is fitted on at most so many validation pictures of
-        each database, and on about so many distorted versions of validation photographs in all.
+    half_width_pictures, half_width_trained_on, half_width_versions: the stated half-width is fitted on at most so many
+        validation pictures of each database, on so many that R was trained on (which tell what errors go by where the
+        validation pictures show few scenes), and on about so many distorted versions of validation photographs in all.
     """
 
     log_every: int
@@ -204,6 +205,7 @@ class Watch:
     validation_pictures: int
     validation_patches: int
     half_width_pictures: int
+    half_width_trained_on: int
     half_width_versions: int
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
@@ -59,8 +57,7 @@ def release(
         knots = [first, *map(anchor.moved_knots, others)]
         cases = [anchor.moved(case) for case in cases]
     calibration, doubt = fit_half_width(cases)
-    if doubt is not None:
-        network.regressor.give_doubt(torch.from_numpy(doubt.weight)[None], doubt.bias)
+    network.regressor.give_doubt(doubt)
     save(folder, calibration)
     shutil.rmtree(unfitted)
     tell(f"weights in {folder}")

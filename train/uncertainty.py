@@ -28,28 +28,34 @@ SMALLEST, TILE = 256, 256
 class Case:
     """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points.
 
-    of_people: whether the target is what people said, brought to hiqa's scale, and not what the reference tells.
-    scene: what it shows. seen: what R's hidden units saw of it, where somebody looked (looking.py).
+    database: the number of the database whose people gave the target, brought to hiqa's scale; None: the reference told
+    it. scene: what it shows. seen: (windows, units), what R's hidden units saw of it, where somebody looked
+    (looking.py). trained_on: whether R was.
     """
 
     score: float
     tiles: tuple[float, ...]
     half_width: float
     target: float
-    of_people: bool = False
+    database: int | None = None
     scene: str = ""
     seen: np.ndarray | None = None
+    trained_on: bool = False
+
+    @property
+    def of_people(self) -> bool:
+        return self.database is not None
 
     @property
     def error(self) -> float:
         return abs(self.score - self.target)
 
 
-def case_of(looked: Looked, target: float, scene: str, *, of_people: bool) -> Case:
+def case_of(looked: Looked, target: float, scene: str, database: int | None, *, trained_on: bool = False) -> Case:
     """A scored picture and the score that it was trained for, in points."""
     result = looked.result
     tiles = tuple(tile.score for tile in result.tiles)
-    return Case(result.score, tiles, result.uncertainty, target, of_people, scene, looked.seen)
+    return Case(result.score, tiles, result.uncertainty, target, database, scene, looked.seen, trained_on)
 
 
 def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
@@ -82,7 +88,7 @@ def draw_cases(
             distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
             looked = look(distorted)
             target = target_of(distorted, reference, looked.result.tiles)
-            cases.append(case_of(looked, target, image.name, of_people=False))
+            cases.append(case_of(looked, target, image.name, None))
         tell(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases
 

@@ -20,8 +20,8 @@ photographs. What it says of a photograph and what R1 says of its distortions ar
 The two are trained apart, the prior by what people say of photographs: training that tells versions of one photograph
 apart moves filters that know photographs away from what they know.
 
-How far off such a score may be, R says too, once it is known: its doubt, a linear function of what the heads' hidden
-units see, fitted on validation pictures when all else has been trained (not in the paper).
+How far off such a score may be, R says too, once it is known: its doubt, told by a small network of its own from what
+the heads' hidden units see, fitted when all else has been trained (not in the paper).
 
 The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
 are tied at the ends.
@@ -53,7 +53,8 @@ class RegressorConfig:
 
     `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
     discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
-    the signed difference (the bars of formula (10) are lost in the text). `doubt`: R says how far off its score may be.
+    the signed difference (the bars of formula (10) are lost in the text). `doubt`: R says how far off its score may be;
+    `doubt_units`: hidden units of that network (0: a linear function).
     """
 
     width: int = 48
@@ -67,6 +68,7 @@ class RegressorConfig:
     stem: int = 7
     prior: str = NO_PRIOR
     doubt: bool = False
+    doubt_units: int = 0
 
     def __post_init__(self) -> None:
         if not self.blocks and (self.prior == NO_PRIOR or self.discrepancy or self.semantic):
@@ -78,7 +80,10 @@ class RegressorConfig:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
         # weights of before these do not name them: their map is signed, their R1 is ResNet-18's, alone
-        known = {"absolute_map": False, "blocks": 2, "stem": 7, "prior": NO_PRIOR, "doubt": False, **fields}
+        before: dict[str, Any] = {
+            "absolute_map": False, "blocks": 2, "stem": 7, "prior": NO_PRIOR, "doubt": False, "doubt_units": 0
+        }  # fmt: skip
+        known = before | fields
         return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
 
@@ -160,6 +165,20 @@ class Head(nn.Module):
         return logits
 
 
+class Doubt(nn.Module):
+    """What the heads' hidden units see -> logarithms of what the half-width of such a score is multiplied with."""
+
+    def __init__(self, seen: int, units: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(seen, units)
+        self.told = nn.Linear(units, 1)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """(B, seen) -> (B, 1)."""
+        told: Tensor = self.told(functional.relu(self.hidden(seen)))
+        return told
+
+
 class Prior(nn.Module):
     """How good a photograph looks, from the image alone."""
 
@@ -182,7 +201,8 @@ class Regressor(nn.Module):
         self.config = config
         self.prior = Prior(config.hidden) if config.prior == LITE else None
         if config.doubt:
-            self.doubt = nn.Linear(config.hidden * (bool(config.blocks) + (self.prior is not None)), 1)
+            seen = config.hidden * (bool(config.blocks) + (self.prior is not None))
+            self.doubt: nn.Module = Doubt(seen, config.doubt_units) if config.doubt_units else nn.Linear(seen, 1)
         if not config.blocks:
             return
         channels_in = 6 if config.discrepancy else 3
@@ -248,13 +268,10 @@ class Regressor(nn.Module):
         parts = pooled.split([head.hidden.in_features for head in self.heads], dim=1)
         return [head.seen(part) for head, part in zip(self.heads, parts, strict=True)]
 
-    def give_doubt(self, weight: Tensor, bias: float) -> None:
-        """weight: (1, hidden of all heads), of what seen() gives; bias: what is added."""
-        self.config = replace(self.config, doubt=True)
-        self.doubt = nn.Linear(weight.shape[1], 1)
-        with torch.no_grad():
-            self.doubt.weight.copy_(weight)
-            self.doubt.bias.fill_(bias)
+    def give_doubt(self, doubt: Doubt) -> None:
+        """doubt: of what seen() gives."""
+        self.config = replace(self.config, doubt=True, doubt_units=doubt.hidden.out_features)
+        self.doubt = doubt
 
     def quality_features(
         self, distorted: Tensor, discrepancy: Tensor | None = None, prior: Tensor | None = None
