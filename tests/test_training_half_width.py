@@ -86,30 +86,39 @@ def test_what_tells_of_errors_may_tell_the_other_way_round_on_other_pictures() -
         assert check(some).error_ratio > 2
 
 
-def test_each_database_and_the_reference_have_the_same_say_however_many_pictures_they_have() -> None:
+def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_reference_less() -> None:
     """Errors of 2 points in many pictures, of 20 in few: were all pictures alike, 80 % would mean the many."""
-    cases = [*drawn(900, lambda seen: 2, 1, None), *drawn(100, lambda seen: 20, 2, 0)]
-    cases = [dataclasses.replace(case, seen=np.zeros_like(case.seen)) for case in cases]
-    found = stated(cases, *fit_half_width(cases))
-    many, few = (check([case for case in found if case.database == of_it]).covered for of_it in (None, 0))
-    assert many > 0.95
-    assert (many + few) / 2 == pytest.approx(0.8, abs=0.03)
+
+    def shares(many: int | None, few: int) -> tuple[float, float]:
+        cases = [*drawn(900, lambda seen: 2, 1, many), *drawn(100, lambda seen: 20, 2, few)]
+        cases = [dataclasses.replace(case, seen=np.zeros_like(case.seen)) for case in cases]
+        found = stated(cases, *fit_half_width(cases))
+        covered = [check([case for case in found if case.database == of_it]).covered for of_it in (many, few)]
+        return covered[0], covered[1]
+
+    of_many, of_few = shares(1, 0)
+    assert of_many > 0.95
+    assert (of_many + of_few) / 2 == pytest.approx(0.8, abs=0.03)
+    of_reference, of_few = shares(None, 0)
+    assert of_reference > 0.95
+    assert (0.3 * of_reference + of_few) / 1.3 == pytest.approx(0.8, abs=0.03)
 
 
 def test_what_was_trained_on_tells_what_errors_go_by_and_validation_pictures_how_large_they_are() -> None:
     """Few scenes to validate on, and errors that were a third as large where R was trained."""
 
     def error(seen: np.ndarray) -> float:
-        return float(9 * np.exp(0.8 * seen[3]))
+        return float(9 * np.exp(0.6 * (seen[3] - seen[5])))
 
     def less(seen: np.ndarray) -> float:
         return error(seen) / 3
 
-    few = drawn(60, error, 1)
+    few = drawn(16, error, 1)
     alone = check(stated(drawn(900, error, 2), *fit_half_width(few)))
     both = check(stated(drawn(900, error, 2), *fit_half_width([*few, *drawn(900, less, 3, trained_on=True)])))
-    assert both.error_ratio > max(2, alone.error_ratio + 0.3)
-    assert 0.7 < both.covered < 0.9
+    assert alone.error_ratio < 2
+    assert both.error_ratio > 3
+    assert 0.65 < both.covered < 0.95  # as well as sixteen pictures tell: with the smaller errors it were a half
 
 
 def test_the_same_pictures_give_the_same_doubt_and_leave_chance_elsewhere_as_it_was() -> None:

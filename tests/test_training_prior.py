@@ -21,6 +21,8 @@ from hiqa_train.frozen_prior import FrozenPrior
 from hiqa_train.loop import StopSignal
 from hiqa_train.machine import Machine
 from hiqa_train.mixed import train_mixed
+from hiqa_train.plan import goes_on_from_r
+from hiqa_train.recipe_file import load_recipe
 from hiqa_train.stage_regressor import begin_from
 from hiqa_train.trained import Finished
 
@@ -79,6 +81,12 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     begin_from(again, whole.state_dict())
     with torch.inference_mode():
         assert torch.equal(again(x), prior(x))
+
+
+def test_a_recipe_goes_on_from_a_ready_r_where_it_learns_a_part_of_one():
+    release = load_recipe("release")
+    assert all(map(goes_on_from_r, (release, release.only("prior"), release.only("prior", "ordered"))))
+    assert not any(map(goes_on_from_r, (load_recipe("best"), release.only("generator"))))
 
 
 def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):

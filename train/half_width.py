@@ -1,7 +1,8 @@
 """Fitting how far off scores are: the half-width of the engine's `calibration`, and R's doubt in it.
 
 What people say of photographs, what they say of distorted ones, and what the reference tells of these are different
-truths, and R errs against them in different places. Each database has the same say, and so has the reference.
+truths, and R errs against them in different places. Each database has the same say. The reference has less: it calls
+flawless what people find dull, and of two pictures that look alike one cannot be sure and the other unsure.
 
 What an error goes by shows on many scenes, also on ones that R was trained on; how large errors are only on validation
 pictures: of R's doubt as much is believed as holds for scenes that it was not fitted on, and COVERED of these pictures'
@@ -25,6 +26,7 @@ from .uncertainty import COVERED, Case
 
 SMALLEST_ERROR = 0.05  # points, that a logarithm is taken of
 SLIGHT = 1e-3
+OF_REFERENCE = 0.3  # of the say of a database
 USED = 4  # features of a score; the number of tiles would stand for the database where its pictures have one size
 FOLDS = 4
 
@@ -40,7 +42,7 @@ def fit_half_width(cases: list[Case]) -> tuple[Calibration, Doubt]:
         asked = fresh & (folds == fold)
         if asked.any() and not asked.all():
             told[asked] = learn(examples.of(~asked), COVERED).tells(examples.of(asked))
-    weights = equal_say([case for case in cases if not case.trained_on])
+    weights = say_of([case for case in cases if not case.trained_on])
     errors, told = examples.errors[fresh], told[fresh]
     logs = np.log(np.maximum(errors, SMALLEST_ERROR))
     _, slope = quantile_regression(np.column_stack([np.ones(len(told)), told]), logs, weights, COVERED)
@@ -57,13 +59,13 @@ def examples_of(cases: list[Case]) -> Examples:
     scores = [features(case.score, case.tiles)[:USED] for case in cases]
     seen, share = padded([case.seen for case in cases if case.seen is not None])
     known = np.column_stack([scores, [float(case.trained_on) for case in cases]])
-    return Examples(known, seen, share, np.array([case.error for case in cases]), equal_say(cases))
+    return Examples(known, seen, share, np.array([case.error for case in cases]), say_of(cases))
 
 
-def equal_say(cases: list[Case]) -> np.ndarray:
-    """(n,) weights, 1 in all for each database and for the reference."""
+def say_of(cases: list[Case]) -> np.ndarray:
+    """(n,) weights, 1 in all for each database, OF_REFERENCE for what the reference tells."""
     number = Counter(case.database for case in cases)
-    return np.array([1 / number[case.database] for case in cases])
+    return np.array([(OF_REFERENCE if case.database is None else 1) / number[case.database] for case in cases])
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) -> float:

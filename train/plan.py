@@ -90,10 +90,10 @@ def last_regressor(recipe: Recipe) -> str:
     return names[-1]
 
 
-def learns_distortions(recipe: Recipe) -> bool:
-    """Whether the last regressor stage learns what distortions take from what a prior says."""
+def goes_on_from_r(recipe: Recipe) -> bool:
+    """Whether the last regressor stage learns a part of R, a prior or what is beside it: it may begin with a whole."""
     stages = [stage for stage in recipe.stages.values() if isinstance(stage, RegressorStage)]
-    return bool(stages) and stages[-1].learns == "distortions"
+    return bool(stages) and stages[-1].learns != "all"
 
 
 def generator_stage(recipe: Recipe) -> str:

@@ -36,17 +36,25 @@ def tile_places(width: int, height: int, patch: int) -> list[tuple[int, int]]:
     return [(x, y) for y in (down[0], down[-1]) for x in (across[0], across[-1])]
 
 
-class SquarePatches:
-    """A `Source` of the images: patch n is the one of number n % 4 of square n // 4, which lies at a random place,
-    turned and flipped."""
+class FourOfEach:
+    """What a `Source` of squares has: its images, of those with a reference alone where these are wanted."""
 
-    def __init__(self, images: Sequence[Scored], patch: int, seed: int, *, with_references: bool) -> None:
+    def __init__(self, images: Sequence[Scored], patch: int, *, with_references: bool) -> None:
         self.images = [image for image in images if image.reference is not None or not with_references]
-        self.patch, self.seed, self.with_references = patch, seed, with_references
+        self.patch, self.with_references = patch, with_references
 
     @property
     def epoch(self) -> int:
         return len(self.images) * TILES
+
+
+class SquarePatches(FourOfEach):
+    """A `Source` of the images: patch n is the one of number n % 4 of square n // 4, which lies at a random place,
+    turned and flipped."""
+
+    def __init__(self, images: Sequence[Scored], patch: int, seed: int, *, with_references: bool) -> None:
+        super().__init__(images, patch, with_references=with_references)
+        self.seed = seed
 
     def draw(self, numbers: range) -> Batch:
         rows: list[Row] = []
@@ -79,16 +87,8 @@ class SquarePatches:
         return image, cut(mapped(image.file)), None if reference is None else cut(mapped(reference))
 
 
-class FixedSquares:
+class FixedSquares(FourOfEach):
     """A `Source` for validation: the middle square of each image, as it is, four patches each."""
-
-    def __init__(self, images: Sequence[Scored], patch: int, *, with_references: bool) -> None:
-        self.images = [image for image in images if image.reference is not None or not with_references]
-        self.patch, self.with_references = patch, with_references
-
-    @property
-    def epoch(self) -> int:
-        return len(self.images) * TILES
 
     def draw(self, numbers: range) -> Batch:
         rows: list[Row] = []

@@ -110,7 +110,7 @@ def train(
 
     from hiqa_train.loop import StopSignal
     from hiqa_train.machine import is_leader
-    from hiqa_train.plan import learns_distortions
+    from hiqa_train.plan import goes_on_from_r
     from hiqa_train.recipe_file import DEFAULT, RELEASE, SYNTHETIC, load_recipe
     from hiqa_train.run import RunOptions
 
@@ -121,7 +121,7 @@ def train(
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
     usual = DEFAULT if not pristine else RELEASE if dataset else SYNTHETIC
     chosen = load_recipe(recipe or usual)
-    begins_r = begin is not None and learns_distortions(chosen)
+    begins_r = begin is not None and goes_on_from_r(chosen)
     if begin is not None and generator is not None and not begins_r:
         raise UsageError("--begin is for a G that is trained, --generator gives a ready one", "give one of them")
     where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
