@@ -23,9 +23,9 @@ from torch import Tensor, nn
 
 from hiqa_cli.networks.regressor import Doubt
 
-UNITS, BEGINNINGS = 16, 3  # hidden units of each network, and how many there are
+UNITS, BEGINNINGS = 16, 8  # hidden units of each network, and how many there are
 EPOCHS, FEWEST_STEPS, BATCH = 60, 300, 256
-RATE, DECAY, DROPOUT = 3e-3, 1e-2, 0.1
+RATE, DECAY, DROPOUT = 3e-3, 1e-2, 0.2
 NOTABLE = 0.5  # points: errors below it are alike
 # Of the largest spread; units that hardly ever move would be given weights that a strange picture makes much of.
 LEAST_SPREAD = 0.02
