@@ -15,7 +15,7 @@ from torch import nn
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
-from hiqa_cli.networks.regressor import Doubt
+from hiqa_cli.networks.regressor import Doubt, RegressorConfig
 from hiqa_train.half_width import fit_half_width
 from hiqa_train.looking import looking_at_hidden_units
 from hiqa_train.uncertainty import Case, check
@@ -178,3 +178,16 @@ def test_weights_with_doubt_state_it_and_those_without_stay_as_they_were(tmp_pat
     doubt = np.mean([tile.doubt for tile in having.tiles])
     assert having.uncertainty == pytest.approx(np.e * np.exp(doubt))
     assert abs(doubt) > 0.01
+
+
+def test_weights_of_before_whose_doubt_is_a_linear_function_still_state_it(tmp_path: Path) -> None:
+    generator, regressor = tiny_networks(doubt=True)
+    assert isinstance(regressor.doubt, nn.Linear)
+    known = {name: value for name, value in regressor.config.to_dict().items() if name != "doubt_units"}
+    assert RegressorConfig.from_dict(known) == regressor.config
+    about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}
+    save_weights(tmp_path / "w", generator, regressor, Calibration((1.0, 0.0, 0.0, 0.0, 0.0)), **about)
+    result = Scorer.load(tmp_path / "w", device="cpu", precision="fp32").score(np.zeros((256, 256, 3), np.uint8))
+    (tile,) = result.tiles
+    assert tile.doubt != 0
+    assert result.uncertainty == pytest.approx(np.e * np.exp(tile.doubt))
