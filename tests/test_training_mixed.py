@@ -10,7 +10,9 @@ import pytest
 import torch
 from tiny_mixed import quiet, recipe, slowest, write_mixed
 from tiny_training import options, short_recipe
+from tiny_weights import write_tiny_weights
 
+from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Regressor, RegressorConfig
@@ -19,6 +21,7 @@ from hiqa_train.batch import Batch
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
 from hiqa_train.frozen_generator import FrozenGenerator
+from hiqa_train.looking import looking_at_hidden_units
 from hiqa_train.loop import StopSignal
 from hiqa_train.losses import order_loss, relative_score_loss
 from hiqa_train.machine import Machine
@@ -54,6 +57,28 @@ def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
         assert sample.scene.split("/")[1] not in validation
     for sample in parts[0].validation:
         assert sample.scene.split("/")[1] not in training
+
+
+def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_how_errors_grow(material, tmp_path):
+    parts, tested, folders, _ = material
+    look = looking_at_hidden_units(Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32"))
+    cache = options(folders[0].parent / "cache")
+
+    def growths(**growth: float) -> dict[float, set[str]]:
+        """Of the cases that the half-width would be fitted on: growth -> scenes."""
+        watch = dataclasses.replace(recipe().watch, half_width_growth=growth, half_width_trained_on=2)
+        mixed = open_mixed(
+            parts, tested, folders, dataclasses.replace(recipe(), watch=watch), cache, StopSignal(), quiet
+        )
+        found: dict[float, set[str]] = {}
+        for case in mixed.databases.cases(look, [[0.0, 0.5, 1.0]], quiet):
+            assert case.seen is not None
+            found.setdefault(case.growth, set()).add(case.scene)
+        return found
+
+    training, validation = ({sample.scene for sample in some} for some in (parts[0].training, parts[0].validation))
+    assert growths() == growths(another=2.0) == {1.0: validation}
+    assert growths(mine=1.5) == {1.0: validation, 1.5: training}
 
 
 def test_a_scene_that_no_database_shows_cannot_be_kept_out(material):

@@ -36,7 +36,8 @@ def short_recipe(steps: int = 4, *, every: int = 2, **networks: Any) -> Recipe:
         recipe = recipe.with_stage(name, steps=steps, batch=4)
     watch = dataclasses.replace(
         recipe.watch, log_every=1, validate_every=every, checkpoint_every=every, pictures_every=steps,
-        validation_pictures=3, half_width_pictures=2, half_width_trained_on=2, half_width_versions=2,
+        validation_pictures=3, half_width_pictures=2, half_width_versions=2, half_width_trained_on=2,
+        half_width_growth={"mine": 1.5},
     )  # fmt: skip
     sizes = dataclasses.replace(recipe.networks, regressor_width=4, generator_channels=(4, 4, 4, 4, 4), **networks)
     return dataclasses.replace(recipe, watch=watch, networks=sizes)

@@ -4,9 +4,9 @@ What people say of photographs, what they say of distorted ones, and what the re
 truths, and R errs against them in different places. Each database has the same say. The reference has less: it calls
 flawless what people find dull, and of two pictures that look alike one cannot be sure and the other unsure.
 
-What an error goes by shows on many scenes, also on ones that R was trained on; how large errors are only on validation
-pictures: of R's doubt as much is believed as holds for scenes that it was not fitted on, and COVERED of these pictures'
-errors lie within the half-width.
+What an error goes by, and how large errors are, shows on many scenes. Where the validation pictures have few, pictures
+that R was trained on are taken too, whose errors are smaller: by how much, their `growth` says. Of R's doubt as much is
+believed as holds for scenes that it was not fitted on, and COVERED of such errors lie within the half-width.
 """
 
 from __future__ import annotations
@@ -32,34 +32,29 @@ FOLDS = 4
 
 
 def fit_half_width(cases: list[Case]) -> tuple[Calibration, Doubt]:
-    """Calibration and doubt (`Regressor.give_doubt`), from cases whose hidden units somebody looked at; of those that R
-    was not trained on there must be some."""
+    """Calibration and doubt (`Regressor.give_doubt`), from cases whose hidden units somebody looked at."""
     examples = examples_of(cases)
-    fresh = np.array([not case.trained_on for case in cases])
     folds = np.array([zlib.crc32(case.scene.encode()) % FOLDS for case in cases])  # versions of one scene are in one
     told = np.zeros(len(cases))
     for fold in range(FOLDS):
-        asked = fresh & (folds == fold)
+        asked = folds == fold
         if asked.any() and not asked.all():
             told[asked] = learn(examples.of(~asked), COVERED).tells(examples.of(asked))
-    weights = say_of([case for case in cases if not case.trained_on])
-    errors, told = examples.errors[fresh], told[fresh]
-    logs = np.log(np.maximum(errors, SMALLEST_ERROR))
-    _, slope = quantile_regression(np.column_stack([np.ones(len(told)), told]), logs, weights, COVERED)
+    logs = np.log(np.maximum(examples.errors, SMALLEST_ERROR))
+    _, slope = quantile_regression(np.column_stack([np.ones(len(told)), told]), logs, examples.weights, COVERED)
     share = min(max(slope, 0.0), 1.0)
-    scale = weighted_quantile(errors / np.exp(share * told), weights, COVERED)
+    scale = weighted_quantile(examples.errors / np.exp(share * told), examples.weights, COVERED)
     learned = learn(examples, COVERED).believed(share)
-    c0, c1, c2, c3 = learned.coefficients[:USED].tolist()
+    c0, c1, c2, c3 = learned.coefficients.tolist()
     return Calibration((c0, c1, c2, c3, 0.0), scale), learned.doubt
 
 
 def examples_of(cases: list[Case]) -> Examples:
-    """What is learned from. The last feature is 1 for pictures that R was trained on, whose errors are smaller: what it
-    takes from them is not part of the half-width."""
-    scores = [features(case.score, case.tiles)[:USED] for case in cases]
+    """What is learned from."""
+    known = np.array([features(case.score, case.tiles)[:USED] for case in cases])
     seen, share = padded([case.seen for case in cases if case.seen is not None])
-    known = np.column_stack([scores, [float(case.trained_on) for case in cases]])
-    return Examples(known, seen, share, np.array([case.error for case in cases]), say_of(cases))
+    errors = np.array([case.error * case.growth for case in cases])
+    return Examples(known, seen, share, errors, say_of(cases))
 
 
 def say_of(cases: list[Case]) -> np.ndarray:

@@ -92,10 +92,15 @@ class DatabaseMaterial:
         chosen = [(n, sample) for n, part in enumerate(self.parts) for sample in spread(part.validation, most)]
         return open_samples(chosen, self.cache, self.advance)
 
-    def _of_training(self, most: int) -> list[Scored]:
-        """At most so many training pictures of each database."""
-        each = [[image for image in self.training if image.database == n] for n in range(len(self.parts))]
-        return [image for some in each for image in spread(some, most)]
+    def _of_training(self, most: int) -> list[tuple[Scored, float]]:
+        """At most so many training pictures of each database whose errors' growth is known, and that."""
+        growth = self.watch.half_width_growth
+        each = [(n, growth[name]) for n, name in enumerate(self.names) if name in growth]
+        return [
+            (image, times)
+            for n, times in each
+            for image in spread([image for image in self.training if image.database == n], most)
+        ]
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
         seed = seed_of(self.seed, name)
@@ -113,10 +118,7 @@ class DatabaseMaterial:
         chosen = self._of_validation(self.watch.half_width_pictures)
         known = self._of_training(self.watch.half_width_trained_on)
         tell(f"half-width: scores {len(chosen):,} validation pictures, {len(known):,} that were trained on")
-        return [
-            *(_case(look, image, knots, trained_on=False) for image in chosen),
-            *(_case(look, image, knots, trained_on=True) for image in known),
-        ]
+        return [_case(look, image, knots, growth) for image, growth in (*((image, 1.0) for image in chosen), *known)]
 
     def describe(self) -> dict[str, Any]:
         return {"databases": [_described(part) for part in self.parts]}
@@ -157,9 +159,9 @@ def _described(part: DatabasePart) -> dict[str, Any]:
     }
 
 
-def _case(look: Look, image: Scored, knots: list[list[float]], *, trained_on: bool) -> Case:
+def _case(look: Look, image: Scored, knots: list[list[float]], growth: float) -> Case:
     target = 100 * to_common(image.quality, knots[image.database])
-    return case_of(look(mapped(image.file)), target, image.scene, image.database, trained_on=trained_on)
+    return case_of(look(mapped(image.file)), target, image.scene, image.database, growth=growth)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

@@ -191,9 +191,10 @@ class Watch:
 
     pieces: a batch is worked off in so many, their gradients averaged: less memory, and batch norms that see a piece.
     workers: processes that cut patches. validation_pictures: at most so many of a database, `validation_patches` each.
-    half_width_pictures, half_width_trained_on, half_width_versions: the stated half-width is fitted on at most so many
-        validation pictures of each database, on so many that R was trained on (which tell what errors go by where the
-        validation pictures show few scenes), and on about so many distorted versions of validation photographs in all.
+    half_width_pictures, half_width_versions: the stated half-width is fitted on at most so many validation pictures of
+        each database, and on about so many distorted versions of validation photographs in all.
+    half_width_growth, half_width_trained_on: by name of a database, how many times as large errors are on pictures
+        that R was not trained on; the half-width is also fitted on at most so many that it was, of the databases named.
     """
 
     log_every: int
@@ -205,8 +206,9 @@ class Watch:
     validation_pictures: int
     validation_patches: int
     half_width_pictures: int
-    half_width_trained_on: int
     half_width_versions: int
+    half_width_trained_on: int
+    half_width_growth: Mapping[str, float]
 
 
 @dataclass(frozen=True)

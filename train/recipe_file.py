@@ -19,7 +19,7 @@ DEFAULT = "best"  # the recipe of `hiqa train --dataset`
 SYNTHETIC = "synthetic"  # the recipe of `hiqa train --pristine`
 RELEASE = "release"  # the recipe of `hiqa train --dataset --pristine`
 
-OPTIONAL = ("shares", "mix")  # tables that a stage may leave out: they are empty then
+OPTIONAL = ("shares", "mix", "half_width_growth")  # tables that may be left out: they are empty then
 
 
 def recipe_names() -> list[str]:
@@ -59,7 +59,7 @@ def _merged(name_or_path: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """`base` with what `table` says in its place, table by table; shares and mixes are replaced whole."""
+    """`base` with what `table` says in its place, table by table; those of OPTIONAL are replaced whole."""
     found = dict(base)
     for key, value in table.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OPTIONAL

@@ -29,8 +29,8 @@ class Case:
     """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points.
 
     database: the number of the database whose people gave the target, brought to hiqa's scale; None: the reference told
-    it. scene: what it shows. seen: (windows, units), what R's hidden units saw of it, where somebody looked
-    (looking.py). trained_on: whether R was.
+        it. scene: what it shows. seen: (windows, units), what R's hidden units saw, where somebody looked (looking.py).
+    growth: where R was trained on this picture, how many times as large its errors are on others.
     """
 
     score: float
@@ -40,7 +40,7 @@ class Case:
     database: int | None = None
     scene: str = ""
     seen: np.ndarray | None = None
-    trained_on: bool = False
+    growth: float = 1.0
 
     @property
     def of_people(self) -> bool:
@@ -51,11 +51,11 @@ class Case:
         return abs(self.score - self.target)
 
 
-def case_of(looked: Looked, target: float, scene: str, database: int | None, *, trained_on: bool = False) -> Case:
+def case_of(looked: Looked, target: float, scene: str, database: int | None, *, growth: float = 1.0) -> Case:
     """A scored picture and the score that it was trained for, in points."""
     result = looked.result
     tiles = tuple(tile.score for tile in result.tiles)
-    return Case(result.score, tiles, result.uncertainty, target, database, scene, looked.seen, trained_on)
+    return Case(result.score, tiles, result.uncertainty, target, database, scene, looked.seen, growth)
 
 
 def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
