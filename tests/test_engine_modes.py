@@ -71,14 +71,17 @@ def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, Any], 
     torch.testing.assert_close(packed.features.float() / scale, plain.features.float() / scale, **close)
 
 
-def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs() -> None:
+@pytest.mark.parametrize("row_by_row", [False, True])
+def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs(row_by_row: bool) -> None:
     generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(64, 200, generator=generator)
-    means = torch.rand(200, generator=generator) + 0.01
-    together, one_by_one = rounded_together(weight, means, torch.bfloat16), weight.bfloat16().float()
-    assert torch.equal(together, together.bfloat16().float())
-    assert ((together - weight).abs() <= 1.5 * 2**-7 * weight.abs()).all()
-    left, usual = ((rounded - weight) @ means for rounded in (together, one_by_one))
+    weight, bias = torch.randn(64, 200, generator=generator), 3 * torch.randn(64, generator=generator)
+    means = torch.rand(*([64] if row_by_row else []), 200, generator=generator) + 0.01
+    together, offset = rounded_together(weight, bias, means, torch.bfloat16)
+    for rounded, own in ((together, weight), (offset, bias)):
+        assert torch.equal(rounded, rounded.bfloat16().float())
+        assert ((rounded - own).abs() <= 1.5 * 2**-7 * own.abs()).all()
+    one_by_one = weight.bfloat16().float(), bias.bfloat16().float()
+    left, usual = (((w - weight) * means).sum(dim=1) + b - bias for w, b in ((together, offset), one_by_one))
     assert left.abs().mean() < 0.05 * usual.abs().mean()
 
 

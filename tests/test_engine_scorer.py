@@ -257,6 +257,6 @@ def test_the_prior_is_rounded_to_bf16_alike_by_any_number_of_threads() -> None:
     means = []
     for count in (1, 2):
         torch.set_num_threads(count)
-        means.append([mean for mean in usual_means(trunk) if mean is not None])
-    assert len(means[0]) == EARLY
+        means.append([mean for block in usual_means(trunk) if block is not None for mean in block])
+    assert len(means[0]) == 2 * EARLY
     assert all(torch.equal(one, other) for one, other in zip(*means, strict=True))

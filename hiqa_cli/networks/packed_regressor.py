@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,6 @@ PLACE = 12  # channels of 2x2 places of an image
 EARLY = 8  # blocks whose weights are rounded together: those down to 1/16
 LARGE = 4  # blocks whose features are larger than a processor's cache where there are several tiles of them
 SMOOTH = 64  # px, the side of the picture that usual_means() takes
-LEAST_MEAN = 1e-3  # what a channel that a smooth picture leaves at zero counts
 
 
 class PackedBlock:
@@ -86,20 +86,24 @@ class PackedTrunk:
         return x
 
 
-class PackedInvertedBlock:
-    """`InvertedBlock`; means: of what `project` sees, (channels,), for its weights to be rounded by where it is not in
-    float32; None: one by one."""
+class UsualMeans(NamedTuple):
+    """Of a block: means (channels,) of what its `filter` sees and of what its `project` sees."""
 
-    def __init__(self, block: InvertedBlock, layout: Layout, means: Tensor | None) -> None:
+    filter: Tensor
+    project: Tensor
+
+
+class PackedInvertedBlock:
+    """`InvertedBlock`; means: what its weights are rounded by where it is not in float32; None: one by one."""
+
+    def __init__(self, block: InvertedBlock, layout: Layout, means: UsualMeans | None) -> None:
         after = layout.shrunk(block.filter.stride[0])
         self.expand = None if block.expand is None else packed(block.expand, layout)
-        taps, narrow = block.filter.weight.detach(), block.project.weight.detach()
-        if layout.dtype != torch.float32:
-            taps = rounded_together(taps.flatten(1), torch.ones(taps[0].numel()), layout.dtype).view_as(taps)
-            if means is not None:
-                narrow = rounded_together(narrow.flatten(1), means, layout.dtype).view_as(narrow)
-        self.filter = packed(block.filter, layout, weight=taps)
-        self.project = packed(block.project, after, weight=narrow)
+        if means is None or layout.dtype == torch.float32:
+            self.filter, self.project = packed(block.filter, layout), packed(block.project, after)
+        else:
+            self.filter = packed_together(block.filter, layout, means.filter.unsqueeze(1))  # one channel a row
+            self.project = packed_together(block.project, after, means.project)
         self.is_residual = block.is_residual
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -108,11 +112,19 @@ class PackedInvertedBlock:
         return self.project.add_to(x, inner) if self.is_residual else self.project(inner)
 
 
+def packed_together(module: nn.Conv2d, layout: Layout, means: Tensor) -> PackedConvolution:
+    """A convolution, rounded by rounded_together(); means: of its inputs."""
+    weight, bias = module.weight.detach(), bias_of(module)
+    assert bias is not None
+    rows, bias = rounded_together(weight.flatten(1), bias, means, layout.dtype)
+    return packed(module, layout, weight=rows.view_as(weight), bias=bias)
+
+
 @torch.no_grad()
-def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
-    """For every block the means (channels,) of what its `project` sees of a smooth picture, above zero; None for the
-    later ones, whose rounding moves scores by hundredths of a point. On one thread: the last digits of a convolution
-    differ by their number, and other means round other weights. (float64 would do as well and takes a second.)"""
+def usual_means(trunk: LiteTrunk) -> list[UsualMeans | None]:
+    """For every block what it makes of a smooth picture; None for the later ones, whose rounding moves scores by
+    hundredths of a point. On one thread: the last digits of a convolution differ by their number, and other means round
+    other weights. (float64 would do as well and takes a second.)"""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -121,16 +133,16 @@ def usual_means(trunk: LiteTrunk) -> list[Tensor | None]:
         torch.set_num_threads(threads)
 
 
-def _means_of_smooth(trunk: LiteTrunk) -> list[Tensor | None]:
+def _means_of_smooth(trunk: LiteTrunk) -> list[UsualMeans | None]:
     noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
     smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
-    means: list[Tensor | None] = []
+    means: list[UsualMeans | None] = []
     x = functional.relu6(trunk.stem(smooth * 4 - 2))
     for block in trunk.blocks[:EARLY]:
         assert isinstance(block, InvertedBlock)
         wide = x if block.expand is None else functional.relu6(block.expand(x))
         inner = functional.relu6(block.filter(wide))
-        means.append(inner.mean(dim=(0, 2, 3)).clamp(min=LEAST_MEAN))
+        means.append(UsualMeans(wide.mean(dim=(0, 2, 3)), inner.mean(dim=(0, 2, 3))))
         narrow = block.project(inner)
         x = x + narrow if block.is_residual else narrow
     return means + [None] * (len(trunk.blocks) - EARLY)

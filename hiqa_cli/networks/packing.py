@@ -25,6 +25,7 @@ from torch.nn import functional
 # What comes in is counted in 8-bit levels from the middle grey, -127.5..127.5 in steps of 1: these numbers bf16 holds
 # exactly, while -1..1 would be rounded by up to half a level, which R takes for noise in a smooth picture.
 LEVELS = 127.5
+LEAST_MEAN = 1e-3  # what an input counts that usual pictures leave at zero
 # (channel, row, column) -> (row, column, channel), for three colours: place in torch's order of each of ours.
 COLOURS = [4 * colour + 2 * row + column for row in (0, 1) for column in (0, 1) for colour in (0, 1, 2)]
 
@@ -85,12 +86,14 @@ def packed(
     layout: Layout,
     *,
     weight: Tensor | None = None,
+    bias: Tensor | None = None,
     inputs: list[int] | None = None,
     outputs: list[int] | None = None,
 ) -> PackedConvolution:
-    """A Conv2d; weight: in place of its own; inputs, outputs: its channels in another order, or some of them."""
+    """A Conv2d; weight, bias: in place of its own; inputs, outputs: its channels in another order, or some of them."""
     assert isinstance(module, nn.Conv2d)
-    weight, bias = module.weight.detach() if weight is None else weight, bias_of(module)
+    weight = module.weight.detach() if weight is None else weight
+    bias = bias_of(module) if bias is None else bias
     if inputs is not None:
         weight = weight[:, inputs]
     if outputs is not None:
@@ -115,16 +118,19 @@ def in_two_parts(weight: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.cat([coarse, weight - coarse], dim=1)
 
 
-def rounded_together(weight: Tensor, means: Tensor, dtype: torch.dtype) -> Tensor:
-    """Weights (rows, n) in float32 that `dtype` holds exactly, none off by more than a step and a half, and rounded so
-    that what a row makes of inputs at their means (n,), all positive, stays.
+def rounded_together(weight: Tensor, bias: Tensor, means: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Weights (rows, n) and biases (rows,) in float32 that `dtype` holds exactly, none off by more than one and a half
+    steps, and rounded so that what a row makes of inputs at their means, (n,) or (rows, n), stays, its bias included.
 
     Rounded one by one, the errors of a row add up to a shift of everything that it makes of smooth pictures. Here
     what is left of each goes to the next, the one that counts most first.
     """
-    order = (weight.abs() * means).argsort(dim=1, descending=True)
-    owns = weight.gather(1, order).t().contiguous()  # (n, rows): one after the other
-    weighs, nearests = means[order].t().contiguous(), owns.to(dtype).float()
+    every = torch.cat([bias.unsqueeze(1), weight], dim=1)
+    counts = torch.cat([torch.ones_like(every[:, :1]), means.expand(weight.shape)], dim=1)
+    counts = torch.where(counts.abs() < LEAST_MEAN, LEAST_MEAN * torch.where(counts < 0, -1.0, 1.0), counts)
+    order = (every * counts).abs().argsort(dim=1, descending=True)
+    owns, weighs = (x.gather(1, order).t().contiguous() for x in (every, counts))  # (n + 1, rows): one after the other
+    nearests = owns.to(dtype).float()
     steps = torch.finfo(dtype).eps * nearests.abs()
     chosen = torch.empty_like(owns)
     left = weight.new_zeros(len(weight))
@@ -132,7 +138,8 @@ def rounded_together(weight: Tensor, means: Tensor, dtype: torch.dtype) -> Tenso
         wanted = (own + left / mean).to(dtype).float()
         result[:] = torch.where((wanted - nearest).abs() <= step, wanted, nearest)
         left += (own - result) * mean
-    return torch.empty_like(weight).scatter(1, order, chosen.t())
+    rounded = torch.empty_like(every).scatter(1, order, chosen.t())
+    return rounded[:, 1:], rounded[:, 0]
 
 
 def is_packable(network_dtype: torch.dtype) -> bool:
