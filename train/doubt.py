@@ -99,11 +99,16 @@ def learn(examples: Examples, covered: float) -> Learned:
     features = torch.from_numpy((examples.features - middle) / width).float()
     logs = torch.from_numpy(np.log(np.maximum(examples.errors, NOTABLE))).float()
     weights = torch.from_numpy(examples.weights / examples.weights.mean()).float()
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(0)
-        networks = Abreast(examples.seen.shape[2], features.shape[1], float(logs.quantile(covered)))
-        _train(networks, features, (examples.seen - mean) * gain, examples.share, logs, weights, covered)
-        doubt = networks.as_one(mean, gain)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a network waits for its threads more than it works
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            torch.manual_seed(0)
+            networks = Abreast(examples.seen.shape[2], features.shape[1], float(logs.quantile(covered)))
+            _train(networks, features, (examples.seen - mean) * gain, examples.share, logs, weights, covered)
+            doubt = networks.as_one(mean, gain)
+    finally:
+        torch.set_num_threads(threads)
     linear = networks.linear.detach().mean(dim=0).double().numpy() / width
     linear[0] -= linear @ middle
     return Learned(linear, doubt)
