@@ -5,8 +5,8 @@
 with s = score / 100, `spread` the standard deviation of the tile scores in points (0 for one tile), and `tiles` their
 number, but 4 to 9: those of the pictures that coefficients are fitted on; nobody has seen more tiles make a score
 surer, or fewer less sure; `doubt` what R says of its own score, the mean over the tiles (`Regressor`). The coefficients
-are fitted by training, on validation images and where these are few on others too, so that 80 % of the scores the weights
-were trained for lie within the half-width; they travel with the regressor's weights.
+are fitted by training, on validation images and, where these are few, on others too, so that 80 % of the scores that
+the weights were trained for lie within the half-width; they travel with the regressor's weights.
 """
 
 from __future__ import annotations
