@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from hiqa_cli.networks.regressor import Doubt
+from hiqa_cli.networks.threads import one_thread
 
 UNITS, BEGINNINGS = 16, 8  # hidden units of each network, and how many there are
 EPOCHS, FEWEST_STEPS, BATCH = 60, 300, 256
@@ -98,17 +99,13 @@ def learn(examples: Examples, covered: float) -> Learned:
     middle[width == 0], width[width == 0] = 0, 1  # the ones, and what all have in common
     features = torch.from_numpy((examples.features - middle) / width).float()
     logs = torch.from_numpy(np.log(np.maximum(examples.errors, NOTABLE))).float()
-    weights = torch.from_numpy(examples.weights / examples.weights.mean()).float()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so small a network waits for its threads more than it works
-    try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            torch.manual_seed(0)
-            networks = Abreast(examples.seen.shape[2], features.shape[1], float(logs.quantile(covered)))
-            _train(networks, features, (examples.seen - mean) * gain, examples.share, logs, weights, covered)
-            doubt = networks.as_one(mean, gain)
-    finally:
-        torch.set_num_threads(threads)
+    weights = torch.from_numpy(examples.weights).float()
+    # one: so small a network waits for its threads more than it works
+    with one_thread(), torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        networks = Abreast(examples.seen.shape[2], features.shape[1], float(logs.quantile(covered)))
+        _train(networks, features, (examples.seen - mean) * gain, examples.share, logs, weights, covered)
+        doubt = networks.as_one(mean, gain)
     linear = networks.linear.detach().mean(dim=0).double().numpy() / width
     linear[0] -= linear @ middle
     return Learned(linear, doubt)
@@ -147,14 +144,15 @@ class Abreast(nn.Module):
 def _train(
     networks: Abreast, features: Tensor, seen: Tensor, share: Tensor, logs: Tensor, weights: Tensor, covered: float
 ) -> None:
+    """Pictures come as often as they count: had the loss counted, a few of a small database would be most of it."""
     steps = max(FEWEST_STEPS, EPOCHS * math.ceil(len(logs) / BATCH))
     optimiser = torch.optim.AdamW(networks.parameters(), lr=RATE, weight_decay=DECAY)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        some = torch.randint(len(logs), (min(BATCH, len(logs)),))
+        some = torch.multinomial(weights, min(BATCH, len(logs)), replacement=True)
         told = networks(features[some], nn.functional.dropout(seen[some], DROPOUT), share[some])
         over = logs[some].unsqueeze(1) - told
-        loss = (torch.maximum(covered * over, (covered - 1) * over).sum(dim=1) * weights[some]).mean()
+        loss = torch.maximum(covered * over, (covered - 1) * over).sum(dim=1).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

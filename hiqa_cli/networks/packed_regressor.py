@@ -24,6 +24,7 @@ from .packing import (
     rounded_together,
 )
 from .regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
+from .threads import one_thread
 
 IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
 PLACE = 12  # channels of 2x2 places of an image
@@ -125,12 +126,8 @@ def usual_means(trunk: LiteTrunk) -> list[UsualMeans | None]:
     """For every block what it makes of a smooth picture; None for the later ones, whose rounding moves scores by
     hundredths of a point. On one thread: the last digits of a convolution differ by their number, and other means round
     other weights. (float64 would do as well and takes a second.)"""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _means_of_smooth(trunk)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _means_of_smooth(trunk: LiteTrunk) -> list[UsualMeans | None]:
