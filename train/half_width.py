@@ -26,7 +26,7 @@ from .uncertainty import COVERED, Case
 
 SMALLEST_ERROR = 0.05  # points, that a logarithm is taken of
 SLIGHT = 1e-3
-OF_REFERENCE = 0.3  # of the say of a database
+OF_REFERENCE = 0.2  # of the say of a database
 USED = 4  # features of a score; the number of tiles would stand for the database where its pictures have one size
 FOLDS = 4
 
