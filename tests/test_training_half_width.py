@@ -16,7 +16,7 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
 from hiqa_cli.networks.regressor import Doubt, RegressorConfig
-from hiqa_train.half_width import fit_half_width
+from hiqa_train.half_width import OF_REFERENCE, fit_half_width
 from hiqa_train.looking import looking_at_hidden_units
 from hiqa_train.uncertainty import Case, check
 
@@ -101,7 +101,7 @@ def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_ref
     assert (of_many + of_few) / 2 == pytest.approx(0.8, abs=0.03)
     of_reference, of_few = shares(None, 0)
     assert of_reference > 0.95
-    assert (0.3 * of_reference + of_few) / 1.3 == pytest.approx(0.8, abs=0.03)
+    assert (OF_REFERENCE * of_reference + of_few) / (1 + OF_REFERENCE) == pytest.approx(0.8, abs=0.01)
 
 
 def test_where_few_scenes_are_left_pictures_that_were_trained_on_tell_what_errors_will_be() -> None:
