@@ -1,6 +1,6 @@
 """The built wheel in a fresh environment, away from the checkout: it scores, and puts nothing rude into site-packages.
 
-    python .ci/check_wheel.py hiqa-X.whl FOLDER_FOR_THE_ENVIRONMENT
+python .ci/check_wheel.py hiqa-X.whl FOLDER_FOR_THE_ENVIRONMENT
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def main(wheel: Path, folder: Path) -> None:
     expect(top == {"hiqa_cli", "hiqa_train"}, f"the wheel holds hiqa_cli and hiqa_train alone: {sorted(top)}")
     for name in ("manifest.json", "generator.safetensors", "regressor.safetensors", "README.md"):
         expect(f"hiqa_cli/weights/{name}" in names, f"the wheel carries weights/{name}")
-    pages = {path.name for path in (EXAMPLES.parent / "hiqa_cli/report/page").iterdir()}
-    carried = {name.rpartition("/")[2] for name in names if name.startswith("hiqa_cli/report/page/")}
+    pages = {path.name for path in (EXAMPLES.parent / "hiqa_cli/report/page/assets").iterdir()}
+    carried = {name.rpartition("/")[2] for name in names if name.startswith("hiqa_cli/report/page/assets/")}
     expect(bool(pages) and pages == carried, f"the wheel carries the {len(pages)} files of a report's page")
 
     venv.create(folder, with_pip=True)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from hiqa_cli.engine.bench import generated_images
+from hiqa_cli.engine.benchmark import generated_images
 
 SIZES = {0.2: (512, 384), 1: (1156, 866), 4: (2310, 1732), 12: (4000, 3000), 50: (8166, 6124), 100: (11548, 8660)}
 COUNTS = (1, 10, 100, 1000)

@@ -68,7 +68,7 @@ def measure(workers: list[Worker], rounds: int) -> dict[str, dict[str, dict[str,
 
 def measure_whole(python: str, names: list[str], threads: int, rounds: int) -> dict[str, dict[str, float]]:
     """number of files -> name -> median seconds of a whole process, hiqa's in its default precision."""
-    from hiqa_cli.engine.bench import generated_images
+    from hiqa_cli.engine.benchmark import generated_images
 
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:

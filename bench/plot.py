@@ -1,6 +1,6 @@
 """The plot of README: seconds an image of hiqa and its peers, and how the whole command's time grows with pixels.
 
-    python bench/plot.py bench.json growth.json docs/figures/speed.svg
+python bench/plot.py bench.json growth.json docs/figures/speed.svg
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ def bars(seconds: dict[str, dict[str, float]], size: str, top: int) -> list[str]
             length = max(1.0, scale * math.log10(value / 0.01))
             at = y + place * BAR
             lines.append(f'<rect x="{LEFT}" y="{at}" width="{length:.1f}" height="{BAR - 1}" fill="{colour}"/>')
-            lines.append(
-                f'<text x="{LEFT + length + 4:.1f}" y="{at + 9}" {FONT}>{value:.3f} {precision}</text>'
-            )
+            lines.append(f'<text x="{LEFT + length + 4:.1f}" y="{at + 9}" {FONT}>{value:.3f} {precision}</text>')
     return lines
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.images.opencv import cv2
 from hiqa_train.distortions import add_noise, blur, jpeg2000_bytes, reduce
 
 HERE = Path(__file__).parent

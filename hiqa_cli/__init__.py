@@ -19,9 +19,9 @@ from ._version import __version__
 from .errors import HiqaError, ImageError, UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from .engine.picture import Picture
     from .engine.results import ScoreResult, TileScore
     from .engine.scorer import Scorer
+    from .images.picture import Picture
 
 __all__ = [
     "HiqaError",

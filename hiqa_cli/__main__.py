@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import traceback
 
-from .commands import interrupts, streams
-from .commands.exit_codes import ExitCode, code_for_error
-from .commands.messages import say
+from .console import interrupts, streams
+from .console.exit_codes import ExitCode, code_for_error
+from .console.messages import say
 from .errors import HiqaError
 
 
@@ -26,7 +26,7 @@ def main() -> None:
 
 def _guarded(arguments: list[str]) -> int:
     try:
-        from .app import run
+        from .commands.app import run
 
         code = run(arguments)
         sys.stdout.flush()

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.errors import UsageError
+from hiqa_cli.rows.row import csv_row, row_of_result
+from hiqa_cli.scoring.inputs import find_inputs
+from hiqa_cli.scoring.items import load_scorer
+from hiqa_cli.scoring.options import EngineOptions, limits_from, scoring_from
+from hiqa_cli.scoring.row_printer import write
+
 from . import options as common
-from .inputs import find_inputs
-from .messages import Messages
-from .options import EngineOptions, limits_from, whole_number
-from .rows import csv_row, row_of_result
-from .running import load_scorer
-from .score import scoring_from
-from .screen import write
+from .options import whole_number
 
 if TYPE_CHECKING:
-    from ..engine.bench import BenchResult
-    from ..engine.results import ScoreResult
+    from hiqa_cli.engine.benchmark import BenchResult
+    from hiqa_cli.engine.results import ScoreResult
 
 DEFAULT_SIZE, DEFAULT_COUNT = (1080, 800), 20
 
@@ -79,8 +80,8 @@ def bench(
     say = Messages(quiet=quiet)
     width, height = DEFAULT_SIZE if made is None else size("--size")(made)
     scorer = load_scorer(EngineOptions(device, precision, batch_size, threads, weights), say)
-    from ..engine.bench import bench as measure
-    from ..engine.bench import generated_images
+    from hiqa_cli.engine.benchmark import bench as measure
+    from hiqa_cli.engine.benchmark import generated_images
 
     if images:
         found = find_inputs(tuple(images), recursive=recursive, files_from=None, nul_separated=False).images

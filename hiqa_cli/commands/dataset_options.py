@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from ..errors import UsageError
+from hiqa_cli.errors import UsageError
+
 from .options import one_of
 
 if TYPE_CHECKING:

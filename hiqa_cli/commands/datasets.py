@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 from typer.core import TyperGroup
 
-from ..errors import DatasetError, UsageError
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.suggestions import did_you_mean
+from hiqa_cli.console.text import for_pipe, for_terminal
+from hiqa_cli.errors import DatasetError, UsageError
+from hiqa_cli.rows.row import as_text
+from hiqa_cli.scoring.row_printer import write
+
 from .dataset_options import AllowMissing, Direction, NominalRange
-from .exit_codes import ExitCode
-from .messages import Messages
+from .datasets_rebuilt import build_dataset, measure_dataset
 from .options import Quiet
-from .progress import ImageProgress
-from .rebuilt import build_dataset, measure_dataset
-from .rows import as_text
-from .screen import write
-from .text import for_pipe, for_terminal
-from .words import did_you_mean
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Database, Reading

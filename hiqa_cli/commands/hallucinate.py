@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..engine.engines import DEFAULT_ENGINE
-from ..engine.limits import Limits
-from ..engine.scoring import Scoring
-from ..errors import HiqaError, UsageError
+from hiqa_cli.console.exit_codes import code_for_counts
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.text import count, for_pipe, name_text
+from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.images.limits import Limits
+from hiqa_cli.rows.row import as_text
+from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
+from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, outcomes
+from hiqa_cli.scoring.options import EngineOptions, limits_from
+from hiqa_cli.scoring.output_paths import DISCREPANCY, HALLUCINATION, PANEL, Targets, check_targets, plan_targets
+from hiqa_cli.scoring.row_printer import write
+
 from . import options as common
-from .exit_codes import code_for_counts
-from .inputs import Input, Inputs, find_inputs
-from .messages import Messages
-from .options import EngineOptions, limits_from
-from .progress import ImageProgress
-from .rows import as_text
-from .running import Work, check_standard_input, load_scorer, outcomes
-from .screen import write
-from .targets import DISCREPANCY, HALLUCINATION, PANEL, Targets, check_targets, plan_targets
-from .text import count, for_pipe, name_text
 
 if TYPE_CHECKING:
-    from ..engine.scorer import Scorer
+    from hiqa_cli.engine.scorer import Scorer
 
 DEFAULT_FOLDER = Path("hiqa-out")
 
@@ -62,9 +63,7 @@ def hallucinate(
     ] = None,
     panel: Annotated[
         bool,
-        typer.Option(
-            "--panel", help="Write distorted, hallucination, map and score in one picture too."
-        ),
+        typer.Option("--panel", help="Write distorted, hallucination, map and score in one picture too."),
     ] = False,
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
@@ -164,11 +163,9 @@ def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> li
     return targets
 
 
-def _works(
-    images: Sequence[Input], targets: Sequence[Targets | None], to_stdout: bool
-) -> list[Work]:
+def _works(images: Sequence[Input], targets: Sequence[Targets | None], to_stdout: bool) -> list[Work]:
     """Every input with its pictures; a file given twice has them written once."""
-    from ..engine.artefacts import Artefacts
+    from hiqa_cli.engine.outputs.outputs import Artefacts
 
     if to_stdout:
         return [Work(images[0], Artefacts(hallucination=sys.stdout.buffer))]

@@ -9,18 +9,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..engine.engines import DEFAULT_ENGINE, ENGINES
-from ..engine.limits import Limits
-from ..engine.scoring import DEFAULT_MODE, MODES
-from ..errors import UsageError
-from ..report.defaults import MAX_MB
-from .words import did_you_mean
+from hiqa_cli.console.suggestions import did_you_mean
+from hiqa_cli.engine.backends.names import ENGINES
+from hiqa_cli.engine.config import DEFAULT_MODE, MODES
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.limits import Limits
+from hiqa_cli.report.options import MAX_MB
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -81,9 +80,7 @@ Images = Annotated[
         show_default=False,
     ),
 ]
-Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders too.")
-]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders too.")]
 FilesFrom = Annotated[
     str | None,
     typer.Option(
@@ -200,24 +197,3 @@ Quiet = Annotated[
     typer.Option("--quiet", "-q", help="No progress, no warnings; results and errors stay."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")]
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """How to compute, as the command line gave it; None: the engine's own default."""
-
-    device: str
-    precision: str
-    batch_size: int | None
-    threads: int | None
-    weights: Path | None
-    engine: str = DEFAULT_ENGINE
-
-
-def limits_from(max_pixels: int | None, max_bytes: int | None) -> Limits:
-    """The engine's limits, with those that the command line gave in place of its own."""
-    own = Limits()
-    return Limits(
-        max_pixels=own.max_pixels if max_pixels is None else max_pixels,
-        max_bytes=own.max_bytes if max_bytes is None else max_bytes,
-    )

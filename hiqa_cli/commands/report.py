@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..engine.engines import DEFAULT_ENGINE
-from ..engine.limits import Limits
-from ..engine.scoring import Scoring
-from ..errors import UsageError
-from ..report.defaults import MAX_MB, WORST
+from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.errors import UsageError
+from hiqa_cli.report.options import MAX_MB, WORST, ReportTarget
+from hiqa_cli.scoring.options import EngineOptions, limits_from, scoring_from
+
 from . import options as common
-from .options import EngineOptions, limits_from, points, whole_number
-from .score import AllTiles, MaxTiles, ReportTarget, Stride, Tolerance, scoring_from
+from .options import points, whole_number
+from .score import AllTiles, MaxTiles, Stride, Tolerance
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """The command line of `hiqa report`, checked. compare: two finished runs, or None.
-
-    scoring_given: whether the command line says anything of how to score.
-    """
-
-    images: tuple[str, ...]
-    compare: tuple[str, str] | None
-    target: ReportTarget
-    recursive: bool
-    files_from: str | None
-    nul_separated: bool
-    min_score: float | None
-    scoring: Scoring
-    scoring_given: bool
-    overwrite: bool
-    limits: Limits
-    engine: EngineOptions
-    quiet: bool
-    verbose: bool
 
 
 def report(
@@ -119,7 +95,7 @@ def report(
 
     Exit codes: 0 written; 1 an image could not be scored, or output failed; 2 wrong usage, or nothing could start.
     """
-    from .report_run import run_report
+    from .report_run import ReportOptions, run_report
 
     if worst is not None and not png:
         raise UsageError("--worst says how many images a contact sheet shows", "give --png as well")

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..report.entry import RunFacts
-from .exit_codes import ExitCode
-from .finished_run import FinishedRun, is_finished_run, read_finished_run
-from .messages import Messages
-from .progress import ImageProgress
-from .report import ReportOptions
-from .report_output import check_report, finish_report, open_report, report_title
-from .rows import Row
-from .score import ScoreOptions
-from .screen import write
-from .tables import Existing
-from .text import count, for_pipe, name_text
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.text import for_pipe, name_text
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.limits import Limits
+from hiqa_cli.report.options import ReportTarget
+from hiqa_cli.rows.saved_run import is_finished_run
+from hiqa_cli.rows.table import Existing
+from hiqa_cli.scoring.options import EngineOptions, ScoreOptions
+from hiqa_cli.scoring.row_printer import write
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """The command line of `hiqa report`, checked. compare: two finished runs, or None.
+
+    scoring_given: whether the command line says anything of how to score.
+    """
+
+    images: tuple[str, ...]
+    compare: tuple[str, str] | None
+    target: ReportTarget
+    recursive: bool
+    files_from: str | None
+    nul_separated: bool
+    min_score: float | None
+    scoring: Scoring
+    scoring_given: bool
+    overwrite: bool
+    limits: Limits
+    engine: EngineOptions
+    quiet: bool
+    verbose: bool
 
 
 def run_report(options: ReportOptions) -> int:
@@ -31,9 +51,15 @@ def run_report(options: ReportOptions) -> int:
         if options.target.png:
             raise UsageError("--png shows one run, --compare two", "give one of them")
         _check_scores_nothing(options)
-        from .report_compare import run_compare
+        from hiqa_cli.report.compare import run_compare
 
-        code = run_compare(options, *options.compare)
+        code = run_compare(
+            *options.compare,
+            options.target,
+            overwrite=options.overwrite,
+            limits=options.limits,
+            messages=_messages(options),
+        )
     elif finished:
         if len(options.images) > 1 or options.files_from is not None:
             raise UsageError(
@@ -41,11 +67,24 @@ def run_report(options: ReportOptions) -> int:
                 "give one run, or two with --compare",
             )
         _check_scores_nothing(options)
-        code = _report_finished(options, finished[0])
+        from hiqa_cli.report.saved import report_saved_run
+
+        code = report_saved_run(
+            finished[0],
+            options.target,
+            min_score=options.min_score,
+            overwrite=options.overwrite,
+            limits=options.limits,
+            messages=_messages(options),
+        )
     else:
         code = _report_images(options)
     write(f"{for_pipe(name_text(str(options.target.path)))}\n")
     return code
+
+
+def _messages(options: ReportOptions) -> Messages:
+    return Messages(quiet=options.quiet, verbose=options.verbose)
 
 
 def _check_scores_nothing(options: ReportOptions) -> None:
@@ -56,7 +95,7 @@ def _check_scores_nothing(options: ReportOptions) -> None:
 
 
 def _report_images(options: ReportOptions) -> int:
-    from .score_run import run_score
+    from hiqa_cli.scoring.run import run_score
 
     code = run_score(
         ScoreOptions(
@@ -82,56 +121,3 @@ def _report_images(options: ReportOptions) -> int:
     )
     # The gate is the page's: only `hiqa score` ends with 3.
     return ExitCode.OK if code == ExitCode.BELOW_GATE else code
-
-
-def _report_finished(options: ReportOptions, path: str) -> int:
-    from .report_entries import entries_of_rows
-
-    target = options.target
-    check_report(target, {os.path.realpath(path)}, may_exist=options.overwrite)
-    run = read_finished_run(path)
-    messages = Messages(quiet=options.quiet, verbose=options.verbose)
-    if run.torn:
-        messages.warn(f"{path}: its last line is not whole, as of a run that goes on or was stopped")
-    title = report_title([path])
-    report = open_report(target, title, run.count)
-    progress = ImageProgress(run.count, wanted=not options.quiet)
-    messages.clear = progress.cleared
-    unseen = 0
-    try:
-        for entry in entries_of_rows(_with_paths(run), report.wants, options.limits):
-            report.add(entry)
-            progress.advance()
-            if entry.score is not None and entry.preview is None and report.wants(entry.score):
-                unseen += 1
-                messages.detail(f"{entry.path}: shown without its picture: {entry.missing}")
-        progress.close()
-        finish_report(report, target, facts_of_run(run, title, options.min_score), messages)
-    finally:
-        progress.close()
-        report.abandon()
-    if unseen:
-        messages.warn(
-            f"{count(unseen, 'image')} of {run.count:,} shown without picture: not to be read where {path} says; "
-            "run hiqa report in the folder where hiqa score ran, --verbose names them"
-        )
-    return ExitCode.OK
-
-
-def _with_paths(run: FinishedRun) -> Iterator[tuple[Row, str | None]]:
-    for _, row in run.rows():
-        yield row, None
-
-
-def facts_of_run(run: FinishedRun, title: str, gate: float | None) -> RunFacts:
-    """What a finished run tells of itself."""
-    return RunFacts(
-        title=title,
-        version=", ".join(run.versions),
-        weights=", ".join(run.weights),
-        mode=", ".join(run.modes),
-        precision=", ".join(run.precisions),
-        stride=run.strides[0] if len(run.strides) == 1 else None,
-        gate=gate,
-        unfinished="the last line of the run is not whole: it goes on, or was stopped" if run.torn else "",
-    )

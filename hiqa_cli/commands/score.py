@@ -2,71 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..engine.engines import DEFAULT_ENGINE
-from ..engine.limits import Limits
-from ..engine.scoring import (
-    DEFAULT_MAX_TILES,
-    DEFAULT_MODE,
-    DEFAULT_STRIDE,
-    DEFAULT_TOLERANCE,
-    TILE,
-    Scoring,
-)
-from ..errors import UsageError
-from ..report.defaults import MAX_MB, WORST
+from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.config import DEFAULT_MAX_TILES, DEFAULT_STRIDE, DEFAULT_TOLERANCE, TILE
+from hiqa_cli.errors import UsageError
+from hiqa_cli.report.options import MAX_MB, ReportTarget
+from hiqa_cli.scoring.options import EngineOptions, ScoreOptions, existing_policy, limits_from, scoring_from
+
 from . import options as common
-from .options import EngineOptions, limits_from, one_of, points, whole_number
-from .tables import Existing
-
-STDOUT = "-"
-
-
-@dataclass(frozen=True)
-class ReportTarget:
-    """A report to be written: a page, or a contact sheet as PNG.
-
-    option: what the command line calls it. max_mb: millions of bytes that a page may have. worst: images on a sheet.
-    """
-
-    path: Path
-    option: str
-    max_mb: int
-    png: bool = False
-    worst: int = WORST
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """The command line of `hiqa score`, checked. Empty or None: not given.
-
-    shows_rows: whether standard output gets rows; `hiqa report` scores without showing them.
-    """
-
-    images: tuple[str, ...]
-    recursive: bool
-    files_from: str | None
-    nul_separated: bool
-    csv: str | None
-    jsonl: str | None
-    maps: Path | None
-    existing: Existing
-    min_score: float | None
-    order: str
-    worst: int | None
-    scoring: Scoring
-    limits: Limits
-    engine: EngineOptions
-    quiet: bool
-    verbose: bool
-    report: ReportTarget | None = None
-    shows_rows: bool = True
-
+from .options import one_of, points, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -208,7 +156,7 @@ def score(
     Exit codes: 0 all scored, and at or above the gate; 1 an image could not be scored, none was
     found, or output failed; 2 wrong usage, or nothing could start; 3 some below the gate.
     """
-    from .score_run import run_score
+    from hiqa_cli.scoring.run import run_score
 
     if max_mb is not None and report is None:
         raise UsageError("--max-mb says how large a report may be", "give --report FILE")
@@ -233,39 +181,3 @@ def score(
             report=None if report is None else ReportTarget(report, "--report", max_mb or MAX_MB),
         )
     )
-
-
-def scoring_from(
-    mode: str | None, stride: int | None, tolerance: float | None, max_tiles: int | None, all_tiles: bool
-) -> Scoring:
-    """The engine's way of scoring, with what was given in place of its own; UsageError for a wrong value."""
-    if all_tiles and max_tiles is not None:
-        raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
-    return Scoring(
-        DEFAULT_MODE if mode is None else mode,
-        DEFAULT_STRIDE if stride is None else stride,
-        DEFAULT_TOLERANCE if tolerance is None else tolerance,
-        None if all_tiles else (DEFAULT_MAX_TILES if max_tiles is None else max_tiles),
-    )
-
-
-def existing_policy(overwrite: bool, resume: bool) -> Existing:
-    """What becomes of files that are there; UsageError where both were asked for."""
-    if overwrite and resume:
-        raise UsageError("--overwrite and --resume contradict each other", "give one of them")
-    if overwrite:
-        return Existing.OVERWRITE
-    return Existing.RESUME if resume else Existing.REFUSE
-
-
-def check_together(options: ScoreOptions) -> None:
-    """UsageError for options that make no sense together."""
-    files = [name for name in (options.csv, options.jsonl) if name is not None]
-    if files.count(STDOUT) > 1:
-        raise UsageError("--csv - and --jsonl - both want standard output", "give one a file")
-    for option, name in (("--csv", options.csv), ("--jsonl", options.jsonl)):
-        if name == "":
-            raise UsageError(f"{option}: expected a file or -, found an empty name")
-    resumable = [name for name in files if name != STDOUT]
-    if options.existing is Existing.RESUME and not resumable and options.maps is None:
-        raise UsageError("--resume needs files to go on with", "give --csv, --jsonl or --maps")

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.progress import StageProgress
+from hiqa_cli.errors import UsageError
+from hiqa_cli.scoring.row_printer import write
+
 from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots
-from .exit_codes import ExitCode
-from .messages import Messages
 from .options import Device, Precision, Quiet, Threads, one_of, whole_number
-from .progress import StageProgress
-from .screen import write
-from .training import choose_vgg, open_readings
+from .train_setup import choose_vgg, open_readings
 
 if TYPE_CHECKING:
-    from hiqa_train.loop import StopSignal
-    from hiqa_train.recipe import Recipe
-    from hiqa_train.run import RunOptions
+    from hiqa_train.recipes.schema import Recipe
+    from hiqa_train.runs.run import RunOptions
+    from hiqa_train.trainer.loop import StopSignal
 
 STAGES = ("generator", "regressor", "joint", "ablation")
 ONE_FOLDER = "runs"
@@ -108,11 +109,11 @@ def train(
         raise UsageError("--keep-out: photographs alone are divided by their names", "give --dataset too")
     import torch
 
-    from hiqa_train.loop import StopSignal
-    from hiqa_train.machine import is_leader
-    from hiqa_train.plan import goes_on_from_r
-    from hiqa_train.recipe_file import DEFAULT, RELEASE, SYNTHETIC, load_recipe
-    from hiqa_train.run import RunOptions
+    from hiqa_train.recipes.loader import DEFAULT, RELEASE, SYNTHETIC, load_recipe
+    from hiqa_train.runs.plan import goes_on_from_r
+    from hiqa_train.runs.run import RunOptions
+    from hiqa_train.trainer.distributed import is_leader
+    from hiqa_train.trainer.loop import StopSignal
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -173,9 +174,9 @@ class Training:
 
     def train(self) -> Path | None:
         """All stages, or those of one kind."""
-        from hiqa_train.mixed import train_mixed
-        from hiqa_train.run import train_databases
-        from hiqa_train.synthetic import train_synthetic
+        from hiqa_train.runs.mixed import train_mixed
+        from hiqa_train.runs.run import train_databases
+        from hiqa_train.runs.synthetic import train_synthetic
 
         if self.opened is None:
             return train_synthetic(self.pristine, self.recipe, self.out, self.options, self.stop, self.tell)
@@ -188,7 +189,7 @@ class Training:
 
     def ablation(self) -> Path | None:
         """The paper's figure 4 and its oracle, on the test part; the table on standard output."""
-        from hiqa_train.ablation import run_ablation, table
+        from hiqa_train.runs.ablation import run_ablation, table
 
         if self.opened is None or self.pristine or len(self.opened.parts) != 1:
             raise UsageError("the ablation is measured on the test part of one database", "give one --dataset")
@@ -201,11 +202,11 @@ class Training:
 
     def profile(self) -> int:
         """Rates and shares of each stage, on standard output."""
-        from hiqa_train.material import Material
-        from hiqa_train.mixed import open_mixed
-        from hiqa_train.profile import profile_material, table
-        from hiqa_train.run import open_databases
-        from hiqa_train.synthetic import open_photographs
+        from hiqa_train.data.sources.base import Material
+        from hiqa_train.runs.mixed import open_mixed
+        from hiqa_train.runs.run import open_databases
+        from hiqa_train.runs.synthetic import open_photographs
+        from hiqa_train.trainer.stage_benchmark import profile_material, table
 
         material: Material
         if self.opened is None:

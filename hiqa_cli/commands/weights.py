@@ -8,18 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ..engine.manifest import FileCheck, Manifest, default_folder, read_manifest, verify_manifest
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.engine.manifest import FileCheck, Manifest, default_folder, read_manifest, verify_manifest
+from hiqa_cli.rows.row import as_text, file_text
+from hiqa_cli.scoring.row_printer import write
+
 from . import options as common
-from .exit_codes import ExitCode
-from .rows import as_text, file_text
-from .screen import write
 
 
 def weights(
     weights: common.WeightsFolder = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Everything as one JSON object on standard output.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object on standard output.")] = False,
 ) -> int:
     """What weights are installed: checked, with licence, training data, quality.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import WeightsError
+from hiqa_cli.errors import WeightsError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -114,8 +114,7 @@ def _checked(fields: dict[str, Any], weights_id: str) -> Manifest:
         version=str(fields["version"]),
         licence=str(fields["licence"]),
         training_data=tuple(
-            {key: str(row[key]) for key in ("name", "terms", "use")}
-            for row in fields["training_data"]
+            {key: str(row[key]) for key in ("name", "terms", "use")} for row in fields["training_data"]
         ),
         measured=dict(fields["measured"]),
         files=files,
@@ -139,9 +138,7 @@ def read_verified(folder: Path, manifest: Manifest, name: str) -> bytes:
     try:
         found_size = path.stat().st_size
         if found_size != size:  # before reading: somebody may have put anything there
-            raise WeightsError(
-                f"{path} has {found_size} bytes, its manifest says {size}", REINSTALL
-            )
+            raise WeightsError(f"{path} has {found_size} bytes, its manifest says {size}", REINSTALL)
         data = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

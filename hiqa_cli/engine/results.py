@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .scoring import DEFAULT_STRIDE, TILE
+from .config import DEFAULT_STRIDE, TILE
 
 __all__ = ["DEFAULT_STRIDE", "TILE", "ScoreResult", "TileScore", "Verdict"]
 

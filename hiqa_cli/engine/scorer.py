@@ -17,24 +17,25 @@ from pathlib import Path
 
 import numpy as np
 
-from .._version import __version__
-from ..errors import HiqaError, ImageError, UsageError
-from .arrays import picture_of
-from .artefacts import Artefacts, open_sinks
+from hiqa_cli._version import __version__
+from hiqa_cli.errors import HiqaError, ImageError, UsageError
+from hiqa_cli.images.arrays import picture_of
+from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.picture import Picture
+from hiqa_cli.images.read import read_picture
+
+from .backends.backend import TileRunner
+from .backends.devices import BATCH_SIZE, Placement, default_batch_size, place
+from .backends.names import DEFAULT_ENGINE, ENGINES, OPENVINO
 from .calibration import Calibration
-from .devices import BATCH_SIZE, Placement, default_batch_size, place
-from .engines import DEFAULT_ENGINE, ENGINES, OPENVINO
-from .jobs import Job
-from .limits import Limits
-from .picture import Picture
-from .read_ahead import ReadAhead
-from .reading import read_picture
+from .config import Scoring
+from .outputs.outputs import Artefacts, open_sinks
+from .outputs.sinks import Sink, WholeArrays
+from .pipeline.job import Job
+from .pipeline.prefetch import ReadAhead
+from .pipeline.stream import OpenSinks, ScoreStream
 from .results import ScoreResult
-from .scoring import Scoring
-from .stream import OpenSinks, ScoreStream
-from .strips import Sink, WholeArrays
-from .tile_runner import TileRunner
-from .tiles import TileGrid
+from .tiling.grid import TileGrid
 from .weights import load_weights
 
 __all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer", "Scoring"]
@@ -91,7 +92,7 @@ class Scorer:
             raise UsageError(f"engine must be one of {', '.join(ENGINES)}, found {engine!r}")
         tell = notice if notice is not None else ignore
         if engine == OPENVINO:
-            from .openvino_runner import load_openvino
+            from .backends.openvino_backend import load_openvino
 
             size = batch_size if batch_size is not None else BATCH_SIZE["cpu"]
             loaded = load_openvino(
@@ -147,9 +148,7 @@ class Scorer:
         )
         if isinstance(outcome, HiqaError):
             raise outcome
-        return dataclasses.replace(
-            outcome, hallucination=arrays.hallucination, discrepancy=arrays.discrepancy
-        )
+        return dataclasses.replace(outcome, hallucination=arrays.hallucination, discrepancy=arrays.discrepancy)
 
     def score_stream(
         self, jobs: Iterable[Job], *, stride: int | None = None, scoring: Scoring = DEFAULT_SCORING
@@ -185,9 +184,7 @@ class Scorer:
         return open_sinks(job.artefacts, grid, self.weights_id)
 
     @staticmethod
-    def _picture(
-        image: str | os.PathLike[str] | np.ndarray | Picture, limits: Limits
-    ) -> Picture:
+    def _picture(image: str | os.PathLike[str] | np.ndarray | Picture, limits: Limits) -> Picture:
         if isinstance(image, Picture):
             return image
         if isinstance(image, np.ndarray):
@@ -204,8 +201,9 @@ def with_torch(
     """A runner, where it runs, the calibration and id of its weights."""
     import torch
 
-    from ..networks.hiqa import HiqaNet
-    from .numerics import TorchRunner
+    from hiqa_cli.networks.hiqa import HiqaNet
+
+    from .backends.torch_backend import TorchRunner
 
     if threads is not None:
         torch.set_num_threads(threads)

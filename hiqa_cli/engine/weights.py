@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._version import __version__
-from ..errors import WeightsError
+from hiqa_cli._version import __version__
+from hiqa_cli.errors import WeightsError
+
 from .calibration import Calibration
 from .manifest import (
     FORMAT,
@@ -38,8 +39,8 @@ from .manifest import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ..networks.generator import Generator
-    from ..networks.regressor import Regressor
+    from hiqa_cli.networks.generator import Generator
+    from hiqa_cli.networks.regressor import Regressor
 
 __all__ = [
     "FileCheck",
@@ -76,8 +77,8 @@ def load_weights(folder: Path | str | None = None) -> LoadedWeights:
     Raises WeightsError, one line, for a missing file, a wrong sha256, another format or
     architecture, tensors missing, left over or of another shape, NaN and Inf.
     """
-    from ..networks.generator import Generator, GeneratorConfig
-    from ..networks.regressor import Regressor, RegressorConfig
+    from hiqa_cli.networks.generator import Generator, GeneratorConfig
+    from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
     where = default_folder() if folder is None else Path(os.fspath(folder))
     manifest = read_manifest(where)
@@ -113,7 +114,7 @@ class _StoredNetwork:
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
         """What the metadata's JSON under `key` describes; refused where it cannot be built."""
-        from ..networks.bare import Bare
+        from hiqa_cli.networks.skip_init import Bare
 
         with Bare():  # fill() has all numbers
             return built_from(self._metadata, key, build, self.path)
@@ -132,8 +133,7 @@ class _StoredNetwork:
         for name, tensor in self._tensors.items():
             if tensor.shape != wanted[name].shape:
                 raise self._refusal(
-                    f"has {name} of shape {tuple(tensor.shape)}, "
-                    f"the network wants {tuple(wanted[name].shape)}"
+                    f"has {name} of shape {tuple(tensor.shape)}, the network wants {tuple(wanted[name].shape)}"
                 )
             if tensor.dtype != torch.float16:
                 raise self._refusal(f"has {name} in {tensor.dtype}, expected torch.float16")
@@ -177,7 +177,7 @@ def _try_together(generator: Generator, regressor: Regressor, folder: Path) -> N
     """Refuse networks that are each whole but do not fit each other: a grey patch must pass."""
     import torch
 
-    from ..networks.hiqa import HiqaNet
+    from hiqa_cli.networks.hiqa import HiqaNet
 
     with torch.inference_mode():
         patch = torch.full((1, 3, 64, 64), 0.5)

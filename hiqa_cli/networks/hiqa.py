@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .packed import PackedHiqa
-from .packing import Layout, is_packable, pixels_of_places
+from .onednn.hiqa import PackedHiqa
+from .onednn.packing import Layout, is_packable, pixels_of_places
 from .regressor import Regressor, pooled
 
 BYTE = 255.0  # the largest

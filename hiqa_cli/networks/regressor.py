@@ -37,7 +37,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .lite import LiteTrunk
+from .efficientnet_lite import LiteTrunk
 
 # A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
 DISCREPANCY_GAIN = 8.0
@@ -110,9 +110,7 @@ class BasicBlock(nn.Module):
 
 def convolution(channels_in: int, channels_out: int, side: int, stride: int, batch_norm: bool) -> nn.Sequential:
     """A square convolution with a batch norm or a bias, initialised to keep the variance (He et al., ICCV 2015)."""
-    conv = nn.Conv2d(
-        channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm
-    )
+    conv = nn.Conv2d(channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu" if side > 1 else "linear")
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
@@ -226,9 +224,7 @@ class Regressor(nn.Module):
         """C of joined features."""
         return sum(head.hidden.in_features for head in self.heads)
 
-    def forward(
-        self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None) -> Tensor:
         """Scores of a batch.
 
         distorted: (B, 3, H, W) RGB in 0..1.

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.false_colour import QUALITY_SCALE
-from ..engine.lettering import PAPER, draw_text
-from ..engine.opencv import cv2
-from ..engine.png_stream import PngStream, own_text
-from ..engine.preview import THUMBNAIL_SIDE
-from ..engine.score_card import FAINT
-from ..engine.webp_stamp import check_webp
-from ..engine.words import grade
+from hiqa_cli.engine.grades import grade
+from hiqa_cli.engine.outputs.draw_text import PAPER, draw_text
+from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
+from hiqa_cli.engine.outputs.png_writer import PngStream, own_text
+from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE
+from hiqa_cli.engine.outputs.score_card import FAINT
+from hiqa_cli.engine.outputs.webp_stamp import check_webp
+from hiqa_cli.images.opencv import cv2
+
 from .entry import Entry, RunFacts
 
 COLUMNS = 5

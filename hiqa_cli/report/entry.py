@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..engine.preview import Preview
+from hiqa_cli.engine.outputs.preview import Preview
 
 
 @dataclass(frozen=True)

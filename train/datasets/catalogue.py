@@ -8,20 +8,20 @@ from typing import Literal
 
 from hiqa_cli.errors import DatasetError, UsageError
 
-from .biq2021 import BIQ2021
-from .csiq import CSIQ
 from .database import Database
-from .folders import locate
-from .kadid10k import KADID10K
-from .koniq10k import KONIQ10K
-from .live import LIVE
-from .livec import LIVEC
-from .livemd import LIVEMD
+from .files.folders import locate
+from .readers.biq2021 import BIQ2021
+from .readers.csiq import CSIQ
+from .readers.kadid10k import KADID10K
+from .readers.koniq10k import KONIQ10K
+from .readers.live import LIVE
+from .readers.livec import LIVEC
+from .readers.livemd import LIVEMD
+from .readers.spaq import SPAQ
+from .readers.tid import TID
 from .roots import find_root
 from .sample import Reading
-from .spaq import SPAQ
 from .table import read_table
-from .tid import TID
 
 DATABASES: dict[str, Database] = {
     database.name: database

@@ -7,10 +7,10 @@ from typing import Literal
 
 from hiqa_cli.errors import DatasetError, UsageError
 
-from .collect import Row, as_sample, check_different, check_score, number
+from .files.text_tables import read_csv
+from .readers.collect import Row, as_sample, check_different, check_score, number
 from .sample import Reading, Scale, Split
 from .scenes import table_scene
-from .text_tables import read_csv
 
 NEEDED, OPTIONAL = ("path", "score"), ("reference", "type", "split", "scene")
 SPLITS: dict[str, Split] = {

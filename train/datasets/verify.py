@@ -122,7 +122,7 @@ def _size(one: Decoded) -> str:
 
 
 def _decode(path: Path) -> Decoded:
-    from hiqa_cli.engine.reading import read_picture
+    from hiqa_cli.images.read import read_picture
 
     try:
         picture = read_picture(path)

@@ -15,17 +15,7 @@
 Every function takes and gives (H, W, 3) uint8 RGB. Codecs and resampling are OpenCV's; some kinds need Pillow.
 """
 
-from .blur import (
-    blur,
-    defocus,
-    denoise,
-    denoised,
-    motion_blur,
-    pixelate,
-    reduce,
-    unsharp,
-    zero_bordered_blur,
-)
+from .blur import blur, defocus, denoise, denoised, motion_blur, pixelate, reduce, unsharp, zero_bordered_blur
 from .codecs import decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg, wavelet_codec
 from .colours import (
     aberration,
@@ -52,16 +42,7 @@ from .noise import (
     shot_noise,
 )
 from .palettes import reduce_colours
-from .tones import (
-    band,
-    change_contrast,
-    change_gamma,
-    expose,
-    haze,
-    quantize,
-    shift_mean,
-    vignette,
-)
+from .tones import band, change_contrast, change_gamma, expose, haze, quantize, shift_mean, vignette
 from .transmission import jpeg2000_errors, jpeg_errors
 from .values import Random, logarithmic, psnr, to_8bit
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.images.opencv import cv2
 
 from .blur import blur, defocus, denoise, motion_blur, reduce, unsharp
 from .codecs import jpeg

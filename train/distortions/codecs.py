@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hiqa_cli.engine.chatter import decoder_chatter
-from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.errors import DependencyError
+from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.opencv import cv2
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
 LUMA = (

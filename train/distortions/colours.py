@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.images.opencv import cv2
 
 from .values import as_float, from_ycc, luma, to_8bit, to_ycc
 

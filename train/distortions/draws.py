@@ -11,19 +11,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from hiqa_cli.engine.opencv import cv2
+from hiqa_cli.images.opencv import cv2
 
 from . import chains
 from .blur import blur, defocus, denoised, motion_blur, pixelate, reduce, unsharp, zero_bordered_blur
 from .codecs import jpeg, jpeg2000, unlimited_jpeg
-from .colours import (
-    change_saturation,
-    diffuse_colour,
-    displace_green,
-    part_channels,
-    scale_chroma,
-    shift_colour,
-)
+from .colours import change_saturation, diffuse_colour, displace_green, part_channels, scale_chroma, shift_colour
 from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hiqa_cli.errors import HiqaError
+from hiqa_train.datasets.sample import Scale
 
-from ..correlation import Agreement, Interval, bootstrap, measure
-from ..datasets.sample import Scale
+from .correlation import Agreement, Interval, bootstrap, measure
 from .predict import Prediction
 
 ALL = "all"

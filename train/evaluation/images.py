@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from hiqa_cli.errors import UsageError
-
-from ..datasets.sample import Reading, Sample
-from ..splits import Division, take
+from hiqa_train.data.splits import Division, take
+from hiqa_train.datasets.sample import Reading, Sample
 
 PartName = Literal["training", "validation", "test", "all"]
 PART_NAMES: tuple[PartName, ...] = ("training", "validation", "test", "all")

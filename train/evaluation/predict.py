@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from hiqa_cli.engine.jobs import Job
-from hiqa_cli.engine.reading import read_picture
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.engine.pipeline.job import Job
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.engine.scoring import Scoring
 from hiqa_cli.errors import HiqaError
+from hiqa_cli.images.read import read_picture
+from hiqa_train.datasets.sample import Sample
 
-from ..datasets.sample import Sample
 from .images import below
-from .store import ImageStore, Key, key_of
+from .score_cache import ImageStore, Key, key_of
 
 
 @dataclass(frozen=True)

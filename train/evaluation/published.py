@@ -34,9 +34,7 @@ def all_published() -> tuple[Published, ...]:
     """Every number held, in the order of the file."""
     text = (resources.files("hiqa_train.evaluation") / "published.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
-    return tuple(
-        _published(group, row, data["types"]) for group in data["table"] for row in group["rows"]
-    )
+    return tuple(_published(group, row, data["types"]) for group in data["table"] for row in group["rows"])
 
 
 def _published(group: Mapping[str, Any], row: Mapping[str, Any], types: Mapping[str, list[str]]) -> Published:

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hiqa_cli.errors import HiqaError
+from hiqa_train.uncertainty.coverage import Coverage
 
-from ..correlation import Logistic, fit_logistic
-from ..uncertainty import Coverage
 from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, Measured, measure_types, row_cells, row_object
-from .coverage import coverage_of
+from .correlation import Logistic, fit_logistic
+from .database_coverage import coverage_of
 from .images import Choice, below
 from .predict import Prediction
 

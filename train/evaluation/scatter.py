@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hiqa_cli.engine.lettering import INK, draw_text, text_mask
-from hiqa_cli.engine.opencv import cv2
-from hiqa_cli.engine.png_stream import PngStream, own_text
+from hiqa_cli.engine.outputs.draw_text import INK, draw_text, text_mask
+from hiqa_cli.engine.outputs.png_writer import PngStream, own_text
+from hiqa_cli.images.opencv import cv2
 
-from ..correlation import Logistic
+from .correlation import Logistic
 from .predict import Prediction
 
 WIDTH, HEIGHT = 1600, 1200  # px; 8 by 6 inches at 200 dots an inch

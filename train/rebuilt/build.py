@@ -19,16 +19,16 @@ import numpy as np
 import scipy
 
 from hiqa_cli._version import __version__
-from hiqa_cli.engine.opencv import cv2
 from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.images.opencv import cv2
+from hiqa_train.datasets.files.text_tables import read_csv
+from hiqa_train.datasets.readers.collect import number
+from hiqa_train.datasets.readers.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
+from hiqa_train.distortions.codecs import pillow
+from hiqa_train.whole_files import write_whole
 
-from ..datasets.collect import number
-from ..datasets.text_tables import read_csv
-from ..datasets.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
-from ..distortions.codecs import pillow
-from ..whole_files import write_whole
 from .kodak import SCENES, find_references
-from .recipes import fingerprint, rebuild
+from .tid_distortions import fingerprint, rebuild
 
 README = """\
 These are not the images of {title}, which may not be handed on. They were made anew by hiqa {version} from Kodak's

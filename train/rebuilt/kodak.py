@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hiqa_cli.engine.reading import IMAGE_SUFFIXES, read_picture
 from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
 
 WIDTH, HEIGHT = 512, 384  # of a reference
 SCENES = range(1, 25)

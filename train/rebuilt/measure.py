@@ -29,15 +29,15 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from hiqa_cli.engine.reading import read_picture
 from hiqa_cli.errors import DatasetError
+from hiqa_cli.images.read import read_picture
+from hiqa_train.datasets.files.text_tables import read_csv
+from hiqa_train.datasets.readers.tid import DISTORTED, REFERENCES_FOLDER
+from hiqa_train.distortions import psnr
 
-from ..datasets.text_tables import read_csv
-from ..datasets.tid import DISTORTED, REFERENCES_FOLDER
-from ..distortions import psnr
 from .build import image_name
 from .kodak import SCENES
-from .recipes import LEVELS, Class, types
+from .tid_distortions import LEVELS, Class, types
 
 TOOL = "ssimulacra_main"
 EXACT, MEAN, SCENE, STRUCTURE, RANKS = 0.001, 0.1, 0.5, 0.15, 0.9

@@ -1,0 +1,62 @@
+"""How a picture is scored: which mode, how dense the tiles, how many of a large picture. Imports no numpy, no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hiqa_cli.errors import UsageError
+
+TILE = 256  # px, the side of a scoring tile; the paper's patch (section 3.4)
+DEFAULT_STRIDE = 128  # px between tiles; the paper says "a fixed stride" (section 3.4) without a number
+MODES = ("exact", "fast")
+DEFAULT_MODE = "fast"
+DEFAULT_TOLERANCE = 0.5  # points
+DEFAULT_MAX_TILES = 96  # 6.3 megapixels
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """mode: "exact", the paper's: every overlapping tile goes through the networks by itself; "fast": tiles side by
+        side go through the networks once, and overlapping windows are pooled from their features.
+    stride: px between the tiles (windows) whose scores are averaged, 1..256.
+    max_tiles: pictures of more pixels than so many tiles have are scored by a sample of at most so many tiles
+        side by side, spread over the picture; None: every picture is scored whole.
+    tolerance: points; the sample ends where the standard error of its mean is below this.
+    """
+
+    mode: str = DEFAULT_MODE
+    stride: int = DEFAULT_STRIDE
+    tolerance: float = DEFAULT_TOLERANCE
+    max_tiles: int | None = DEFAULT_MAX_TILES
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where a value makes no sense."""
+        check_stride(self.stride)
+        if self.mode not in MODES:
+            raise UsageError(f"mode must be one of {', '.join(MODES)}, found {self.mode!r}")
+        count = self.max_tiles
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+            raise UsageError(f"max_tiles must be a whole number of at least 1, found {count!r}")
+        if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
+            raise UsageError(f"tolerance must be a number of points from 0 upwards, found {self.tolerance!r}")
+
+    def samples(self, width: int, height: int) -> bool:
+        """Whether a picture of width x height px is scored by a sample of its tiles."""
+        return self.max_tiles is not None and width * height > self.max_tiles * TILE * TILE
+
+    def picture_stride(self, width: int, height: int) -> int:
+        """Px between the tiles that pictures (hallucination, maps) are blended from; those that give the score are
+        among them: all of one stride, or those side by side."""
+        all_of_them = self.mode == "exact" and not self.samples(width, height)
+        return self.stride if all_of_them or TILE % self.stride == 0 else DEFAULT_STRIDE
+
+
+def check_stride(stride: int) -> int:
+    """The stride itself, or UsageError where tiles would leave gaps or never advance."""
+    if isinstance(stride, bool) or not isinstance(stride, int) or not 1 <= stride <= TILE:
+        raise UsageError(
+            f"stride must be a whole number of px from 1 to {TILE}, found {stride!r}",
+            "smaller strides score more tiles and take longer",
+        )
+    return stride

@@ -1,0 +1,87 @@
+"""Where the tiles lie: a fixed grid that covers every pixel, without randomness (section 3.4).
+
+Tiles of TILE x TILE px start every `stride` px; the last row and column are flush with the border.
+A side shorter than TILE is continued by reflection to the right and downwards. The reflection is
+done by index, tile by tile, so that a picture of 1 x 100000 px never needs a copy of 256 x 100000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hiqa_cli.engine.config import TILE, check_stride
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """The tiles of one picture.
+
+    width, height: px of the picture.
+    xs, ys: left and top edges of the tiles, ascending; the grid is their product.
+    """
+
+    width: int
+    height: int
+    xs: tuple[int, ...]
+    ys: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.xs) * len(self.ys)
+
+    @property
+    def padded_width(self) -> int:
+        return max(self.width, TILE)
+
+    @property
+    def padded_height(self) -> int:
+        return max(self.height, TILE)
+
+    @property
+    def note(self) -> str:
+        """The words for a picture that had to be reflected, empty for any other."""
+        if self.width >= TILE and self.height >= TILE:
+            return ""
+        return f"reflected to {self.padded_width}x{self.padded_height}"
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """(x, y) of every tile, row by row."""
+        for y in self.ys:
+            for x in self.xs:
+                yield x, y
+
+
+def tile_starts(length: int, stride: int, tile: int = TILE) -> tuple[int, ...]:
+    """Starts of tiles of `tile` px along one side of `length` px; the last one ends at the border."""
+    last = max(length, tile) - tile
+    return (*range(0, last, stride), last)
+
+
+def plan_tiles(width: int, height: int, stride: int) -> TileGrid:
+    """The grid for a picture of width x height px (both at least 1)."""
+    check_stride(stride)
+    return TileGrid(width, height, tile_starts(width, stride), tile_starts(height, stride))
+
+
+def reflected_indices(start: int, length: int, count: int = TILE) -> np.ndarray:
+    """Indices (count,) into a side of `length` px for places start .. start+count-1, reflected past
+    its end without repeating the border (as often as it takes; a side of 1 px repeats itself)."""
+    if length == 1:
+        return np.zeros(count, dtype=np.intp)
+    period = 2 * (length - 1)
+    places = np.arange(start, start + count) % period
+    return np.minimum(places, period - places)
+
+
+def cut_tile(pixels: np.ndarray, x: int, y: int, side: int = TILE) -> np.ndarray:
+    """The tile (side, side, 3) of pixels (H, W, 3) at x, y; a copy where it is reflected."""
+    height, width = pixels.shape[:2]
+    tile = pixels[y : y + side, x : x + side]  # a side that is short starts at 0 and has one tile
+    if tile.shape[1] < side:
+        tile = tile[:, reflected_indices(x, width, side)]
+    if tile.shape[0] < side:
+        tile = tile[reflected_indices(y, height, side)]
+    return tile

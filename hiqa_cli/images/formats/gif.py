@@ -1,0 +1,53 @@
+"""GIF: header, and a walk over its blocks to the trailer (GIF89a)."""
+
+from __future__ import annotations
+
+from hiqa_cli.images.header import Data, Header, damaged, truncated, unpack
+
+NAME = "GIF"
+_EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
+
+
+def read_gif(data: Data) -> Header:
+    """Walk every block to the trailer. Bytes after it are no fault."""
+    width, height, flags = unpack("<HHB", data, 6, NAME)
+    at = 13 + _table(flags)
+    frames, alpha, clear = 0, False, False
+    while True:
+        kind = _byte(data, at)
+        if kind == _TRAILER:
+            break
+        if kind == _EXTENSION:
+            if _byte(data, at + 1) == _CONTROL:
+                clear = bool(_byte(data, at + 3) & 1)
+            at = _skip_blocks(data, at + 2)
+        elif kind == _IMAGE:
+            left, top, wide, high, flags = unpack("<HHHHB", data, at + 1, NAME)
+            if not frames:
+                alpha = clear or (left, top, wide, high) != (0, 0, width, height)
+            frames += 1
+            at = _skip_blocks(data, at + 10 + _table(flags) + 1)
+        else:
+            raise damaged(NAME, f"no block at byte {at:,}")
+    if not frames or not width or not height:
+        raise damaged(NAME, f"{frames} pictures of {width} x {height} px")
+    # OpenCV refuses a background colour outside the table; nobody looks at that byte any more.
+    return Header(NAME, width, height, frames=frames, alpha=alpha, patches=((11, b"\0"),))
+
+
+def _table(flags: int) -> int:
+    """Bytes of the colour table that the flags announce."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _byte(data: Data, at: int) -> int:
+    if at >= len(data):
+        raise truncated(NAME, data, "before the trailer")
+    return data[at]
+
+
+def _skip_blocks(data: Data, at: int) -> int:
+    """Behind a chain of sub-blocks (a length byte each, 0 ends it)."""
+    while length := _byte(data, at):
+        at += 1 + length
+    return at + 1

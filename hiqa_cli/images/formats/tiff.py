@@ -1,0 +1,262 @@
+"""TIFF and BigTIFF: the first page's tags, and the extents of its strips or tiles (TIFF 6.0).
+
+OpenCV turns a TIFF by its orientation tag whatever it is asked, loses the alpha of grey pictures,
+mixes up 16-bit pictures whose channels are stored apart, and does not invert white-is-zero above 8
+bits. What it gets wrong is put right later (`Header`) or refused here by name.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+import numpy as np
+
+from hiqa_cli.images.exif import read_exif
+from hiqa_cli.images.header import DROPPED, Data, Header, damaged, truncated, unpack, unsupported
+
+NAME = "TIFF"
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
+          16: 8, 17: 8, 18: 8}  # fmt: skip
+_INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+_MOST_PAGES = 10_000
+_INFLATED_AT_ONCE = 2**22  # bytes
+_DEFLATE = (8, 32946)
+_COMPRESSIONS = (1, 2, 3, 4, 5, 7, *_DEFLATE, 32773)  # plain, fax, LZW, JPEG, deflate, PackBits
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR = 273, 274, 277, 279, 284
+ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
+TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
+ICC, CFA, LINEAR_RAW, DNG_VERSION = 34675, 32803, 34892, 50706
+_PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
+_BITS = {"grey": (1, 8, 10, 12, 14, 16), "RGB": (8, 10, 12, 14, 16), "palette": (1, 4, 8),
+         "CMYK": (8,), "YCbCr": (8,)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Tag:
+    kind: int
+    count: int
+    at: int  # where the value stands in the file
+
+
+class _Reader:
+    """Reads IFDs in the file's byte order, 32-bit or 64-bit."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+        self.order = "<" if data[:2] == b"II" else ">"
+        self.big = unpack(self.order + "H", data, 2, NAME)[0] == 43
+        self.offset = "Q" if self.big else "I"
+
+    def first(self) -> int:
+        return unpack(self.order + self.offset, self.data, 8 if self.big else 4, NAME)[0]
+
+    def next(self, at: int) -> int:
+        """The place of the IFD after the one at `at`, 0 for none."""
+        head, entry, count = self._layout(at)
+        after = at + head + count * entry
+        return unpack(self.order + self.offset, self.data, after, NAME)[0]
+
+    def _layout(self, at: int) -> tuple[int, int, int]:
+        """An IFD's bytes before its tags, bytes a tag, and number of tags."""
+        (count,) = unpack(self.order + ("Q" if self.big else "H"), self.data, at, NAME)
+        if count > 65_535:
+            raise damaged(NAME, f"a directory of {count:,} tags")
+        return (8, 20, count) if self.big else (2, 12, count)
+
+    def directory(self, at: int) -> dict[int, _Tag]:
+        """The tags of the IFD at `at`."""
+        head, entry, count = self._layout(at)
+        inline = 8 if self.big else 4
+        found: dict[int, _Tag] = {}
+        for start in range(at + head, at + head + count * entry, entry):
+            tag, kind, n = unpack(self.order + "HH" + self.offset, self.data, start, NAME)
+            value = start + entry - inline
+            if n * _SIZES.get(kind, 1) > inline:
+                (value,) = unpack(self.order + self.offset, self.data, value, NAME)
+            found.setdefault(tag, _Tag(kind, n, value))
+        return found
+
+    def raw(self, tag: _Tag) -> Data:
+        end = tag.at + tag.count * _SIZES.get(tag.kind, 1)
+        if end > len(self.data):
+            raise truncated(NAME, self.data, "inside its directory")
+        return self.data[tag.at : end]
+
+    def values(self, tag: _Tag | None, missing: tuple[int, ...] = ()) -> np.ndarray:
+        """A tag's unsigned integers as (n,) uint64."""
+        if tag is None:
+            return np.array(missing, np.uint64)
+        if tag.kind not in _INTEGERS:
+            raise damaged(NAME, "a tag of the wrong type")
+        return np.frombuffer(self.raw(tag), self.order + _INTEGERS[tag.kind]).astype(np.uint64)
+
+    def value(self, tag: _Tag | None, missing: int) -> int:
+        found = self.values(tag, (missing,))
+        return int(found[0]) if len(found) else missing
+
+
+def read_tiff(data: Data) -> Header:
+    """Read the first page's tags and check that all its data are there; count the pages."""
+    reader = _Reader(data)
+    first = reader.first()
+    tags = reader.directory(first)
+    _refuse_raw(reader, tags)
+    width, height = reader.value(tags.get(WIDTH), 0), reader.value(tags.get(HEIGHT), 0)
+    if not width or not height:
+        raise damaged(NAME, f"{width} x {height} px")
+    bits = reader.values(tags.get(BITS), (1,))
+    samples = reader.value(tags.get(SAMPLES), 1)
+    compression = reader.value(tags.get(COMPRESSION), 1)
+    if compression not in _COMPRESSIONS:  # OpenCV gives a black picture for some of the others
+        _refuse(f"compression {compression}")
+    kind = _judge(reader, tags, {int(value) for value in bits[:samples]}, samples)
+    _check_extents(reader, tags, compression)
+    _check_amount(reader, tags, kind, (width, height), int(bits[0]) * samples)
+    return _header(reader, tags, kind, (width, height), int(bits[0]), reader.next(first))
+
+
+def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, after: int) -> Header:
+    extra = reader.values(tags.get(EXTRA_SAMPLES))
+    alpha = kind == "RGB" and len(extra) == 1 and int(extra[0]) in (1, 2)
+    orientation = reader.value(tags.get(ORIENTATION), 1)
+    profile = bytes(reader.raw(tags[ICC])) if ICC in tags else b""
+    dropped = kind == "RGB" and len(extra) == 1 and not alpha
+    return Header(
+        NAME,
+        *size,
+        frames=_pages(reader, after),
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        exif=read_exif(reader.data).basics,
+        patches=_upright(reader, tags[ORIENTATION]) if orientation != 1 else (),
+        alpha=alpha,
+        # libtiff multiplies 8-bit colours itself where the file has not done so.
+        premultiplied=alpha and (bits == 8 or int(extra[0]) == 1),
+        inverted=bits > 8 and reader.value(tags.get(PHOTOMETRIC), 1) == 0,
+        full_scale=(2**bits - 1) << (16 - bits) if 8 < bits < 16 else None,
+        cmyk=kind == "CMYK",
+        profile=profile,
+        remarks=(DROPPED,) if dropped else (),
+    )
+
+
+def _upright(reader: _Reader, tag: _Tag) -> tuple[tuple[int, bytes], ...]:
+    """The patch that sets the orientation tag to 1: turning is hiqa's business, once."""
+    order: Literal["little", "big"] = "little" if reader.order == "<" else "big"
+    return ((tag.at, (1).to_bytes(_SIZES[tag.kind], order)),)
+
+
+def _judge(reader: _Reader, tags: dict[int, _Tag], bits: set[int], samples: int) -> str:
+    """The kind of picture, or a refusal by name of what OpenCV reads wrongly or not at all."""
+    number = reader.value(tags.get(PHOTOMETRIC), 1)
+    kind = _PHOTOMETRICS.get(number) or _refuse(f"colour space {number}")
+    for form in reader.values(tags.get(SAMPLE_FORMAT), (1,)):
+        if int(form) == 3:
+            _refuse("floating-point samples")
+        if int(form) not in (1, 4):
+            _refuse("signed or complex samples")
+    if len(bits) != 1:
+        _refuse(f"samples of {len(bits)} different sizes")
+    (depth,) = bits
+    if depth not in _BITS[kind]:
+        _refuse(f"{depth}-bit {kind} samples")
+    colours = {"grey": 1, "palette": 1, "CMYK": 4}.get(kind, 3)
+    if samples != colours and not (kind == "RGB" and samples == 4):
+        _refuse(f"{samples} channels of {kind}")
+    if depth > 8 and samples > 1 and reader.value(tags.get(PLANAR), 1) == 2:
+        _refuse(f"{depth}-bit channels stored apart (planar)")
+    return kind
+
+
+def _refuse(what: str) -> NoReturn:
+    unsupported(f"TIFF with {what}")
+
+
+def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
+    """Camera raw files that wear a TIFF header: DNG, NEF, ARW, PEF and the like."""
+    pages = [tags]
+    if SUB_IFDS in tags:
+        for at in reader.values(tags[SUB_IFDS])[:8]:
+            pages.append(reader.directory(int(at)))
+    kinds = {reader.value(page.get(PHOTOMETRIC), -1) for page in pages if PHOTOMETRIC in page}
+    if DNG_VERSION in tags or kinds & {CFA, LINEAR_RAW}:
+        unsupported("camera raw (TIFF-based)")
+
+
+def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> None:
+    """Every strip or tile must lie within the file, and inflate to its checksum where it has
+    one."""
+    tiled = TILE_OFFSETS in tags
+    starts = reader.values(tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS))
+    sizes = reader.values(tags.get(TILE_BYTES if tiled else STRIP_BYTES))
+    if not len(starts):
+        raise damaged(NAME, "no picture data")
+    if not len(sizes) and len(starts) == 1 and compression == 1:
+        return  # old writers leave the size of a single plain strip out; libtiff works it out
+    if len(sizes) != len(starts):
+        raise damaged(NAME, f"{len(starts)} strips or tiles, but {len(sizes)} sizes")
+    # A wrapped sum would look small: compare with what is left of the file instead.
+    size = np.uint64(len(reader.data))
+    outside = (starts > size) | (sizes > size - np.minimum(starts, size))
+    if outside.any():
+        part = "tile" if tiled else "strip"
+        place = f"{int(outside.argmax()) + 1:,} of {len(starts):,}"
+        raise truncated(NAME, reader.data, f"before or inside {part} {place}")
+    if compression in _DEFLATE:
+        _check_deflated(reader.data, starts, sizes)
+
+
+def _check_amount(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int) -> None:
+    """There must be as many strips or tiles as the size needs, and of plain strips as many bytes.
+
+    OpenCV leaves what is missing black.
+    """
+    width, height = size
+    if TILE_OFFSETS in tags:
+        across, down = reader.value(tags.get(TILE_WIDTH), 0), reader.value(tags.get(TILE_HEIGHT), 0)
+        need = -(-width // across) * -(-height // down) if across and down else 0
+        found, part = tags[TILE_OFFSETS].count, "tiles"
+    else:
+        rows = reader.value(tags.get(ROWS_PER_STRIP), height)
+        need, found = -(-height // rows) if rows else 0, tags[STRIP_OFFSETS].count
+        part = "strips"
+    if not need or found < need:
+        raise damaged(NAME, f"{found} {part} where {width} x {height} px need {need}")
+    plain = reader.value(tags.get(COMPRESSION), 1) == 1 and part == "strips"
+    if plain and kind != "YCbCr" and STRIP_BYTES in tags:
+        stated = int(reader.values(tags[STRIP_BYTES]).sum())
+        planes = bits // 8 if reader.value(tags.get(PLANAR), 1) == 2 else 1  # of 8 bits each
+        expected = height * planes * (-(-width * (bits // planes) // 8))
+        if stated < expected:
+            raise damaged(NAME, f"{stated:,} bytes of pixels where the size needs {expected:,}")
+
+
+def _check_deflated(data: Data, starts: np.ndarray, sizes: np.ndarray) -> None:
+    """libtiff stops reading where a strip has enough rows, and so never sees its checksum."""
+    with memoryview(data) as view:
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+            if not size:
+                continue  # a sparse tile
+            stream = zlib.decompressobj()
+            rest: memoryview | bytes = view[start : start + size]
+            try:
+                while rest and not stream.eof:
+                    stream.decompress(rest, _INFLATED_AT_ONCE)
+                    rest = stream.unconsumed_tail
+            except zlib.error:
+                raise damaged(NAME, f"compressed data at byte {start:,} do not inflate") from None
+            if not stream.eof:
+                raise damaged(NAME, f"compressed data at byte {start:,} end too soon")
+
+
+def _pages(reader: _Reader, after: int) -> int:
+    pages, seen = 1, set[int]()
+    while after and after not in seen and pages < _MOST_PAGES:
+        seen.add(after)
+        if after + 2 > len(reader.data):
+            raise truncated(NAME, reader.data, f"before the directory of page {pages + 1}")
+        after = reader.next(after)
+        pages += 1
+    return pages

@@ -1,0 +1,140 @@
+"""Bytes to a Picture: hiqa decides what is acceptable, OpenCV decodes.
+
+A format is one whose header hiqa reads itself: it is recognised by its first bytes (`formats`),
+    walked to its end (one module a family), and refused when truncated, damaged, too large or of a
+    kind that OpenCV reads wrongly. Then it is decoded once, without any turning by OpenCV
+    (`decode`), and made RGB, opaque and upright in strips (`upright`), the same on OpenCV 4 and 5.
+
+Alpha is laid over grey 128 (`upright.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames
+the first is read. Colours are taken as sRGB; a profile that says otherwise is named in the notes,
+and an 8-bit picture is converted where Pillow (the extra hiqa[icc]) is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+
+from hiqa_cli.errors import ImageError
+
+from .decode import check_opencv_limits, decode
+from .formats.avif import read_avif
+from .formats.bmp import read_bmp
+from .formats.gif import read_gif
+from .formats.jpeg import read_jpeg
+from .formats.jpeg2000 import read_j2k, read_jp2
+from .formats.png import read_png
+from .formats.pnm import read_pnm
+from .formats.tiff import read_tiff
+from .formats.webp import read_webp
+from .header import Data, Header
+from .icc_profile import is_srgb, profile_name, srgb_converter
+from .limits import Limits
+from .normalise import BACKGROUND, Convert, to_rgb, turn
+from .picture import Picture
+from .sniff import HIQA_PNG_KEY, IMAGE_SUFFIXES, SNIFFED, is_own_picture, sniff
+from .source import read_bytes
+
+__all__ = [
+    "HIQA_PNG_KEY",
+    "IMAGE_SUFFIXES",
+    "Limits",
+    "decode_picture",
+    "is_own_picture",
+    "read_header",
+    "read_picture",
+]
+
+_READERS: dict[str, Callable[[Data], Header]] = {
+    "JPEG": read_jpeg,
+    "PNG": read_png,
+    "WebP": read_webp,
+    "TIFF": read_tiff,
+    "BMP": read_bmp,
+    "PNM": read_pnm,
+    "JP2": read_jp2,
+    "J2K": read_j2k,
+    "AVIF": read_avif,
+    "GIF": read_gif,
+}
+DEFAULT_LIMITS = Limits()
+
+
+def read_picture(source: str | bytes | os.PathLike | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Picture:
+    """Read an image from a path (str, bytes or PathLike) or from a binary stream.
+
+    Raises ImageError, whose message is one line and names no path, for whatever is wrong with the
+    image: missing, unreadable, no file, empty, not an image, of a kind not supported, truncated,
+    damaged, too large. Raises DependencyError (at import) where OpenCV cannot be loaded.
+    """
+    return _decode([read_bytes(source, limits)], limits)
+
+
+def decode_picture(data: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Picture:
+    """As `read_picture`, from bytes in memory (which are left as they are)."""
+    if len(data) > limits.max_bytes:
+        raise ImageError(f"larger than the limit of {limits.max_bytes:,} bytes: {len(data):,}")
+    return _decode([bytes(data)], limits)
+
+
+def read_header(data: Data) -> Header:
+    """Recognise the format, read its header and walk it to its end; decodes nothing."""
+    try:
+        return _READERS[sniff(bytes(data[:SNIFFED]))](data)
+    except IndexError as error:  # a byte asked for beyond the end
+        raise ImageError(f"truncated image: {len(data):,} bytes end inside the header") from error
+
+
+def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
+    """Takes the only reference to the file's bytes, in a list, so that `decode` can let go of
+    them."""
+    header = read_header(held[0])
+    pixels = header.width * header.height
+    if pixels > limits.max_pixels:
+        size = f"{header.width} x {header.height} = {pixels:,} pixels"
+        raise ImageError(f"{size}, more than the limit of {limits.max_pixels:,}", "raise max_pixels (--max-pixels)")
+    check_opencv_limits(header, len(held[0]))
+    try:
+        decoded, damage = decode(held, header)
+        convert, colour_note = _colours(header, decoded)
+        rgb, composited = to_rgb(decoded, header, convert)
+        del decoded
+        upright = np.ascontiguousarray(turn(rgb, header.orientation))
+    except MemoryError as error:
+        raise ImageError(f"not enough memory for {header.width} x {header.height} px") from error
+    notes = _notes(header, composited, colour_note) + damage
+    return Picture(upright, header.format, notes, header.exif)
+
+
+def _colours(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:
+    """How to convert the picture to sRGB, if it must be and can be, and what to say of it."""
+    if header.cmyk:
+        profile = f"its profile {profile_name(header.profile)}" if header.profile else "a profile"
+        return None, f"CMYK mixed to RGB without {profile}"
+    if not header.profile:
+        return None, f"colours {header.colour}, read as sRGB" if header.colour else ""
+    if is_srgb(header.profile):
+        return None, ""
+    name = profile_name(header.profile)
+    if decoded.dtype == np.uint16:
+        return None, f"profile {name}, read as sRGB (16-bit pictures are not converted)"
+    grey = header.profile[16:20] == b"GRAY"
+    fits = not grey or (decoded[..., 0] == decoded[..., 2]).all()
+    convert = srgb_converter(header.profile) if fits else None
+    if convert is None:
+        return None, f"profile {name}, read as sRGB"
+    return convert, f"profile {name}, converted to sRGB"
+
+
+def _notes(header: Header, composited: bool, colour_note: str) -> tuple[str, ...]:
+    notes = [
+        f"first of {header.frames:,} frames" if header.frames > 1 else "",
+        f"turned upright (EXIF orientation {header.orientation})" if header.orientation > 1 else "",
+        f"alpha composited over grey {BACKGROUND}" if composited else "",
+        colour_note,
+        *header.remarks,
+    ]
+    return tuple(note for note in notes if note)

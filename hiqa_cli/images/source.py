@@ -1,0 +1,110 @@
+"""Paths and streams to bytes: what may be opened, and never more than the limit read.
+
+Regular files, named pipes and streams are read; folders, devices, terminals and sockets are refused
+before they are opened. Opening a named pipe waits for its writer.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from typing import BinaryIO
+
+from hiqa_cli.errors import ImageError
+
+from .limits import Limits
+from .sniff import SNIFFED, sniff
+
+_STEP = 2**20  # bytes; a stream of unknown length is read in growing steps from this
+
+
+def read_bytes(source: str | bytes | os.PathLike | BinaryIO, limits: Limits) -> bytearray:
+    """All bytes of a path (str, bytes, PathLike) or binary stream. ImageError names no path."""
+    if not isinstance(source, str | bytes | os.PathLike):
+        return _read_stream(source, limits)
+    try:
+        _refuse_special(os.stat(source).st_mode)
+        with open(source, "rb", buffering=0) as file:
+            state = os.fstat(file.fileno())
+            _refuse_special(state.st_mode)
+            known = state.st_size if stat.S_ISREG(state.st_mode) else None
+            if known is not None and known > limits.max_bytes:
+                raise _too_large(f"the file has {known:,} bytes", limits)
+            return _read(file, limits, known)
+    except OSError as error:
+        raise ImageError(_reason(error)) from error
+    except ValueError as error:  # a NUL in the path
+        raise ImageError("no such file: its name holds a NUL character") from error
+
+
+def _read_stream(stream: BinaryIO, limits: Limits) -> bytearray:
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (AttributeError, OSError, io.UnsupportedOperation):
+        mode = None
+    if mode is not None:
+        _refuse_special(mode)
+    try:
+        return _read(stream, limits, None)
+    except OSError as error:
+        raise ImageError(_reason(error)) from error
+
+
+def _read(stream: BinaryIO | io.RawIOBase, limits: Limits, known: int | None) -> bytearray:
+    """Read to the end or one byte beyond the limit; what is no image is refused by its first bytes.
+
+    A regular file's size only says how much room to make: it may be wrong (/proc) or grow
+    meanwhile.
+    """
+    held = bytearray(min(known or SNIFFED, limits.max_bytes) + 1)
+    filled, sniffed = 0, False
+    while True:
+        with memoryview(held) as view:
+            count = _read_into(stream, view[filled:])
+        filled += count
+        if filled > limits.max_bytes:
+            raise _too_large("there are more bytes than that", limits)
+        if not sniffed and (filled >= SNIFFED or not count):
+            sniff(bytes(held[:SNIFFED] if filled > SNIFFED else held[:filled]))
+            sniffed = True
+        if not count:
+            del held[filled:]
+            return held
+        if filled == len(held):
+            room = min(max(_STEP, len(held) // 2), limits.max_bytes + 1 - filled)
+            held.extend(bytes(room))
+
+
+def _read_into(stream: BinaryIO | io.RawIOBase, room: memoryview) -> int:
+    readinto = getattr(stream, "readinto", None)
+    if readinto is not None:
+        count = readinto(room)
+    else:
+        some = stream.read(min(len(room), _STEP))
+        count = None if some is None else len(some)
+        room[: count or 0] = some or b""
+    if count is None:
+        raise ImageError("the stream does not wait for its data (non-blocking)")
+    return int(count)
+
+
+def _refuse_special(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise ImageError("a folder, not an image file")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise ImageError("a device, not an image file")
+    if stat.S_ISSOCK(mode):
+        raise ImageError("a socket, not an image file")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    return f"cannot be read: {error.strerror or type(error).__name__}"
+
+
+def _too_large(what: str, limits: Limits) -> ImageError:
+    return ImageError(f"larger than the limit of {limits.max_bytes:,} bytes: {what}", "raise max_bytes (--max-bytes)")

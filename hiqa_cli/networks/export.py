@@ -1,0 +1,89 @@
+"""G and R as they are written out for engines other than torch: one tile in, what the scorer wants of it out.
+
+The same function as `HiqaNet`, arranged so that bf16 takes little from it in an engine that rounds as it likes: what
+comes in are 8-bit levels, which bf16 holds exactly, the first filters' weights on them lie in two parts, the difference
+is clamped without being added to the image first, and R2 and the prior are networks of their own that stay in float32.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .generator import Generator
+from .onednn.packing import LEVELS, in_two_parts
+from .regressor import Prior, Regressor, pooled
+
+
+class OfLevels(nn.Module):
+    """A first convolution, of whose input the first `channels` are an image in -gain..gain: multiplied up to levels
+    (-127.5..127.5), which it sees twice, with what bf16 holds of its weights and with the rest."""
+
+    def __init__(self, convolution: nn.Conv2d, channels: int, gain: float) -> None:
+        super().__init__()
+        self.channels, self.factor = channels, LEVELS / gain
+        weight = convolution.weight.detach()
+        of_image = in_two_parts(weight[:, :channels] / self.factor, torch.bfloat16)
+        weight = torch.cat([of_image, weight[:, channels:]], dim=1)
+        self.convolution = nn.Conv2d(
+            weight.shape[1], weight.shape[0], weight.shape[2], int(convolution.stride[0]), int(convolution.padding[0])
+        )
+        self.convolution.weight = nn.Parameter(weight)
+        self.convolution.bias = convolution.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = x[:, : self.channels] * self.factor
+        result: Tensor = self.convolution(torch.cat([levels, levels, x[:, self.channels :]], dim=1))
+        return result
+
+
+class ExportedTiles(nn.Module):
+    """Levels (B, H, W, 3) -> joined features but for the prior's (B, H/32, W/32, C) and the correction (B, H, W, 3) in
+    units of the image in 0..1; H and W multiples of G's divisor. Takes the networks, whose batch norms are folded, for
+    itself."""
+
+    def __init__(self, generator: Generator, regressor: Regressor) -> None:
+        super().__init__()
+        generator.enter = OfLevels(generator.enter, 12, 1.0)  # type: ignore[assignment]
+        first = regressor.trunk.conv[0]
+        assert isinstance(first, nn.Conv2d)
+        regressor.trunk.conv[0] = OfLevels(first, 3, 2.0)
+        self.generator, self.regressor = generator, regressor
+
+    def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:
+        image = as_image(levels)
+        imagined = self.generator(image)
+        # clamp(image + correction, 0, 1) - image, without the rounding of the image in the difference
+        difference = torch.minimum(torch.maximum(imagined.correction, -image), 1 - image)
+        quality = self.regressor.trunk_features(image, -difference)[-1]
+        features = self.regressor.joined(quality, imagined.semantic)
+        return features.permute(0, 2, 3, 1), difference.permute(0, 2, 3, 1)
+
+
+class ExportedPrior(nn.Module):
+    """Levels (B, H, W, 3) -> the prior's features (B, H/32, W/32, C). A network of its own, since it needs float32 in
+    places where the others do well in bf16."""
+
+    def __init__(self, prior: Prior) -> None:
+        super().__init__()
+        self.prior = prior
+
+    def forward(self, levels: Tensor) -> Tensor:
+        features: Tensor = self.prior(as_image(levels))
+        return features.permute(0, 2, 3, 1)
+
+
+def as_image(levels: Tensor) -> Tensor:
+    """(B, H, W, 3) in levels -> (B, 3, H, W) in 0..1."""
+    return levels.permute(0, 3, 1, 2) / (2 * LEVELS) + 0.5
+
+
+class ExportedHead(nn.Module):
+    """R2: joined features (B, h, w, C) -> (B, 2), scores in 0..1 and doubts."""
+
+    def __init__(self, regressor: Regressor) -> None:
+        super().__init__()
+        self.regressor = regressor
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.regressor.verdict_of_pooled(pooled(features.permute(0, 3, 1, 2)))

@@ -1,0 +1,85 @@
+"""G for scoring on a processor: the same function as `Generator`, of packed convolutions (packing.py)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hiqa_cli.networks.generator import Generator, Hourglass, Residual
+
+from .packing import COLOURS, LEVELS, RELU, Layout, PackedConvolution, bias_of, in_two_parts, packed
+
+
+class PackedResidual:
+    def __init__(self, block: Residual, layout: Layout) -> None:
+        self.first, self.second = packed(block.first, layout), packed(block.second, layout)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x + second(relu(first(x))); `x` is overwritten."""
+        return self.second.add_to(x, self.first(x, RELU))
+
+
+class PackedHourglass:
+    def __init__(self, hourglass: Hourglass, layout: Layout) -> None:
+        self.encode = PackedResidual(hourglass.encode, layout)
+        self.decode = PackedResidual(hourglass.decode, layout)
+        self.inner: PackedHourglass | None = None
+        if hourglass.inner is not None:
+            below = layout.shrunk(2)
+            self.down = packed(hourglass.down, layout)
+            self.inner = PackedHourglass(hourglass.inner, below)
+            self.up = [packed(hourglass.up, below, outputs=_places_of(hourglass.up.out_channels, n)) for n in (0, 1)]
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Hourglass`; `x` is overwritten."""
+        kept = self.encode(x)
+        if self.inner is None:
+            return self.decode(kept.clone(memory_format=torch.channels_last)), kept
+        low, deepest = self.inner(self.down(kept))
+        for row, up in enumerate(self.up):
+            _add_row(kept, up(low), row)
+        return self.decode(kept), deepest
+
+
+def _places_of(channels: int, row: int) -> list[int]:
+    """Places in pixel_shuffle's order (channel, row, column) of one row's, ordered column, channel."""
+    return [4 * channel + 2 * row + column for column in (0, 1) for channel in range(channels // 4)]
+
+
+def _add_row(kept: Tensor, risen: Tensor, row: int) -> None:
+    """Every second row of kept (B, C, 2H, 2W), from `row` on, += what is risen (B, 2C, H, W), whose channels are
+    ordered column, channel: whole rows lie together, which adds up faster than place by place."""
+    batch, channels, height, width = kept.shape
+    lines = kept.permute(0, 2, 3, 1).view(batch, height // 2, 2, width * channels)
+    lines[:, :, row].add_(risen.permute(0, 2, 3, 1).reshape(batch, height // 2, width * channels))
+
+
+class PackedGenerator:
+    """G on x (B, 12 or 24, H/2, W/2) channels_last, 2x2 places of the image in LEVELS, once or (bf16) twice ->
+    correction (B, 12, H/2, W/2) in units of the image in 0..1, and `H_{5,2}`; H and W multiples of the divisor."""
+
+    def __init__(self, generator: Generator, layout: Layout) -> None:
+        half = layout.shrunk(2)
+        enter = generator.enter
+        weight = in_two_parts(enter.weight.detach()[:, COLOURS] / LEVELS, layout.dtype)
+        self.enter = PackedConvolution(weight, bias_of(enter), half, padding=1)
+        self.hourglasses = [
+            PackedHourglass(module, half) for module in generator.hourglasses if isinstance(module, Hourglass)
+        ]
+        self.heads = [packed(head, half, outputs=COLOURS) for head in generator.heads]
+        self.merge_found = [packed(module, half) for module in generator.merge_found]
+        self.merge_predicted = [packed(module, half, inputs=COLOURS) for module in generator.merge_predicted]
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.enter(image)
+        total: Tensor | None = None
+        semantic = x
+        for n, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
+            last = n == len(self.heads) - 1
+            found, semantic = hourglass(x if last else x.clone(memory_format=torch.channels_last))
+            total = head(found) if total is None else head.add_to(total, found)
+            if not last:
+                x = self.merge_found[n].add_to(x, found)
+                x = self.merge_predicted[n].add_to(x, total)
+        assert total is not None
+        return total, semantic

@@ -1,0 +1,161 @@
+"""Where pictures go: names that never collide, never outside the folder, never over an input.
+
+Below the output folder the inputs' folders are mirrored, from the common root of what was given. NAME
+is the stem of a file; files of one folder that share it go by their full names.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiqa_cli.console.text import count, name_text
+from hiqa_cli.errors import UsageError
+
+from .inputs import Input, real_paths
+
+HALLUCINATION, DISCREPANCY, QUALITY, PANEL = "hallucination", "discrepancy", "quality", "panel"
+STANDARD_INPUT_FILE = "\0"  # stands for a file name, which no file can have
+STANDARD_INPUT_NAMES = ("stdin", "-")  # NAME, and the "full name" where a file has that one
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The pictures of one input: kind -> path."""
+
+    pictures: dict[str, Path]
+
+    @property
+    def all_exist(self) -> bool:
+        return all(os.path.lexists(path) for path in self.pictures.values())
+
+
+def plan_targets(inputs: Sequence[Input], folder: Path, kinds: Sequence[str]) -> list[Targets | None]:
+    """The pictures of every input, None for one that has a problem already.
+
+    The same file given twice has the same targets twice; different files never share one.
+    """
+    root = _common_root([_anchor(entry) for entry in inputs])
+    places = [None if entry.problem else _place(entry, root) for entry in inputs]
+    names = _names({place for place in places if place is not None})
+    plans: list[Targets | None] = []
+    for place in places:
+        if place is None:
+            plans.append(None)
+            continue
+        base = folder / _below(place[0], root) / names[place]
+        plans.append(Targets({kind: Path(f"{base}.{kind}.png") for kind in kinds}))
+    return plans
+
+
+def _place(entry: Input, root: str) -> tuple[str, str]:
+    """(absolute folder, file name); standard input lies in the root."""
+    if entry.is_standard_input:
+        return root, STANDARD_INPUT_FILE
+    return _absolute(os.path.dirname(entry.path)), os.path.basename(entry.path)
+
+
+def _anchor(entry: Input) -> str:
+    return "" if entry.is_standard_input else _absolute(entry.anchor)
+
+
+def _absolute(folder: str) -> str:
+    """An absolute folder without `..`: two ways to write a folder are one, and links stay links
+    unless `..` steps back over one, where only the file system knows what is meant."""
+    if os.pardir in Path(folder).parts:
+        return os.path.realpath(folder)
+    return os.path.abspath(folder)
+
+
+def _common_root(anchors: Sequence[str]) -> str:
+    """The deepest folder above all, "" where there is none (two drives, or standard input only)."""
+    folders = {anchor for anchor in anchors if anchor}
+    try:
+        return os.path.commonpath(folders) if folders else ""
+    except ValueError:  # different drives on Windows
+        return ""
+
+
+def _below(folder: str, root: str) -> Path:
+    """The folder as a relative path below the root; a drive's letter becomes a folder."""
+    if not folder:
+        return Path()
+    if root:
+        return Path(os.path.relpath(folder, root))
+    drive, rest = os.path.splitdrive(folder)
+    return Path(drive.strip(":\\/").replace("\\", "_") or "root") / rest.strip("\\/")
+
+
+def _names(places: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The NAME of every (folder, file name): its stem, or its full name where the stem is shared.
+
+    A full name may be another file's stem (a.png beside a.png.tif), so it is tried until it holds.
+    Names that differ in case or in Unicode composition only are one to some file systems.
+    """
+    stems = {place: _stem_and_full_name(place[1]) for place in places}
+    names = {place: stem for place, (stem, _) in stems.items()}
+    while True:
+        owners = defaultdict(list)
+        for place, name in names.items():
+            folded = unicodedata.normalize("NFC", name_text(name)).casefold()
+            owners[place[0], folded].append(place)
+        shared = [place for group in owners.values() if len(group) > 1 for place in group]
+        clashing = [place for place in shared if names[place] != stems[place][1]]
+        if not clashing:
+            return names
+        files = [place for place in clashing if place[1] != STANDARD_INPUT_FILE]
+        for place in files or clashing:  # standard input gives way last
+            names[place] = stems[place][1]
+
+
+def _stem_and_full_name(file: str) -> tuple[str, str]:
+    if file == STANDARD_INPUT_FILE:
+        return STANDARD_INPUT_NAMES
+    return os.path.splitext(file)[0], file
+
+
+def check_targets(
+    plans: Sequence[Targets | None],
+    inputs: Sequence[Input],
+    folder: Path,
+    *,
+    may_exist: bool,
+    way_out: str,
+) -> None:
+    """UsageError, before any work, where the pictures cannot or must not be written.
+
+    may_exist: existing pictures are replaced or kept; else the first is named, with the way out.
+    """
+    check_folder(folder)
+    inside = os.path.realpath(folder)
+    targets = {path for plan in plans if plan for path in plan.pictures.values()}
+    for parent in sorted({path.parent for path in targets}):
+        if os.path.commonpath([os.path.realpath(parent), inside]) != inside:
+            raise UsageError(f"{parent} is a link that leads out of {folder}", "give another folder")
+    existing = [path for path in sorted(targets) if os.path.lexists(path)]
+    sources = real_paths(inputs) if existing else set()
+    for path in existing:
+        if os.path.realpath(path) in sources:
+            raise UsageError(f"{path} is one of the images to be read", "give another folder")
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder, a picture was to be written there")
+    if existing and not may_exist:
+        others = f" (and {count(len(existing) - 1, 'other')})" if len(existing) > 1 else ""
+        raise UsageError(f"{existing[0]} exists already{others}", way_out)
+
+
+def check_folder(folder: Path) -> None:
+    """UsageError where a folder does not exist and cannot be made, or cannot be written to."""
+    if str(folder) == "-":
+        raise UsageError("a folder is expected, found -", "a folder of that name is ./-")
+    nearest = folder
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise UsageError(f"{nearest} is not a folder", f"{folder} cannot be made or written to")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(f"{nearest} cannot be written to", "give another folder")

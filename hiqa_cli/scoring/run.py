@@ -1,0 +1,260 @@
+"""A run of `hiqa score`: check everything, load the weights once, then row after row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hiqa_cli._version import __version__
+from hiqa_cli.console.interrupts import Interrupted
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.text import name_text
+from hiqa_cli.errors import HiqaError, OutputError, UsageError
+from hiqa_cli.rows.codec import CSV, JSON_LINES
+from hiqa_cli.rows.row import Row, as_text, row_of_error, row_of_result
+from hiqa_cli.rows.table import Existing, Table
+from hiqa_cli.scoring.row_printer import Nothing, Screen, make_screen
+
+from .inputs import Input, Inputs, find_inputs, real_paths
+from .items import Work, check_standard_input, load_scorer, outcomes
+from .options import STDOUT, ScoreOptions, check_together
+from .output_paths import DISCREPANCY, HALLUCINATION, QUALITY, Targets, check_targets, plan_targets
+from .report import ScoreReport, begin_report, check_report_target, with_preview
+from .resume import Plan, check_rows_fit, plan_resume
+from .summary import RunSummary
+
+if TYPE_CHECKING:
+    from hiqa_cli.engine.outputs.outputs import Artefacts
+    from hiqa_cli.engine.results import ScoreResult
+    from hiqa_cli.engine.scorer import Scorer
+
+MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
+
+
+def run_score(options: ScoreOptions) -> int:
+    """Score what the options name; the exit code. Raises HiqaError where nothing could start, or
+    where output failed midway."""
+    check_together(options)
+    messages = Messages(quiet=options.quiet, verbose=options.verbose)
+    inputs = find_inputs(
+        options.images,
+        recursive=options.recursive,
+        files_from=options.files_from,
+        nul_separated=options.nul_separated,
+    )
+    check_standard_input(inputs.images)
+    check_report_target(options, inputs.images)
+    targets = _map_targets(options, inputs.images)
+    tables = _tables(options, inputs.images)
+    plan = plan_resume(tables, inputs.images, targets)
+    works = _works(options, inputs.images, targets, plan)
+    scorer = _scorer(options, tables, works, messages)
+    settings = _settings(options, scorer)
+    if scorer is not None:
+        check_rows_fit(tables, scorer.weights_id, __version__, settings)
+    report = begin_report(options, inputs.images, messages)
+    run = ScoreRun(
+        options=options,
+        messages=messages,
+        tables=tables,
+        screen=_screen(options),
+        summary=RunSummary(gate=options.min_score, own_skipped=inputs.own_skipped),
+        maps={
+            entry.name: _map_names(target)
+            for entry, target in zip(inputs.images, targets, strict=True)
+            if target is not None
+        },
+        settings=settings,
+        report=report,
+    )
+    try:
+        run.count_finished(plan)
+        if report is not None:
+            report.add_finished(tables, inputs.images, plan)
+        run.work(scorer, works)
+    finally:
+        if report is not None:
+            report.abandon()
+    return run.end(inputs)
+
+
+def _scorer(options: ScoreOptions, tables: Sequence[Table], works: Sequence[Work], messages: Messages) -> Scorer | None:
+    """The weights, loaded once; None where no image is to be scored and no old row to be checked."""
+    old_rows = any(record.row.is_finished for table in tables for record in table.records)
+    if old_rows or any(not work.entry.problem for work in works):
+        return load_scorer(options.engine, messages)
+    return None
+
+
+def _screen(options: ScoreOptions) -> Screen:
+    if not options.shows_rows:
+        return Nothing()
+    return make_screen(
+        csv=options.csv == STDOUT,
+        json_lines=options.jsonl == STDOUT,
+        order=options.order,
+        worst=options.worst,
+    )
+
+
+def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[Targets | None]:
+    if options.maps is None:
+        return [None] * len(images)
+    targets = plan_targets(images, options.maps, MAP_KINDS)
+    check_targets(
+        targets,
+        images,
+        options.maps,
+        may_exist=options.existing is not Existing.REFUSE,
+        way_out="keep it by --resume, replace it by --overwrite, or give another folder",
+    )
+    return targets
+
+
+def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
+    wanted = [(options.csv, CSV), (options.jsonl, JSON_LINES)]
+    tables = [Table(name, form, options.existing) for name, form in wanted if name is not None and name != STDOUT]
+    if len(tables) == 2 and tables[0].path == tables[1].path:
+        raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
+    existing = [table for table in tables if os.path.exists(table.path)]
+    sources = real_paths(images) if existing else set()
+    for table in existing:
+        if table.path in sources:
+            raise UsageError(f"{table.name} is one of the images to be read", "give another file")
+    return tables
+
+
+def _works(options: ScoreOptions, images: Sequence[Input], targets: Sequence[Targets | None], plan: Plan) -> list[Work]:
+    """What is left to do. A file given twice has its maps written once."""
+    works = []
+    planned: set[os.PathLike[str]] = set()
+    for entry, target, finished in zip(images, targets, plan.finished, strict=True):
+        if finished is not None:
+            continue
+        artefacts = None
+        if target is not None and target.pictures[QUALITY] not in planned:
+            planned.add(target.pictures[QUALITY])
+            artefacts = _artefacts(target, keep=options.existing is Existing.RESUME)
+        if options.report is not None:
+            artefacts = with_preview(artefacts)
+        works.append(Work(entry, artefacts))
+    return works
+
+
+def _artefacts(target: Targets, *, keep: bool) -> Artefacts:
+    from hiqa_cli.engine.outputs.outputs import Artefacts
+
+    wanted = {kind: None if keep and os.path.lexists(path) else path for kind, path in target.pictures.items()}
+    return Artefacts(
+        hallucination=wanted[HALLUCINATION],
+        discrepancy=wanted[DISCREPANCY],
+        quality=wanted[QUALITY],
+    )
+
+
+def _map_names(target: Targets) -> dict[str, str]:
+    return {kind: name_text(str(path)) for kind, path in target.pictures.items()}
+
+
+def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
+    """What a JSON line says about how it came to be."""
+    own = {} if scorer is None else dict(scorer.settings)
+    own.pop("hiqa", None)  # the version and the weights have places of their own
+    own.pop("weights", None)
+    return {
+        **asdict(options.scoring),
+        **own,
+        "max_pixels": options.limits.max_pixels,
+        "max_bytes": options.limits.max_bytes,
+    }
+
+
+@dataclass
+class ScoreRun:
+    """Takes outcomes to tables, screen and summary. maps: names of the maps by the input's name."""
+
+    options: ScoreOptions
+    messages: Messages
+    tables: list[Table]
+    screen: Screen
+    summary: RunSummary
+    maps: dict[str, dict[str, str]]
+    settings: dict[str, Any]
+    report: ScoreReport | None = None
+
+    def count_finished(self, plan: Plan) -> None:
+        """Rows of the earlier run count for the gate and stand in a sorted output."""
+        for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
+            self.summary.add(row)
+            self.summary.finished_before += row.is_finished
+            if self.options.order or self.options.worst is not None:
+                self.screen.show(row)
+
+    def work(self, scorer: Scorer | None, works: Sequence[Work]) -> None:
+        """All rows; whatever ends it, rows that are finished stay and are shown."""
+        progress = ImageProgress(len(works), wanted=not self.options.quiet)
+        self.messages.clear = progress.cleared
+        try:
+            for table in self.tables:
+                table.begin()
+            for work, outcome in outcomes(scorer, works, self.options.limits, self.options.scoring):
+                self._take(work, outcome, progress)
+        except (Interrupted, OutputError):
+            progress.close()
+            self._say_what_stays(len(works))
+            self.screen.end(self.summary)
+            if self.report is not None:
+                self.report.finish_what_is_there(self._done, len(works))
+            raise
+        finally:
+            progress.close()
+            for table in self.tables:
+                table.close()
+        self.screen.end(self.summary)
+        if self.report is not None:
+            self.report.finish()
+
+    def _take(self, work: Work, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
+        entry = work.entry
+        more = {"version": __version__, "settings": self.settings}
+        if isinstance(outcome, HiqaError):
+            row = row_of_error(entry.name, as_text(outcome), more)
+            self.messages.error(f"{entry.name}: {row.error}")
+        else:
+            if entry.name in self.maps:
+                more = {"maps": self.maps[entry.name], **more}
+            row = row_of_result(entry.name, outcome, more)
+            for note in outcome.notes:
+                self.messages.detail(f"{entry.name}: {note}")
+        self._write(row, progress)
+        if self.report is not None:
+            self.report.add(row, work, outcome)
+
+    def _write(self, row: Row, progress: ImageProgress) -> None:
+        for table in self.tables:
+            table.append(row)
+        self.summary.add(row)
+        with progress.cleared_for_results():
+            self.screen.show(row)
+        progress.advance()
+
+    def _say_what_stays(self, total: int) -> None:
+        names = " and ".join(table.name for table in self.tables)
+        stay = f"; their rows stay in {names}, --resume goes on from there" if names else ""
+        self.messages.warn(f"{self._done:,} of {total:,} images are done{stay}")
+
+    @property
+    def _done(self) -> int:
+        """Images that this run has come to the end of."""
+        return self.summary.scored + self.summary.failed - self.summary.finished_before
+
+    def end(self, inputs: Inputs) -> int:
+        """The summary on standard error, and the exit code."""
+        if not inputs.images:
+            self.messages.error("no image found: the list of files is empty")
+        elif self.summary.is_remarkable:
+            self.messages.warn(self.summary.summary())
+        return self.summary.exit_code

@@ -1,0 +1,311 @@
+"""`hiqa report` and `hiqa score --report` as commands: what the files say, from scoring and from finished runs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from images.test_exif import WORDS, shot
+from support.process import HIQA, TIMEOUT, Finished, RunHiqa, environment, obey_signals, picture_bytes, write_picture
+from support.report_material import block, detail, rows
+
+from hiqa_cli.commands.app import run
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.read import decode_picture
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="names of any bytes, pipes and signals")
+
+HOSTILE = "<img src=x onerror=alert(1)>.jpg"
+LATIN = b"caf\xe9.png"
+
+
+@dataclass
+class Scored:
+    """A run with rows, maps and a report, and what it left."""
+
+    home: Path
+    done: Finished
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory, run_hiqa: RunHiqa, tiny_weights: Path) -> Scored:
+    from support.sample_images import photograph, pillow
+
+    home = tmp_path_factory.mktemp("report")
+    (home / "photos/sub").mkdir(parents=True)
+    (home / "photos/a.jpg").write_bytes(pillow(photograph(600, 400), "JPEG", exif=shot()))
+    write_picture(home / "photos" / HOSTILE, 2)
+    write_picture(bytes(home / "photos/sub") + b"/" + LATIN, 3)
+    (home / "photos/torn.jpg").write_bytes(picture_bytes(6, suffix=".jpg")[:-200])
+    done = run_hiqa(
+        *("score", "photos", "-r", "--report", "report.html", "--jsonl", "out.jsonl", "--maps", "maps"),
+        *("--min-score", "60"),
+        weights=tiny_weights,
+        cwd=home,
+    )
+    return Scored(home, done)
+
+
+def mean_difference(first: str, second: str) -> float:
+    """Between two pictures given as data: addresses, in levels."""
+    one, two = (decode_picture(base64.b64decode(url.partition(",")[2])).pixels.astype(int) for url in (first, second))
+    return float(abs(one - two).mean())
+
+
+def test_a_report_comes_beside_what_scoring_gives_anyway(scored: Scored) -> None:
+    assert scored.done.code == 1  # an image failed
+    assert len(scored.done.lines) == 3
+    page = scored.home / "report.html"
+    lines = [json.loads(line) for line in (scored.home / "out.jsonl").read_bytes().splitlines()]
+    found = rows(page)
+    for name in ("path", "score", "uncertainty", "width", "height"):
+        assert [row[name] for row in found] == [line[name] for line in lines]
+    assert [row["path"] for row in found][2] == "photos/sub/caf\udce9.png"
+    assert [bool(row["error"]) for row in found] == [False, False, False, True]
+    assert found[1]["size"] == (scored.home / "photos/a.jpg").stat().st_size
+    facts = block(page, "facts")
+    assert (facts["title"], facts["gate"], facts["weights"]) == ("photos", 60, lines[0]["weights"])
+    large = detail(page, 1)
+    assert large["tiles"]["scores"] == [round(tile["score"], 1) for tile in lines[1]["tile_scores"]]
+    assert tuple(map(tuple, large["exif"])) == WORDS
+    assert set(large["pictures"]) == {"distorted", "hallucination", "discrepancy", "quality"}
+    assert "reflected" in " ".join(detail(page, 0)["notes"])
+
+
+def test_a_finished_run_gives_the_same_page_without_scoring(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(scored.home)
+    assert run(["report", "out.jsonl", "-o", "again.html", "--quiet"]) == 0
+    assert capsys.readouterr().out == "again.html\n"
+    pages = [scored.home / "report.html", scored.home / "again.html"]
+    assert rows(pages[0]) == rows(pages[1])
+    for number in range(3):
+        first, second = (detail(page, number) for page in pages)
+        pictures = first.pop("pictures"), second.pop("pictures")
+        assert first == second
+        for kind in pictures[0]:
+            assert mean_difference(pictures[0][kind], pictures[1][kind]) < 1.0, kind
+
+
+def test_a_run_without_maps_shows_pictures_and_tiles_and_says_what_is_missing(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scored.home)
+    lines = [json.loads(line) for line in Path("out.jsonl").read_bytes().splitlines()]
+    for line in lines:
+        line.pop("maps", None)
+    Path("bare.txt").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert run(["report", "bare.txt", "-o", "bare.html", "--quiet"]) == 0  # known by how it begins
+    shown = detail(scored.home / "bare.html", 1)
+    assert set(shown["pictures"]) == {"distorted", "quality"}
+    assert "--maps" in shown["missing"]
+    whole = detail(scored.home / "report.html", 1)["pictures"]["quality"]
+    assert mean_difference(shown["pictures"]["quality"], whole) < 1.0
+
+
+def test_a_sample_of_tiles_is_shown_where_it_lies_without_a_quality_map(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scored.home)
+    line = json.loads(Path("out.jsonl").read_bytes().splitlines()[1])
+    line["tile_scores"] = line["tile_scores"][1::3]
+    Path("sample.jsonl").write_text(f"{json.dumps(line)}\n")
+    assert run(["report", "sample.jsonl", "-o", "sample.html", "--quiet"]) == 0
+    shown = detail(scored.home / "sample.html", 0)
+    assert shown["tiles"]["xs"] == [tile["x"] for tile in line["tile_scores"]]
+    assert set(shown["pictures"]) == {"distorted", "hallucination", "discrepancy"}
+    assert "a sample of its tiles was scored" in shown["missing"]
+
+
+def test_pictures_that_are_gone_or_changed_are_said_and_rows_stay(
+    scored: Scored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(scored.home / "photos", tmp_path / "photos")
+    shutil.copy(scored.home / "out.jsonl", tmp_path / "out.jsonl")
+    monkeypatch.chdir(tmp_path)
+    os.remove("photos/a.jpg")
+    write_picture(f"photos/{HOSTILE}", 2, width=90)
+    with open("out.jsonl", "ab") as file:
+        file.write(b'{"path": "photos/torn off')
+    assert run(["report", "out.jsonl"]) == 0
+    assert rows(tmp_path / "report.html") == [
+        {**row, "thumbnail_at": 0 if number < 2 else row["thumbnail_at"], "size": None if number < 2 else row["size"]}
+        for number, row in enumerate(rows(scored.home / "report.html"))
+    ]
+    missing = [detail(tmp_path / "report.html", number)["missing"] for number in range(3)]
+    assert missing[1] == "no such file"
+    assert missing[0] == "now 90 x 60 px, 80 x 60 px when it was scored"
+    assert "maps/photos/sub/caf" in missing[2] or "maps/sub/caf" in missing[2]
+    messages = capsys.readouterr().err.splitlines()
+    assert "its last line is not whole" in messages[0]
+    assert messages[1].startswith("hiqa: 2 images of 4 shown without picture: ")
+    assert "not whole" in block(tmp_path / "report.html", "facts")["unfinished"]
+
+
+def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        write_picture(f"{number}.png", number, width=256, height=256)
+    call = ["report", ".", "-r", "--max-mb", "1", "--weights", str(tiny_weights), "--min-score", "100"]
+    monkeypatch.setattr("hiqa_cli.report.output.BYTES_OF_MB", 70_000)
+    assert run(call) == 0  # the gate is the page's
+    captured = capsys.readouterr()
+    assert captured.out == "report.html\n"
+    assert "lie in report_files/: keep it beside report.html" in captured.err
+    assert (tmp_path / "report_files/made-by-hiqa.txt").exists()
+    with pytest.raises(UsageError, match=r"report\.html: exists already"):
+        run(call)
+    assert run([*call, "--overwrite"]) == 0
+    assert "pictures of hiqa's own skipped" in capsys.readouterr().err
+    assert len(rows(tmp_path / "report.html")) == 3
+
+
+def test_resuming_makes_the_report_of_all_rows(
+    scored: Scored, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(scored.home, home)
+    monkeypatch.chdir(home)
+    write_picture("photos/torn.jpg", 6)
+    outputs = ["--report", "report.html", "--csv", "out.csv", "--jsonl", "out.jsonl", "--maps", "maps"]
+    assert run(["score", "photos", "-r", *outputs, "--resume", "--quiet", "--weights", str(tiny_weights)]) == 0
+    before = {row["path"]: row for row in rows(scored.home / "report.html")}
+    after = rows(home / "report.html")
+    assert {row["path"] for row in after} == set(before)
+    assert all(row["score"] is not None for row in after)
+    place = next(number for number, row in enumerate(after) if row["path"] == "photos/a.jpg")
+    assert detail(home / "report.html", place)["tiles"] == detail(scored.home / "report.html", 1)["tiles"]
+
+
+def test_two_runs_side_by_side(
+    scored: Scored, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(scored.home)
+    write_picture("after/a.png", 9, width=300, height=300)
+    write_picture("after/sub/new.png", 9)
+    write_picture("after/torn.png", 9)
+    assert run(["score", "after", "-r", "--jsonl", "after.jsonl", "--quiet", "--weights", str(tiny_weights)]) == 0
+    capsys.readouterr()
+    assert run(["report", "--compare", "out.jsonl", "after.jsonl", "-o", "compare.html"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "compare.html\n"
+    assert captured.err == "hiqa: 2 pairs; without a partner: 2 of out.jsonl, 1 of after.jsonl\n"
+    page = scored.home / "compare.html"
+    found = block(page, "rows")
+    assert [row[2] for row in found] == [
+        *("a", "torn", f"photos/{HOSTILE}", "photos/sub/caf\udce9.png", "after/sub/new.png"),
+    ]
+    _, _, _, first, second = found[0]
+    lines = [json.loads(line) for name in ("out", "after") for line in Path(f"{name}.jsonl").read_bytes().splitlines()]
+    scores = {line["path"]: line["score"] for line in lines}
+    assert (first[0], first[1], second[0], second[1]) == (
+        *("photos/a.jpg", scores["photos/a.jpg"], "after/a.png", scores["after/a.png"]),
+    )
+    assert found[1][3][6] != ""  # the torn one failed in the first run
+    assert found[2][4] is None
+    assert found[4][3] is None
+    pictures = detail(page, 0)["pictures"]
+    assert {"first.distorted", "first.hallucination", "second.distorted", "second.quality"} <= set(pictures)
+    assert "second.hallucination" not in pictures  # that run wrote no maps
+
+
+def test_runs_that_were_scored_differently_are_compared_with_a_warning(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(scored.home)
+    other = Path("out.jsonl").read_bytes().replace(b'"stride": 128', b'"stride": 256')
+    Path("other.jsonl").write_bytes(other)
+    assert run(["report", "--compare", "out.jsonl", "other.jsonl", "-o", "differently.html"]) == 0
+    assert "strides 128 and 256" in capsys.readouterr().err
+    assert "strides 128 and 256" in block(scored.home / "differently.html", "facts")["unfinished"]
+
+
+def test_a_contact_sheet_of_the_worst(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(scored.home)
+    assert run(["report", "out.jsonl", "--png", "--worst", "2"]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("report.png\n", "")
+    assert decode_picture(Path("report.png").read_bytes()).pixels.shape == (54 + 310, 18 + 2 * 338, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no image given"),
+        (["out.jsonl", "photos"], "other paths cannot go beside it"),
+        (["out.jsonl", "--stride", "64"], "says how images are scored"),
+        (["--compare", "out.jsonl", "out.jsonl", "photos"], "takes two finished runs and nothing else"),
+        (["--compare", "out.jsonl", "out.jsonl", "--png"], "--png shows one run"),
+        (["--compare", "out.jsonl", "out.jsonl", "--min-score", "5"], "gate for one run"),
+        (["--compare", "out.jsonl", "missing.jsonl"], "missing.jsonl cannot be read: no such file"),
+        (["missing.jsonl"], "missing.jsonl cannot be read: no such file"),
+        (["empty.jsonl"], "empty.jsonl holds no row"),
+        (["broken.jsonl"], "broken.jsonl is not a table that --jsonl wrote: line 1 does not fit"),
+        (["photos", "--worst", "3"], "give --png as well"),
+        (["photos", "--png", "--max-mb", "3"], "--png writes a picture"),
+        (["photos", "-o", "photos"], "is a folder, expected a file"),
+        (["photos", "-o", "nowhere/x.html"], "no such folder: nowhere"),
+        (["photos", "-o", "photos/a.jpg", "--overwrite"], "one of the files to be read"),
+        (["out.jsonl", "-o", "out.jsonl", "--overwrite"], "one of the files to be read"),
+        (["photos", "-o", "mine.html", "--overwrite"], "mine_files exists already and is not of a report's"),
+        (["photos", "-o", "-"], "expected a file, found -"),
+    ],
+)
+def test_wrong_usage_is_one_line_before_any_work(
+    arguments: list[str], message: str, scored: Scored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scored.home)
+    Path("empty.jsonl").write_bytes(b"")
+    Path("broken.jsonl").write_bytes(b"path,score\n")
+    Path("mine_files").mkdir(exist_ok=True)
+    before = sorted(os.listdir())
+    output = [] if "-o" in arguments else ["-o", "new.png" if "--png" in arguments else "new.html"]
+    with pytest.raises(UsageError) as raised:
+        run(["report", *arguments, *output, "--weights", "not-even-looked-at"])
+    assert message in str(raised.value)
+    assert sorted(os.listdir()) == before
+
+
+def test_a_report_and_a_table_never_share_a_file(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(scored.home)
+    with pytest.raises(UsageError, match="are the same file"):
+        run(["score", "photos", "--report", "x", "--csv", "./x"])
+    with pytest.raises(UsageError, match="give --report FILE"):
+        run(["score", "photos", "--max-mb", "5"])
+
+
+def test_a_signal_leaves_a_report_of_what_is_finished(tiny_weights: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 1)
+    os.mkfifo(tmp_path / "silent.png")
+    command = [*HIQA, "score", "a.png", "silent.png", "--report", "report.html"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment(tiny_weights),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=obey_signals,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().endswith(b"\ta.png\n")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 130
+    assert b"what is done stands in report.html" in err
+    assert [row["path"] for row in rows(tmp_path / "report.html")] == ["a.png"]
+    assert block(tmp_path / "report.html", "facts")["unfinished"] == "stopped after 1 of 2 images"
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "report.html", "silent.png"]

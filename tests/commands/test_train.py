@@ -1,0 +1,146 @@
+"""What `hiqa train` asks, shows and writes beside the training itself: VGG19, bar, TensorBoard, several databases."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from support.tiny_training import open_table, options, short_recipe
+
+from hiqa_cli.commands.dataset_options import DatasetOptions
+from hiqa_cli.commands.train_setup import choose_vgg, open_readings
+from hiqa_cli.console.progress import stage_text
+from hiqa_cli.errors import UsageError
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.runs.run import RunOptions, train_databases, vgg_layers
+from hiqa_train.trainer.loop import StopSignal
+from hiqa_train.trainer.metrics_log import Journal, Progress, Watcher
+
+
+def quiet(line: str) -> None:
+    """Nobody listens."""
+
+
+class Terminal(io.StringIO):
+    """Standard input or error of a person."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "hiqa"
+
+
+def test_on_a_terminal_it_asks_once_for_vgg19_and_takes_no_for_an_answer(empty_cache, monkeypatch):
+    asked = Terminal()
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    monkeypatch.setattr(sys, "stderr", asked)
+    with pytest.raises(UsageError, match="were not downloaded; give --vgg FILE, --vgg download or --vgg off"):
+        choose_vgg(load_recipe("best"), None, RunOptions(), quiet, has_references=True)
+    assert asked.getvalue() == (
+        "hiqa: the recipe needs VGG19's weights: download 548 MB from "
+        "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth? [y/N] "
+    )
+
+
+def test_vgg19_is_asked_for_only_where_a_stage_that_runs_needs_it(empty_cache):
+    best = load_recipe("best")
+    assert vgg_layers(best, ("joint",)) == vgg_layers(best, ("generator",)) == ("conv2_2", "conv3_2")
+    for recipe, more, has_references in (
+        (best, {}, False),
+        (best, {"kinds": ("regressor",)}, True),
+        (load_recipe("smoke"), {}, True),
+        (best.only("alone", "generator", "final"), {"generator": Path("ready")}, True),
+    ):
+        assert choose_vgg(recipe, None, RunOptions(**more), quiet, has_references=has_references) == (recipe, None)
+    off, file = choose_vgg(best, "off", RunOptions(), quiet, has_references=True)
+    assert (vgg_layers(off, list(off.stages)), file) == ((), None)
+    empty_cache.mkdir()
+    held = empty_cache / "vgg19-dcbb9e9d.pth"
+    held.write_bytes(b"checked when it came")
+    assert choose_vgg(best, None, RunOptions(), quiet, has_references=True) == (best, held)
+
+
+def test_the_bar_tells_stage_rate_time_left_and_losses():
+    now = Progress("generator", 250, 1000, 35.25, 0.5, {"loss": 0.8, "pixel": 0.8, "psi": 0.03125, "gradient": 0.2})
+    assert stage_text(now) == (
+        "generator  ━━━━━━──────────────────  250/1,000  35.2 patches/s  6:15 left  pixel 0.8  psi 0.0312"
+    )
+
+
+def test_where_tensorboard_is_installed_it_gets_the_same_numbers(tmp_path, monkeypatch):
+    written: list[tuple[str, float, int]] = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(tmp_path / "tensorboard")
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, value, step))
+
+        def close(self) -> None:
+            written.append(("closed", 0, 0))
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    watcher = Watcher(tmp_path, None)
+    Journal(watcher.metrics, "final", True).note(7, {"validation": {"error": 0.5}, "epoch": 2}, watcher)
+    watcher.close()
+    assert written == [("final/validation/error", 0.5, 7), ("final/epoch", 2, 7), ("closed", 0, 0)]
+    assert json.loads(watcher.metrics.read_text()) == {
+        "stage": "final", "step": 7, "validation": {"error": 0.5}, "epoch": 2
+    }  # fmt: skip
+
+
+def test_several_databases_are_divided_together_and_a_table_takes_its_training_parts_range(tmp_path):
+    open_table(tmp_path, name="mine")
+    text = (tmp_path / "mine.csv").read_text()
+    lines = text.splitlines()
+    extreme = [line.replace(",4,", ",9,") if line.endswith(",test") else line for line in lines]
+    (tmp_path / "yours.csv").write_text("\n".join(extreme) + "\n")
+    names = (str(tmp_path / "mine.csv"), str(tmp_path / "yours.csv"))
+    said: list[str] = []
+    opened = open_readings(DatasetOptions(names, (), "high", None, False), RunOptions(), (), said.append)
+    assert [part.name for part in opened.parts] == ["mine", "yours"]
+    # 9 is given to images kept for tests alone: the range of the training part does not know of it
+    assert max(sample.quality for sample in opened.parts[1].training) == 1
+    assert max(sample.quality for sample in opened.tests[1]) > 1
+    assert said[0].startswith("mine: 36 of 36 images; MOS 2..4, high is good; 18 to train on, 9 to validate on, 9 kept")
+    assert opened.options.record["split"]["test"]
+    with pytest.raises(UsageError, match="mine is named twice"):
+        open_readings(DatasetOptions((names[0], names[0]), (), "high", None, False), RunOptions(), (), quiet)
+    with pytest.raises(UsageError, match="expected one for each of 0 databases, found 1"):
+        open_readings(DatasetOptions(names, (tmp_path,), "high", None, False), RunOptions(), (), quiet)
+    with pytest.raises(UsageError, match="are for tables"):
+        open_readings(DatasetOptions(("live",), (), "high", None, False), RunOptions(), (), quiet)
+
+
+def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
+    open_table(tmp_path)
+    lines = (tmp_path / "mine.csv").read_text().splitlines()
+    lines[1] = lines[1].rpartition(",")[0] + ",test"
+    (tmp_path / "leaky.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(UsageError, match="is in its training part and in its test part; a scene must be on one side"):
+        open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), (), "high", None, False), RunOptions(), (), quiet)
+
+
+def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):
+    part, _ = open_table(tmp_path)
+    recipe = short_recipe()
+    odd = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, pieces=3))
+    with pytest.raises(UsageError, match="alone: a batch of 4 is no multiple of 3; 1 processes, each with 3 pieces"):
+        train_databases([part], odd, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+    recipe = recipe.with_stage("final", patch=80)
+    with pytest.raises(UsageError, match="final: expected patches of a multiple of 32 px, at least 64, found 80"):
+        train_databases([part], recipe, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+    assert not (tmp_path / "run").exists()

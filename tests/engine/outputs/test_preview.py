@@ -1,0 +1,87 @@
+"""The small pictures of a report as the engine makes them while it scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.sample_images import photograph
+
+from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
+from hiqa_cli.engine.outputs.outputs import Artefacts
+from hiqa_cli.engine.outputs.preview import CLOSE, PHOTOGRAPH, Preview, PreviewSlot, fit, paint_quality, tile_within
+from hiqa_cli.engine.outputs.webp_stamp import stamped_webp
+from hiqa_cli.engine.pipeline.job import Job
+from hiqa_cli.engine.results import ScoreResult
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.tiling.grid import plan_tiles
+from hiqa_cli.images.picture import Picture
+from hiqa_cli.images.read import decode_picture
+from hiqa_cli.images.sniff import is_own_picture
+
+
+@pytest.fixture(scope="module")
+def scorer(tiny_weights: Path) -> Scorer:
+    return Scorer.load(tiny_weights, device="cpu", precision="fp32", threads=1)
+
+
+def previewed(scorer: Scorer, pixels: np.ndarray) -> tuple[ScoreResult, Preview]:
+    """Score an array and give its preview, too."""
+    slot = PreviewSlot()
+    job = Job("array", lambda: Picture(pixels, "array"), Artefacts(preview=slot))
+    ((_, result),) = scorer.score_stream([job], stride=256)
+    assert isinstance(result, ScoreResult)
+    preview = slot.take()
+    assert preview is not None
+    assert slot.take() is None  # let go of
+    return result, preview
+
+
+def pixels_of(webp: bytes | None) -> np.ndarray:
+    assert webp is not None
+    return decode_picture(webp).pixels.astype(int)
+
+
+def assert_shows(webp: bytes | None, imagined: np.ndarray, quality: int) -> None:
+    """The picture is this one, as WebP keeps it (of what random weights imagine, coloured noise, it loses much)."""
+    kept = pixels_of(stamped_webp(imagined, quality, "expected"))
+    assert abs(pixels_of(webp) - kept).mean() < 0.5
+
+
+def test_a_small_picture_is_shown_as_it_is(scorer: Scorer, tmp_path: Path) -> None:
+    photo = photograph(330, 260)
+    result, preview = previewed(scorer, photo)
+    assert abs(pixels_of(preview.distorted) - photo).mean() < 4
+    whole = scorer.score(photo, stride=256, hallucination=True)
+    assert whole.hallucination is not None
+    assert_shows(preview.hallucination, whole.hallucination, PHOTOGRAPH)
+    assert pixels_of(preview.thumbnail).shape == (252, 320, 3)
+    assert preview.closeup is preview.closeup_hallucination is None
+    grid = plan_tiles(330, 260, 256)
+    painted = paint_quality(grid, [tile.score for tile in result.tiles])
+    assert abs(pixels_of(preview.quality) - painted).mean() < 4
+    assert abs(painted.mean(axis=(0, 1)) - QUALITY_SCALE.paint(np.array([result.score]))[0]).max() < 8
+    (tmp_path / "own.webp").write_bytes(preview.thumbnail)
+    assert is_own_picture(tmp_path / "own.webp")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_of_a_large_picture_the_worst_tile_is_kept_pixel_by_pixel(scorer: Scorer, dtype: type) -> None:
+    photo = photograph(1500, 300)
+    result, preview = previewed(scorer, photo if dtype is np.uint8 else photo.astype(np.uint16) * 257)
+    assert pixels_of(preview.distorted).shape == pixels_of(preview.discrepancy).shape == (256, 1280, 3)
+    worst = min(result.tiles, key=lambda tile: tile.score)
+    closeup = pixels_of(preview.closeup)
+    assert abs(closeup - tile_within(photo, worst.x, worst.y)).mean() < 3
+    imagined = scorer.score(tile_within(photo, worst.x, worst.y), hallucination=True).hallucination
+    assert imagined is not None
+    assert_shows(preview.closeup_hallucination, imagined, CLOSE)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 1400), (1400, 2)])
+def test_no_picture_is_too_thin_for_a_preview(scorer: Scorer, width: int, height: int) -> None:
+    _, preview = previewed(scorer, photograph(width, height))
+    columns, rows = fit(width, height, 1280)
+    assert pixels_of(preview.distorted).shape == (rows, columns, 3)
+    assert min(pixels_of(preview.thumbnail).shape) >= 1

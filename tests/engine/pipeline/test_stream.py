@@ -1,0 +1,355 @@
+"""A stream of images: results in order and at once, one bad image harms no other, memory is bounded."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_weights import tiny_networks, write_tiny_weights
+
+from hiqa_cli.engine.backends.torch_backend import TorchRunner
+from hiqa_cli.engine.pipeline import prefetch as read_ahead
+from hiqa_cli.engine.pipeline.prefetch import ReadAhead
+from hiqa_cli.engine.results import ScoreResult
+from hiqa_cli.engine.scorer import Artefacts, Job, Scorer
+from hiqa_cli.errors import HiqaError, ImageError, OutputError
+from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.picture import Picture
+from hiqa_cli.networks.hiqa import HiqaNet, HiqaOutput
+
+PATIENCE = 60.0  # s; a test that waits longer has found a stream that holds results back
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    folder = write_tiny_weights(tmp_path_factory.mktemp("weights"))
+    return Scorer.load(folder, device="cpu", precision="fp32")
+
+
+def grey(level: int, width: int = 40, height: int = 30) -> Picture:
+    return Picture(np.full((height, width, 3), level, np.uint8), "array")
+
+
+def job(name: str, read: Callable[[], Picture]) -> Job:
+    return Job(name, read, token=name.upper())
+
+
+def good(name: str, level: int = 100) -> Job:
+    return job(name, lambda: grey(level))
+
+
+def bad(name: str, error: BaseException) -> Job:
+    def read() -> Picture:
+        raise error
+
+    return job(name, read)
+
+
+def test_an_image_that_fails_becomes_its_own_result_and_the_others_go_on(scorer: Scorer) -> None:
+    jobs = [
+        bad("first", ImageError("is truncated", "get it again")),
+        good("a"),
+        bad("memory", MemoryError()),
+        bad("vanished", FileNotFoundError(2, "No such file or directory")),
+        bad("surprise", ZeroDivisionError("odd\nheader")),
+        good("b"),
+    ]
+    results = list(scorer.score_stream(jobs))
+    assert [done.name for done, _ in results] == [wanted.name for wanted in jobs]
+    assert [done.token for done, _ in results] == [wanted.name.upper() for wanted in jobs]
+    messages = [str(result) for _, result in results if isinstance(result, HiqaError)]
+    assert messages == [
+        "is truncated; get it again",
+        "not enough memory to hold this image",
+        "No such file or directory",
+        "cannot be read (ZeroDivisionError: odd header)",
+    ]
+    assert all(isinstance(results[n][1], ScoreResult) for n in (1, 5))
+
+
+def test_an_empty_stream_gives_nothing(scorer: Scorer) -> None:
+    assert list(scorer.score_stream([])) == []
+
+
+def test_a_result_comes_out_though_the_next_job_has_not_arrived(scorer: Scorer) -> None:
+    arrived = threading.Event()
+
+    def jobs() -> Iterator[Job]:
+        yield good("a")
+        yield bad("b", ImageError("empty file"))
+        yield good("c")
+        assert arrived.wait(PATIENCE), "the stream waited for a job before it gave its results"
+        yield good("d")
+
+    names = []
+    for done, _ in scorer.score_stream(jobs()):
+        names.append(done.name)
+        if names == ["a", "b", "c"]:
+            arrived.set()
+    assert names == ["a", "b", "c", "d"]
+
+
+def test_a_result_comes_out_while_the_next_image_is_still_being_read(scorer: Scorer) -> None:
+    scored = threading.Event()
+
+    def slow() -> Picture:
+        assert scored.wait(PATIENCE), "the stream waited for a picture before it gave a result"
+        return grey(3)
+
+    results = scorer.score_stream([good("a"), job("slow", slow)])
+    assert next(results)[0].name == "a"
+    scored.set()
+    assert isinstance(next(results)[1], ScoreResult)
+
+
+def test_small_images_share_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
+    sizes: list[int] = []
+    forward = HiqaNet.forward
+
+    def counted(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
+        sizes.append(len(distorted))
+        return forward(self, distorted)
+
+    monkeypatch.setattr(HiqaNet, "forward", counted)
+    all_read = threading.Event()
+
+    def first() -> Picture:
+        return grey(0)
+
+    def jobs() -> Iterator[Job]:
+        yield job("0", first)
+        for n in range(1, 17):
+            yield good(str(n), 10 * n)
+        all_read.set()
+
+    results = scorer.score_stream(jobs())
+    next(results)  # alone, or with others that were read by then
+    assert all_read.wait(PATIENCE)
+    time.sleep(0.2)  # the last picture is being read
+    assert len(list(results)) == 16
+    assert sum(sizes) == 17
+    assert 8 in sizes
+
+
+def test_an_error_of_the_jobs_themselves_is_raised_after_the_results_before_it(
+    scorer: Scorer,
+) -> None:
+    def jobs() -> Iterator[Job]:
+        yield good("a")
+        raise KeyError("the caller's own")
+
+    results = scorer.score_stream(jobs())
+    assert next(results)[0].name == "a"
+    with pytest.raises(KeyError, match="the caller's own"):
+        next(results)
+
+
+def test_a_network_that_gives_nan_is_that_images_error(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = HiqaNet.forward
+
+    def spoiled(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
+        output = forward(self, distorted)
+        white = distorted.float().mean(dim=(1, 2, 3)) > 252
+        return output._replace(verdict=output.verdict.masked_fill(white[:, None], float("nan")))
+
+    monkeypatch.setattr(HiqaNet, "forward", spoiled)
+    outcomes = [outcome for _, outcome in scorer.score_stream([good("a"), good("white", 255), good("b")])]
+    assert [isinstance(outcome, ScoreResult) for outcome in outcomes] == [True, False, True]
+    assert "not finite" in str(outcomes[1])
+
+
+def test_one_tile_too_large_for_memory_costs_its_own_image_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
+    scorer = Scorer.load(
+        write_tiny_weights(tmp_path / "w"),
+        device="cpu",
+        precision="fp32",
+        batch_size=2,
+        notice=notices.append,
+    )
+    forward = HiqaNet.forward
+
+    def choosy(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
+        if (distorted.float().mean(dim=(1, 2, 3)) > 252).any():
+            raise RuntimeError("CUDA out of memory")
+        return forward(self, distorted)
+
+    monkeypatch.setattr(HiqaNet, "forward", choosy)
+    white = job("white", lambda: grey(255, 300, 300))
+    outcomes = [o for _, o in scorer.score_stream([good("a"), white, good("b"), good("c")])]
+    assert [isinstance(o, ScoreResult) for o in outcomes] == [True, False, True, True]
+    assert str(outcomes[1]) == "out of memory with a single tile; try --device cpu"
+    assert notices == ["out of memory at batch 2, going on with 1"]
+
+
+def test_a_second_large_picture_is_not_read_before_the_first_is_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(read_ahead, "READ_AHEAD_PIXELS", 1000)
+    read: list[str] = []
+
+    def reading(name: str) -> Callable[[], Picture]:
+        def picture() -> Picture:
+            read.append(name)
+            return grey(0, 40, 40)
+
+        return picture
+
+    ahead = ReadAhead([Job(name, reading(name)) for name in "ab"])
+    assert ahead.take(wait=True) is not None
+    time.sleep(0.3)
+    assert read == ["a"]
+    assert ahead.take(wait=False) is None
+    ahead.release(1600)
+    assert ahead.take(wait=True) is not None
+    assert read == ["a", "b"]
+    assert ahead.take(wait=True) is None
+
+
+def test_closing_a_stream_stops_reading_and_removes_half_pictures(scorer: Scorer, tmp_path: Path) -> None:
+    read: list[int] = []
+
+    def jobs() -> Iterator[Job]:
+        for n in range(100_000):
+            read.append(n)
+            target = tmp_path / "out" / f"{n}.png"
+            yield Job(str(n), lambda: grey(9, 700, 300), Artefacts(hallucination=target))
+
+    results = scorer.score_stream(jobs())
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0.png"]
+    time.sleep(0.3)
+    seen = len(read)
+    time.sleep(0.3)
+    assert len(read) == seen < 1000
+
+
+def test_a_stream_that_is_closed_waits_for_a_decoder_that_has_standard_error(
+    scorer: Scorer,
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def decoding() -> Picture:
+        with decoder_chatter():
+            begun.set()
+            time.sleep(1.0)
+            ended.set()
+        return grey(5)
+
+    results = scorer.score_stream([good("a"), job("slow", decoding)])
+    next(results)
+    assert begun.wait(PATIENCE)
+    results.close()  # type: ignore[attr-defined]
+    assert ended.is_set()
+
+
+def test_a_stream_that_is_closed_does_not_wait_for_a_silent_pipe(scorer: Scorer) -> None:
+    end = threading.Event()
+
+    def silent() -> Picture:
+        end.wait(PATIENCE)
+        return grey(5)
+
+    results = scorer.score_stream([good("a"), job("silent", silent)])
+    next(results)
+    start = time.monotonic()
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < PATIENCE / 4
+    end.set()
+
+
+def test_a_target_that_cannot_be_written_is_that_images_result(scorer: Scorer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    jobs = [
+        Job("a", lambda: grey(1), Artefacts(panel=tmp_path / "file" / "a.png")),
+        Job("b", lambda: grey(2), Artefacts(panel=tmp_path / "b.png")),
+    ]
+    (_, first), (_, second) = scorer.score_stream(jobs)
+    assert isinstance(first, OutputError)
+    assert isinstance(second, ScoreResult)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "file"]
+
+
+def test_when_one_picture_of_an_image_cannot_be_begun_none_is_left(scorer: Scorer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    artefacts = Artefacts(hallucination=tmp_path / "out" / "a.png", quality=tmp_path / "file" / "q.png")
+    ((_, outcome),) = scorer.score_stream([Job("a", lambda: grey(1), artefacts)])
+    assert isinstance(outcome, OutputError)
+    assert not list((tmp_path / "out").iterdir())
+
+
+class Closed(io.RawIOBase):
+    """A pipe whose reader leaves after the head of the picture."""
+
+    left = 3
+
+    def write(self, data: object) -> int:
+        self.left -= 1
+        if self.left < 0:
+            raise BrokenPipeError(32, "Broken pipe")
+        return 1
+
+
+def test_a_reader_that_goes_away_is_not_taken_for_a_bad_image(scorer: Scorer) -> None:
+    closed = Artefacts(hallucination=Closed())  # type: ignore[arg-type]
+    with pytest.raises(BrokenPipeError):
+        list(scorer.score_stream([Job("a", lambda: grey(1), closed)]))
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+import numpy as np
+from hiqa_cli.engine.picture import Picture
+from hiqa_cli.engine.scorer import Artefacts, Job, Scorer
+weights, out = map(Path, sys.argv[1:])
+scorer = Scorer.load(weights, device="cpu", precision="fp32", batch_size=1)
+def score(width, height, name):
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels += np.arange(width, dtype=np.uint8)[:, None]
+    pixels[::7] //= 2
+    artefacts = Artefacts(*(out / f"{name}.{kind}.png" for kind in "hdqp"))
+    ((_, result),) = scorer.score_stream([Job(name, lambda: Picture(pixels, "x"), artefacts)],
+                                         stride=256)
+    assert result.width == width, result
+    # Not ru_maxrss: through fork and exec that also holds what the parent had.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+print(score(512, 512, "small"), score(512, 8192, "tall"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from Linux' /proc")
+def test_a_tall_picture_costs_little_more_memory_than_its_own_pixels(tmp_path: Path) -> None:
+    weights = write_tiny_weights(tmp_path / "w")
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(weights), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    small, tall = (int(value) for value in done.stdout.split())
+    pixels = 512 * 8192 * 3 / 1024  # KiB; one float32 copy of the picture would be four times that
+    assert tall - small < 3 * pixels
+
+
+def test_a_runner_takes_no_network_apart_twice() -> None:
+    """The runner owns its network: batch norms are gone, the parameters are where they run."""
+    from hiqa_cli.engine.backends.devices import Placement
+
+    network = HiqaNet(*tiny_networks(batch_norm=True))
+    TorchRunner(network, Placement("cpu", "fp32"), 1, print)
+    assert not network.training
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())

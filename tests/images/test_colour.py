@@ -1,0 +1,320 @@
+"""Pictures come out upright, opaque and in sRGB, and the notes say what was done."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from support import sample_images as make
+
+from hiqa_cli.images.icc_profile import cicp_name, is_srgb, profile_name
+from hiqa_cli.images.normalise import BACKGROUND
+from hiqa_cli.images.read import decode_picture
+
+PHOTO = make.photograph()
+ALPHA = make.opacity()
+RGBA = np.dstack([PHOTO, ALPHA])
+COMPOSITED = ("alpha composited over grey 128",)
+HAS_AVIF = cv2.haveImageWriter(".avif")
+HAS_GIF = cv2.haveImageWriter(".gif")
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """EXIF's definition of the eight orientations, in numpy."""
+    if orientation > 4:
+        pixels = pixels.transpose(1, 0, 2)
+    across = orientation in (2, 3, 6, 7)
+    down = orientation in (3, 4, 7, 8)
+    return pixels[:: -1 if down else 1, :: -1 if across else 1]
+
+
+def composite(pixels: np.ndarray, alpha: np.ndarray, white: int = 255) -> np.ndarray:
+    share = alpha[..., None].astype(float) / white
+    grey = BACKGROUND * white // 255
+    return pixels * share + grey * (1 - share)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "16-bit TIFF", "AVIF"])
+def test_every_orientation_is_applied_once_in_every_format(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    reference = PHOTO
+    if kind == "JPEG":
+        data = make.with_exif(make.encode(PHOTO, ".jpg"), orientation)
+    elif kind == "PNG":
+        chunk = make.png_chunk(b"eXIf", make.exif_block(orientation, "<"))
+        data = make.into_png(make.encode(PHOTO, ".png"), chunk)
+    elif kind == "16-bit TIFF":
+        reference = PHOTO.astype(np.uint16) * 257
+        data = make.tiff(reference, (96, 64), [16] * 3, order=">", tags={274: (3, [orientation])})
+    elif kind == "AVIF" and not HAS_AVIF:
+        pytest.skip("this OpenCV has no AVIF")
+    else:
+        data = make.pillow(PHOTO, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    picture = decode_picture(data)
+    expected = upright(reference, orientation)
+    assert picture.pixels.shape == expected.shape
+    assert picture.pixels.flags.c_contiguous
+    tolerance = {"JPEG": 4, "AVIF": 8}.get(kind, 0)
+    assert np.abs(picture.pixels.astype(int) - expected).mean() <= tolerance
+    turned = (f"turned upright (EXIF orientation {orientation})",)
+    assert picture.notes == (turned if orientation > 1 else ())
+
+
+def test_the_bytes_given_to_decode_picture_are_left_as_they_are() -> None:
+    data = bytearray(make.tiff(PHOTO, (96, 64), tags={274: (3, [6])}))
+    before = bytes(data)
+    assert np.array_equal(decode_picture(data).pixels, upright(PHOTO, 6))
+    assert data == before
+
+
+def test_a_broken_exif_block_costs_nothing() -> None:
+    for body in (b"", b"MM\0*", b"MM\0*\xff\xff\xff\xff", make.exif_block(99), make.exif_block(6)[:14]):
+        data = make.into_jpeg(make.encode(PHOTO, ".jpg"), make.jpeg_segment(0xE1, b"Exif\0\0" + body))
+        assert decode_picture(data).notes == ()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "JPEG2000", "AVIF", "PAM", "BMP"])
+def test_alpha_is_composited_over_grey_128_and_noted(kind: str) -> None:
+    if kind == "AVIF" and not HAS_AVIF:
+        pytest.skip("this OpenCV has no AVIF")
+    if kind == "PAM":
+        head = b"P7\nWIDTH 96\nHEIGHT 64\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
+        data = head + RGBA.tobytes()
+    elif kind == "BMP":
+        masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+        rows = np.ascontiguousarray(RGBA[..., [2, 1, 0, 3]]).tobytes()
+        data = make.bmp((96, -64), 32, rows, compression=3, header=108, masks=masks)
+    elif kind == "TIFF":
+        data = make.tiff(RGBA, (96, 64), [8] * 4, tags={338: (3, [2])})
+    else:
+        settings: dict[str, dict[str, object]] = {
+            "WEBP": {"lossless": True, "exact": True},
+            "AVIF": {"quality": 98, "speed": 10},
+        }
+        data = make.pillow(RGBA, kind, **settings.get(kind, {}))
+    picture = decode_picture(data)
+    assert picture.notes == COMPOSITED
+    difference = np.abs(picture.pixels - composite(PHOTO, ALPHA))
+    assert difference.max() <= (12 if kind == "AVIF" else 1.01)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_alpha_is_composited_exactly(kind: str) -> None:
+    deep = RGBA.astype(np.uint16) * 257
+    tiff = make.tiff(deep, (96, 64), [16] * 4, tags={338: (3, [2])})
+    picture = decode_picture(make.encode(deep, ".png") if kind == "PNG" else tiff)
+    assert picture.pixels.dtype == np.uint16
+    assert picture.notes == COMPOSITED
+    expected = composite(deep[..., :3], deep[..., 3], 65535)
+    assert np.abs(picture.pixels - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_colours_that_are_multiplied_by_alpha_already_are_not_multiplied_again(bits: int) -> None:
+    white = 2**bits - 1
+    samples = RGBA if bits == 8 else RGBA.astype(np.uint16) * 257
+    stored = samples.copy()
+    stored[..., :3] = np.round(samples[..., :3] * (samples[..., 3:] / white))
+    data = make.tiff(stored, (96, 64), [bits] * 4, tags={338: (3, [1])})
+    expected = composite(samples[..., :3], samples[..., 3], white)
+    assert np.abs(decode_picture(data).pixels - expected).max() <= 1.01
+
+
+def test_opaque_alpha_needs_no_note_and_a_channel_without_meaning_is_ignored() -> None:
+    opaque = np.dstack([PHOTO, np.full_like(ALPHA, 255)])
+    picture = decode_picture(make.encode(opaque, ".png"))
+    assert picture.notes == ()
+    assert np.array_equal(picture.pixels, PHOTO)
+    picture = decode_picture(make.tiff(RGBA, (96, 64), [8] * 4, tags={338: (3, [0])}))
+    assert picture.notes == ("fourth channel, of no stated meaning, ignored",)
+    assert np.array_equal(picture.pixels, PHOTO)
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour_type", "rows", "chunks", "expected"),
+    [
+        (8, 4, b"\0\x64\xff\x64\x00", [], [100, BACKGROUND]),
+        (8, 0, b"\0\x64\x65", [(b"tRNS", b"\0\x65")], [100, BACKGROUND]),
+        (4, 0, b"\0\x1f", [(b"tRNS", b"\0\1")], [BACKGROUND, 255]),
+        (16, 0, b"\0\1\0\2\0", [(b"tRNS", b"\2\0")], [256, BACKGROUND * 257]),
+        (8, 2, b"\0\1\1\1\2\2\2", [(b"tRNS", b"\0\1\0\1\0\1")], [BACKGROUND, 2]),
+        (8, 3, b"\0\0\1", [(b"PLTE", b"\7\7\7\x09\x09\x09"), (b"tRNS", b"\0")], [BACKGROUND, 9]),
+    ],
+)
+def test_every_kind_of_png_transparency_is_composited(
+    bits: int, colour_type: int, rows: bytes, chunks: list[tuple[bytes, bytes]], expected: list[int]
+) -> None:
+    picture = decode_picture(make.png(2, 1, bits, colour_type, rows, *(make.png_chunk(*chunk) for chunk in chunks)))
+    assert picture.pixels[0, :, 0].tolist() == expected
+    assert picture.notes == COMPOSITED
+
+
+@pytest.mark.skipif(not HAS_GIF, reason="this OpenCV has no GIF")
+def test_a_transparent_gif_is_composited() -> None:
+    image = Image.fromarray(PHOTO).quantize(255)
+    image.paste(255, (0, 0, 20, 10))
+    picture = decode_picture(make.pillow(image, "GIF", transparency=255))
+    assert picture.notes == COMPOSITED
+    assert (picture.pixels[:10, :20] == BACKGROUND).all()
+    assert np.array_equal(picture.pixels[10:], np.asarray(image.convert("RGB"))[10:])
+
+
+@pytest.mark.skipif(not HAS_GIF, reason="this OpenCV has no GIF")
+def test_a_gif_whose_background_colour_does_not_exist_is_read() -> None:
+    image = Image.fromarray(PHOTO).quantize(16)
+    data = bytearray(make.pillow(image, "GIF"))
+    data[11] = 255
+    assert np.array_equal(decode_picture(bytes(data)).pixels, np.asarray(image.convert("RGB")))
+
+
+def cmyk(**settings: object) -> tuple[Image.Image, bytes]:
+    image = Image.fromarray(PHOTO).convert("CMYK")
+    inks = np.asarray(image).copy()
+    inks[..., 3] = inks[..., :3].min(axis=2) // 2  # some black, so that mixing matters
+    image = Image.fromarray(inks, "CMYK")
+    return image, make.pillow(image, "JPEG", quality=97, subsampling=0, **settings)
+
+
+def ycck(data: bytes) -> bytes:
+    """The CMYK JPEG with Adobe's transform set to YCCK: decoders then convert three channels."""
+    at = data.index(b"Adobe")
+    return data[: at + 11] + b"\x02" + data[at + 12 :]
+
+
+@pytest.mark.parametrize("variant", ["Adobe CMYK", "Adobe YCCK", "no Adobe marker"])
+def test_a_cmyk_jpeg_has_the_colours_that_pillow_sees(variant: str) -> None:
+    _, data = cmyk()
+    if variant == "Adobe YCCK":
+        data = ycck(data)
+    elif variant == "no Adobe marker":
+        at = data.index(b"\xff\xee")
+        data = data[:at] + data[at + 2 + struct.unpack_from(">H", data, at + 2)[0] :]
+    picture = decode_picture(data)
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    assert picture.notes == ("CMYK mixed to RGB without a profile",)
+    assert np.abs(picture.pixels - expected).max() <= 3
+    if variant == "Adobe CMYK":
+        image, _ = cmyk()
+        assert np.abs(picture.pixels - np.asarray(image.convert("RGB")).astype(int)).mean() < 3
+
+
+def to_srgb(pixels: np.ndarray, icc: bytes) -> np.ndarray:
+    """The whole picture at once, by Pillow."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    converted = ImageCms.profileToProfile(
+        Image.fromarray(pixels),
+        source,
+        ImageCms.createProfile("sRGB"),
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    return np.asarray(converted)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_profile_other_than_srgb_is_named_and_converted(kind: str) -> None:
+    if kind == "AVIF" and not HAS_AVIF:
+        pytest.skip("this OpenCV has no AVIF")
+    icc = make.profile("Display P3")
+    settings: dict[str, dict[str, object]] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 95}}
+    picture = decode_picture(make.pillow(PHOTO, kind, icc_profile=icc, **settings.get(kind, {})))
+    plain = decode_picture(make.pillow(PHOTO, kind, **settings.get(kind, {})))
+    assert picture.notes == ("profile Display P3, converted to sRGB",)
+    assert np.abs(picture.pixels.astype(int) - to_srgb(plain.pixels, icc)).max() <= 1
+    assert np.abs(picture.pixels.astype(int) - plain.pixels).max() > 8
+
+
+def test_without_pillow_the_profile_is_only_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make.into_png(make.encode(PHOTO, ".png"), make.icc_chunk(make.profile("Wide\nRGB")))
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    picture = decode_picture(data)
+    assert picture.notes == ("profile Wide RGB, read as sRGB",)
+    assert np.array_equal(picture.pixels, PHOTO)
+
+
+def test_a_16_bit_picture_is_not_converted_and_the_note_says_so() -> None:
+    deep = PHOTO.astype(np.uint16) * 257
+    data = make.into_png(make.encode(deep, ".png"), make.icc_chunk(make.profile()))
+    picture = decode_picture(data)
+    assert picture.notes == ("profile Display P3, read as sRGB (16-bit pictures are not converted)",)
+    assert np.array_equal(picture.pixels, deep)
+
+
+def test_a_grey_profile_is_converted_where_its_curve_is_another() -> None:
+    grey = PHOTO[..., 0].copy()
+    linear = make.profile("Linear grey", gamma=1.0, space=b"GRAY")
+    data = make.into_png(make.encode(grey, ".png"), make.icc_chunk(linear))
+    picture = decode_picture(data)
+    assert picture.notes == ("profile Linear grey, converted to sRGB",)
+    assert picture.pixels.mean() > grey.mean() + 20
+    usual = make.profile("Grey 2.2", gamma=2.2, space=b"GRAY")
+    assert decode_picture(make.into_png(make.encode(grey, ".png"), make.icc_chunk(usual))).notes == ()
+
+
+def test_the_profile_of_a_cmyk_picture_is_named_and_not_applied() -> None:
+    _, data = cmyk(icc_profile=make.profile("Coated inks", space=b"CMYK"))
+    picture = decode_picture(data)
+    assert picture.notes == ("CMYK mixed to RGB without its profile Coated inks",)
+
+
+def test_a_grey_profile_in_a_colour_picture_is_not_applied() -> None:
+    linear = make.profile("Linear grey", gamma=1.0, space=b"GRAY")
+    data = make.into_png(make.encode(PHOTO, ".png"), make.icc_chunk(linear))
+    picture = decode_picture(data)
+    assert picture.notes == ("profile Linear grey, read as sRGB",)
+    assert np.array_equal(picture.pixels, PHOTO)
+
+
+def test_srgb_is_known_by_what_a_profile_does_not_by_its_name() -> None:
+    from_pillow = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert is_srgb(from_pillow)
+    assert is_srgb(make.profile("c2", make.SRGB_COLORANTS))
+    assert not is_srgb(make.profile("c2", make.SRGB_COLORANTS, gamma=1.0))
+    assert not is_srgb(make.profile("sRGB linear", make.SRGB_COLORANTS, gamma=1.0))
+    assert not is_srgb(make.profile("Display P3"))
+    data = make.into_jpeg(make.encode(PHOTO, ".jpg"), make.icc_segment(from_pillow))
+    assert decode_picture(data).notes == ()
+
+
+def test_a_broken_profile_costs_nothing_and_is_named_as_one() -> None:
+    whole = make.profile()
+    for icc in (b"no profile at all" * 20, whole[:150], whole[:131] + b"\xff" * 300):
+        data = make.into_jpeg(make.encode(PHOTO, ".jpg"), make.icc_segment(icc))
+        assert decode_picture(data).notes == ("profile without a name, read as sRGB",)
+    assert profile_name(whole) == "Display P3"
+
+
+def test_a_profile_in_two_parts_of_a_jpeg_is_put_together() -> None:
+    icc = make.profile("Display P3")
+    parts = (b"\x02\x02" + icc[200:], b"\x01\x02" + icc[:200])
+    segments = [make.jpeg_segment(0xE2, b"ICC_PROFILE\0" + part) for part in parts]
+    picture = decode_picture(make.into_jpeg(make.encode(PHOTO, ".jpg"), *segments))
+    assert picture.notes == ("profile Display P3, converted to sRGB",)
+
+
+def test_colours_stated_without_a_profile_are_noted() -> None:
+    png, jpeg = make.encode(PHOTO, ".png"), make.encode(PHOTO, ".jpg")
+    notes = {
+        "colours gamma 1, read as sRGB": make.into_png(png, make.png_chunk(b"gAMA", struct.pack(">I", 100_000))),
+        "colours BT.2020 PQ, read as sRGB": make.into_png(png, make.png_chunk(b"cICP", b"\x09\x10\0\1")),
+        "colours Adobe RGB (named in EXIF), read as sRGB": make.into_jpeg(
+            jpeg, make.jpeg_segment(0xE1, b"Exif\0\0" + make.exif_adobe_rgb())
+        ),
+    }
+    for note, data in notes.items():
+        assert decode_picture(data).notes == (note,)
+    usual = make.into_png(png, make.png_chunk(b"gAMA", struct.pack(">I", 45_455)))
+    assert decode_picture(usual).notes == ()
+    assert [cicp_name(*codes) for codes in ((1, 13), (2, 2), (12, 13), (1, 8))] == [
+        "",
+        "",
+        "Display P3",
+        "BT.709 linear",
+    ]

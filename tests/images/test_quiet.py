@@ -1,0 +1,109 @@
+"""Decoders never write on the user's stderr, other threads' lines get through, a missing OpenCV is explained."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from support import sample_images as make
+
+from hiqa_cli.errors import ImageError
+from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.read import decode_picture
+
+PHOTO = make.photograph()
+JPEG = make.encode(PHOTO, ".jpg")
+
+
+def test_damaged_pictures_leave_stderr_empty(capfd: pytest.CaptureFixture[str]) -> None:
+    forged = JPEG[: len(JPEG) // 2] + b"\xff\xd9"
+    damaged = (
+        forged,
+        make.png(96, 64, 8, 2, b"", packed=b"no zlib stream"),
+        make.into_png(make.encode(PHOTO, ".png"), make.png_chunk(b"iCCP", b"x\0\0broken")),
+        make.pillow(PHOTO, "JPEG2000", no_jp2=True),
+        make.tiff(b"\x80\x0b" * 100, (96, 64), tags={259: (3, [5])}),
+    )
+    for data in damaged:
+        try:
+            decode_picture(data)
+        except ImageError:
+            continue
+    assert capfd.readouterr().err == ""
+    os.write(2, b"stderr works again\n")
+    assert capfd.readouterr().err == "stderr works again\n"
+
+
+def test_opencv_itself_logs_nothing_once_hiqa_has_loaded_it(tmp_path: Path) -> None:
+    code = "import sys; from hiqa_cli.images.opencv import cv2; cv2.imread(sys.argv[1])"
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "none.png")], capture_output=True, check=True)
+    assert run.stderr == b""
+
+
+def test_lines_of_others_on_stderr_are_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    with decoder_chatter() as lines:
+        os.write(2, b"\n12 % done\rCorrupt JPEG data: bad Huffman code\nsomebody's error\n\n")
+    assert lines == ["Corrupt JPEG data: bad Huffman code"]
+    assert capfd.readouterr().err.replace("\r", "|") == "\n12 % done|somebody's error\n\n"
+
+
+def test_many_threads_decode_at_once_without_mixing_up_their_complaints() -> None:
+    forged = JPEG[: len(JPEG) // 2] + b"\xff\xd9"
+    outcomes: dict[int, bool] = {}
+
+    def work(index: int) -> None:
+        for _ in range(10):
+            try:
+                decode_picture(forged if index % 2 else JPEG)
+                refused = False
+            except ImageError:
+                refused = True
+            outcomes[index] = outcomes.get(index, True) and refused == bool(index % 2)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == dict.fromkeys(range(8), True)
+
+
+def test_a_closed_stderr_is_no_reason_to_fail(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(JPEG)
+    code = (
+        "import os, sys; os.close(2); from hiqa_cli.images.read import read_picture;"
+        "sys.exit(read_picture(sys.argv[1]).width)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.jpg")], check=False)
+    assert run.returncode == 96
+
+
+def importing_a_broken_cv2(tmp_path: Path, body: str) -> str:
+    """What hiqa says where `import cv2` runs the body."""
+    (tmp_path / "cv2.py").write_text(body)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from hiqa_cli.errors import DependencyError\n"
+        "try:\n    import hiqa_cli.images.read\n"
+        "except DependencyError as error:\n    print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert run.stdout.count("\n") == 1
+    return run.stdout
+
+
+def test_an_opencv_that_lacks_a_system_library_is_explained_in_one_line(tmp_path: Path) -> None:
+    body = "raise ImportError('libGL.so.1: cannot open shared object file:\\nNo such file')"
+    said = importing_a_broken_cv2(tmp_path, body)
+    assert "libGL.so.1" in said
+    assert "opencv-python-headless" in said
+
+
+def test_a_missing_opencv_is_explained_in_one_line(tmp_path: Path) -> None:
+    body = "raise ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')"
+    said = importing_a_broken_cv2(tmp_path, body)
+    assert said == "OpenCV (cv2) is not installed; pip install opencv-python-headless\n"

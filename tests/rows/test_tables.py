@@ -1,0 +1,278 @@
+"""Rows in files: their form, appending, resuming, replacing without loss."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.rows.codec import CSV, JSON_LINES, TableFormat
+from hiqa_cli.rows.row import COLUMNS, Row, csv_row, json_row
+from hiqa_cli.rows.table import Existing, Table
+from hiqa_cli.scoring.inputs import Input
+from hiqa_cli.scoring.resume import check_rows_fit, plan_resume
+
+SETTINGS = {
+    "mode": "fast",
+    "stride": 128,
+    "tolerance": 0.5,
+    "max_tiles": 96,
+    "precision": "fp32",
+    "device": "cpu",
+}
+MORE = {"version": "9", "settings": SETTINGS}
+HEADER = "path,score,uncertainty,width,height,tiles,mode,precision,weights,error\n"
+
+
+def scored(path: str, score: float = 50.0) -> Row:
+    return Row(path, score, 2.5, 300, 200, 2, "fast", "fp32", "0123abcd", more=MORE)
+
+
+def failed(path: str) -> Row:
+    return Row(path, error="truncated", more=MORE)
+
+
+def write(path: Path, form: TableFormat, *rows: Row, tail: bytes = b"") -> Path:
+    path.write_bytes(form.header + b"".join(form.encode(row) for row in rows) + tail)
+    return path
+
+
+def resume(path: Path, form: TableFormat, given: list[str], new: list[Row]) -> list[Row | None]:
+    """A whole resumed run over the inputs `given`, which writes the rows `new`."""
+    table = Table(str(path), form, Existing.RESUME)
+    images = [Input(name, ".") for name in given]
+    plan = plan_resume([table], images, [None] * len(images))
+    table.begin()
+    for row in new:
+        table.append(row)
+    table.close()
+    return plan.finished
+
+
+def paths(path: Path) -> list[str]:
+    with path.open(newline="") as file:
+        return [row["path"] for row in csv.DictReader(file)]
+
+
+def test_the_columns_are_those_that_were_promised() -> None:
+    assert CSV.header.decode() == HEADER
+
+
+def test_an_error_row_leaves_the_numbers_empty() -> None:
+    assert csv_row(failed("a.png")) == b"a.png,,,,,,,,,truncated\n"
+    fields = json.loads(json_row(failed("a.png")))
+    assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 8, "truncated"]
+
+
+def test_bytes_that_are_not_utf8_stand_as_escapes_and_all_else_as_it_is() -> None:
+    row = scored("caf\udce9 é\t\\ \n.png")
+    text = csv_row(row).decode()
+    assert next(csv.reader(io.StringIO(text, newline="")))[0] == "caf\\udce9 é\t\\ \n.png"
+    assert b'"caf\\udce9 \xc3\xa9' in json_row(row)
+    assert json.loads(json_row(row))["path"] == row.path
+
+
+def test_a_json_line_is_one_line_whatever_the_name() -> None:
+    assert json_row(scored("a\nb\u2028\r.png")).count(b"\n") == 1
+
+
+@pytest.mark.parametrize("form", [CSV, JSON_LINES])
+def test_rows_are_read_back_as_they_were_written(form: TableFormat, tmp_path: Path) -> None:
+    rows = [scored("a b.png"), failed('b\n,".png'), scored("c.png", 0.25)]
+    table = Table(str(write(tmp_path / "t", form, *rows)), form, Existing.RESUME)
+    assert [(r.row.path, r.row.score, r.row.error) for r in table.records] == [
+        (row.path, row.score, row.error) for row in rows
+    ]
+
+
+@pytest.mark.parametrize("form", [CSV, JSON_LINES])
+def test_every_row_is_in_the_file_as_soon_as_it_is_appended(form: TableFormat, tmp_path: Path) -> None:
+    table = Table(str(tmp_path / "t"), form, Existing.REFUSE)
+    table.begin()
+    for count in (1, 2):
+        table.append(scored(f"{count}.png"))
+        assert (tmp_path / "t").read_bytes().count(b"\n") == count + bool(form.header)
+    table.close()
+
+
+def test_an_existing_file_is_refused_unless_it_is_empty(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, scored("a.png"))
+    with pytest.raises(UsageError, match="--resume"):
+        Table(str(path), CSV, Existing.REFUSE)
+    path.write_bytes(b"")
+    Table(str(path), CSV, Existing.REFUSE)
+
+
+def test_overwriting_empties_the_file_when_work_begins_and_not_before(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, scored("old.png"))
+    table = Table(str(path), CSV, Existing.OVERWRITE)
+    assert paths(path) == ["old.png"]
+    table.begin()
+    table.append(scored("new.png"))
+    table.close()
+    assert paths(path) == ["new.png"]
+
+
+@pytest.mark.parametrize("target", ["missing/t.csv", "."])
+def test_a_file_that_cannot_be_made_is_refused_before_work(target: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        Table(str(tmp_path / target), CSV, Existing.REFUSE)
+
+
+@pytest.mark.parametrize("form", [CSV, JSON_LINES])
+def test_resuming_drops_a_torn_last_line_and_skips_what_is_finished(form: TableFormat, tmp_path: Path) -> None:
+    torn = form.encode(scored("b.png"))[:-9]
+    path = write(tmp_path / "t", form, scored("a.png"), tail=torn)
+    finished = resume(path, form, ["a.png", "b.png"], [scored("b.png", 60)])
+    assert [row.path if row else None for row in finished] == ["a.png", None]
+    assert path.read_bytes() == form.header + b"".join(
+        form.encode(row) for row in (scored("a.png"), scored("b.png", 60))
+    )
+
+
+def test_a_line_torn_inside_a_quoted_name_is_dropped_whole(tmp_path: Path) -> None:
+    torn = csv_row(scored('x\n".png'))[:6]
+    path = write(tmp_path / "t.csv", CSV, scored("a.png"), tail=torn)
+    resume(path, CSV, ["a.png"], [])
+    assert path.read_text() == HEADER + csv_row(scored("a.png")).decode()
+
+
+def test_a_torn_header_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(HEADER[:20])
+    resume(tmp_path / "t.csv", CSV, ["a.png"], [scored("a.png")])
+    assert paths(tmp_path / "t.csv") == ["a.png"]
+
+
+def test_an_error_row_is_replaced_in_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, scored("a"), failed("b"), scored("c"), failed("d"))
+    resume(path, CSV, ["a", "b", "c", "d", "e"], [scored("b"), failed("d"), scored("e")])
+    assert path.read_bytes() == CSV.header + b"".join(
+        map(csv_row, [scored("a"), scored("b"), scored("c"), failed("d"), scored("e")])
+    )
+    assert os.listdir(tmp_path) == ["t.csv"]
+
+
+def test_a_run_killed_before_its_end_leaves_old_and_new_rows_and_the_next_one_tidies_up(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "t.csv", CSV, failed("a"), scored("b"), scored("a"))
+    finished = resume(path, CSV, ["a", "b"], [])
+    assert [row is not None for row in finished] == [True, True]
+    assert path.read_bytes() == CSV.header + csv_row(scored("b")) + csv_row(scored("a"))
+
+
+def test_a_run_stopped_early_keeps_the_errors_that_it_did_not_come_to(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, failed("a"), failed("b"))
+    resume(path, CSV, ["a", "b"], [scored("a")])
+    assert path.read_bytes() == CSV.header + csv_row(scored("a")) + csv_row(failed("b"))
+
+
+def test_rows_of_other_images_are_kept_and_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, scored("gone", 1), failed("bad"), scored("a"))
+    table = Table(str(path), CSV, Existing.RESUME)
+    plan = plan_resume([table], [Input("a", ".")], [None])
+    assert [row.path for row in plan.kept] == ["gone", "bad"]
+
+
+def test_an_image_given_twice_has_two_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, scored("a"))
+    assert [row is None for row in resume(path, CSV, ["a", "a"], [scored("a")])] == [False, True]
+    assert paths(path) == ["a", "a"]
+
+
+def test_an_image_is_finished_only_when_every_table_has_it(tmp_path: Path) -> None:
+    tables = [
+        Table(str(write(tmp_path / "t.csv", CSV, scored("a"), scored("b"))), CSV, Existing.RESUME),
+        Table(str(write(tmp_path / "t.jsonl", JSON_LINES, scored("a"))), JSON_LINES, Existing.RESUME),
+    ]
+    plan = plan_resume(tables, [Input("a", "."), Input("b", ".")], [None, None])
+    assert [row is not None for row in plan.finished] == [True, False]
+    for table in tables:
+        table.begin()
+        table.append(scored("b"))
+        table.close()
+    assert paths(tmp_path / "t.csv") == ["a", "b"]
+    assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 2
+
+
+def test_standard_input_is_never_taken_for_finished(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, scored("-"))
+    table = Table(str(path), CSV, Existing.RESUME)
+    assert plan_resume([table], [Input("-")], [None]).finished == [None]
+
+
+@pytest.mark.parametrize("text", ["my notes\n", "my notes", "path,score\na,1\n", "a,b,c"])
+@pytest.mark.parametrize("form", [CSV, JSON_LINES])
+def test_a_file_that_hiqa_did_not_write_is_refused_and_left_alone(form: TableFormat, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="not a table"):
+        Table(str(path), form, Existing.RESUME)
+    assert path.read_text() == text
+
+
+def test_a_row_with_letters_for_a_score_is_refused_by_its_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, tail=b"a,x,1,1,1,1,fast,fp32,0123abcd,\n")
+    with pytest.raises(UsageError, match="row 2"):
+        Table(str(path), CSV, Existing.RESUME)
+
+
+@pytest.mark.parametrize(
+    ("form", "weights", "version", "changed", "named"),
+    [
+        (CSV, "ffffffff", "9", {}, "weights"),
+        (CSV, "0123abcd", "9", {"precision": "bf16"}, "precision"),
+        (CSV, "0123abcd", "9", {"stride": 16}, "tiles"),
+        (CSV, "0123abcd", "9", {"mode": "exact"}, "mode"),
+        (JSON_LINES, "0123abcd", "9", {"tolerance": 2.0}, "tolerance"),
+        (JSON_LINES, "0123abcd", "9", {"stride": 100}, "stride"),
+        (JSON_LINES, "0123abcd", "9", {"device": "cuda"}, "device"),
+        (JSON_LINES, "0123abcd", "10", {}, "version"),
+    ],
+)
+def test_rows_of_another_run_are_refused(
+    form: TableFormat,
+    weights: str,
+    version: str,
+    changed: dict[str, object],
+    named: str,
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "t", form, scored("a.png"), failed("b.png"))
+    table = Table(str(path), form, Existing.RESUME)
+    check_rows_fit([table], "0123abcd", "9", SETTINGS)
+    with pytest.raises(UsageError, match=named):
+        check_rows_fit([table], weights, version, {**SETTINGS, **changed})
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_an_output_error() -> None:
+    table = Table("/dev/full", CSV, Existing.REFUSE)
+    with pytest.raises(OutputError, match="no space left"):
+        table.begin()
+    table.close()
+
+
+def test_a_row_written_just_before_a_signal_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "t.csv", CSV, failed("a"))
+    table = Table(str(path), CSV, Existing.RESUME)
+    plan_resume([table], [Input("a", "."), Input("b", ".")], [None, None])
+    table.begin()
+    table.append(scored("a"))
+    real_write = os.write
+
+    def write_and_stop(file: int, data: bytes) -> int:
+        real_write(file, data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", write_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        table.append(scored("b"))
+    monkeypatch.undo()
+    table.close()
+    assert path.read_bytes() == CSV.header + csv_row(scored("a")) + csv_row(scored("b"))

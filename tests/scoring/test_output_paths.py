@@ -1,0 +1,130 @@
+"""Where pictures go: no collision, nothing outside the folder, no input written over."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hiqa_cli.errors import UsageError
+from hiqa_cli.scoring.inputs import Input, find_inputs
+from hiqa_cli.scoring.output_paths import check_targets, plan_targets
+
+KIND = "hallucination"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def inputs(*paths: str, recursive: bool = False) -> list[Input]:
+    for path in paths:
+        if not path.endswith("/") and path != "-" and not os.path.lexists(path):
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            Path(path).touch()
+    found = find_inputs(paths, recursive=recursive, files_from=None, nul_separated=False)
+    return found.images
+
+
+def planned(images: list[Input]) -> list[str]:
+    plans = plan_targets(images, Path("out"), [KIND])
+    return [os.path.relpath(plan.pictures[KIND], "out").removesuffix(f".{KIND}.png") if plan else "" for plan in plans]
+
+
+def check(images: list[Input], folder: Path = Path("out"), may_exist: bool = False) -> None:
+    plans = plan_targets(images, folder, [KIND])
+    check_targets(plans, images, folder, may_exist=may_exist, way_out="go elsewhere")
+
+
+def test_a_single_image_goes_by_its_stem() -> None:
+    assert planned(inputs("photos/deep/a.jpg")) == ["a"]
+
+
+def test_folders_are_mirrored_below_the_common_root() -> None:
+    assert planned(inputs("p/x/a.jpg", "p/y/a.jpg", "p/b.jpg")) == ["x/a", "y/a", "b"]
+
+
+def test_a_folder_that_was_given_is_the_root_whatever_it_holds() -> None:
+    os.makedirs("p/one")
+    Path("p/one/a.jpg").touch()
+    assert planned(inputs("p/", recursive=True)) == ["one/a"]
+
+
+def test_what_is_missing_now_does_not_move_the_others_when_it_is_back() -> None:
+    images = inputs("p/a.jpg")
+    found = find_inputs(["p/a.jpg", "q/b.jpg", "q/*.gif"], recursive=False, files_from=None, nul_separated=False)
+    assert planned(found.images) == ["p/a", "", ""]
+    assert planned([*images, *inputs("q/b.jpg")]) == ["p/a", "q/b"]
+
+
+def test_files_that_share_folder_and_stem_go_by_their_full_names() -> None:
+    assert planned(inputs("a.jpg", "a.png", "b.png")) == ["a.jpg", "a.png", "b"]
+
+
+def test_a_full_name_that_is_another_ones_stem_still_does_not_collide() -> None:
+    names = planned(inputs("a.png", "a.jpg", "a.png.tif"))
+    assert names == ["a.png", "a.jpg", "a.png.tif"]
+
+
+def test_names_that_differ_in_case_or_composition_only_do_not_share_a_stem() -> None:
+    assert planned(inputs("A.jpg", "a.png")) == ["A.jpg", "a.png"]
+    assert planned(inputs("é.jpg", "e\u0301.png")) == ["é.jpg", "e\u0301.png"]
+
+
+def test_a_file_given_twice_has_one_target() -> None:
+    assert planned(inputs("a.jpg", "./a.jpg", "a.jpg")) == ["a", "a", "a"]
+
+
+def test_parent_folders_never_lead_out() -> None:
+    os.makedirs("w")
+    os.chdir("w")
+    for name in planned(inputs("../a.jpg", "b.jpg", "../x/../c.jpg")):
+        assert ".." not in name.split("/")
+
+
+def test_parents_of_a_link_are_those_that_the_file_system_means() -> None:
+    os.makedirs("far/deep")
+    Path("link").symlink_to("far/deep")
+    Path("far/a.jpg").touch()
+    assert planned(inputs("link/../a.jpg", "a.jpg")) == ["far/a", "a"]
+
+
+def test_standard_input_has_a_name_that_no_file_shares() -> None:
+    assert planned(inputs("-", "stdin.png")) == ["stdin", "stdin.png"]
+    assert planned(inputs("-", "stdin")) == ["-", "stdin"]
+
+
+def test_an_existing_target_is_refused_before_work_and_named() -> None:
+    images = inputs("a.jpg", "b.jpg")
+    os.makedirs("out")
+    Path("out/b.hallucination.png").touch()
+    with pytest.raises(UsageError, match=r"out/b\.hallucination\.png exists already; go elsewhere"):
+        check(images)
+    check(images, may_exist=True)
+
+
+def test_an_input_is_never_written_over() -> None:
+    images = inputs("a.jpg", "a.hallucination.png")
+    with pytest.raises(UsageError, match="one of the images to be read"):
+        check(images, Path("."), may_exist=True)
+
+
+def test_a_link_in_the_folder_that_leads_out_of_it_is_refused() -> None:
+    images = inputs("p/x/a.jpg", "p/b.jpg")
+    os.makedirs("out")
+    os.makedirs("elsewhere")
+    Path("out/x").symlink_to("../elsewhere")
+    with pytest.raises(UsageError, match="leads out"):
+        check(images)
+
+
+def test_a_folder_that_cannot_be_made_is_refused() -> None:
+    images = inputs("a.jpg")
+    Path("file").touch()
+    with pytest.raises(UsageError, match="not a folder"):
+        check(images, Path("file/out"))
+    with pytest.raises(UsageError, match=r"\./-"):
+        check(images, Path("-"))

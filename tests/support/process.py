@@ -1,0 +1,73 @@
+"""hiqa as a real process, and small pictures for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import hiqa_cli
+
+CHECKOUT = Path(hiqa_cli.__file__).resolve().parent.parent
+HIQA = [sys.executable, "-m", "hiqa_cli"]
+TIMEOUT = 120  # s; generous: a machine may be busy
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended: exit code, standard output, standard error."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.decode("utf-8", "surrogateescape").splitlines()
+
+    @property
+    def messages(self) -> list[str]:
+        return self.err.decode("utf-8", "surrogateescape").splitlines()
+
+
+RunHiqa = Callable[..., Finished]
+
+
+def environment(weights: Path | None = None, **more: str) -> dict[str, str]:
+    """The environment of a child: none of the caller's own hiqa or locale settings."""
+    unwanted = ("HIQA_", "LC_", "LANG", "PYTHONIOENCODING", "PYTHONUTF8", "NO_COLOR", "TERM")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), kept.get("PYTHONPATH", "")]))
+    kept["OMP_NUM_THREADS"] = "1"
+    kept["TERM"] = "xterm-256color"
+    if weights is not None:
+        kept["HIQA_WEIGHTS"] = str(weights)
+    return {**kept, **more}
+
+
+def obey_signals() -> None:
+    """In a child: a test run in the background ignores SIGINT, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def picture_bytes(seed: int = 0, width: int = 80, height: int = 60, suffix: str = ".png") -> bytes:
+    """A small picture of smooth noise, encoded; another seed is another picture."""
+    import cv2
+    import numpy as np
+
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    pixels = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    done, data = cv2.imencode(suffix, pixels)
+    assert done
+    return data.tobytes()
+
+
+def write_picture(path: Path | str | bytes, seed: int = 0, **size: int) -> None:
+    """Write such a picture; the suffix of the path says the format. Folders are made."""
+    name = os.fsdecode(path)
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(picture_bytes(seed, suffix=os.path.splitext(name)[1].lower(), **size))

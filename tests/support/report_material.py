@@ -1,0 +1,93 @@
+"""Entries and pages for the tests of reports, made without scoring anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiqa_cli.engine.outputs.preview import Closeup, Preview, encode_preview
+from hiqa_cli.report.entry import Entry, RunFacts, TileScores
+from hiqa_cli.report.page.run_page import RunPage
+from support.sample_images import photograph
+
+MB = 1_000_000
+HOSTILE = "x/<img src=x onerror=alert(1)>.jpg"
+NAMES = ["b/IMG_2.jpg", "b/IMG_10.jpg", "a/sunset.jpg", HOSTILE, "x/caf\udce9 \U0001f480.jpg", "x/two\nlines.jpg"]
+SHOWN = [name.replace("\udce9", "\ufffd") for name in NAMES]  # as a browser driver can tell them
+SCORES = [70.0, 20.0, 55.0, 35.0, 90.0, 62.0]
+
+
+def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
+    """A preview whose pictures are all of one photograph."""
+    return preview_of(photograph(width, height, seed))
+
+
+def preview_of(pixels: np.ndarray) -> Preview:
+    """A preview of this picture (H, W, 3), mirrored as its hallucination, itself as its map; and a closeup."""
+    close = Closeup(photograph(256, 256, 1), photograph(256, 256, 2), 15.0)
+    return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000", close)
+
+
+def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, **more: Any) -> Entry:
+    """An entry of 384x288 px with four tiles; without a score an error."""
+    if score is None:
+        return Entry(path, error="truncated JPEG")
+    tiles = TileScores((0, 128, 0, 128), (0, 0, 32, 32), (score, score, score - 5, score + 5))
+    return Entry(path, score, 8.0, 384, 288, size=12345, tiles=tiles, preview=shown, **more)
+
+
+def write_page(target: Path, entries: list[Entry], budget: int = 50 * MB, gate: float | None = None) -> Path | None:
+    """A page of these entries; gives the folder beside it, where there is one."""
+    page = RunPage(target, "a report", budget, len(entries))
+    for one in entries:
+        page.add(one)
+    return page.finish(RunFacts("a report", "0.1.0", "00000000", "fast", "fp32", 128, gate))
+
+
+def write_small_page(target: Path) -> None:
+    """The six pictures of NAMES and two errors, gate 60."""
+    exif = (("camera", "<b>Canon</b> EOS R5"), ("aperture", "f/2.8"))
+    entries = [
+        entry(name, score, preview(seed=number), exif=exif, notes=("first of 12 frames",))
+        for number, (name, score) in enumerate(zip(NAMES, SCORES, strict=True))
+    ]
+    entries[2] = replace(entries[2], uncertainty=15.0, width=3000, height=2000, size=99, tiles=None)
+    entries += [entry("x/<script>torn</script>.jpg", None), entry("gone.jpg", None)]
+    write_page(target, entries, gate=60.0)
+
+
+def many(count: int, shown: Preview) -> list[Entry]:
+    """So many entries in folders, their scores spread over the scale."""
+    scores = np.random.default_rng(0).beta(4, 2, count) * 100
+    return [entry(f"photos/day {n % 37:02}/IMG_{n:05}.jpg", float(score), shown) for n, score in enumerate(scores)]
+
+
+def block(page: Path, name: str) -> Any:
+    """The JSON of the page's block of that id."""
+    opening = f'<script type="application/json" id="{name}">'
+    found = re.search(rf"{opening}(.*?)</script>", page.read_text("utf-8"), re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def rows(page: Path) -> list[dict[str, Any]]:
+    """The rows of a run's page by the names of their fields."""
+    fields = ["thumbnail_at", "detail_at", *block(page, "facts")["fields"]]
+    return [dict(zip(fields, row, strict=True)) for row in block(page, "rows")]
+
+
+def detail(page: Path, number: int) -> dict[str, Any]:
+    """What an entry shows when it is opened, wherever it lies."""
+    text = page.read_text("utf-8")
+    inside = re.search(rf'<p id="{number}\.detail">(.*?)</p>', text, re.DOTALL)
+    if inside:
+        return dict(json.loads(inside[1]))
+    script = (page.parent / f"{page.stem}_files" / f"{number}.js").read_text("ascii")
+    called = re.fullmatch(rf"hiqaArrived\({number},(.*)\);\n", script, re.DOTALL)
+    assert called
+    return dict(json.loads(called[1]))

@@ -1,0 +1,67 @@
+"""A table with references and recipes of a few steps, for tests that train in this process or in another."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from hiqa_train.data.parts import DatabasePart, divide
+from hiqa_train.datasets import open_dataset
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.runs.run import RunOptions
+from support.database_trees import write_table
+
+SIZE = (72, 66)
+
+
+def open_table(folder: Path, *, references: bool = True, name: str = "mine") -> tuple[DatabasePart, tuple[Sample, ...]]:
+    """A table of 36 images of four scenes in `folder`; what is trained on, and the images kept for tests."""
+    table = folder / f"{name}.csv"
+    if not table.exists():
+        write_table(table, size=SIZE, references=references)
+    reading = open_dataset(str(table), direction="high", nominal=(1, 5))
+    parts, readings, splits = divide([reading], seed=1)
+    test = set(splits.divisions[0].test)
+    return parts[0], tuple(sample for sample in readings[0].samples if sample.scene in test)
+
+
+def short_recipe(steps: int = 4, *, every: int = 2, **networks: Any) -> Recipe:
+    """`smoke` with so few steps a stage that it takes no time; `every` steps a checkpoint, a validation, a line."""
+    recipe = load_recipe("smoke")
+    for name in recipe.stages:
+        recipe = recipe.with_stage(name, steps=steps, batch=4)
+    watch = dataclasses.replace(
+        recipe.watch, log_every=1, validate_every=every, checkpoint_every=every, pictures_every=steps,
+        validation_pictures=3, half_width_pictures=2, half_width_versions=2, half_width_trained_on=2,
+        half_width_growth={"mine": 1.5},
+    )  # fmt: skip
+    sizes = dataclasses.replace(recipe.networks, regressor_width=4, generator_channels=(4, 4, 4, 4, 4), **networks)
+    return dataclasses.replace(recipe, watch=watch, networks=sizes)
+
+
+def options(cache: Path, **more: Any) -> RunOptions:
+    """On the CPU in float32, with a cache of decoded pictures of its own."""
+    return RunOptions(device="cpu", precision="fp32", cache=cache, **more)
+
+
+def as_toml(recipe: Recipe) -> str:
+    """A recipe as the file that it is read from."""
+
+    def value(one: Any) -> str:
+        if isinstance(one, bool):
+            return str(one).lower()
+        if isinstance(one, dict):
+            return "{ " + ", ".join(f"{key} = {value(inner)}" for key, inner in one.items()) + " }"
+        if isinstance(one, list | tuple):
+            return f"[{', '.join(map(value, one))}]"
+        return f'"{one}"' if isinstance(one, str) else repr(one)
+
+    tables = {"networks": dataclasses.asdict(recipe.networks), "watch": dataclasses.asdict(recipe.watch)}
+    tables |= {name: dataclasses.asdict(stage) for name, stage in recipe.stages.items()}
+    lines = [f"order = {value(list(recipe.stages))}"]
+    for name, table in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {value(one)}" for key, one in table.items())]
+    return "\n".join(lines) + "\n"

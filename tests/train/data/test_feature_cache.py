@@ -1,0 +1,171 @@
+"""G asked once about whole images: what is kept is what it says, patches fit it, and protocols go on with it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from commands.test_evaluate_databases import weights_that_saw
+from commands.test_evaluate_protocols import RECIPE
+from support.database_trees import write_tid
+from support.sample_images import photograph
+
+from hiqa_cli.commands.app import run
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.opencv import cv2
+from hiqa_train.data.feature_cache import CELL, WholeView, WholeViews
+from hiqa_train.data.sources.cached_features import ViewedFixedPatches, ViewedPatches
+from hiqa_train.data.sources.database import Scored, open_samples
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.stages.initialise import ready_generator, ready_regressor
+from hiqa_train.trainer.distributed import Machine
+
+CPU = Machine(torch.device("cpu"), "fp32")
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return weights_that_saw(tmp_path / "weights", ["elsewhere/one"])
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> tuple[Scored, ...]:
+    """Two images of 128x96 px."""
+    samples = []
+    for number in range(2):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), photograph(128, 96, seed=number))
+        samples.append((0, Sample(path, number, number / 2, f"s{number}", None)))
+    return open_samples(samples, tmp_path / "cache", lambda: None)
+
+
+@pytest.fixture
+def views(images: tuple[Scored, ...], weights: Path, tmp_path: Path) -> dict[Path, WholeView]:
+    kept = WholeViews(ready_generator(weights), tmp_path / "cache", CPU)
+    return {image.file: kept.of(image.file) for image in images}
+
+
+def test_what_is_kept_is_what_g_says_of_the_whole_image(
+    images: tuple[Scored, ...], views: dict[Path, WholeView], weights: Path
+):
+    pixels = np.load(images[0].file)
+    with torch.no_grad():
+        shown = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        said = ready_generator(weights)(shown)
+    kept = np.load(views[images[0].file].discrepancy), np.load(views[images[0].file].semantic)
+    wanted = (shown - said.hallucination)[0], said.semantic[0]
+    assert kept[0].shape == (96, 128, 3)
+    assert kept[1].shape[:2] == (3, 4)
+    for mine, theirs in zip(kept, wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs.permute(1, 2, 0).numpy(), rtol=1e-3, atol=1e-5)
+
+
+def test_a_view_is_worked_out_once(images: tuple[Scored, ...], weights: Path, tmp_path: Path, monkeypatch):
+    first = WholeViews(ready_generator(weights), tmp_path / "cache", CPU).of(images[0].file)
+    again = WholeViews(ready_generator(weights), tmp_path / "cache", CPU)
+    monkeypatch.setattr(again, "_ask", lambda pixels: pytest.fail("asked twice"))
+    assert again.of(images[0].file) == first
+    other = WholeViews(ready_generator(None), tmp_path / "cache", CPU)
+    assert other.folder != again.folder  # another G has another word
+
+
+def test_map_and_features_are_cut_and_turned_with_the_image(images: tuple[Scored, ...], views: dict[Path, WholeView]):
+    source = ViewedPatches(images, 64, seed=3, views=views, with_references=False)
+    batch = source.draw(range(12))
+    assert batch.shown is not None
+    turned = set()
+    for number in range(12):
+        place = source.place(number)
+        turned.add((place.turns, place.flip))
+        assert place.x % CELL == place.y % CELL == 0
+        pieces = (
+            (np.load(place.image.file), 1, batch.distorted),
+            (np.load(views[place.image.file].discrepancy), 1, batch.shown.discrepancy),
+            (np.load(views[place.image.file].semantic), CELL, batch.shown.semantic),
+        )
+        for whole, unit, found in pieces:
+            piece = whole[place.y // unit : (place.y + 64) // unit, place.x // unit : (place.x + 64) // unit]
+            piece = np.rot90(piece, place.turns)
+            np.testing.assert_array_equal(found[number].numpy(), piece[:, ::-1] if place.flip else piece)
+    assert len(turned) > 3
+    assert torch.equal(source.draw(range(5, 9)).shown.semantic, batch.shown.semantic[5:9])
+    alone = ViewedPatches(images, 64, seed=3, views={}, with_references=False).draw(range(12))
+    assert torch.equal(alone.distorted, batch.distorted)  # a baseline sees the same patches
+    assert alone.shown is None
+
+
+def test_validation_patches_lie_where_the_features_do(images: tuple[Scored, ...], views: dict[Path, WholeView]):
+    source = ViewedFixedPatches(images, 64, 2, views, with_references=False)
+    places = {(place.x, place.y) for place in map(source.place, range(source.epoch))}
+    assert len(places) == 2
+    assert all(x % CELL == y % CELL == 0 for x, y in places)
+    assert source.draw(range(2)).shown.semantic.shape[1:3] == (2, 2)
+
+
+def test_an_r_is_begun_with_only_where_it_is_shown_no_more_than_the_stage(weights: Path):
+    recipe = load_recipe("best")
+    assert ready_regressor(weights, recipe.stages["final"]).regressor.config.discrepancy
+    with pytest.raises(UsageError, match="its R is shown more than the stage is"):
+        ready_regressor(weights, recipe.stages["alone"])
+
+
+@pytest.fixture
+def evaluate(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """evaluate(*more): two methods by two splits on a small tree, in this process."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    tree = write_tid(tmp_path / "tid", 2013, scenes=5, types=2, size=(96, 64))
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text('order = ["alone", "generator", "final"]\n' + RECIPE.replace("[joint]\nsteps = 4\n", ""))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*more: str | Path, out: str = "out") -> Path:
+        arguments = [
+            "evaluate", "--dataset", "tid2013", "--root", tree, "--protocol", "splits", "--count", "2", "--recipe",
+            recipe, "--out", tmp_path / out, "--device", "cpu", "--precision", "fp32", "--quiet", *more,
+        ]  # fmt: skip
+        assert run(list(map(str, arguments))) == 0
+        return tmp_path / out
+
+    yield call
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def scores_of(out: Path, split: int) -> list[list[object]]:
+    data = json.loads((out / "hiqa-tiny" / f"split-{split:02}" / "result.json").read_text())
+    return data["tests"]["tid2013"]["images"]
+
+
+def test_a_protocol_with_whole_views_goes_on_and_is_the_same_for_the_same_seed(evaluate, weights: Path):
+    ready = ["--generator", weights, "--whole-views", "--method", "hiqa", "--method", "alone"]
+    out = evaluate(*ready)
+    found = scores_of(out, 0), scores_of(out, 1)
+    assert len({score for _, _, score in found[0]}) > 5
+    finished = (out / "hiqa-tiny" / "split-00" / "result.json").stat().st_mtime_ns
+    (out / "hiqa-tiny" / "split-01" / "result.json").unlink()
+    for file in (out / "hiqa-tiny" / "split-01").glob("scores*"):
+        file.unlink()
+    evaluate(*ready)
+    assert (out / "hiqa-tiny" / "split-00" / "result.json").stat().st_mtime_ns == finished
+    assert scores_of(out, 1) == found[1]
+    other = evaluate(*ready, out="other")
+    assert (scores_of(other, 0), scores_of(other, 1)) == found
+
+
+def test_what_makes_no_sense_is_refused(evaluate, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(UsageError, match="--whole-views needs --generator"):
+        evaluate("--whole-views")
+    with pytest.raises(UsageError, match="--weights goes with --method weights"):
+        evaluate("--weights", weights)
+    saw = weights_that_saw(tmp_path / "saw", [f"kodim{number:02}" for number in range(1, 25)])
+    with pytest.raises(UsageError, match="saw scenes that are tested"):
+        evaluate("--begin", saw, "--generator", weights)
+    with pytest.raises(UsageError, match="has other sizes"):
+        evaluate("--begin", weights_that_saw(tmp_path / "smaller", []), "--generator", weights)
+    monkeypatch.setenv("HIQA_WEIGHTS", str(weights))
+    evaluate("--method", "gmsd")  # what the environment names is for other commands

@@ -1,0 +1,239 @@
+"""What training is fed with: distortions, patches, labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import convolve
+
+from hiqa_cli.errors import DatasetError, OutputError, UsageError
+from hiqa_cli.images.opencv import cv2
+from hiqa_cli.images.read import read_picture
+from hiqa_train import distortions
+from hiqa_train.data import image_cache as cache
+from hiqa_train.data.clean_images import Pristine, divide, load_pristine
+from hiqa_train.data.distortion_groups import GROUP
+from hiqa_train.data.mdsi import mdsi, mdsi_of_arrays
+from hiqa_train.data.mdsi_labels import WORTHLESS, local_loss_of_quality, quality_from_mdsi, tile_quality
+from hiqa_train.data.patches import draw_pair, to_tensor
+from hiqa_train.data.sources.database import DatabasePatches, FixedPatches, open_samples
+from hiqa_train.data.sources.synthetic import SyntheticGroups
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.evaluation.clean.ladders import jpeg2000_at_most, seeded_noise
+
+
+def photograph(seed: int = 0, side: int = 360) -> np.ndarray:
+    """(side, side, 3) uint8 with what photographs have: smooth light, edges, fine texture."""
+    random = np.random.default_rng(seed)
+    coarse = random.uniform(60, 200, (6, 6, 3)).astype(np.float32)
+    light = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+    for _ in range(25):
+        x, y, r = (int(v) for v in random.integers(5, side, 3))
+        cv2.circle(light, (x, y), 5 + r // 8, tuple(float(v) for v in random.uniform(20, 235, 3)), -1)
+    texture = cv2.GaussianBlur(random.normal(0, 30, (side, side, 3)).astype(np.float32), (0, 0), 1)
+    return distortions.to_8bit(light + texture)
+
+
+PHOTO = photograph()
+PICTURES = [Pristine(f"{n}.png", photograph(n)) for n in range(3)]
+SHARES = {"noise": 1.0, "jpeg": 1.0, "blur": 1.0, "jpeg2000": 0.3, "mixture": 0.3, "clean": 0.3}
+
+
+@pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "down"])
+def test_stronger_distortions_have_lower_quality(kind):
+    strengths = {"noise": (3, 12, 50), "blur": (0.7, 2, 6), "jpeg": (80, 25, 5), "down": (1.5, 3, 6)}[kind]
+    versions = {
+        "noise": lambda s: distortions.add_noise(PHOTO, s, np.random.default_rng(0)),
+        "blur": lambda s: distortions.blur(PHOTO, s),
+        "jpeg": lambda s: distortions.jpeg(PHOTO, s),
+        "down": lambda s: distortions.reduce(PHOTO, s),
+    }[kind]
+    quality = [1 - mdsi_of_arrays(versions(s), PHOTO) / WORTHLESS for s in strengths]
+    assert 1 > quality[0] > quality[1] > quality[2]
+
+
+def test_mdsi_agrees_with_its_formula_written_out_in_numpy():
+    distorted = distortions.jpeg(PHOTO, 20)
+
+    def halve(x: np.ndarray) -> np.ndarray:
+        return x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2, 3).mean(axis=(1, 3))
+
+    d, r = halve(distorted.astype(float)), halve(PHOTO.astype(float))
+    luma, h, m = ([0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17])
+    kernel = np.array([[1, 0, -1]] * 3) / 3
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        across, down = (convolve(x, k, mode="constant") for k in (kernel, kernel.T))
+        return np.sqrt(across**2 + down**2)
+
+    gd, gr, gf = gradient(d @ luma), gradient(r @ luma), gradient((d @ luma + r @ luma) / 2)
+
+    def s(a: np.ndarray, b: np.ndarray, c: float) -> np.ndarray:
+        return (2 * a * b + c) / (a * a + b * b + c)
+
+    gradients = s(gd, gr, 140) + s(gd, gf, 55) - s(gr, gf, 55)
+    top = 2 * ((d @ h) * (r @ h) + (d @ m) * (r @ m)) + 550
+    chroma = top / ((d @ h) ** 2 + (r @ h) ** 2 + (d @ m) ** 2 + (r @ m) ** 2 + 550)
+    combined = np.maximum(0.6 * gradients + 0.4 * chroma, 0) ** 0.25
+    expected = np.abs(combined - combined.mean()).mean() ** 0.25
+    assert mdsi_of_arrays(distorted, PHOTO) == pytest.approx(expected, abs=2e-4)
+
+
+def test_an_undistorted_tile_is_worth_one_and_the_scale_ends_at_nothing():
+    tile = torch.rand(2, 3, 64, 64)
+    assert torch.allclose(mdsi(tile, tile), torch.zeros(2), atol=1e-3)
+    assert quality_from_mdsi(torch.tensor([0.0, 0.3, 0.6, 0.9])).tolist() == pytest.approx([1, 0.5, 0, 0])
+    assert tile_quality(tile, tile.flip(3)).max() < 0.6
+
+
+def test_local_losses_are_where_the_distortion_is():
+    reference = to_tensor([PHOTO[:128, :128]])
+    distorted = reference.clone()
+    distorted[..., :32, :32] += 0.2 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    stages = local_loss_of_quality(distorted, reference)
+    assert [tuple(stage.shape) for stage in stages] == [(1, 2, side, side) for side in (32, 16, 8, 4)]
+    local = stages[-1]
+    assert local[0, 1, 0, 0] > 0.5
+    assert local[0, :, 2:, 2:].abs().max() < 1e-3
+
+
+def test_patch_number_n_of_a_seed_is_always_the_same():
+    first, again = (draw_pair(PICTURES, 64, SHARES, seed=3, number=17) for _ in range(2))
+    assert (first.distorted == again.distorted).all()
+    assert (first.reference == again.reference).all()
+    others = [draw_pair(PICTURES, 64, SHARES, seed=3, number=n) for n in range(40)]
+    assert all(pair.distorted.shape == pair.reference.shape == (64, 64, 3) for pair in others)
+    assert {pair.kind for pair in others} >= {"noise", "jpeg", "blur"}
+    for pair in others:
+        assert (pair.kind == "clean") == bool((pair.distorted == pair.reference).all()) or pair.kind == "jpeg"
+
+
+def test_a_group_is_one_reference_in_versions():
+    source = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1)
+    drawn = source.draw(range(4 * GROUP, 6 * GROUP))
+    batch = drawn.on(torch.device("cpu"))
+    assert batch.distorted.shape == batch.reference.shape == (2 * GROUP, 3, 64, 64)
+    assert batch.group.tolist() == [4] * GROUP + [5] * GROUP
+    assert all(torch.equal(batch.reference[n], batch.reference[0]) for n in range(GROUP))
+    quality = tile_quality(batch.distorted, batch.reference)
+    assert 0 <= quality.min() < quality.max() <= 1
+    assert torch.equal(source.draw(range(4 * GROUP, 6 * GROUP)).distorted, drawn.distorted)
+    assert not torch.equal(source.draw(range(6 * GROUP, 8 * GROUP)).distorted, drawn.distorted)
+    first, second = batch.pieces(2)
+    assert torch.equal(torch.cat([first.distorted, second.distorted]), batch.distorted)
+    assert first.files + second.files == batch.files
+
+
+def test_a_ladder_is_the_reference_and_three_strengths_of_one_kind():
+    shares = {"blur": 1.0}
+    drawn = SyntheticGroups(PICTURES, 64, shares, 1.0, seed=1).draw(range(4 * GROUP)).on(torch.device("cpu"))
+    quality = tile_quality(drawn.distorted, drawn.reference).view(4, GROUP)
+    assert (quality[:, 3] == 1).all()
+    assert (quality[:, :3] < 1).all()
+    assert all(len(set(group.tolist())) == GROUP for group in quality)
+    mixed = SyntheticGroups(PICTURES, 64, SHARES, 0.5, seed=1).draw(range(40 * GROUP)).on(torch.device("cpu"))
+    clean = (mixed.distorted == mixed.reference).flatten(1).all(dim=1).view(40, GROUP)
+    plain = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1).draw(range(40 * GROUP)).on(torch.device("cpu"))
+    usual = (plain.distorted == plain.reference).flatten(1).all(dim=1).view(40, GROUP)
+    assert usual[:, 3].float().mean() < clean[:, 3].float().mean() < 1
+
+
+def scored(folder: Path, count: int = 5) -> list[tuple[int, Sample]]:
+    """Images of falling quality with references, 70x50 px, of which the first two are the same but for one pixel."""
+    samples = []
+    for number in range(count):
+        clean = photograph(number)[:50, :70]
+        paths = [folder / f"{number}.png", folder / f"clean{number}.png"]
+        for path, pixels in zip(paths, (distortions.blur(clean, 1 + number), clean), strict=True):
+            cv2.imwrite(str(path), pixels[..., ::-1])
+        samples.append((number % 2, Sample(paths[0], 5 - number, 1 - number / 4, f"s{number}", paths[1])))
+    return samples
+
+
+def test_patches_of_a_database_carry_their_image_its_reference_and_its_quality(tmp_path):
+    samples = scored(tmp_path)
+    images = open_samples(samples, tmp_path / "cache", lambda: None)
+    source = DatabasePatches(images, 32, seed=3, with_references=True)
+    batch = source.draw(range(10))
+    assert Counter(batch.files) == {str(sample.path): 2 for _, sample in samples}  # an epoch sees every image once
+    assert set(batch.files[:5]) == set(batch.files[5:])
+    by_path = {str(sample.path): (database, sample) for database, sample in samples}
+    for n, name in enumerate(batch.files):
+        database, sample = by_path[name]
+        assert batch.quality[n] == pytest.approx(sample.quality)
+        assert batch.database[n] == database
+        clean = read_picture(sample.reference).pixels
+        seen = batch.reference[n].numpy()
+        flips = [np.rot90(flip, k) for k in range(4) for flip in (seen, seen[:, ::-1])]
+        windows = np.lib.stride_tricks.sliding_window_view(clean, (32, 32, 3)).reshape(-1, 32, 32, 3)
+        assert any((windows == piece).all(axis=(1, 2, 3)).any() for piece in flips)
+    assert torch.equal(source.draw(range(7, 9)).distorted, batch.distorted[7:9])
+
+
+def test_images_smaller_than_a_patch_are_reflected_as_in_scoring(tmp_path):
+    images = open_samples(scored(tmp_path, 1), tmp_path / "cache", lambda: None)
+    patch = FixedPatches(images, 96, 1, with_references=False).draw(range(1)).distorted[0].numpy()
+    pixels = read_picture(tmp_path / "0.png").pixels
+    assert (patch[:50, :70] == pixels).all()
+    assert (patch[50] == patch[48]).all()
+    assert (patch[:, 70] == patch[:, 68]).all()
+
+
+def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatch):
+    samples = scored(tmp_path, 2)
+    calls: list[Path] = []
+    real = cache.read_picture
+    monkeypatch.setattr(cache, "read_picture", lambda path: calls.append(path) or real(path))
+    for _ in range(2):
+        open_samples(samples, tmp_path / "cache", lambda: None)
+    assert len(calls) == 4  # two images, two references
+    cv2.imwrite(str(samples[0][1].path), photograph(9)[:50, :70])
+    images = open_samples(samples, tmp_path / "cache", lambda: None)
+    assert len(calls) == 5
+    assert (cache.mapped(images[0].file) == read_picture(samples[0][1].path).pixels).all()
+    assert not list((tmp_path / "cache").glob("*.part"))
+
+
+def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
+    (database, sample), *_ = scored(tmp_path, 1)
+    cv2.imwrite(str(tmp_path / "clean0.png"), photograph(0)[:40, :70])
+    with pytest.raises(DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png 70x40; a pair has one size"):
+        open_samples([(database, sample)], tmp_path / "cache", lambda: None)
+    sample.path.write_bytes(b"none")
+    with pytest.raises(DatasetError, match=r"0\.png: .*hiqa datasets verify"):
+        open_samples([(database, sample)], tmp_path / "cache", lambda: None)
+    with pytest.raises(OutputError, match="cannot be made"):
+        open_samples([(database, sample)], sample.path / "cache", lambda: None)
+
+
+def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
+    images = [Pristine(f"{n}.png", PHOTO) for n in range(200)]
+    training, validation = divide(images, 0.2)
+    assert {i.name for i in training} | {i.name for i in validation} == {i.name for i in images}
+    assert 20 < len(validation) < 60
+    fewer, _ = divide(images[:50], 0.2)
+    assert {i.name for i in fewer} <= {i.name for i in training}
+
+
+def test_photographs_too_small_or_missing_are_named(tmp_path):
+    with pytest.raises(UsageError, match="no image in"):
+        load_pristine(tmp_path)
+    cv2.imwrite(str(tmp_path / "small.png"), PHOTO[:200, :330])
+    with pytest.raises(UsageError, match=r"small\.png is 330x200, expected at least 320 px"):
+        load_pristine(tmp_path)
+
+
+def test_a_jpeg_2000_step_is_the_largest_file_below_the_rate():
+    picture, rate = jpeg2000_at_most(PHOTO, 0.5)
+    assert 0.4 < rate <= 0.5
+    assert picture.shape == PHOTO.shape
+
+
+def test_the_noise_of_a_ladder_is_the_same_everywhere_and_different_for_each_picture():
+    one, same, other = (seeded_noise(Pristine(name, PHOTO), 12) for name in ("a", "a", "b"))
+    assert (one == same).all()
+    assert (one != other).any()

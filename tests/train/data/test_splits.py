@@ -1,0 +1,152 @@
+"""Divisions by scene: shares, seeds, the file, and no scene on two sides in whatever databases it is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.database_trees import LIVE_REFERENCES
+
+from hiqa_cli.errors import OutputError, UsageError
+from hiqa_train.data.splits import PARTS, draw_splits, read_splits, take, without_scenes_of, write_splits
+from hiqa_train.datasets import DATABASES, Reading, Sample
+from hiqa_train.datasets.scenes import UNSURE, live_scene, tid_scene
+
+
+def reading(name: str, scenes: list[str], each: int = 3) -> Reading:
+    """A reading without files: splits look at scenes only."""
+    root = Path("/data") / name
+    samples = tuple(
+        Sample(path=root / f"{place}_{number}.png", score=number, quality=0.5, scene=scene)
+        for place, scene in enumerate(scenes)
+        for number in range(each)
+    )
+    return Reading(name, name, root, DATABASES["tid2008"].scale, samples, len(samples), 0)
+
+
+@pytest.fixture
+def tid() -> Reading:
+    return reading("tid2013", [tid_scene(number) for number in range(1, 26)])
+
+
+@pytest.fixture
+def live() -> Reading:
+    return reading("live", [live_scene(name) for name in LIVE_REFERENCES])
+
+
+def test_ten_divisions_of_80_and_20_with_a_validation_part_from_the_80(tid: Reading):
+    splits = draw_splits([tid], seed=1)
+    assert len(splits.divisions) == 10
+    for division in splits.divisions:
+        assert (len(division.test), len(division.validation), len(division.training)) == (5, 2, 18)
+        assert len({*division.test, *division.validation, *division.training}) == 25
+    assert len({division.test for division in splits.divisions}) == 10
+
+
+def test_the_seed_says_which_division_it_is_and_the_order_of_files_does_not(tid: Reading):
+    assert draw_splits([tid], seed=1) == draw_splits([tid], seed=1)
+    assert draw_splits([tid], seed=1).divisions != draw_splits([tid], seed=2).divisions
+    turned = reading("tid2013", [tid_scene(number) for number in range(25, 0, -1)])
+    assert draw_splits([turned], seed=1) == draw_splits([tid], seed=1)
+
+
+def test_a_division_is_the_same_on_every_machine(tid: Reading):
+    expected = ("kodim02", "kodim07", "kodim10", "kodim15", "kodim20")  # by sha256, as drawn once
+    assert draw_splits([tid], seed=0).divisions[0].test == expected
+
+
+def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Reading, tid: Reading):
+    older = reading("tid2008", [tid_scene(number) for number in range(1, 26)])
+    for division in draw_splits([live, tid, older], seed=3).divisions:
+        parts = take(division, (*live.samples, *tid.samples, *older.samples))
+        sides = [{sample.scene for sample in getattr(parts, part)} for part in PARTS]
+        for a, b in ((0, 1), (0, 2), (1, 2)):
+            assert not sides[a] & sides[b]
+            for names, photographs in UNSURE:
+                assert not (sides[a] & names and sides[b] & photographs)
+                assert not (sides[b] & names and sides[a] & photographs)
+        assert all(sides)
+
+
+def test_every_database_gets_its_share_of_the_test_part():
+    many = reading("koniq10k", [f"koniq10k/{number}" for number in range(200)], each=1)
+    few = reading("csiq", [f"csiq/{number}" for number in range(20)])
+    for division in draw_splits([many, few]).divisions:
+        assert sum(scene.startswith("csiq/") for scene in division.test) == 4
+        assert len(division.test) == 44
+
+
+def test_three_scenes_are_one_for_each_part_and_two_are_too_few():
+    division = draw_splits([reading("mine", ["a", "b", "c"])]).divisions[0]
+    assert [len(getattr(division, part)) for part in PARTS] == [1, 1, 1]
+    with pytest.raises(UsageError, match="2 scenes cannot be divided"):
+        draw_splits([reading("mine", ["a", "b"])])
+
+
+def test_samples_of_a_scene_that_was_not_divided_are_an_error(tid: Reading, live: Reading):
+    with pytest.raises(UsageError, match="is in no part of this division"):
+        take(draw_splits([tid]).divisions[0], live.samples)
+
+
+def test_training_on_one_database_leaves_out_what_the_other_may_show(live: Reading, tid: Reading):
+    kept = {sample.scene for sample in without_scenes_of(live.samples, tid.samples)}
+    assert len(kept) == 10  # 29 less 11 that are Kodak's and 8 that may be which
+    assert "kodim05" not in kept
+    assert "live/sailing1" not in kept
+    assert "live/monarch" in kept
+    some = [sample for sample in tid.samples if sample.scene == "kodim06"]
+    assert {"live/sailing1", "live/sailing4"}.isdisjoint(s.scene for s in without_scenes_of(live.samples, some))
+    assert len({sample.scene for sample in without_scenes_of(live.samples, some)}) == 25
+
+
+def test_the_file_comes_back_as_it_was_and_names_the_images(tid: Reading, tmp_path: Path):
+    splits = draw_splits([tid], seed=4)
+    path = tmp_path / "new" / "splits.json"
+    write_splits(path, splits, [tid])
+    assert read_splits(path) == splits
+    data = json.loads(path.read_text())
+    assert data["images"]["kodim01"] == ["tid2013/0_0.png", "tid2013/0_1.png", "tid2013/0_2.png"]
+    assert [file.name for file in path.parent.iterdir()] == ["splits.json"]
+
+
+def test_a_file_is_never_replaced_by_other_splits(tid: Reading, tmp_path: Path):
+    path = tmp_path / "splits.json"
+    write_splits(path, draw_splits([tid], seed=4), [tid])
+    before = path.read_bytes()
+    write_splits(path, draw_splits([tid], seed=4), [tid])
+    with pytest.raises(UsageError, match="holds other splits"):
+        write_splits(path, draw_splits([tid], seed=5), [tid])
+    assert path.read_bytes() == before
+
+
+def test_a_file_with_a_scene_on_two_sides_is_refused(tid: Reading, live: Reading, tmp_path: Path):
+    path = tmp_path / "splits.json"
+    write_splits(path, draw_splits([tid], count=2), [tid])
+    data = json.loads(path.read_text())
+    data["splits"][1]["training"].append(data["splits"][1]["test"][0])
+    path.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match=r"in split 1 the scene kodim.* is in the test part"):
+        read_splits(path)
+    data["splits"] = [{"training": ["live/ocean"], "validation": ["kodim01"], "test": ["kodim12"]}]
+    path.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match="in split 0 the scene kodim12 is in the test part"):
+        read_splits(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "no JSON"), ("[]", "found list"), ('{"format": 9}', "found 9"), ('{"format": 1, "seed": 1}', "KeyError")],
+)
+def test_a_file_that_is_none_of_splits_is_refused_in_one_line(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "splits.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        read_splits(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tid: Reading, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_splits(tmp_path / "file" / "splits.json", draw_splits([tid]), [tid])

@@ -1,0 +1,138 @@
+"""Squares: what people scored, cut and judged as mode "fast" scores it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_mixed import quiet, recipe, write_mixed
+from support.tiny_training import options
+from support.tiny_weights import tiny_networks
+from train.data.test_sources import photograph
+
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import load_weights
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.opencv import cv2
+from hiqa_train.data.sources.database import open_samples
+from hiqa_train.data.sources.mixed import PHOTOGRAPHS
+from hiqa_train.data.whole_image import TILES, FixedSquares, SquarePatches, tile_places, window_weights, word_of
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.losses.objectives import RegressorObjective, view_of
+from hiqa_train.losses.score_maps import MappedRegressor
+from hiqa_train.runs.mixed import open_mixed, train_mixed
+from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.loop import StopSignal
+from hiqa_train.trainer.validation import Validation, predict
+
+SIZES = [(512, 512), (512, 384), (500, 421), (300, 256), (256, 200), (100, 300)]
+CPU = Machine(torch.device("cpu"), "fp32")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Scored photographs of several sizes, width and height."""
+    folder = tmp_path_factory.mktemp("squares")
+    samples = []
+    for number, (width, height) in enumerate(SIZES):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), photograph(number, 512)[:height, :width])
+        samples.append((number % 2, Sample(path, 5 - number / 2, 1 - number / 10, f"s{number}", None)))
+    return open_samples(samples, folder / "cache", lambda: None)
+
+
+def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_weights):
+    loaded, scorer = load_weights(tiny_weights), Scorer.load(tiny_weights, device="cpu", precision="fp32")
+    batch = FixedSquares(images, 256, with_references=False).draw(range(len(images) * TILES)).on(torch.device("cpu"))
+    with torch.inference_mode():
+        view = view_of(loaded.generator, batch, "hallucination", fusion=True)
+        features = loaded.regressor.quality_features(batch.distorted, view.discrepancy)
+        word = word_of(loaded.regressor, features[-1], view.semantic, batch)
+    assert word.first.tolist() == [number * TILES for number in range(len(images))]
+    for image, said in zip(images, word.score.tolist(), strict=True):
+        assert 100 * said == pytest.approx(scorer.score(image.name).score, abs=0.02)
+
+
+@pytest.mark.parametrize("square", [(512, 512), (512, 384), (470, 390), (300, 256), (200, 100)])
+def test_every_window_of_a_square_is_pooled_from_as_much_as_a_tile_holds(square):
+    weights = window_weights(tuple(tile_places(*square, 256)), 256, 8)
+    assert np.allclose(weights.sum(axis=(1, 2, 3)), 1)
+    assert (weights >= 0).all()
+
+
+def test_squares_are_drawn_at_random_by_number_and_cover_all_images(images):
+    source = SquarePatches(images, 256, seed=3, with_references=False)
+    batch = source.draw(range(source.epoch))
+    assert Counter(batch.files) == {image.name: TILES for image in images}
+    assert batch.place[:, 0].tolist() == [*range(TILES)] * len(images)
+    part = source.draw(range(TILES, 3 * TILES))
+    assert torch.equal(part.distorted, batch.distorted[TILES : 3 * TILES])
+    assert torch.equal(part.place, batch.place[TILES : 3 * TILES])
+    other = source.draw(range(source.epoch, 2 * source.epoch))
+    first, second = ({tuple(b.place[n].tolist()) for n in range(source.epoch)} for b in (batch, other))
+    assert first != second  # of other sizes
+    assert max(int(b.place[:, 1:].max()) for b in (batch, other)) <= 256
+
+
+def test_neighbouring_tiles_of_a_square_meet_where_they_were_cut(images):
+    square = next(image for image in images if "0.png" in image.name)
+    batch = SquarePatches([square], 256, seed=1, with_references=False).draw(range(TILES))
+    first, right = batch.distorted[0], batch.distorted[1]
+    across = int(batch.place[1, 1])  # where the second begins
+    assert 128 <= across <= 256
+    assert torch.equal(first[:, across:], right[:, : 256 - across])
+
+
+def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
+    generator, regressor = tiny_networks()
+    network = MappedRegressor(regressor, 2)
+    objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=0.0)
+    batch = FixedSquares(images, 256, with_references=False).draw(range(3 * TILES)).on(torch.device("cpu"))
+    view = view_of(generator, batch, "hallucination", fusion=True)
+    loss = objective(batch, view)
+    features = regressor.quality_features(batch.distorted, view.discrepancy)
+    said = word_of(regressor, features[-1], view.semantic, batch).score
+    assert torch.allclose(loss.made, network.qualities(said, torch.tensor([0, 1, 0])))
+    wanted = torch.tensor([image.quality for image in images[:3]])
+    assert float(loss.parts["score"]) == pytest.approx(float((loss.made - wanted).abs().mean()), abs=1e-6)
+
+
+def test_each_square_is_one_picture_of_a_validation(images):
+    generator, regressor = tiny_networks()
+    source = FixedSquares(images, 64, with_references=False)
+    found = predict(
+        MappedRegressor(regressor, 2), lambda batch: view_of(generator, batch, "hallucination", fusion=True),
+        Validation(source, source.epoch, 1, 2 * TILES, CPU),
+    )  # fmt: skip
+    assert found.quality.tolist() == pytest.approx([image.quality for image in images])
+    assert found.database.tolist() == [image.database for image in images]
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    return write_mixed(tmp_path_factory.mktemp("mixed"))
+
+
+def squared(mine: int):
+    """The recipe whose last stage wants squares, so many patches of them."""
+    return recipe().with_stage("final", squares=True, batch=4 + mine, mix={PHOTOGRAPHS: 4, "mine": mine})
+
+
+def test_photographs_beside_squares_are_judged_patch_by_patch(material):
+    parts, tested, folders, _ = material
+    cache = options(folders[0].parent / "cache")
+    mixed = open_mixed(parts, tested, folders, squared(4), cache, StopSignal(), quiet)
+    batch = mixed.source("final", squared(4).stages["final"], with_references=True).draw(range(8))
+    assert batch.place[:, 0].tolist() == [0, 0, 0, 0, 0, 1, 2, 3]
+    assert batch.known.tolist() == [True] * 8  # this table has references
+    with pytest.raises(UsageError, match="mixes 6 of mine; expected whole squares of 4 patches"):
+        mixed.source("final", squared(6).stages["final"], with_references=True)
+
+
+def test_a_run_learns_from_squares_and_ends_with_weights(material, tmp_path):
+    parts, tested, folders, _ = material
+    found = train_mixed(parts, tested, folders, squared(4), tmp_path / "run", options(tmp_path), StopSignal(), quiet)
+    assert found is not None
+    assert load_weights(found).regressor.config.semantic

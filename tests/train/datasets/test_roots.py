@@ -1,0 +1,151 @@
+"""Where a database lies: --root before the environment before the configuration file, and what `set` leaves in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.database_trees import write_tid
+
+from hiqa_cli.errors import OutputError, UsageError
+from hiqa_train.datasets import DATABASES, configured_root, find_root
+from hiqa_train.datasets.configuration import configuration_file, put, remember_root, remembered_roots
+
+LIVE = DATABASES["live"]
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The configuration file of a user who has none yet."""
+    folder = tmp_path / "settings" / "hiqa"
+    monkeypatch.setattr("hiqa_train.datasets.configuration.user_config_dir", lambda *_, **__: str(folder))
+    for database in DATABASES.values():
+        monkeypatch.delenv(database.variable, raising=False)
+    return folder / "config.toml"
+
+
+def test_root_goes_before_the_environment_before_the_configuration_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Path
+):
+    a, b, c = (tmp_path / name for name in "abc")
+    for folder in (a, b, c):
+        folder.mkdir()
+    remember_root("live", c)
+    assert (find_root(LIVE).path, find_root(LIVE).origin) == (c, str(settings))
+    monkeypatch.setenv("HIQA_LIVE_ROOT", str(b))
+    assert (find_root(LIVE).path, find_root(LIVE).origin) == (b, "HIQA_LIVE_ROOT")
+    assert (find_root(LIVE, a).path, find_root(LIVE, a).origin) == (a, "--root")
+
+
+def test_without_any_root_one_line_says_how_to_name_it_where_to_get_it_and_what_it_holds():
+    with pytest.raises(UsageError) as caught:
+        find_root(LIVE)
+    text = str(caught.value)
+    for part in ("--root DIR", "HIQA_LIVE_ROOT", "hiqa datasets set live DIR", LIVE.layout, LIVE.source):
+        assert part in text
+    assert "\n" not in text
+    assert configured_root(LIVE) is None
+
+
+def test_a_root_that_is_gone_is_told_with_who_named_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HIQA_LIVE_ROOT", str(tmp_path / "gone"))
+    with pytest.raises(UsageError, match=r"no such folder: .*gone \(from HIQA_LIVE_ROOT\)"):
+        find_root(LIVE)
+
+
+def test_an_empty_variable_is_no_root(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HIQA_LIVE_ROOT", "")
+    assert configured_root(LIVE) is None
+
+
+def test_set_keeps_every_other_entry_and_comment(settings: Path, tmp_path: Path):
+    settings.parent.mkdir(parents=True)
+    settings.write_text('# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "/old"\n\n[other]\nlive = 1\n')
+    remember_root("live", tmp_path)
+    assert settings.read_text() == (
+        f'# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "{tmp_path}"\n\n[other]\nlive = 1\n'
+    )
+    remember_root("spaq", tmp_path)
+    assert remembered_roots() == {"csiq": Path("/csiq"), "live": tmp_path, "spaq": tmp_path}
+
+
+@pytest.mark.parametrize("name", ['with "quotes"', "back\\slash", "tab\there", "ümläut 日本", "a#b = [c]", "del\x7f"])
+def test_any_name_of_a_folder_comes_back_as_it_was(tmp_path: Path, name: str):
+    remember_root("live", tmp_path / name)
+    assert remembered_roots() == {"live": tmp_path / name}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x = 1", "x = 1\n", "[datasets]", "[datasets]\r\ncsiq = '/c'\r\n", "[ datasets ]\n'live' = '/o'\n[a]\n"],
+)
+def test_the_line_is_put_into_a_file_of_any_shape(text: str):
+    new = put(text, "live", "/new")
+    before = tomllib.loads(text)
+    assert tomllib.loads(new) == {**before, "datasets": {**before.get("datasets", {}), "live": "/new"}}
+    assert put(new, "live", "/new") == new
+
+
+def test_a_file_that_hiqa_cannot_change_rightly_is_left_as_it_is(settings: Path, tmp_path: Path):
+    settings.parent.mkdir(parents=True)
+    settings.write_text('datasets = { live = "/old" }\n')
+    with pytest.raises(UsageError, match="by hand"):
+        remember_root("live", tmp_path)
+    assert settings.read_text() == 'datasets = { live = "/old" }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[datasets\n", "no valid TOML"), ("datasets = 3\n", "expected a section"), ("[datasets]\nlive = 3\n", "quotes")],
+)
+def test_a_wrong_configuration_file_is_named_in_one_line(settings: Path, text: str, message: str):
+    settings.parent.mkdir(parents=True)
+    settings.write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        configured_root(LIVE)
+    assert str(settings) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_link_to_the_file_and_its_permissions_stay(settings: Path, tmp_path: Path):
+    real = tmp_path / "dotfiles.toml"
+    real.write_text("a = 1\n")
+    real.chmod(0o640)
+    settings.parent.mkdir(parents=True)
+    settings.symlink_to(real)
+    remember_root("live", tmp_path)
+    assert settings.is_symlink()
+    assert tomllib.loads(real.read_text()) == {"a": 1, "datasets": {"live": str(tmp_path)}}
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    remember_root("csiq", tmp_path)
+    before = settings.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="no space left on device"):
+        remember_root("live", tmp_path)
+    assert settings.read_bytes() == before
+    assert [path.name for path in settings.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_path_that_is_not_utf8_is_refused_with_the_variable_that_can_hold_it():
+    with pytest.raises(UsageError, match="HIQA_LIVE_ROOT"):
+        remember_root("live", Path("/data/\udcff"))
+    assert not configuration_file().exists()
+
+
+def test_a_home_folder_by_its_short_name_is_found(settings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HIQA_TID2008_ROOT", "~/tid")
+    write_tid(tmp_path / "tid", 2008, scenes=1, types=1)
+    assert find_root(DATABASES["tid2008"]).path == tmp_path / "tid"

@@ -1,0 +1,331 @@
+"""Protocols: nothing that is tested is trained on or chosen by, in whatever database it is shown; medians; going on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands.test_evaluate_databases import weights_that_saw
+from support.database_trees import LIVE_REFERENCES, write_tid
+from train.data.test_splits import reading
+
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_train.data.leakage import photograph_scenes, refuse_seen, seen_by, shared_scenes
+from hiqa_train.data.parts import DatabasePart
+from hiqa_train.data.splits import draw_splits
+from hiqa_train.datasets import Reading, open_dataset
+from hiqa_train.datasets.scenes import live_scene, tid_scene, tied_together
+from hiqa_train.evaluation.predict import Unscored
+from hiqa_train.evaluation.protocols import methods
+from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
+from hiqa_train.evaluation.protocols.folds import Fold, Study, Test, cross_fold, split_folds
+from hiqa_train.evaluation.protocols.methods import Fitted, GivenWeights, Loading, TrainedHiqa
+from hiqa_train.evaluation.protocols.protocol import run_protocol
+from hiqa_train.evaluation.protocols.summary import spread, summarise
+from hiqa_train.recipes.loader import load_recipe
+
+LOADING = Loading("cpu", "fp32", None, None, Scoring(stride=256, max_tiles=None))
+
+
+class Never:
+    """Nobody asks to stop."""
+
+    asked = 0
+
+
+@pytest.fixture
+def live() -> Reading:
+    return reading("live", [live_scene(name) for name in LIVE_REFERENCES], each=6)
+
+
+@pytest.fixture
+def tid() -> Reading:
+    return reading("tid2008", [tid_scene(number) for number in range(1, 26)], each=6)
+
+
+@pytest.fixture
+def newer() -> Reading:
+    return reading("tid2013", [tid_scene(number) for number in range(1, 26)], each=6)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Reading:
+    """Five scenes of two types and five levels, with their files."""
+    return open_dataset("tid2013", write_tid(tmp_path_factory.mktemp("tid") / "tid", 2013, scenes=5, types=2))
+
+
+def go(folds: list[Fold], run: list[Any], out: Path, stop: Any = None) -> Any:
+    """run_protocol, in silence."""
+    return run_protocol("splits", folds, run, out, stop=stop or Never(), tell=lambda line: None)
+
+
+def groups_of(fold: Fold) -> tuple[set[str], set[str]]:
+    """The groups of scenes that may be one picture: known, tested."""
+    groups = tied_together(fold.known_scenes | fold.tested_scenes)
+    return {groups[scene] for scene in fold.known_scenes}, {groups[scene] for scene in fold.tested_scenes}
+
+
+@dataclass
+class Recorder:
+    """A method that predicts the number in a file's name, and writes down all that it is given."""
+
+    name: str = "recorder"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    trained: list[Fold] = field(default_factory=list)
+    given: list[Unscored] = field(default_factory=list)
+    fails_at: int | None = None
+
+    def check(self, folds: list[Fold]) -> None:
+        """Any fold will do."""
+
+    def fit(self, fold: Fold, folder: Path, stop: object, tell: object) -> Fitted | None:
+        if fold.number == self.fails_at:
+            raise HiqaError("the power went")
+        self.trained.append(fold)
+        return Fitted("x", lambda: self)
+
+    def predict(self, images: Sequence[Unscored]) -> Iterator[float]:
+        self.given += images
+        for image in images:
+            yield sum(int(digit) for digit in image.path.stem if digit.isdigit()) + len(self.trained) / 100
+
+
+def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_databases(
+    live: Reading, tid: Reading, newer: Reading
+):
+    study = Study((live, tid, newer), (live, tid, newer))
+    folds = split_folds(study, draw_splits(study.readings, seed=1))
+    assert len(folds) == 10
+    for fold in folds:
+        known, tested = groups_of(fold)
+        assert known
+        assert tested
+        assert not known & tested
+        assert not {s.path for part in fold.parts for s in (*part.training, *part.validation)} & {
+            s.path for test in fold.tests for s in test.samples
+        }
+        assert all(part.training and part.validation for part in fold.parts)
+
+
+def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_as_well(live: Reading, tid: Reading):
+    study = Study((live,), (tid,))
+    for fold in split_folds(study, draw_splits(study.readings, seed=2, count=4)):
+        known, tested = groups_of(fold)
+        assert not known & tested
+        assert [part.name for part in fold.parts] == ["live"]
+        assert [test.reading.name for test in fold.tests] == ["tid2008"]
+
+
+def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Reading, tid: Reading):
+    fold = cross_fold(Study((live,), (tid,)), seed=0)
+    assert sum(len(part.training) + len(part.validation) for part in fold.parts) == len(live.samples)
+    assert fold.parts[0].validation
+    known, tested = groups_of(fold)
+    assert not known & tested
+    assert fold.tested_scenes == {"kodim02", "kodim07", "kodim15", "tid/i25"}  # in none of LIVE's 19 of Kodak
+    assert len(fold.tests[0].left_out) == 21
+    with pytest.raises(UsageError, match=r"tid2008 has 0 images to test, without the 25 scenes that are trained on"):
+        cross_fold(Study((reading("tid2013", [tid_scene(n) for n in range(1, 26)]),), (tid,)), seed=0)
+    with pytest.raises(UsageError, match="tid2008 is trained on and tested"):
+        cross_fold(Study((tid, live), (tid,)), seed=0)
+
+
+def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Reading, tid: Reading):
+    sailing = tuple(sample for sample in live.samples if sample.scene == "live/sailing2")
+    boats = tuple(sample for sample in tid.samples if sample.scene == "kodim10")  # one of those that it may be
+    others = tuple(sample for sample in live.samples if sample.scene == "live/monarch")
+    for part in (DatabasePart("live", sailing, others), DatabasePart("live", others, sailing)):
+        with pytest.raises(UsageError, match="split 3: the scene kodim10 is trained on and tested"):
+            Fold(3, (part,), (Test(tid, boats),))
+
+
+def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_files_alone(
+    small: Reading, tmp_path: Path
+):
+    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=3))
+    method = Recorder()
+    go(folds, [method], tmp_path)
+    assert method.trained == folds
+    assert [image.path for image in method.given] == [s.path for fold in folds for s in fold.tests[0].samples]
+    assert {f.name for f in dataclasses.fields(Unscored)} == {"path", "reference"}
+
+
+def test_the_scores_of_tested_images_change_no_prediction(small: Reading, tmp_path: Path):
+    splits = draw_splits([small], count=2)
+    tested = set(splits.divisions[0].test)
+    turned = tuple(
+        dataclasses.replace(sample, score=9 - sample.score, quality=1 - sample.quality)
+        if sample.scene in tested else sample
+        for sample in small.samples
+    )  # fmt: skip
+    found = []
+    for name, held in (("as", small), ("turned", dataclasses.replace(small, samples=turned))):
+        folds = split_folds(Study((held,), (held,)), splits)[:1]
+        method = NaturalScenes(tmp_path / name / "features.jsonl")
+        go(folds, [method], tmp_path / name)
+        data = json.loads((tmp_path / name / "nss" / "split-00" / "result.json").read_text())["tests"]["tid2013"]
+        found.append(data["images"])
+    assert [row[2] for row in found[0]] == [row[2] for row in found[1]]  # predictions
+    assert [row[1] for row in found[0]] == pytest.approx([9 - row[1] for row in found[1]])  # published
+
+
+def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_result(small: Reading, tmp_path: Path):
+    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=3))
+    whole = go(folds, [Recorder()], tmp_path / "whole")
+    with pytest.raises(HiqaError, match="the power went"):
+        go(folds, [Recorder(fails_at=2)], tmp_path / "again")
+    kept = {path: path.read_bytes() for path in (tmp_path / "again").rglob("result.json")}
+    after = Recorder(trained=folds[:2])  # so that its predictions are those of the third call
+    again = go(folds, [after], tmp_path / "again")
+    assert after.trained == folds
+    assert {image.path for image in after.given} == {sample.path for sample in folds[2].tests[0].samples}
+    assert len(kept) == 2
+    assert all(path.read_bytes() == data for path, data in kept.items())
+    for name in ("recorder/split-00", "recorder/split-01", "recorder/split-02"):
+        one, other = (json.loads((tmp_path / w / name / "result.json").read_text()) for w in ("whole", "again"))
+        assert one["tests"]["tid2013"]["images"] == other["tests"]["tid2013"]["images"]
+    for one, other in zip(summarise(whole["recorder"]), summarise(again["recorder"]), strict=True):
+        for name, found in one.measures.items():
+            # a fit may end elsewhere in its last digits: sums hang on where arrays lie in memory
+            assert found.median == pytest.approx(other.measures[name].median, rel=1e-9)
+
+
+def test_images_scored_before_a_stop_are_not_scored_again(small: Reading, tmp_path: Path):
+    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1))
+
+    class After:
+        """Asks to stop once so many images are scored."""
+
+        def __init__(self, images: int) -> None:
+            self.left = images
+
+        @property
+        def asked(self) -> int:
+            self.left -= 1
+            return 15 if self.left < 0 else 0
+
+    first, second = Recorder(), Recorder()
+    stopped = go(folds, [first], tmp_path, After(5))
+    assert stopped is None
+    lines = (tmp_path / "recorder" / "split-00" / "scores-tid2013-x.jsonl").read_text().splitlines()
+    go(folds, [second], tmp_path)
+    assert 0 < len(lines) < 10
+    assert len(second.given) == len(folds[0].tests[0].samples) - len(lines)
+
+
+def test_a_folder_is_never_continued_as_another_evaluation(small: Reading, tmp_path: Path):
+    def run(seed: int, **settings: int) -> None:
+        folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1, seed=seed))
+        go(folds, [Recorder(settings=settings)], tmp_path)
+
+    run(0, steps=3)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    with pytest.raises(UsageError, match=r"holds another evaluation: settings\.steps was 3, now 4"):
+        run(0, steps=4)
+    with pytest.raises(UsageError, match=r"holds another evaluation: splits 0\.\w+\.tid2013 was"):
+        run(3, steps=3)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
+    (tmp_path / "other" / "recorder").mkdir(parents=True)
+    (tmp_path / "other" / "recorder" / "thesis.txt").write_text("mine")
+    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1))
+    with pytest.raises(UsageError, match="is not empty and holds no evaluation"):
+        go(folds, [Recorder()], tmp_path / "other")
+
+
+def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: Reading, tmp_path: Path):
+    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=2))
+    recipe = load_recipe("smoke")
+
+    def check(scenes: Sequence[str] | None) -> None:
+        folder = weights_that_saw(tmp_path / "w", scenes)
+        TrainedHiqa(recipe, LOADING, 0, generator=folder).check(folds)
+
+    check(["cid22/1001682"])
+    with pytest.raises(UsageError, match=r"--generator .* what scenes were trained on is not recorded"):
+        check(None)
+    tested = next(iter(folds[1].tested_scenes))
+    with pytest.raises(UsageError, match=rf"--generator .* saw scenes that are tested: {tested}"):
+        check(["cid22/1001682", tested])
+    with pytest.raises(UsageError, match=rf"these weights saw scenes that are tested: {tested}"):
+        GivenWeights(weights_that_saw(tmp_path / "v", [tested]), LOADING).check(folds)
+
+
+def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Reading, tmp_path: Path):
+    folds = split_folds(Study((tid,), (tid,)), draw_splits([tid], count=10))
+    folder = weights_that_saw(tmp_path / "w", ["live/ocean"])  # kodim12 or kodim16
+    with pytest.raises(UsageError, match=r"saw scenes that are tested: kodim12 and 1 more"):
+        TrainedHiqa(load_recipe("smoke"), LOADING, 0, generator=folder).check(folds)
+
+
+def test_trained_weights_that_record_a_tested_scene_end_the_run(
+    small: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    fold = split_folds(Study((small,), (small,)), draw_splits([small], count=1))[0]
+    for scenes in ([*fold.known_scenes, *fold.tested_scenes], None):
+        weights = weights_that_saw(tmp_path / "w", scenes)
+        monkeypatch.setattr(methods, "train_databases", lambda *_, weights=weights: weights)
+        method = TrainedHiqa(load_recipe("smoke"), LOADING, 0)
+        with pytest.raises(UsageError, match="the network trained for split 0"):
+            method.fit(fold, tmp_path / "run", Never(), lambda line: None)
+
+
+def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plain = reading("koniq10k", [f"koniq10k/{number}" for number in range(30)])
+    folds = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=1))
+    TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(folds)  # hiqa's own weights saw none of these
+    monkeypatch.setattr(methods, "seen_by", lambda where: seen_by(weights_that_saw(tmp_path / "w", ["koniq10k/3"])))
+    every = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=20))
+    with pytest.raises(UsageError, match="the G of hiqa's weights saw scenes that are tested: koniq10k/3"):
+        TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(every)
+
+
+def test_what_a_run_saw_is_read_from_its_record(tmp_path: Path):
+    (tmp_path / "run.json").write_text(json.dumps({"seen_scenes": ["kodim01"]}))
+    assert seen_by(tmp_path).scenes == {"kodim01"}
+    (tmp_path / "run.json").write_text(json.dumps({"seed": 1}))
+    with pytest.raises(UsageError, match="is not recorded"):
+        refuse_seen(seen_by(tmp_path), ["kodim01"], "G", "give another")
+    assert seen_by(None).scenes is not None  # of the weights that come with hiqa it is known
+
+
+def test_kodaks_photographs_are_known_by_their_numbers():
+    assert photograph_scenes("kodak24", ["01.webp", "24.webp"]) == {"kodim01", "kodim24"}
+    assert photograph_scenes("mine", ["kodim07.png", "01.png"]) == {"kodim07", "mine/01"}
+    assert shared_scenes(["live/house"], ["kodim01", "kodim22", "kodim02"]) == ["kodim01", "kodim22"]
+
+
+def test_gmsd_needs_references(small: Reading):
+    bare = dataclasses.replace(small, samples=tuple(dataclasses.replace(s, reference=None) for s in small.samples))
+    with pytest.raises(UsageError, match="gmsd needs references, which tid2013 lacks"):
+        Gmsd().check(split_folds(Study((bare,), (bare,)), draw_splits([bare], count=1)))
+
+
+def test_medians_quartiles_and_deviation_are_those_of_the_splits(small: Reading, tmp_path: Path):
+    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=5))
+    results = go(folds, [Gmsd()], tmp_path)
+    assert results is not None
+    rows = {row.type: row for row in summarise(results["gmsd"])}
+    assert list(rows) == ["additive Gaussian noise", "chroma noise", "all"]
+    values = [result.databases["tid2013"][-1].value("srocc") for result in results["gmsd"]]
+    found = rows["all"].measures["srocc"]
+    assert (found.median, found.low, found.high) == (np.median(values), min(values), max(values))
+    assert found.deviation == pytest.approx(np.std(values, ddof=1))
+    assert (found.lower, found.upper) == tuple(np.percentile(values, (25, 75)))
+    assert found.median > 0.5  # it is shown the undistorted picture
+
+
+def test_a_split_without_a_correlation_is_counted_not_hidden():
+    found = spread([0.5, float("nan"), 0.7])
+    assert (found.median, found.splits, found.of) == (0.6, 2, 3)
+    nothing = spread([float("nan")])
+    assert np.isnan(nothing.median)
+    assert (nothing.splits, nothing.of) == (0, 1)

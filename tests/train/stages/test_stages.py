@@ -1,0 +1,359 @@
+"""The stages by themselves: what their losses mean, what the loop does with a run that goes wrong or is stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+
+import pytest
+import torch
+from support.tiny_training import open_table, options, short_recipe
+
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig
+from hiqa_train.data.sources.base import DatabaseMaterial
+from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common
+from hiqa_train.losses.terms import (
+    FLOOR,
+    adversarial_loss,
+    discriminator_loss,
+    feature_loss,
+    helps,
+    pixel_loss,
+    ranking_loss,
+    score_loss,
+    squared_error,
+)
+from hiqa_train.recipes.schema import Learning
+from hiqa_train.runs.run import train_databases
+from hiqa_train.stages.factory import Builder
+from hiqa_train.stages.generator import GeneratorTraining
+from hiqa_train.stages.initialise import Finished, Untrained
+from hiqa_train.stages.regressor import begin_from
+from hiqa_train.trainer.checkpoint import BEST, LAST, load_checkpoint, read_checkpoint, save_checkpoint
+from hiqa_train.trainer.distributed import Machine, frozen
+from hiqa_train.trainer.loop import Averaged, Pace, StopSignal, TrainingDivergedError, learning_rate
+from hiqa_train.trainer.metrics_log import Progress
+
+CPU = Machine(torch.device("cpu"), "fp32")
+SGD = Learning("sgd", 1.0, 10, 0.4, 0, 0.0, 0.0, 0.0)
+
+pytestmark = pytest.mark.usefixtures("signals_as_they_were")
+
+
+def quiet(line: str) -> None:
+    """Nobody listens."""
+
+
+def test_the_pixel_loss_is_one_for_the_input_and_less_for_the_truth():
+    reference = torch.rand(2, 3, 16, 16)
+    distorted = reference + 0.1
+    assert float(pixel_loss(distorted, distorted, reference)) == pytest.approx(1, abs=1e-5)
+    expected = (FLOOR / (0.01 + FLOOR)) ** 0.5
+    assert float(pixel_loss(reference, distorted, reference)) == pytest.approx(expected, rel=1e-4)
+    assert float(squared_error(distorted, distorted, reference)) == pytest.approx(0.01, rel=1e-4)
+
+
+def test_feature_and_score_losses_by_hand():
+    a, b = torch.zeros(1, 2, 1, 1), torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)
+    assert float(feature_loss(a, b)) == pytest.approx(1)
+    assert float(feature_loss(b, b)) == 0
+    assert float(score_loss(torch.tensor([0.2, 0.9]), torch.tensor([0.4, 0.8]))) == pytest.approx(0.15)
+
+
+def test_the_ranking_loss_counts_only_what_an_order_lacks_within_a_group():
+    target = torch.tensor([0.2, 0.8, 0.5, 0.5])
+    group = torch.tensor([0, 0, 1, 1])
+    assert float(ranking_loss(torch.tensor([0.2, 0.8, 0.1, 0.9]), target, group)) == 0
+    swapped = torch.tensor([0.8, 0.2, 0.5, 0.5])
+    assert float(ranking_loss(swapped, target, group)) == pytest.approx(1.2)
+    # all of one group: four pairs more are asked for, 0.3 apart each
+    assert float(ranking_loss(swapped, target, torch.zeros(4))) == pytest.approx((1.2 + 4 * 0.6) / 5)
+
+
+def test_the_discriminator_is_asked_for_d_fake_and_g_for_a_real():
+    sure = torch.tensor([0.5, 2.0])  # logits
+    probability = sure.sigmoid()
+    fake = torch.tensor([1.0, 0.0])
+    # formula (6): log D(I_r) + log(1 - |D(G) - d_fake|)
+    expected = -(probability.log().mean() + (1 - (probability - fake).abs()).log().mean())
+    assert float(discriminator_loss(sure, sure, fake)) == pytest.approx(float(expected), rel=1e-5)
+    formula_8 = float((1 - probability).log().mean())
+    assert float(adversarial_loss(sure, saturating=True)) == pytest.approx(formula_8, rel=1e-5)
+    assert float(adversarial_loss(sure, saturating=False)) == pytest.approx(float(-probability.log().mean()), rel=1e-5)
+    assert helps(torch.tensor([0.5, 0.5]), torch.tensor([0.59, 0.61]), 0.1).tolist() == [1.0, 0.0]
+
+
+def test_the_learning_rate_rises_stays_falls_and_drops():
+    rates = [learning_rate(step, 100, SGD) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9:60] == [1.0] * 51
+    assert rates[60:] == sorted(rates[60:], reverse=True)
+    assert 0.01 <= rates[-1] < 0.05
+    dropped = dataclasses.replace(SGD, warmup=0, decay_share=0.0, drop_every=20)
+    assert [learning_rate(step, 100, dropped) for step in (0, 19, 20, 40)] == pytest.approx([1, 1, 0.1, 0.01])
+
+
+def test_averaged_weights_lag_behind_and_forget_their_beginning():
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    averaged = Averaged(network, 0.9)
+    torch.nn.init.ones_(network.weight)
+    averaged.update(network, 0)
+    assert float(averaged.network.weight) == pytest.approx(0.9)  # type: ignore[arg-type]
+    for step in range(100):
+        averaged.update(network, step)
+    assert float(averaged.network.weight) == pytest.approx(1, abs=1e-3)  # type: ignore[arg-type]
+
+
+def test_a_loss_that_grows_tenfold_diverges_and_a_restless_one_does_not():
+    restless = Pace()
+    assert not any(restless.diverges(1 + 0.9 * (-1) ** step) for step in range(500))
+    pace = Pace()
+    assert not any(pace.diverges(0.1) for _ in range(60))
+    assert any(pace.diverges(3.0) for _ in range(60))
+
+
+def test_networks_that_judge_pass_gradients_on_and_keep_none():
+    judge, image = torch.nn.Conv2d(3, 1, 3), torch.rand(1, 3, 8, 8, requires_grad=True)
+    with frozen(judge):
+        judge(image).sum().backward()
+    assert judge.weight.grad is None
+    assert image.grad is not None
+    assert judge.weight.requires_grad
+
+
+def test_d_fake_changes_when_only_g_changes(tmp_path):
+    part, _ = open_table(tmp_path)
+    recipe = short_recipe()
+    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    stage = Builder(recipe, material, CPU, 1, None).build("generator", Untrained(recipe, 1, None))
+    assert isinstance(stage, GeneratorTraining)
+    batch = stage.source.draw(range(8)).on(CPU.device)
+    judge = stage.judge.best.regressor
+
+    def errors(hallucination):
+        said = judge(batch.distorted, batch.distorted - hallucination.clamp(0, 1))
+        return (said - batch.quality).abs()
+
+    with torch.no_grad():
+        judge.head.score.weight.mul_(20)  # a random R hardly looks at anything: let it
+        one = stage.network(batch.distorted).hallucination
+        for head in stage.network.heads:
+            head.weight.add_(torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(0)) * 0.2)
+        other = stage.network(batch.distorted).hallucination
+        # an epsilon between one hallucination's error and the other's, for the patch where they differ most
+        most = int((errors(one) - errors(other)).abs().argmax())
+        stage.threshold.epsilon = float((errors(one)[most] + errors(other)[most]) / 2)
+        before, after = stage.fake(batch, one), stage.fake(batch, other)
+        assert before[most] != after[most]
+        assert before.tolist() == (errors(one) <= stage.threshold.epsilon).float().tolist()
+        plain = dataclasses.replace(stage.recipe, adversarial="plain")
+        stage.recipe = plain
+        assert stage.fake(batch, one).tolist() == stage.fake(batch, other).tolist() == [0.0] * 8
+
+
+def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
+    part, _ = open_table(tmp_path)
+    recipe = short_recipe()
+    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    stage = Builder(recipe, material, CPU, 1, None).build("generator", Untrained(recipe, 1, None))
+    measures = stage.validate(0)
+    generator, judge = stage.learner.best, stage.judge.best.regressor
+    errors = []
+    with torch.no_grad():
+        for number in range(3):
+            batch = stage.validation.source.draw(range(number, number + 1)).on(CPU.device)
+            shown = batch.distorted - generator(batch.distorted).hallucination
+            errors.append(float((judge(batch.distorted, shown) - batch.quality).abs()))
+    assert measures["epsilon"] == pytest.approx(sorted(errors)[1], abs=1e-5)
+    assert measures["judge_error"] == pytest.approx(sum(errors) / 3, abs=1e-5)
+
+
+def test_it_is_said_when_d_rejects_nothing_or_everything(tmp_path):
+    part, _ = open_table(tmp_path)
+    recipe = short_recipe()
+    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    stage = Builder(recipe, material, CPU, 1, None).build("generator", Untrained(recipe, 1, None))
+    stage.threshold.shares = [1.0, 0.98]
+    assert "d_fake = 1 for 0.990 of the hallucinations" in stage.remarks()[0]
+    stage.threshold.shares = [0.0, 0.02]
+    assert "is a plain GAN in effect" in stage.remarks()[0]
+    stage.threshold.shares = [0.5]
+    assert stage.remarks() == []
+
+
+def test_r_begins_with_the_scores_of_the_r_that_saw_images_alone():
+    torch.manual_seed(0)
+    alone = Regressor(RegressorConfig(8, 8, 8, discrepancy=False, semantic=False)).eval()
+    full = Regressor(RegressorConfig(8, 8, 8))
+    begin_from(full, alone.state_dict())
+    full.eval()
+    x = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(full(x, torch.rand_like(x), torch.rand(2, 8, 2, 2)), alone(x), atol=1e-6)
+
+
+def test_maps_begin_as_the_identity_stay_monotone_and_learn_a_databases_scale():
+    torch.manual_seed(0)
+    maps = ScaleMaps(3)
+    score = torch.rand(64)
+    assert torch.allclose(maps(score, torch.randint(0, 3, (64,))), score, atol=1e-6)
+    wanted = 0.3 + 0.4 * score**2
+    optimiser = torch.optim.Adam(maps.parameters(), 0.0025)
+    for _ in range(200):
+        optimiser.zero_grad()
+        (maps(score, torch.full((64,), 2)) - wanted).abs().mean().backward()
+        optimiser.step()
+    network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4)), 3)
+    network.maps = maps
+    knots = network.knots(3)
+    assert knots[0] == knots[1] == pytest.approx([n / 6 for n in range(7)], abs=1e-5)
+    assert knots[2] == pytest.approx([0.3 + 0.4 * (n / 6) ** 2 for n in range(7)], abs=0.03)
+    assert all(low < high for low, high in zip(knots[2], knots[2][1:], strict=False))
+    assert to_common(knots[2][3], knots[2]) == pytest.approx(0.5)
+
+
+def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):
+    part, test = open_table(tmp_path)
+    out = tmp_path / "run"
+    said: list[str] = []
+    weights = train_databases([part], short_recipe(), out, options(tmp_path / "cache"), StopSignal(), said.append)
+    assert weights == out / "weights"
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in lines if line["step"] == 1] == ["alone", "generator", "final", "joint"]
+    assert {"patches_a_second", "waiting_share", "epoch", "score", "gradient"} <= lines[0].keys()
+    assert {"pixel", "judge_score", "d_fake"} <= {key for line in lines if line["stage"] == "generator" for key in line}
+    for stage in ("alone", "generator", "final", "joint"):
+        assert read_checkpoint(out / stage / LAST)["step"] == 4
+        assert (out / stage / BEST).exists()
+        assert (out / stage / "pictures" / "0000004.png").stat().st_size > 1000
+    assert any("writes to" in line for line in said)
+    assert any("4 steps of 4 patches of 64 px, 16 patches" in line for line in said)
+    # no image that is kept for tests is anywhere in the run's record of what it cut patches from
+    assert json.loads((out / "run.json").read_text())["material"]["databases"][0]["training"] == len(part.training)
+    assert not {sample.path for sample in test} & {s.path for s in (*part.training, *part.validation)}
+
+
+def test_a_stop_keeps_a_checkpoint_and_goes_on_to_the_bit(tmp_path, monkeypatch):
+    part, _ = open_table(tmp_path)
+    recipe = short_recipe(steps=5, every=5).only("alone", "generator")
+    whole, halted = tmp_path / "whole", tmp_path / "halted"
+    train_databases([part], recipe, whole, options(tmp_path / "cache"), StopSignal(), quiet)
+    monkeypatch.setattr("hiqa_train.trainer.metrics_log.EVERY", -1.0)  # whoever watches is told of every step
+    stop = StopSignal()
+
+    def watch(now: Progress) -> None:
+        if (now.stage, now.step) == ("generator", 2):
+            signal.raise_signal(signal.SIGTERM)
+
+    assert train_databases([part], recipe, halted, options(tmp_path / "cache", watch=watch), stop, quiet) is None
+    assert stop.asked == signal.SIGTERM
+    assert read_checkpoint(halted / "generator" / LAST)["step"] == 3
+    assert train_databases([part], recipe, halted, options(tmp_path / "cache", resume=True), StopSignal(), quiet)
+    for stage in ("alone", "generator"):
+        one, other = (read_checkpoint(out / stage / LAST) for out in (whole, halted))
+        assert torch.equal(one["random"], other["random"])
+        assert_equal(one["learns"], other["learns"])
+
+
+def assert_equal(one, other) -> None:
+    """Two trees of tensors, numbers and words, to the bit."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        for a, b in zip(one, other, strict=True):
+            assert_equal(a, b)
+    else:
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def test_a_loss_that_is_no_number_names_step_and_files_and_leaves_the_checkpoints(tmp_path):
+    part, _ = open_table(tmp_path)
+    recipe = short_recipe(steps=6, every=1).only("alone")
+    wild = dataclasses.replace(SGD, rate=1e18, warmup=0)
+    with pytest.raises(TrainingDivergedError) as caught:
+        train_databases(
+            [part], recipe.with_stage("alone", learning=wild), tmp_path / "run", options(tmp_path / "cache"),
+            StopSignal(), quiet,
+        )  # fmt: skip
+    text = str(caught.value)
+    assert "alone: the loss 'score' is nan at step" in text
+    assert "/images/" in text
+    named = text.split("its batch: ")[1].split("; ")[0].split(", ")
+    assert set(named) <= {str(sample.path) for sample in part.training}
+    assert read_checkpoint(tmp_path / "run" / "alone" / LAST)["step"] >= 1
+
+
+def test_a_checkpoint_is_refused_where_it_is_missing_broken_or_of_another_architecture(tmp_path):
+    with pytest.raises(UsageError, match="no checkpoint at"):
+        read_checkpoint(tmp_path / "none")
+    (tmp_path / "broken").write_bytes(b"PK\x03\x04 half of one")
+    with pytest.raises(UsageError, match="cannot read the checkpoint"):
+        read_checkpoint(tmp_path / "broken")
+    save_checkpoint(tmp_path / "other", {"describe": {"regressor": {"width": 48}}})
+    with pytest.raises(UsageError, match=r"of another run: regressor\.width is 48, expected 64; go on with what"):
+        load_checkpoint(tmp_path / "other", {"regressor": {"width": 64}})
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_run_goes_on_with_the_same_recipe_seed_and_images_only(tmp_path):
+    part, _ = open_table(tmp_path)
+    recipe, out, cache = short_recipe(steps=2).only("alone"), tmp_path / "run", tmp_path / "cache"
+    train_databases([part], recipe, out, options(cache), StopSignal(), quiet)
+    with pytest.raises(UsageError, match="is not empty; give --resume"):
+        train_databases([part], recipe, out, options(cache), StopSignal(), quiet)
+    wider = dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, regressor_width=8))
+    fewer = dataclasses.replace(part, training=part.training[1:])
+    for changed, images, more, message in (
+        (wider, part, {}, r"networks\.regressor_width is 4, expected 8"),
+        (recipe, part, {"seed": 2}, "seed is 1, expected 2"),
+        (recipe, fewer, {}, "databases"),
+    ):
+        with pytest.raises(UsageError, match=f"is of another run: .*{message}"):
+            train_databases([images], changed, out, options(cache, resume=True, **more), StopSignal(), quiet)
+    with pytest.raises(UsageError, match="no run in"):
+        train_databases([part], recipe, tmp_path / "none", options(cache, resume=True), StopSignal(), quiet)
+
+
+def test_without_references_g_comes_ready_and_what_is_left_out_is_said(tmp_path, tiny_weights):
+    part, _ = open_table(tmp_path, references=False)
+    said: list[str] = []
+    out = tmp_path / "run"
+    ready = options(tmp_path / "cache", generator=tiny_weights)
+    assert train_databases([part], short_recipe(steps=2), out, ready, StopSignal(), said.append) == out / "weights"
+    assert sorted(path.parent.name for path in out.glob(f"*/{LAST}")) == ["final"]
+    assert {line.split(" is left out: ")[0] for line in said if " is left out: " in line} == {
+        "the stage alone", "the stage generator", "the stage joint"
+    }  # fmt: skip
+
+
+def test_a_stage_by_itself_needs_what_it_builds_on(tmp_path):
+    part, _ = open_table(tmp_path)
+    out, cache = tmp_path / "run", tmp_path / "cache"
+    recipe = short_recipe(steps=2)
+    with pytest.raises(UsageError, match="no finished stage generator; train it first, or give --generator"):
+        train_databases([part], recipe, out, options(cache, kinds=("regressor",)), StopSignal(), quiet)
+    only_g = options(cache, kinds=("generator",), resume=False)
+    out = tmp_path / "other"
+    assert train_databases([part], recipe, out, only_g, StopSignal(), quiet) == out / "generator"
+    assert not (out / "final").exists()
+    rest = options(cache, kinds=("regressor",), resume=True)
+    assert train_databases([part], recipe, out, rest, StopSignal(), quiet) == out / "weights"
+    assert Finished(out, None).generator("generator").config.channels == (4, 4, 4, 4, 4)
+
+
+def test_two_databases_each_have_a_map_kept_with_the_weights(tmp_path):
+    one, _ = open_table(tmp_path / "one", name="one")
+    two, _ = open_table(tmp_path / "two", name="two")
+    recipe = short_recipe(steps=3).only("alone", "generator", "final")
+    weights = train_databases([one, two], recipe, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
+    assert weights is not None
+    maps = json.loads((weights / "manifest.json").read_text())["measured"]["maps"]
+    assert list(maps) == ["one", "two"]
+    assert maps["one"] == pytest.approx([n / 6 for n in range(7)], abs=1e-5)
+    assert maps["two"] != pytest.approx(maps["one"], abs=1e-6)
+    assert maps["two"] == sorted(maps["two"])

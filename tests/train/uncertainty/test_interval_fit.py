@@ -1,0 +1,193 @@
+"""The half-width is fitted on validation pictures: what it covers, and what R's hidden units tell of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_weights import tiny_networks, write_tiny_weights
+from torch import nn
+
+from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import load_weights, save_weights
+from hiqa_cli.networks.regressor import Doubt, RegressorConfig
+from hiqa_train.uncertainty.activations import looking_at_hidden_units
+from hiqa_train.uncertainty.coverage import Case, check
+from hiqa_train.uncertainty.interval_fit import OF_REFERENCE, fit_half_width
+
+
+def stated(cases: list[Case], calibration: Calibration, doubt: nn.Module) -> list[Case]:
+    """The cases, with the half-width that such a fit states."""
+
+    def half_width(case: Case) -> float:
+        assert case.seen is not None
+        return calibration.half_width(case.score, case.tiles, float(doubt(torch.from_numpy(case.seen)).mean()))
+
+    return [dataclasses.replace(case, half_width=half_width(case)) for case in cases]
+
+
+Error = Callable[[np.ndarray], float]  # of what hidden units saw: the standard deviation of the score's error
+
+
+def drawn(number: int, error: Error, seed: int, database: int | None = 0, growth: float = 1.0) -> list[Case]:
+    """Pictures of four windows, whose errors go by what hidden units saw; of eight units one is dead."""
+    random = np.random.default_rng(seed)
+    cases = []
+    for n in range(number):
+        seen = random.normal(0, 1, 8) + random.normal(0, 0.3, (4, 8))
+        seen[:, 7] = 0.0
+        score = random.uniform(30, 70)
+        target = score + random.normal(0, error(seen.mean(axis=0)))
+        scene = f"{seed}/{n}"
+        cases.append(Case(score, (score,) * 4, 0.0, target, database, scene, seen.astype(np.float32), growth))
+    return cases
+
+
+def test_it_covers_the_share_it_is_fitted_for_and_grows_with_the_error() -> None:
+    def cases(number: int, seed: int) -> list[Case]:
+        """Errors that go by the score alone."""
+        random = np.random.default_rng(seed)
+        return [
+            dataclasses.replace(case, target=case.score + random.normal(0, 1 + (70 - case.score) / 4))
+            for case in drawn(number, lambda seen: 0, seed)
+        ]
+
+    found = check(stated(cases(600, 1), *fit_half_width(cases(600, 2))))
+    assert 0.75 < found.covered < 0.85
+    assert found.error_ratio > 1.5
+
+
+def test_hidden_units_that_tell_of_errors_are_believed_and_others_are_not() -> None:
+    def telling(seen: np.ndarray) -> float:
+        return float(6 * np.exp(0.8 * seen[3]))
+
+    found = check(stated(drawn(900, telling, 1), *fit_half_width(drawn(900, telling, 2))))
+    assert 0.75 < found.covered < 0.85
+    assert found.error_ratio > 2
+    silent = stated(drawn(900, lambda seen: 6, 3), *fit_half_width(drawn(900, lambda seen: 6, 4)))
+    assert 0.75 < check(silent).covered < 0.85
+    assert np.std(np.log([case.half_width for case in silent])) < 0.15
+
+
+def test_what_tells_of_errors_may_tell_the_other_way_round_on_other_pictures() -> None:
+    """Unit 0 says which pictures they are; no linear function of the units goes by both."""
+
+    def crossed(seen: np.ndarray) -> float:
+        return float(6 * np.exp(np.sign(seen[0]) * seen[3]))
+
+    found = stated(drawn(1500, crossed, 1), *fit_half_width(drawn(1500, crossed, 2)))
+    for side in (-1, 1):
+        some = [case for case in found if case.seen is not None and np.sign(case.seen[:, 0].mean()) == side]
+        assert check(some).error_ratio > 2
+
+
+def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_reference_less() -> None:
+    """Errors of 2 points in many pictures, of 20 in few: were all pictures alike, 80 % would mean the many."""
+
+    def shares(many: int | None, few: int) -> tuple[float, float]:
+        cases = [*drawn(900, lambda seen: 2, 1, many), *drawn(100, lambda seen: 20, 2, few)]
+        cases = [dataclasses.replace(case, seen=np.zeros_like(case.seen)) for case in cases]
+        found = stated(cases, *fit_half_width(cases))
+        covered = [check([case for case in found if case.database == of_it]).covered for of_it in (many, few)]
+        return covered[0], covered[1]
+
+    of_many, of_few = shares(1, 0)
+    assert of_many > 0.95
+    assert (of_many + of_few) / 2 == pytest.approx(0.8, abs=0.03)
+    of_reference, of_few = shares(None, 0)
+    assert of_reference > 0.95
+    assert (OF_REFERENCE * of_reference + of_few) / (1 + OF_REFERENCE) == pytest.approx(0.8, abs=0.01)
+
+
+def test_where_few_scenes_are_left_pictures_that_were_trained_on_tell_what_errors_will_be() -> None:
+    """Errors that were a third as large where R was trained."""
+
+    def error(seen: np.ndarray) -> float:
+        return float(9 * np.exp(0.6 * (seen[3] - seen[5])))
+
+    def less(seen: np.ndarray) -> float:
+        return error(seen) / 3
+
+    few = drawn(16, error, 1)
+    alone = check(stated(drawn(900, error, 2), *fit_half_width(few)))
+    both = check(stated(drawn(900, error, 2), *fit_half_width([*few, *drawn(900, less, 3, growth=3)])))
+    assert alone.error_ratio < 2
+    assert both.error_ratio > 3
+    assert 0.75 < both.covered < 0.85
+
+
+def test_the_same_pictures_give_the_same_doubt_and_leave_chance_elsewhere_as_it_was() -> None:
+    cases = drawn(80, lambda seen: float(5 + seen[2] ** 2), 5)
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    (first, one), (second, other) = fit_half_width(cases), fit_half_width(cases)
+    assert torch.equal(torch.rand(1), expected)
+    assert first == second
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_what_is_seen_are_the_hidden_units_behind_the_score(tmp_path: Path) -> None:
+    scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
+    regressor = load_weights(tmp_path / "w").regressor.requires_grad_(False)
+    look = looking_at_hidden_units(scorer)
+    pixels = np.random.default_rng(3).integers(0, 256, (256, 256, 3), np.uint8)
+    for _ in range(2):  # the second picture forgets the first
+        result, seen = look(pixels)
+        assert seen is not None
+        assert seen.shape == (1, 8)
+        logit = regressor.head.score(torch.from_numpy(seen))
+        assert 100 * float(torch.sigmoid(logit)) == pytest.approx(result.score, abs=0.05)
+
+
+def test_of_a_large_picture_the_sampled_tiles_are_seen(tmp_path: Path) -> None:
+    scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
+    pixels = np.tile(np.random.default_rng(5).integers(0, 256, (256, 256, 3), np.uint8), (10, 10, 1))
+    result, seen = looking_at_hidden_units(scorer)(pixels)
+    assert len(result.tiles) < result.tile_total
+    other = Scorer.load(tmp_path / "w", device="cpu", precision="fp32")
+    _, of_one_tile = looking_at_hidden_units(other)(pixels[:256, :256])
+    assert seen is not None
+    assert of_one_tile is not None
+    assert seen.shape == (len(result.tiles), 8)
+    np.testing.assert_allclose(seen, np.broadcast_to(of_one_tile, seen.shape), atol=1e-5)
+
+
+def test_weights_with_doubt_state_it_and_those_without_stay_as_they_were(tmp_path: Path) -> None:
+    generator, regressor = tiny_networks()
+    about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}
+    pixels = np.random.default_rng(4).integers(0, 256, (300, 400, 3), np.uint8)
+    calibration = Calibration((1.0, 0.0, 0.0, 0.0, 0.0))
+    results = []
+    for name in ("without", "with"):
+        if name == "with":
+            doubt = Doubt(8, 3)
+            for parameter in doubt.parameters():
+                nn.init.uniform_(parameter, 0.1, 0.5)
+            regressor.give_doubt(doubt)
+        save_weights(tmp_path / name, generator, regressor, calibration, **about)
+        results.append(Scorer.load(tmp_path / name, device="cpu", precision="fp32").score(pixels))
+    without, having = results
+    assert having.score == without.score
+    assert without.uncertainty == pytest.approx(np.e)
+    doubt = np.mean([tile.doubt for tile in having.tiles])
+    assert having.uncertainty == pytest.approx(np.e * np.exp(doubt))
+    assert abs(doubt) > 0.01
+
+
+def test_weights_of_before_whose_doubt_is_a_linear_function_still_state_it(tmp_path: Path) -> None:
+    generator, regressor = tiny_networks(doubt=True)
+    assert isinstance(regressor.doubt, nn.Linear)
+    known = {name: value for name, value in regressor.config.to_dict().items() if name != "doubt_units"}
+    assert RegressorConfig.from_dict(known) == regressor.config
+    about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}
+    save_weights(tmp_path / "w", generator, regressor, Calibration((1.0, 0.0, 0.0, 0.0, 0.0)), **about)
+    result = Scorer.load(tmp_path / "w", device="cpu", precision="fp32").score(np.zeros((256, 256, 3), np.uint8))
+    (tile,) = result.tiles
+    assert tile.doubt != 0
+    assert result.uncertainty == pytest.approx(np.e * np.exp(tile.doubt))

@@ -1,0 +1,55 @@
+"""Groups of versions of one patch: what R learns from where there are no human scores.
+
+A group is one reference in several versions: two strengths of one kind of distortion, another kind, and the
+reference itself or a third kind; or, where ladders are wanted, the reference and three strengths of one kind. Within a
+group the content is the same, so that only the distortion can explain the difference of the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hiqa_train.distortions import NEED_LARGE, distort
+
+from .clean_images import Pristine
+from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, place_window
+
+GROUP = 4  # versions of one reference
+
+
+@dataclass(frozen=True)
+class Group:
+    """versions: GROUP distorted patches; reference: theirs; (P, P, 3) uint8 RGB each. name: the photograph's."""
+
+    versions: list[np.ndarray]
+    reference: np.ndarray
+    name: str
+
+
+def draw_group(
+    images: list[Pristine], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int, number: int
+) -> Group:
+    """Group `number` of `seed`; ladder_share: of the groups that are ladders."""
+    random = np.random.default_rng([seed, number])
+    piece, name = cut_piece(images, max(patch + MARGIN, SMALLEST_FOR_JPEG2000), random)
+    first, second, third = (choose_kind(shares, random) for _ in range(3))
+    kinds = [first, first, second, "clean" if random.random() < 0.5 else third]
+    halo = MARGIN // 2
+    y, x = place_window(piece.shape[0], patch, halo, random)
+    if random.random() < ladder_share:
+        kinds = [first, first, first, "clean"]
+    window = np.s_[y : y + patch, x : x + patch]
+    # Most kinds need the patch and a little around it; distorting the whole piece would cost several times as much.
+    near = np.ascontiguousarray(piece[y - halo : y + patch + halo, x - halo : x + patch + halo])
+    inside = np.s_[halo : halo + patch, halo : halo + patch]
+    versions = []
+    # Each version has its own random stream: what one draws does not move the next.
+    for kind, stream in zip(kinds, random.spawn(GROUP), strict=True):
+        if kind in NEED_LARGE:
+            versions.append(distort(piece, kind, stream)[window])
+        else:
+            versions.append(distort(near, kind, stream)[inside])
+    return Group(versions, piece[window], name)

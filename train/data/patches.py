@@ -1,0 +1,82 @@
+"""Patches to train on: pairs of distorted and reference, each a pure function of a seed and its number.
+
+Nothing is stored: patch number n of a seed is the same in every run, so a resumed run sees what the
+uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hiqa_train.distortions import NEED_LARGE, Random, distort
+
+from .clean_images import Pristine
+
+# Patches are cut from a larger distorted piece, which keeps its borders out of sight.
+MARGIN = 32
+# JPEG's blocks begin where the photograph begins, and scoring tiles mostly lie at multiples of 8 px: most
+# patches are cut on that grid, the others anywhere, as in cropped photographs.
+BLOCK = 8
+ON_GRID = 0.7
+
+# JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
+SMALLEST_FOR_JPEG2000 = 256
+
+
+@dataclass(frozen=True)
+class Pair:
+    """distorted, reference: (P, P, 3) uint8 RGB; kind: the distortion's name; name: the photograph's."""
+
+    distorted: np.ndarray
+    reference: np.ndarray
+    kind: str
+    name: str
+
+
+def cut_piece(images: list[Pristine], side: int, random: Random) -> tuple[np.ndarray, str]:
+    """A (side, side, 3) piece at a random place of a random image, flipped and turned at random; the image's name."""
+    image = images[random.integers(len(images))]
+    pixels = image.pixels
+    y = random.integers(pixels.shape[0] - side + 1)
+    x = random.integers(pixels.shape[1] - side + 1)
+    piece = np.rot90(pixels[y : y + side, x : x + side], int(random.integers(4)))
+    return np.ascontiguousarray(piece[:, ::-1] if random.random() < 0.5 else piece), image.name
+
+
+def place_window(side: int, patch: int, border: int, random: Random) -> tuple[int, int]:
+    """Top and left edge of a patch in a piece of (side, side), at least `border` (a multiple of 8) px inside it."""
+    y, x = (int(place) for place in random.integers(border, side - patch - border + 1, size=2))
+    if random.random() < ON_GRID:
+        y, x = y // BLOCK * BLOCK, x // BLOCK * BLOCK
+    return y, x
+
+
+def choose_kind(shares: Mapping[str, float], random: Random) -> str:
+    kinds = list(shares)
+    weights = np.array([shares[kind] for kind in kinds], float)
+    return kinds[random.choice(len(kinds), p=weights / weights.sum())]
+
+
+def draw_pair(images: list[Pristine], patch: int, shares: Mapping[str, float], seed: int, number: int) -> Pair:
+    """Patch pair `number` of `seed`: a random place, kind (by `shares`) and strength."""
+    random = np.random.default_rng([seed, number])
+    kind = choose_kind(shares, random)
+    side = patch + MARGIN
+    if kind in NEED_LARGE:
+        side = max(side, SMALLEST_FOR_JPEG2000)
+    piece, name = cut_piece(images, side, random)
+    distorted = distort(piece, kind, random)
+    y, x = place_window(side, patch, BLOCK, random)
+    window = np.s_[y : y + patch, x : x + patch]
+    return Pair(distorted[window], piece[window], kind, name)
+
+
+def to_tensor(images: list[np.ndarray]) -> Tensor:
+    """N images (P, P, 3) uint8 -> (N, 3, P, P) float32 in 0..1, channels_last in memory."""
+    batch = torch.from_numpy(np.stack(images))  # (N, P, P, 3)
+    return batch.permute(0, 3, 1, 2).float().div_(255)

@@ -1,0 +1,208 @@
+"""Databases with human scores and photographs distorted on the way, in one batch: what the release's R learns from.
+
+The photographs are the first database: their quality, told from the reference, is hiqa's scale; each of the others has
+a monotone map of its own from it (scales.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hiqa_cli.errors import UsageError
+from hiqa_train.data.batch import Batch, Source
+from hiqa_train.data.distortion_groups import GROUP
+from hiqa_train.data.mdsi_labels import tile_quality
+from hiqa_train.data.whole_image import TILES, FixedSquares
+from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, Stage
+from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.validation import Validation
+from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.coverage import Case
+
+from .base import DatabaseMaterial, SyntheticMaterial, database_patches, in_squares, seed_of
+from .database import FixedPatches
+
+PHOTOGRAPHS = "photographs"  # the name, in a recipe's mix, of what is distorted on the way
+
+
+class MixedMaterial:
+    """See `material.Material`."""
+
+    every_reference = False
+    any_reference = True  # G is trained on the photographs alone
+    marks_references = True
+
+    def __init__(self, photographs: SyntheticMaterial, databases: DatabaseMaterial) -> None:
+        self.photographs, self.databases = photographs, databases
+        self.names = (PHOTOGRAPHS, *databases.names)
+
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+        if isinstance(stage, GeneratorStage):
+            return self.photographs.source(name, stage, with_references=with_references)
+        mix = mix_of(stage, self.names, name)
+        sources: list[tuple[Source, int]] = []
+        for number, (database, count) in enumerate(mix.items()):
+            if database == PHOTOGRAPHS:
+                sources.append((self.photographs.source(name, stage, with_references=True), count))
+            else:
+                place = self.databases.names.index(database)
+                images = [image for image in self.databases.training if image.database == place]
+                seed = seed_of(self.photographs.seed, f"{name} {number}")
+                has = with_references and all(image.reference is not None for image in images)
+                sources.append((database_patches(images, stage, seed, with_references=has), count))
+        return MixedPatches(sources, with_references=with_references)
+
+    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+        if isinstance(stage, GeneratorStage):
+            return self.photographs.validation(name, stage, machine, with_references=True)
+        mix = mix_of(stage, self.names, name)
+        asked = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
+        if in_squares(stage):
+            fixed: Source = FixedSquares(asked, stage.patch, with_references=False)
+        else:
+            fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
+        if PHOTOGRAPHS not in mix:
+            return Validation(ScoredPatches(fixed), fixed.epoch, 1, stage.batch, machine)
+        of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
+        both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
+        return Validation(both, both.epoch, 1, stage.batch, machine)
+
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+        return self.photographs.cases(look, knots, tell) + self.databases.cases(look, knots[1:], tell)
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.photographs.describe(), **self.databases.describe()}
+
+    def terms(self) -> list[dict[str, str]]:
+        return self.photographs.terms() + self.databases.terms()
+
+    def scenes(self) -> frozenset[str]:
+        return self.photographs.scenes() | self.databases.scenes()
+
+
+def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
+    """How many patches of a batch each material gives; UsageError where the recipe's mix names another one."""
+    mix = dict(stage.mix) if isinstance(stage, RegressorStage) else {}
+    unknown = [name for name in mix if name not in names]
+    if not mix or unknown:
+        found = f"names {unknown[0]!r}" if unknown else "has no mix"
+        raise UsageError(f"the recipe's stage {where} {found}", f"expected a mix of {', '.join(names)}")
+    if mix.get(PHOTOGRAPHS, 0) % GROUP:
+        raise UsageError(f"the recipe's stage {where} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
+                         f"expected whole groups of {GROUP} versions")  # fmt: skip
+    torn = [name for name, count in mix.items() if in_squares(stage) and count % TILES]
+    if torn:
+        raise UsageError(f"the recipe's stage {where} mixes {mix[torn[0]]} of {torn[0]}",
+                         f"expected whole squares of {TILES} patches")  # fmt: skip
+    return mix
+
+
+class MixedPatches:
+    """A `Source` of several: of every `sum of counts` neighbours the first so many are of the first, and so on.
+
+    with_references: keep those that there are, and mark whose they are.
+    """
+
+    def __init__(self, sources: Sequence[tuple[Source, int]], *, with_references: bool) -> None:
+        self.sources, self.with_references = list(sources), with_references
+        self.unit = sum(count for _, count in sources)
+
+    @property
+    def epoch(self) -> int:
+        """Until every image of the slowest was seen."""
+        return max(source.epoch * self.unit // count for source, count in self.sources)
+
+    def draw(self, numbers: range) -> Batch:
+        first, last = numbers.start // self.unit, -(-numbers.stop // self.unit)
+        drawn = [
+            scored(source.draw(range(block * n, (block + 1) * n)), with_references=self.with_references)
+            for block in range(first, last)
+            for source, n in self.sources
+        ]
+        return in_one(drawn, range(numbers.start - first * self.unit, numbers.stop - first * self.unit))
+
+
+class ScoredPatches:
+    """A `Source` of databases alone, as a part of a mix: they count from 1."""
+
+    def __init__(self, patches: Source) -> None:
+        self.patches = patches
+
+    @property
+    def epoch(self) -> int:
+        return self.patches.epoch
+
+    def draw(self, numbers: range) -> Batch:
+        return scored(self.patches.draw(numbers))
+
+
+class JoinedPatches:
+    """A `Source` of one after another: the first `count` numbers are the first's, those after them the second's."""
+
+    def __init__(self, first: Source, count: int, second: Source) -> None:
+        self.first, self.count, self.second = first, count, second
+
+    @property
+    def epoch(self) -> int:
+        return self.count + self.second.epoch
+
+    def draw(self, numbers: range) -> Batch:
+        parts = []
+        if numbers.start < self.count:
+            parts.append(scored(self.first.draw(range(numbers.start, min(numbers.stop, self.count)))))
+        if numbers.stop > self.count:
+            parts.append(self.second.draw(range(max(0, numbers.start - self.count), numbers.stop - self.count)))
+            parts[-1] = scored(parts[-1])
+        return in_one(parts)
+
+
+def scored(batch: Batch, *, with_references: bool = False) -> Batch:
+    """The batch with what its references tell as its quality; databases count from 1.
+
+    with_references: with its references, marked, or the pictures themselves in their place, marked as unknown.
+    """
+    has = batch.reference is not None
+    quality = batch.quality
+    if quality is None:
+        seen = batch.on(torch.device("cpu"))
+        assert seen.reference is not None
+        quality = tile_quality(seen.distorted, seen.reference)
+    database = batch.database if batch.quality is None else batch.database + 1
+    reference = (batch.reference if has else batch.distorted) if with_references else None
+    known = torch.full((len(batch.files),), has) if with_references else None
+    return Batch(
+        batch.distorted, reference, quality, database, batch.group, batch.files, known=known, place=batch.place,
+    )  # fmt: skip
+
+
+def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
+    """One batch of several, or those numbers of it; their groups stay apart."""
+    groups, after = [], 0
+    for batch in batches:
+        groups.append(batch.group - batch.group.min() + after)
+        after = int(groups[-1].max()) + 1
+    files = tuple(name for batch in batches for name in batch.files)
+    asked = slice(0, len(files)) if numbers is None else slice(numbers.start, numbers.stop)
+
+    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+        there = [part for part in parts if part is not None]
+        return torch.cat(there)[asked] if there else None
+
+    places = None
+    if any(batch.place is not None for batch in batches):  # those beside squares are each by themselves
+        alone = [torch.zeros(len(batch.files), 3, dtype=torch.int64) for batch in batches]
+        places = torch.cat([a if batch.place is None else batch.place for batch, a in zip(batches, alone, strict=True)])
+    distorted, database, group = (torch.cat(parts)[asked] for parts in (
+        [batch.distorted for batch in batches], [batch.database for batch in batches], groups))  # fmt: skip
+    return Batch(
+        distorted,
+        joined([batch.reference for batch in batches]),
+        joined([batch.quality for batch in batches]),
+        database, group, files[asked],
+        known=joined([batch.known for batch in batches]),
+        place=places[asked] if places is not None else None,
+    )  # fmt: skip

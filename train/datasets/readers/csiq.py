@@ -1,0 +1,76 @@
+"""CSIQ, the Categorical Subjective Image Quality database (Larson, Chandler)."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from hiqa_cli.errors import DatasetError
+from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.files.folders import Files, locate
+from hiqa_train.datasets.files.workbook import read_sheet, text
+from hiqa_train.datasets.sample import Reading, Scale
+
+from .collect import Row, collect, number
+
+WORKBOOK = "csiq.DMOS.xlsx"
+SHEET = "all_by_image"
+TYPES = {  # word in the workbook -> folder, word in the file name
+    "noise": ("awgn", "AWGN"),
+    "jpeg": ("jpeg", "JPEG"),
+    "jpeg 2000": ("jpeg2000", "jpeg2000"),
+    "fnoise": ("fnoise", "fnoise"),
+    "blur": ("blur", "BLUR"),
+    "contrast": ("contrast", "contrast"),
+}
+
+
+def read_csiq(root: Path) -> Reading:
+    """Read CSIQ; distorted images may lie in a folder a type, as published, or all in one.
+
+    Raises DependencyError without openpyxl.
+    """
+    workbook, distorted = locate(root, WORKBOOK), locate(root, "dst_imgs", "dst_imgs_all")
+    references = locate(root, "src_imgs")
+    if workbook is None or distorted is None or references is None:
+        raise DatasetError(f"{root} is no whole copy of CSIQ", f"expected {CSIQ.layout}")
+    rows = []
+    for line, cells in read_sheet(workbook, SHEET, ("image", "dst_type", "dst_lev", "dmos")):
+        where = f"{workbook.name}, row {line}"
+        image, level = text(cells["image"]), text(cells["dst_lev"])  # the image named 1600 is kept as a number
+        kind = text(cells["dst_type"]).lower()
+        if kind not in TYPES or not level.isdecimal():
+            raise DatasetError(f"{where}: expected a type of {', '.join(TYPES)} and a level, found {kind!r}, {level!r}")
+        folder, word = TYPES[kind]
+        rows.append(
+            Row(
+                name=f"dst_imgs/{folder}/{image}.{word}.{level}.png",
+                score=number(text(cells["dmos"]), where),
+                scene=f"csiq/{image}".lower(),
+                reference=f"src_imgs/{image}.png",
+                distortion=folder,
+                level=int(level),
+            )
+        )
+    images, originals = Files(distorted), Files(references)
+    return collect(
+        CSIQ,
+        root,
+        rows,
+        workbook.name,
+        lambda name: images.find(PurePosixPath(name).name),
+        lambda name: originals.find(PurePosixPath(name).name),
+    )
+
+
+CSIQ = Database(
+    name="csiq",
+    title="CSIQ",
+    images=866,
+    references=30,
+    scale=Scale("DMOS", 0, 1, 0, 1, high_is_good=False),
+    source="the CSIQ page of its authors, D. Chandler's group: vision.eng.shizuoka.ac.jp",
+    terms="as its page states; cite Larson and Chandler 2010",
+    layout="src_imgs/NAME.png, dst_imgs/TYPE/NAME.TYPE.LEVEL.png, csiq.DMOS.xlsx",
+    marks=(("src_imgs",), (WORKBOOK,), ("dst_imgs", "dst_imgs_all")),
+    read=read_csiq,
+)

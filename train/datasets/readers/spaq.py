@@ -1,0 +1,63 @@
+"""SPAQ, Smartphone Photography Attribute and Quality (Fang, Zhu, Zeng, Ma, Wang)."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from hiqa_cli.errors import DatasetError
+from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.files.folders import Files, locate
+from hiqa_train.datasets.files.workbook import read_sheet, text
+from hiqa_train.datasets.sample import Reading, Scale
+
+from .collect import Row, collect, number
+
+WORKBOOK = "MOS and Image attribute scores.xlsx"
+
+
+def read_spaq(root: Path) -> Reading:
+    """Read SPAQ; a repacked copy with `.png` in place of `.jpg` is read, and said to be one.
+
+    Raises DependencyError without openpyxl.
+    """
+    workbook, folder = locate(root, WORKBOOK), locate(root, "TestImage")
+    if workbook is None or folder is None:
+        raise DatasetError(f"{root} is no whole copy of SPAQ", f"expected {SPAQ.layout}")
+    rows = []
+    for line, cells in read_sheet(workbook, None, ("Image name", "MOS")):
+        image = text(cells["image name"])
+        rows.append(
+            Row(
+                name=f"TestImage/{image}",
+                score=number(text(cells["mos"]), f"{workbook.name}, row {line}"),
+                scene=f"spaq/{PurePosixPath(image).stem}",
+            )
+        )
+    files = Files(folder)
+    repacked = {row.name for row in rows if _published(files, row.name) is None and _png(files, row.name) is not None}
+    notes = (f"a repacked copy: .png in place of the published .jpg: {len(repacked):,}",) if repacked else ()
+    return collect(
+        SPAQ, root, rows, workbook.name, lambda name: _published(files, name) or _png(files, name), notes=notes
+    )
+
+
+def _published(files: Files, name: str) -> Path | None:
+    return files.find(PurePosixPath(name).name)
+
+
+def _png(files: Files, name: str) -> Path | None:
+    return files.find(PurePosixPath(name).stem + ".png")
+
+
+SPAQ = Database(
+    name="spaq",
+    title="SPAQ",
+    images=11125,
+    references=0,
+    scale=Scale("MOS", 0, 100, 0, 100, high_is_good=True),
+    source="its authors' public project on GitHub: h4nwei/SPAQ",
+    terms="as its project states; cite Fang et al. 2020",
+    layout=f"TestImage/00001.jpg .., 'Annotations/{WORKBOOK}'",
+    marks=((WORKBOOK,), ("TestImage",)),
+    read=read_spaq,
+)

@@ -1,0 +1,113 @@
+"""The ladders: known distortions of clean pictures in rising strength, and how a score walks down them.
+
+For each of five kinds: the rank correlation of score with strength (the clean picture is strength 0), for each
+picture by itself, its mean over the pictures; and how often the clean picture scores above its distorted versions.
+Distortions are OpenCV's with its defaults; noise is clipped, rounded to 8 bits and seeded by picture and
+strength.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_train.data.clean_images import Pristine
+from hiqa_train.distortions import add_noise, blur, decode, jpeg, jpeg2000_bytes, reduce
+
+# Strengths from mild to strong: sigma in levels, sigma in px, quality, bits a pixel, factor.
+LADDERS: dict[str, tuple[float, ...]] = {
+    "noise": (3, 6, 12, 25, 50),
+    "blur": (0.7, 1.2, 2, 3.5, 6),
+    "jpeg": (80, 50, 25, 12, 5),
+    "jpeg2000": (1, 0.5, 0.25, 0.12, 0.06),
+    "down": (1.5, 2, 3, 4, 6),
+}
+
+
+@dataclass
+class LadderResult:
+    """srocc: rank correlation of minus score with strength, one a picture, for each kind (1 is best);
+    above: share of (clean, distorted) pairs in which the clean picture scores higher, for each kind;
+    scores: picture -> kind -> scores from clean to strongest; rates: bits a pixel that JPEG 2000 reached."""
+
+    srocc: dict[str, list[float]] = field(default_factory=dict)
+    above: dict[str, list[bool]] = field(default_factory=dict)
+    scores: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    rates: dict[float, list[float]] = field(default_factory=dict)
+
+    @property
+    def mean_srocc(self) -> dict[str, float]:
+        return {kind: float(np.mean(values)) for kind, values in self.srocc.items()}
+
+    @property
+    def share_above(self) -> float:
+        return float(np.mean([hit for hits in self.above.values() for hit in hits]))
+
+
+def seeded_noise(image: Pristine, sigma: float) -> np.ndarray:
+    """The same noise for the same picture and strength, on every machine."""
+    seed = [zlib.crc32(image.name.encode()), round(sigma * 10)]
+    return add_noise(image.pixels, sigma, np.random.default_rng(seed))
+
+
+def jpeg2000_at_most(pixels: np.ndarray, bits_per_pixel: float) -> tuple[np.ndarray, float]:
+    """The picture behind the largest JPEG 2000 file that OpenCV writes of at most this rate, and its rate.
+
+    OpenCV's unit is a thousandth of the raw size; where its smallest file is above the rate, it is that.
+    """
+    places = pixels.shape[0] * pixels.shape[1]
+    allowed = bits_per_pixel * places / 8
+    low, high = 1, 1000
+    best = jpeg2000_bytes(pixels, low)
+    while low <= high:
+        middle = (low + high) // 2
+        data = jpeg2000_bytes(pixels, middle)
+        if data.size <= allowed:
+            low = middle + 1
+            if data.size >= best.size:
+                best = data
+        else:
+            high = middle - 1
+    return decode(best), best.size * 8 / places
+
+
+def steps(image: Pristine, kind: str) -> Iterator[tuple[float, np.ndarray, float]]:
+    """(strength, distorted picture, rate or 0) for each strength of a kind."""
+    simple: dict[str, Callable[[float], np.ndarray]] = {
+        "noise": lambda strength: seeded_noise(image, strength),
+        "blur": lambda strength: blur(image.pixels, strength),
+        "jpeg": lambda strength: jpeg(image.pixels, int(strength)),
+        "down": lambda strength: reduce(image.pixels, strength),
+    }
+    for strength in LADDERS[kind]:
+        if kind == "jpeg2000":
+            picture, rate = jpeg2000_at_most(image.pixels, strength)
+            yield strength, picture, rate
+        else:
+            yield strength, simple[kind](strength), 0.0
+
+
+def measure_ladders(
+    scorer: Scorer, images: list[Pristine], *, stride: int, tell: Callable[[str], None]
+) -> LadderResult:
+    """Score every step of every ladder of every picture; `tell` gets a line a picture."""
+    result = LadderResult()
+    for number, image in enumerate(images, start=1):
+        clean = scorer.score(image.pixels, stride=stride).score
+        for kind in LADDERS:
+            scores = [clean]
+            for strength, picture, rate in steps(image, kind):
+                scores.append(scorer.score(picture, stride=stride).score)
+                if rate:
+                    result.rates.setdefault(strength, []).append(rate)
+            correlation = float(spearmanr(range(len(scores)), [-score for score in scores])[0])
+            result.srocc.setdefault(kind, []).append(correlation)
+            result.above.setdefault(kind, []).extend(clean > score for score in scores[1:])
+            result.scores.setdefault(image.name, {})[kind] = scores
+        tell(f"ladders: {image.name} ({number} of {len(images)}), clean {clean:.1f}")
+    return result

@@ -1,0 +1,104 @@
+"""Against people: rank correlation with the published scores of TID2013, on the two types that can be rebuilt exactly.
+
+References 1 to 24 of TID2013 are crops of Kodak's photographs. Its Gaussian blur (type 8) is a kernel of 11x11
+with zeros beyond the border; its JPEG (type 10) is libjpeg's with quantisation tables *not* limited to 255,
+which Pillow writes when it is given the tables. Built so, the pictures meet the published colour PSNR.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
+from hiqa_train.rebuilt.tid_distortions import rebuild
+
+BLUR, JPEG = 8, 10  # TID2013's types
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Rows of a CSV file; UsageError where it or a column is missing."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    for column in columns:
+        if not rows or column not in rows[0]:
+            raise UsageError(f"{path} has no column {column!r}", f"expected {', '.join(columns)}")
+    return rows
+
+
+def references(folder: Path, offsets: Path, seen: Collection[str] = ()) -> dict[int, np.ndarray]:
+    """TID2013's references 1 to 24, cut from Kodak's photographs (file names that hold their number).
+
+    seen: scenes to be left out, named as `kodim05`.
+    """
+    files = {
+        int(digits.group()): path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and (digits := re.search(r"\d+", path.stem))
+    }
+    found = {}
+    for row in read_table(offsets, ("reference", "kodak", "x", "y", "width", "height")):
+        number = re.search(r"\d+", row["kodak"])
+        if number is None or f"kodim{int(number.group()):02}" in seen:
+            continue
+        if int(number.group()) not in files:
+            raise UsageError(f"{folder} has no Kodak photograph {number.group()}", "give the folder of all 24")
+        x, y, width, height = (int(row[name]) for name in ("x", "y", "width", "height"))
+        pixels = read_picture(files[int(number.group())]).pixels
+        found[int(row["reference"])] = np.ascontiguousarray(pixels[y : y + height, x : x + width])
+    return found
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """SROCC of hiqa's scores with the published ones: both types pooled, and each by itself."""
+
+    pooled: float
+    blur: float
+    jpeg: float
+    pictures: int
+
+
+def measure_people(
+    scorer: Scorer, folder: Path, scores: Path, offsets: Path, *, seen: Collection[str], stride: int,
+    tell: Callable[[str], None],
+) -> Agreement:  # fmt: skip
+    """Build blur and JPEG from Kodak's photographs, score them, compare with the published scores.
+
+    scores: CSV with reference, type, level, mos; offsets: CSV with reference, kodak, x, y, width, height. seen: scenes
+    that the weights were trained on, left out. UsageError where that leaves none.
+    """
+    scenes = references(folder, offsets, seen)
+    if not scenes:
+        raise UsageError(f"{folder}: no scene is left that the weights were not trained on")
+    tell(f"people: {len(scenes)} scenes that the weights were not trained on")
+    published = {
+        (int(row["reference"]), int(row["type"]), int(row["level"])): float(row["mos"])
+        for row in read_table(scores, ("reference", "type", "level", "mos"))
+    }
+    ours: dict[int, list[float]] = {BLUR: [], JPEG: []}
+    theirs: dict[int, list[float]] = {BLUR: [], JPEG: []}
+    for number, image in sorted(scenes.items()):
+        for level in range(1, 6):
+            pictures = {kind: rebuild(image, kind, level, number) for kind in (BLUR, JPEG)}
+            for kind, picture in pictures.items():
+                ours[kind].append(scorer.score(picture, stride=stride).score)
+                theirs[kind].append(published[number, kind, level])
+        tell(f"people: scene {number}")
+
+    def srocc(kinds: tuple[int, ...]) -> float:
+        a, b = ([value for kind in kinds for value in table[kind]] for table in (ours, theirs))
+        return float(spearmanr(a, b)[0])
+
+    return Agreement(srocc((BLUR, JPEG)), srocc((BLUR,)), srocc((JPEG,)), 2 * len(ours[BLUR]))

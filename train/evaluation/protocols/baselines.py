@@ -1,0 +1,140 @@
+"""Baselines, trained and tested on the very images that hiqa is: a BRISQUE-like one, and GMSD as a yardstick.
+
+`nss`: BRISQUE's 36 features with kernel ridge regression in place of its support vectors (see kernel_ridge.py).
+`gmsd`: full-reference, with nothing to train: what a measure reaches that is shown the undistorted picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiqa_cli.errors import HiqaError, ImageError, UsageError
+from hiqa_cli.images.read import read_picture
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.evaluation.predict import Unscored
+from hiqa_train.evaluation.score_cache import ImageStore, key_of
+from hiqa_train.trainer.loop import StopSignal
+
+from .folds import Fold
+from .gmsd import gmsd
+from .kernel_ridge import RIDGES, WIDTHS, KernelRidge, choose_and_fit
+from .methods import Fitted, Tell
+from .nss import natural_scene_features
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    """(H, W, 3) RGB in 0..255. ImageError where it cannot be read."""
+    pixels = read_picture(path).pixels
+    return pixels if pixels.dtype == np.uint8 else pixels / 257.0
+
+
+@dataclass(frozen=True)
+class NaturalScenes:
+    """The BRISQUE-like baseline. features: the file where images' features are kept, which all splits share."""
+
+    features: Path
+
+    @property
+    def name(self) -> str:
+        return "nss"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"widths": list(WIDTHS), "ridges": list(RIDGES)}
+
+    def check(self, folds: list[Fold]) -> None:
+        """Every fold can be done."""
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        training = self._examples([sample for part in fold.parts for sample in part.training], stop)
+        validation = self._examples([sample for part in fold.parts for sample in part.validation], stop)
+        if training is None or validation is None:
+            return None
+        model = choose_and_fit(training, validation)
+        tell(f"nss, split {fold.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation part")
+        return Fitted("nss", partial(NaturalScenePredictor, model, self))
+
+    def _examples(self, samples: Sequence[Sample], stop: StopSignal) -> tuple[np.ndarray, np.ndarray] | None:
+        """(N, 36) features and (N,) qualities; None where it was stopped."""
+        rows = []
+        with ImageStore(self.features) as store:
+            for sample in samples:
+                if stop.asked:
+                    return None
+                try:
+                    rows.append(self.features_of(sample.path, store))
+                except ImageError as error:
+                    raise HiqaError(f"{sample.path}: {error.message}", error.hint) from error
+        return np.stack(rows), np.array([sample.quality for sample in samples])
+
+    def features_of(self, path: Path, store: ImageStore) -> np.ndarray:
+        """(36,) of an image, as kept or computed now."""
+        key = key_of(str(path.resolve()), path)
+        held = store.get(key)
+        if held is None:
+            held = tuple(map(float, natural_scene_features(pixels_of(path))))
+            store.add(key, *held)
+        return np.array(held)
+
+
+@dataclass(frozen=True)
+class NaturalScenePredictor:
+    """The fitted regression, on the features of images."""
+
+    model: KernelRidge
+    baseline: NaturalScenes
+
+    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
+        with ImageStore(self.baseline.features) as store:
+            for image in images:
+                try:
+                    yield float(self.model(self.baseline.features_of(image.path, store)[None])[0])
+                except ImageError as error:
+                    yield error
+
+
+@dataclass(frozen=True)
+class Gmsd:
+    """The full-reference yardstick: minus GMSD, so that high is good."""
+
+    @property
+    def name(self) -> str:
+        return "gmsd"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {}
+
+    def check(self, folds: list[Fold]) -> None:
+        for fold in folds:
+            for test in fold.tests:
+                if any(sample.reference is None for sample in test.samples):
+                    raise UsageError(f"gmsd needs references, which {test.reading.name} lacks", "leave it out")
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        return Fitted("gmsd", lambda: self)
+
+    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
+        for image in images:
+            try:
+                yield self._score(image)
+            except ImageError as error:
+                yield error
+
+    def _score(self, image: Unscored) -> float:
+        assert image.reference is not None  # check() has seen to it
+        distorted = pixels_of(image.path)
+        try:
+            reference = pixels_of(image.reference)
+        except ImageError as error:
+            raise ImageError(f"its reference {image.reference}: {error.message}") from error
+        if distorted.shape != reference.shape:
+            sizes = " and ".join(f"{p.shape[1]}x{p.shape[0]}" for p in (distorted, reference))
+            raise ImageError(f"it and its reference differ in size: {sizes}")
+        return -gmsd(distorted, reference)

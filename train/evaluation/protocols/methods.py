@@ -1,0 +1,211 @@
+"""What a protocol trains and tests: hiqa by a recipe, given weights as they are, or a baseline.
+
+A method gets the training and validation parts with their scores, and later the images to be tested without any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.engine.manifest import read_manifest
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_train.data.leakage import RUN_RECORD, Seen, refuse_seen, seen_by, seen_of
+from hiqa_train.evaluation.cached_predictor import viewed_predictor
+from hiqa_train.evaluation.predict import Predictor, WeightsPredictor
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.runs.run import RunOptions, train_databases
+from hiqa_train.stages.initialise import begin_seen
+from hiqa_train.trainer.loop import StopSignal
+from hiqa_train.trainer.metrics_log import Progress
+
+from .folds import Fold
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method, ready for the test images of one fold.
+
+    id: another word for whatever would predict otherwise. predictor: made when it is needed.
+    """
+
+    id: str
+    predictor: Callable[[], Predictor]
+
+
+class Method(Protocol):
+    """name: of its folder, and in tables. settings: what decides its results, as plain values."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    def check(self, folds: list[Fold]) -> None:
+        """UsageError, before any work, where a fold cannot be done, or not without leakage."""
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        """Train on the fold's parts, in a folder that may hold what an earlier call left; None where it was stopped."""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How weights are loaded, see Scorer.load, and how they score."""
+
+    device: str
+    precision: str
+    batch_size: int | None
+    threads: int | None
+    scoring: Scoring
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What scores hang on, beside the weights."""
+        return {"precision": self.precision, **asdict(self.scoring)}
+
+    def predictor(self, weights: Path | None) -> Predictor:
+        scorer = Scorer.load(
+            weights, device=self.device, precision=self.precision, batch_size=self.batch_size, threads=self.threads
+        )
+        return WeightsPredictor(scorer, self.scoring)
+
+
+def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
+    """Where nobody looks at progress."""
+    return nullcontext(lambda now: None)
+
+
+@dataclass(frozen=True)
+class TrainedHiqa:
+    """Every fold trained anew by a recipe; with a ready G, and an R to begin with, where they are given, which must not
+    have seen a test scene.
+
+    whole_views: G is asked once an image, about the whole of it, in training and in the test.
+    kind: "hiqa" for the whole recipe, "alone" for its R on distorted images alone (the ablation's BL): a baseline.
+    watching: gives, while a network is trained, what is told how far it is.
+    """
+
+    recipe: Recipe
+    loading: Loading
+    seed: int
+    generator: Path | None = None
+    vgg: Path | None = None
+    kind: Literal["hiqa", "alone"] = "hiqa"
+    watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
+    begin: Path | None = None
+    whole_views: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.recipe.name}"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        settings = {
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            **self.loading.settings,
+            "generator": None if self.generator is None else seen_by(self.generator).weights_id,
+        }
+        if self.begin is not None:
+            settings["begin"] = begin_seen(self.begin).weights_id
+        return settings | ({"whole_views": True} if self.whole_views else {})
+
+    def check(self, folds: list[Fold]) -> None:
+        # without references no G can be trained: the installed weights' G is taken
+        takes_own = self.kind == "hiqa" and not all(_has_references(fold) for fold in folds)
+        if self.generator is not None or takes_own:
+            whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
+            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
+        if self.begin is not None:
+            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            hint = "give an R that was trained on other scenes"
+            refuse_seen(begin_seen(self.begin), tested, f"--begin {self.begin}", hint)
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        begun = (folder / RUN_RECORD).exists()
+        if not begun and folder.exists():  # a kill came before the run had begun
+            shutil.rmtree(folder)
+        with self.watching() as watch:
+            options = RunOptions(
+                device=self.loading.device,
+                precision=self.loading.precision,
+                seed=self.seed + fold.number,
+                resume=begun,
+                generator=self.generator,
+                whole_views=self.whole_views,
+                begin=self.begin,
+                vgg=self.vgg,
+                record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
+                watch=watch,
+            )
+            weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
+        if weights is None:
+            return None
+        seen = seen_by(folder) if self.whole_views else seen_of(read_manifest(weights))
+        refuse_seen(
+            Seen(seen.weights_id, self._scored_by(seen.scenes, fold)), fold.tested_scenes,
+            f"the network trained for split {fold.number}", "this is a fault of hiqa's, please report it",
+        )  # fmt: skip
+        if self.whole_views:
+            found = viewed_predictor(
+                folder, self.recipe, self.generator, device=self.loading.device, precision=self.loading.precision,
+                stride=self.loading.scoring.stride,
+            )  # fmt: skip
+            return Fitted(found.id, lambda: found)
+        return Fitted(seen.weights_id, lambda: self.loading.predictor(weights))
+
+    def _scored_by(self, seen: frozenset[str] | None, fold: Fold) -> frozenset[str] | None:
+        """What the networks that scores depend on have seen: all that are in the folder, but for an R on images alone
+        not the G of hiqa's weights, which lies beside it for hallucinations."""
+        if seen is None:
+            return None
+        if self.kind == "alone" and self.generator is None:
+            begun = None if self.begin is None else begin_seen(self.begin).scenes
+            seen = seen - (seen_by(None).scenes or frozenset()) | (begun or frozenset())
+        return seen | fold.known_scenes
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """Weights as they are, on every fold's test images: nothing is trained. They must not have seen a test scene."""
+
+    weights: Path | None
+    loading: Loading
+
+    @property
+    def name(self) -> str:
+        return "weights"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"weights": seen_by(self.weights).weights_id, **self.loading.settings}
+
+    def check(self, folds: list[Fold]) -> None:
+        tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+        refuse_seen(seen_by(self.weights), tested, "these weights", "give weights that were trained on other scenes")
+
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+        return Fitted(seen_by(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
+
+
+def _has_references(fold: Fold) -> bool:
+    """Whether a G can be trained and chosen on the fold: both parts have images with references."""
+    sides = ([part.training for part in fold.parts], [part.validation for part in fold.parts])
+    return all(any(sample.reference is not None for samples in side for sample in samples) for side in sides)
+
+
+def digest(value: object) -> str:
+    """8 hex digits that change with a plain value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,200 @@
+"""A protocol's run: method by method and fold by fold, each finished one kept, so that a stopped run goes on.
+
+OUT/splits.json                       the division, for others to use
+OUT/METHOD/protocol.json              what is run: a folder is never continued as something else
+OUT/METHOD/split-00/training/         what the method leaves while it trains
+OUT/METHOD/split-00/scores-DATABASE-ID.jsonl   test images scored so far
+OUT/METHOD/split-00/result.json       written last: the split is finished
+OUT/METHOD/summary.json               medians over splits, once all are finished
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hiqa_cli.errors import UsageError
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.evaluation.agreement import Measured, measure_types, row_object, rows_from_objects
+from hiqa_train.evaluation.images import below
+from hiqa_train.evaluation.predict import predict_all
+from hiqa_train.evaluation.score_cache import ImageStore
+from hiqa_train.trainer.loop import StopSignal
+from hiqa_train.whole_files import as_json, write_whole
+
+from .folds import Fold
+from .methods import Method, Tell, digest
+
+FORMAT = 1
+Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What a method reached on one fold: rows as in agreement.py, for each tested database."""
+
+    method: str
+    number: int
+    databases: Mapping[str, tuple[Measured, ...]]
+
+
+def no_progress(images: int) -> AbstractContextManager[Callable[[], None]]:
+    return nullcontext(lambda: None)
+
+
+def run_protocol(
+    name: str,
+    folds: Sequence[Fold],
+    methods: Sequence[Method],
+    out: Path,
+    *,
+    stop: StopSignal,
+    tell: Tell,
+    progress: Progress = no_progress,
+    resamples: int = 0,
+    only: Container[int] | None = None,
+) -> dict[str, list[FoldResult]] | None:
+    """Every fold by every method, in order; what is finished in `out` is taken as it is. None where `stop` came first.
+
+    name: the protocol's. progress: called with a number of images, gives what is called after each. resamples: of the
+    bootstrap in each fold; 0 for none, as where ten folds tell the spread. only: numbers of the folds to run now.
+    Raises UsageError, before any work, where `out` holds something else or a method cannot be tested fairly; HiqaError
+    where an image cannot be scored; OutputError.
+    """
+    for method in methods:
+        method.check(list(folds))
+        _claim(out / method.name, {"format": FORMAT, "protocol": name, **_identity(folds, method)})
+    results: dict[str, list[FoldResult]] = {}
+    for method in methods:
+        results[method.name] = []
+        for fold in folds:
+            if only is not None and fold.number not in only:
+                continue
+            folder = out / method.name / f"split-{fold.number:02}"
+            found = _run_fold(fold, method, folder, resamples, stop, tell, progress)
+            if found is None:
+                return None
+            results[method.name].append(found)
+    return results
+
+
+def _identity(folds: Sequence[Fold], method: Method) -> dict[str, Any]:
+    """What a folder's results depend on; digests of the images, their scores and who is in which part."""
+    return {
+        "method": method.name,
+        "settings": json.loads(json.dumps(method.settings)),
+        "splits": [
+            {
+                "training": {part.name: _images(part.training) for part in fold.parts},
+                "validation": {part.name: _images(part.validation) for part in fold.parts},
+                "test": {test.reading.name: _images(test.samples) for test in fold.tests},
+            }
+            for fold in folds
+        ],
+    }
+
+
+def _images(samples: Sequence[Sample]) -> str:
+    """How many images, and a digest of their names, scenes and scores."""
+    return f"{len(samples)} {digest([[s.path.name, s.scene, s.score, s.distortion] for s in samples])}"
+
+
+def _claim(folder: Path, identity: dict[str, Any]) -> None:
+    """Begin a folder, or see that it was begun as the same; UsageError that names the first difference."""
+    file = folder / "protocol.json"
+    if not file.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty and holds no evaluation", "give another --out")
+        write_json(file, identity)
+        return
+    had = read_json(file)
+    if had != identity:
+        where = next(_differences(had, identity), "its form")
+        hint = "use the same options and files, or another --out"
+        raise UsageError(f"{folder} holds another evaluation: {where}", hint)
+
+
+def _differences(had: Any, has: Any, path: str = "") -> Iterator[str]:
+    """Words for each place where two plain values differ."""
+    if isinstance(had, dict) and isinstance(has, dict):
+        for key in [*had, *(key for key in has if key not in had)]:
+            yield from _differences(had.get(key), has.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(had, list) and isinstance(has, list) and len(had) == len(has):
+        for place, (one, other) in enumerate(zip(had, has, strict=True)):
+            yield from _differences(one, other, f"{path} {place}")
+    elif isinstance(had, list) and isinstance(has, list):
+        yield f"{path}: had {len(had)}, now {len(has)}"
+    elif had != has:
+        yield f"{path} was {had!r}, now {has!r}"
+
+
+def _run_fold(
+    fold: Fold, method: Method, folder: Path, resamples: int, stop: StopSignal, tell: Tell, progress: Progress
+) -> FoldResult | None:
+    file = folder / "result.json"
+    if file.exists():
+        tell(f"{method.name}, split {fold.number}: finished before")
+        return read_result(file, method.name, fold.number)
+    tell(f"{method.name}, split {fold.number}: {_sizes(fold)}")
+    fitted = method.fit(fold, folder / "training", stop, tell)
+    if fitted is None or stop.asked:
+        return None
+    measured: dict[str, tuple[Measured, ...]] = {}
+    record: dict[str, Any] = {}
+    for test in fold.tests:
+        name, root = test.reading.name, test.reading.root
+        with (
+            ImageStore(folder / f"scores-{name}-{fitted.id}.jsonl") as store,
+            progress(len(test.samples)) as advance,
+        ):
+            predictions = predict_all(
+                fitted.predictor, test.samples, root, store, advance=advance, stopped=lambda: bool(stop.asked)
+            )
+        if predictions is None:
+            return None
+        measured[name] = measure_types(predictions, test.reading.scale, resamples=resamples)
+        record[name] = {
+            "measures": [row_object(row) for row in measured[name]],
+            "scenes_left_out": list(test.left_out),
+            "images": [[below(root, p.sample.path), p.sample.score, p.score] for p in predictions],
+        }
+    write_json(file, {"format": FORMAT, "method": method.name, "split": fold.number, "id": fitted.id, "tests": record})
+    return FoldResult(method.name, fold.number, measured)
+
+
+def _sizes(fold: Fold) -> str:
+    def counted(number: int, what: str) -> str:
+        return f"{number:,} images {what}"
+
+    trained = sum(len(part.training) for part in fold.parts)
+    chosen = sum(len(part.validation) for part in fold.parts)
+    tested = sum(len(test.samples) for test in fold.tests)
+    return ", ".join([counted(trained, "to train on"), counted(chosen, "to choose by"), counted(tested, "to test")])
+
+
+def read_result(file: Path, method: str, number: int) -> FoldResult:
+    """A finished fold; UsageError where the file is none."""
+    data = read_json(file)
+    try:
+        rows = {name: rows_from_objects(test["measures"]) for name, test in data["tests"].items()}
+    except (KeyError, TypeError, ValueError) as error:
+        hint = "remove it to test the split again"
+        raise UsageError(f"{file} is no result: {type(error).__name__} {error}", hint) from error
+    return FoldResult(method, number, rows)
+
+
+def read_json(file: Path) -> Any:
+    """A file that this module wrote; UsageError where it cannot be read."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+
+
+def write_json(file: Path, data: Any) -> None:
+    """Write whole or not at all; OutputError."""
+    write_whole(file, as_json(data))

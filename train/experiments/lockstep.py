@@ -1,0 +1,68 @@
+"""Several Rs that learn from the same patches, step by step: what differs between them is what they are shown.
+
+Patches that are made on the way cost more than a network's step on them; abreast they are made once for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hiqa_train.data.batch import Batch
+from hiqa_train.stages.regressor import RegressorTraining
+from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint, save_checkpoint
+from hiqa_train.trainer.sample_grid import Sheet
+
+NAME = "abreast"  # of the stage, and of its folder
+
+
+class Abreast:
+    """See `loop.Stage`. stages: of the same numbers of steps and patches; the first one's source serves all."""
+
+    kind = "abreast"
+
+    def __init__(self, stages: Sequence[RegressorTraining]) -> None:
+        """ValueError where the stages do not ask for the same patches."""
+        first = stages[0]
+        for other in stages[1:]:
+            if (other.steps, other.batch, other.recipe.patch) != (first.steps, first.batch, first.recipe.patch):
+                raise ValueError(f"{other.name} and {first.name} differ in steps, batch or patch")
+        self.stages = stages
+        self.name, self.steps, self.batch, self.source = NAME, first.steps, first.batch, first.source
+        self.main = f"{first.name}_{first.main}"
+        self.learns = {f"{stage.name}.{name}": one for stage in stages for name, one in stage.learns.items()}
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": self.kind, **{stage.name: stage.describe() for stage in self.stages}}
+
+    def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
+        found = {stage.name: stage.step(step, pieces) for stage in self.stages}
+        return {f"{name}_{loss}": value for name, losses in found.items() for loss, value in losses.items()}
+
+    def validate(self, step: int) -> dict[str, float]:
+        """Each one's measures; `error` is the mean of their errors."""
+        found = {stage.name: stage.validate(step) for stage in self.stages}
+        error = sum(measures["error"] for measures in found.values()) / len(found)
+        return {"error": error, **{f"{n}_{word}": v for n, measures in found.items() for word, v in measures.items()}}
+
+    def remarks(self) -> list[str]:
+        return [remark for stage in self.stages for remark in stage.remarks()]
+
+    def sheet(self) -> Sheet:
+        return self.stages[-1].sheet()
+
+
+def part(folder: Path, stages: Sequence[RegressorTraining]) -> None:
+    """The finished stage's checkpoint as one of each R, in `folder`/NAME: as if it had been trained by itself.
+
+    All are of the last step. OutputError where they cannot be written.
+    """
+    state = read_checkpoint(folder / NAME / LAST)
+    for stage in stages:
+        mine = {name: state["learns"][f"{stage.name}.{name}"] for name in stage.learns}
+        alone = {**state, "stage": stage.name, "describe": stage.describe(), "learns": mine}
+        for file in (BEST, LAST):
+            save_checkpoint(folder / stage.name / file, alone)

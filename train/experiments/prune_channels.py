@@ -1,0 +1,202 @@
+"""Narrows R1 of finished weights, for a training that goes on with fewer channels.
+
+    python -m hiqa_train.experiments.prune_channels --weights WEIGHTS --width 32 --pristine DIR --out NARROW
+    hiqa train ... --begin NARROW      (with regressor_width = 32 in the recipe)
+
+Of every layer those channels stay that matter most: by how much they vary over distorted pictures, times how much is
+made of them further on. What the others are on the average goes into the biases of what they fed. NARROW's scores are
+near those of WEIGHTS, not as good, and it states no uncertainty: it is there to be trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hiqa_cli.engine.tiling.grid import cut_tile
+from hiqa_cli.engine.weights import load_weights, save_weights
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.generator import Generator
+from hiqa_cli.networks.hiqa import HiqaNet
+from hiqa_cli.networks.regressor import BasicBlock, Regressor
+from hiqa_train.data.clean_images import load_pristine
+from hiqa_train.data.patches import to_tensor
+from hiqa_train.distortions import RANDOM, distort
+from hiqa_train.runs.release import UNFITTED
+
+from .script_main import run_command, tell
+
+KINDS = tuple(RANDOM)
+MOST = 48  # pictures that channels are watched on
+AT_ONCE = 8
+
+
+class Watched:
+    """How much channels vary and what they are on the average, (C,) each, over all places and pictures."""
+
+    def __init__(self, module: nn.Module, after: Callable[[Tensor], Tensor]) -> None:
+        self._sum, self._squares, self._count = torch.zeros(1), torch.zeros(1), 0
+        self._after = after
+        self._hook = module.register_forward_hook(self._see)
+
+    def _see(self, module: nn.Module, given: object, found: Tensor) -> None:
+        seen = self._after(found).double()
+        self._sum = self._sum + seen.sum(dim=(0, 2, 3))
+        self._squares = self._squares + seen.square().sum(dim=(0, 2, 3))
+        self._count += seen.shape[0] * seen.shape[2] * seen.shape[3]
+
+    def stop(self) -> tuple[Tensor, Tensor]:
+        self._hook.remove()
+        mean = self._sum / self._count
+        spread = (self._squares / self._count - mean.square()).clamp(min=0).sqrt()
+        return mean.float(), spread.float()
+
+
+def weight_of(module: nn.Module) -> Tensor:
+    """Of the convolution of `regressor.convolution`."""
+    assert isinstance(module, nn.Sequential)
+    return next(module.parameters()).detach()
+
+
+def use_of(*weights: Tensor) -> Tensor:
+    """(inputs,): how much is made of each input by weights (outputs, inputs, ...)."""
+    total = sum(weight.flatten(2).square().sum(dim=(0, 2)) if weight.dim() > 2 else weight.square().sum(dim=0)
+                for weight in weights)  # fmt: skip
+    assert isinstance(total, Tensor)
+    return total.sqrt()
+
+
+class Narrowing:
+    """The channels of each layer that stay, and what the others are on the average."""
+
+    def __init__(self, regressor: Regressor, width: int, watch: Callable[[], None]) -> None:
+        """watch: runs the networks, `regressor` among them, on pictures."""
+        trunk, hidden = regressor.trunk, regressor.head.hidden.weight.detach()
+        blocks = [block for stage in trunk.stages for block in stage.children() if isinstance(block, BasicBlock)]
+        joined = regressor.project.out_channels
+        watched = {"stem": Watched(trunk.conv, torch.relu), "project": Watched(regressor.project, lambda x: x)}
+        for number, block in enumerate(blocks):
+            watched[f"in{number}"] = Watched(block.conv1, torch.relu)
+            watched[f"out{number}"] = Watched(block, lambda x: x)
+        watch()
+        seen = {name: one.stop() for name, one in watched.items()}
+        self.mean = {name: mean for name, (mean, _) in seen.items()}
+        use = {"project": use_of(hidden[:, :joined]), "out3": use_of(hidden[:, joined:])}
+        for number, block in enumerate(blocks):
+            use[f"in{number}"] = use_of(weight_of(block.conv2))
+            if number:
+                use[f"out{number - 1}"] = use_of(weight_of(block.conv1), weight_of(block.shortcut))
+        worth = {name: seen[name][1] * use[name] for name in use}
+        # the first block adds its input to what it makes of it: both have the same channels
+        worth["out0"] = worth["out0"] + seen["stem"][1] * use_of(weight_of(blocks[0].conv1))
+        counts = {"project": 8 * width} | {f"{place}{n}": width * 2**n for place in ("in", "out") for n in range(4)}
+        self.kept = {name: worth[name].topk(count).indices.sort().values for name, count in counts.items()}
+        self.kept["stem"] = self.kept["out0"]
+
+    def dropped(self, name: str) -> Tensor:
+        gone = torch.ones(len(self.mean[name]), dtype=torch.bool)
+        gone[self.kept[name]] = False
+        return gone
+
+    def convolution(self, weight: Tensor, bias: Tensor, outputs: str, inputs: str | None) -> tuple[Tensor, Tensor]:
+        """Weight and bias of a convolution between these layers; inputs: None: the picture, all of which stays."""
+        if inputs is not None:
+            gone = self.dropped(inputs)
+            bias = bias + weight[:, gone].sum(dim=(2, 3)) @ self.mean[inputs][gone]
+            weight = weight[:, self.kept[inputs]]
+        return weight[self.kept[outputs]], bias[self.kept[outputs]]
+
+
+@torch.no_grad()
+def narrowed(generator: Generator, regressor: Regressor, width: int, tiles: Tensor) -> Regressor:
+    """A new R whose R1 has `width` channels in its first stage. tiles: (n, 3, 256, 256) in 0..1, as varied as what it
+    is to score. UsageError where R1 is not of the form of the released weights'."""
+    config = regressor.config
+    if config.blocks != 1 or config.batch_norm or not (config.semantic and config.discrepancy):
+        raise UsageError("only an R1 of one block a stage, without batch norms, with map and fusion is narrowed")
+    if not 1 <= width < config.width:
+        raise UsageError(f"expected a width from 1 to {config.width - 1}, found {width}")
+    network = HiqaNet(generator, regressor).eval()
+
+    def watch() -> None:
+        for batch in tiles.split(AT_ONCE):
+            network(batch)
+
+    plan = Narrowing(regressor, width, watch)
+    old = regressor.state_dict()
+    new = Regressor(replace(config, width=width, doubt=False, doubt_units=0)).eval()
+    state = {name: value for name, value in old.items() if name in new.state_dict() and not name.startswith("doubt.")}
+
+    def take(name: str, outputs: str, inputs: str | None) -> None:
+        if f"{name}.0.weight" in old:
+            both = plan.convolution(old[f"{name}.0.weight"], old[f"{name}.0.bias"], outputs, inputs)
+            state[f"{name}.0.weight"], state[f"{name}.0.bias"] = both
+
+    take("trunk.conv", "stem", None)
+    before = "stem"
+    for number in range(4):
+        block = f"trunk.stages.{number}.0"
+        take(f"{block}.conv1", f"in{number}", before)
+        take(f"{block}.conv2", f"out{number}", f"in{number}")
+        take(f"{block}.shortcut", f"out{number}", before)
+        before = f"out{number}"
+    for part in ("weight", "bias"):
+        state[f"project.{part}"] = old[f"project.{part}"][plan.kept["project"]]
+    weights = old["head.hidden.weight"].split([regressor.project.out_channels, regressor.trunk.channels[-1]], dim=1)
+    bias, kept = old["head.hidden.bias"], []
+    for weight, name in zip(weights, ("project", "out3"), strict=True):
+        gone = plan.dropped(name)
+        bias = bias + weight[:, gone] @ plan.mean[name][gone]
+        kept.append(weight[:, plan.kept[name]])
+    state["head.hidden.weight"], state["head.hidden.bias"] = torch.cat(kept, dim=1), bias
+    new.load_state_dict(state)
+    return new
+
+
+def distorted_tiles(folder: Path) -> Tensor:
+    """(n, 3, 256, 256) in 0..1: at most MOST photographs of a folder, every other one distorted at random."""
+    images = load_pristine(folder)
+    images = images[:: -(-len(images) // MOST)]
+    tiles = []
+    for number, image in enumerate(images):
+        tile = cut_tile(image.pixels, 0, 0)
+        if number % 2:
+            tile = distort(tile, KINDS[number // 2 % len(KINDS)], np.random.default_rng(number))
+        tiles.append(tile)
+    return to_tensor(tiles)
+
+
+def main() -> None:
+    """See the module's words."""
+    parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.prune_channels")
+    parser.add_argument("--weights", type=Path, required=True, help="a folder of weights")
+    parser.add_argument("--width", type=int, required=True, help="channels of R1's first stage")
+    parser.add_argument("--pristine", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="NARROW")
+    given = parser.parse_args()
+    run_command(lambda: narrow(given.weights, given.width, given.pristine, given.out))
+
+
+def narrow(weights: Path, width: int, pristine: Path, out: Path) -> int:
+    """Write the narrowed weights; gives the exit code. UsageError where `out` is there already; WeightsError."""
+    if out.exists():
+        raise UsageError(f"{out} exists", "give another --out")
+    loaded = load_weights(weights)
+    regressor = narrowed(loaded.generator, loaded.regressor, width, distorted_tiles(pristine))
+    facts = loaded.manifest
+    save_weights(
+        out, loaded.generator, regressor, UNFITTED, name=f"{facts.name}, narrowed", version=facts.version,
+        licence=facts.licence, training_data=facts.training_data, measured={}, seen_scenes=facts.seen_scenes,
+    )  # fmt: skip
+    tell(f"R1 of {width} channels in {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Finds the strengths that `tid2013.csv` holds, from the PSNRs that were measured on the original images.
+
+    python -m hiqa_train.experiments.rebuilt.fit --from KODAK --scores tid2013.csv --types 4 19 [--scenes 1 2]
+
+rewrites the rows of these types. Only types that the database brought to a PSNR image by image are fitted so (`each` in
+`tid2013.toml`), and draws chosen where chance decides (`draws`); what all scenes share stands in `tid2013.toml`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hiqa_train.datasets.files.text_tables import read_csv
+from hiqa_train.distortions import psnr
+from hiqa_train.rebuilt import tid_distortions as recipes
+from hiqa_train.rebuilt.kodak import SCENES, find_references
+from hiqa_train.rebuilt.tid_distortions import LEVELS, Strength, make, types
+
+# Strengths to search between, from mild to strong.
+RANGES: dict[int, tuple[float, float]] = {
+    4: (1, 1000), 9: (0.5, 250), 11: (2, 5000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 19: (0.005, 1),
+    20: (2, 5000), 21: (0.3, 100), 22: (1024, 2), 23: (0.05, 60), 24: (900, 4),
+}  # fmt: skip
+WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
+CLOSE = 0.02  # dB; nearer is near enough
+MEETS = {11: 0.08, 12: 0.1, 18: 2e-5, 22: 0.05, 24: 0.08}  # ... but can be met exactly, or moves in steps
+BISECTED = {18: (1.0, -1.0)}
+LOWEST = {15}  # types with a lowest strength for each level
+SLOPE = 20 / math.log(10)  # dB that an e-fold of a noise's deviation costs: where the secant begins
+STEPS = 12
+ENOUGH = 0.1  # dB; no further draw is tried
+AROUND = 8  # colours, at least
+SHIFT = 180  # levels, at most, of type 15
+
+
+def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
+    """(type, level, scene) -> PSNR in dB, of a table with the columns reference, type, level, psnrc."""
+    rows = read_csv(scores, ("reference", "type", "level", "psnrc"))
+    return {(int(row["type"]), int(row["level"]), int(row["reference"])): float(row["psnrc"]) for _, row in rows}
+
+
+def bisect(error: Callable[[float], float], mild: float, strong: float, close: float) -> tuple[float, float]:
+    """Strength and error (dB above the target) nearest to zero; error falls from `mild` to `strong`.
+
+    It halves the range each time: so it finds the very strengths that a bisection of the database's makers ends at.
+    """
+    best = (mild, math.inf)
+    for _ in range(2 * STEPS):
+        strength = (mild + strong) / 2
+        found = error(strength)
+        if abs(found) < abs(best[1]):
+            best = (strength, found)
+        if abs(found) < close:
+            break
+        mild, strong = (strength, strong) if found > 0 else (mild, strength)
+    return best
+
+
+class Curve:
+    """PSNRs that were measured of one scene and type, by the logarithm of the strength: where to look for the next."""
+
+    def __init__(self, mild: float, strong: float) -> None:
+        self.low, self.high = sorted((math.log(mild), math.log(strong)))
+        self.slope = -SLOPE if strong > mild else SLOPE
+        self.points: list[tuple[float, float]] = []
+
+    def look(self, target: float, start: float, *, halve: bool) -> float:
+        """Where to look for a target: between the nearest points above and below it, else beyond the nearest one.
+
+        halve: in the middle between the two, not where the line through them meets the target. start: without any.
+        """
+        above = min((point for point in self.points if point[1] >= target), key=lambda p: p[1], default=None)
+        below = max((point for point in self.points if point[1] < target), key=lambda p: p[1], default=None)
+        if above is not None and below is not None:
+            share = 0.5 if halve else (above[1] - target) / (above[1] - below[1])
+            return math.exp(above[0] + (below[0] - above[0]) * min(max(share, 0.02), 0.98))
+        near = above or below
+        if near is None:
+            return start
+        return math.exp(min(max(near[0] + (target - near[1]) / self.slope, self.low), self.high))
+
+
+def search(
+    measure: Callable[[float], float], target: float, curve: Curve, start: float, close: float
+) -> tuple[float, float]:
+    """Strength whose PSNR is nearest to the target, and its error, by regula falsi; `curve` learns what is measured."""
+    best = (start, math.inf)
+    for step in range(STEPS):
+        strength = curve.look(target, start, halve=step % 3 == 2)
+        found = measure(strength)
+        if abs(found - target) < abs(best[1]):
+            best = (strength, found - target)
+        if abs(found - target) < close or (math.log(strength), found) in curve.points:
+            break
+        curve.points.append((math.log(strength), found))
+    return best
+
+
+def fit_image(
+    reference: np.ndarray, kind: int, level: int, scene: int, target: float, curve: Curve | None, start: float
+) -> tuple[Strength, float]:
+    """The strength and draw that come nearest to a PSNR, and how far off they are, in dB.
+
+    curve: what is known of the scene, None where strengths are not searched; start: a first guess without any.
+    """
+    row = types()[kind]
+
+    def measure(strength: float, draw: int) -> float:
+        strength = float(round(strength)) if kind in WHOLE else strength
+        return psnr(make(reference, kind, level, scene, Strength(strength, draw)), reference)
+
+    best = (Strength(math.nan), math.inf)
+    for draw in range(row.draws):
+        close, of_draw = MEETS.get(kind, CLOSE), partial(measure, draw=draw)
+        if kind in BISECTED:
+            strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, *BISECTED[kind], close)  # type: ignore[misc]
+        elif kind in LOWEST:
+            lowest = row.levels[level - 1]
+            strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, lowest, lowest + SHIFT, close)  # type: ignore[misc]
+        elif curve is not None:
+            known = Curve(*RANGES[kind]) if draw else curve  # another draw is another curve
+            strength, found = search(of_draw, target, known, best[0].strength if draw else start, close)
+            if kind == 22 and abs(found) > close:  # a colour more is not always a better picture: look around
+                reach = max(AROUND, round(strength) // 4)
+                near = range(max(2, round(strength) - reach), round(strength) + reach + 1)
+                found, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
+        else:
+            strength = row.levels[level - 1]
+            found = of_draw(strength) - target
+        if abs(found) < abs(best[1]):
+            best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), found
+        if abs(best[1]) < ENOUGH:
+            break
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="folder", type=Path, required=True, help="Kodak's photographs")
+    parser.add_argument("--scores", type=Path, required=True, help="table with reference, type, level, psnrc")
+    parser.add_argument("--types", type=int, nargs="+", required=True)
+    parser.add_argument("--scenes", type=int, nargs="+", default=list(SCENES))
+    parser.add_argument("--keep", type=float, default=-1, metavar="DB", help="leave what is there and no further off")
+    parser.add_argument("--levels", type=int, nargs="+", default=list(LEVELS))
+    options = parser.parse_args()
+    published = published_psnr(options.scores)
+    references = find_references(options.folder, options.scenes)
+    path = Path(recipes.__file__).with_name("tid2013.csv")
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = {tuple(map(int, row[:3])): row[3:] for row in list(csv.reader(file))[1:]}
+    for kind in options.types:
+        errors: dict[int, list[float]] = {level: [] for level in options.levels}
+        start = math.sqrt(math.prod(RANGES[kind])) if kind in RANGES else math.nan
+        for scene, reference in references.items():
+            curve = Curve(*RANGES[kind]) if kind in RANGES else None
+            for level in options.levels:
+                target = published[kind, level, scene]
+                there = rows.get((kind, level, scene))
+                if there is not None and options.keep >= 0:
+                    old = Strength(float(there[0]), int(there[1]))
+                    off = psnr(make(reference, kind, level, scene, old), reference) - target
+                    if abs(off) <= options.keep:
+                        errors[level].append(off)
+                        continue
+                best, error = fit_image(reference, kind, level, scene, target, curve, start)
+                rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
+                errors[level].append(error)
+                if level == options.levels[0]:
+                    start = best.strength
+            with open(path, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(["type", "level", "scene", "strength", "draw"])
+                writer.writerows([*place, *row] for place, row in sorted(rows.items()))
+        for level, found in errors.items():
+            worst = max(found, key=abs)
+            print(f"type {kind}, level {level}: mean {np.mean(found):+.4f} dB, worst {worst:+.4f} dB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Trains the four Gs of the ablation on synthetic pairs: each once, on an equal budget, from a common beginning.
+
+    GENERATORS="python -m hiqa_train.experiments.rebuilt.generators"
+    $GENERATORS --pristine CID22 --pristine BIQ --pretrained PRE --generator WEIGHTS --out GS
+
+GS gets the runs HCM, QPL, ADV and QADV, each with a G that `tables ablation --generators GS` takes. All four begin with
+the G of WEIGHTS, see the same pairs in the same order, and take as many steps; psi of formula (5) is the R on images
+alone of PRE, and so is the R that the two-input R of formula (7) begins as, which does not hear the map at first.
+Goes on where it was stopped. At the end it measures all four, and the beginning, on the same validation pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.generator import Generator
+from hiqa_train.data.batch import Batch
+from hiqa_train.data.leakage import seen_by, seen_in_all
+from hiqa_train.data.sources.base import Material
+from hiqa_train.experiments.script_main import run_command, tell
+from hiqa_train.losses.terms import PIXEL_LOSSES, feature_loss
+from hiqa_train.recipes.checks import check_recipe
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.recipes.schema import GeneratorStage, Recipe
+from hiqa_train.runs.ablation import variant
+from hiqa_train.runs.plan import generator_stage
+from hiqa_train.runs.run import RECORD, RunOptions
+from hiqa_train.runs.synthetic import open_photographs
+from hiqa_train.stages.factory import Builder
+from hiqa_train.stages.initialise import Finished, ready_generator
+from hiqa_train.trainer.checkpoint import LAST, first_difference
+from hiqa_train.trainer.distributed import Machine, joined
+from hiqa_train.trainer.loop import StopSignal, run_stage
+from hiqa_train.trainer.metrics_log import Watcher
+from hiqa_train.trainer.validation import hallucination_measures
+from hiqa_train.whole_files import as_json, write_whole
+
+from .markdown import decimals, table_head, table_line
+
+RECIPE = Path(__file__).with_name("generators.toml")
+GENERATORS = ("HCM", "QPL", "ADV", "QADV")  # in the words of `ablation.VARIANTS`
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What the four have in common. pretrained: the OUT of `pretraining`; out: the folder of their runs."""
+
+    recipe: Recipe
+    material: Material
+    pretrained: Path
+    out: Path
+    options: RunOptions
+
+    @property
+    def stage(self) -> str:
+        return generator_stage(self.recipe)
+
+    def only(self, name: str) -> tuple[Recipe, GeneratorStage]:
+        """The recipe with just the ideas of that G, and its stage."""
+        recipe = variant(self.recipe, name)
+        stage = recipe.stages[self.stage]
+        assert isinstance(stage, GeneratorStage)
+        return recipe, stage
+
+    def train(self, name: str, machine: Machine, stop: StopSignal) -> bool:
+        """One G, or what is left of it; False where a signal ended it early."""
+        recipe, stage = self.only(name)
+        folder = self.out / name
+        self._record(folder, stage)
+        begun = Finished(self.pretrained, None)
+        builder = Builder(
+            recipe, self.material, machine, self.options.seed, None, ready_generator(self.options.generator),
+            first_judge=begun.regressor(stage.psi),
+        )  # fmt: skip
+        training = builder.build(self.stage, begun)
+        return run_stage(
+            training, folder / self.stage, recipe.watch, machine, Watcher(folder, None, board=False),
+            resume=(folder / self.stage / LAST).exists(), stop=stop, tell=lambda line: tell(f"{name}: {line}"),
+        )  # fmt: skip
+
+    def _record(self, folder: Path, stage: GeneratorStage) -> None:
+        """What a G hangs on: written when its run begins, compared when it goes on. UsageError where it differs."""
+        pasts = [seen_by(self.options.generator), seen_by(self.pretrained)]
+        seen = seen_in_all(self.material.scenes(), pasts[0])
+        known = pasts[1].scenes
+        seen = None if seen is None or known is None else seen | known
+        record = {
+            "stage": dataclasses.asdict(stage), "networks": dataclasses.asdict(self.recipe.networks),
+            "seed": self.options.seed, "material": self.material.describe(), "begin": pasts[0].weights_id,
+            "pretrained": pasts[1].weights_id, "seen_scenes": None if seen is None else sorted(seen),
+        }  # fmt: skip
+        record = json.loads(json.dumps(record))
+        file = folder / RECORD
+        if not file.exists():
+            write_whole(file, as_json(record))
+            return
+        difference = first_difference(json.loads(file.read_text(encoding="utf-8")), record)
+        if difference:
+            raise UsageError(f"{file} is of another run: {difference}", "give another --out")
+
+    def measures(self, network: Generator, machine: Machine) -> dict[str, float]:
+        """Any G on the validation pairs: `pixel`, `psi` (whether or not it was trained by it), `gain_db`."""
+        recipe, stage = self.only("QPL")
+        psi = Finished(self.pretrained, None).regressor(stage.psi).regressor.to(machine.device)
+        layer = stage.psi_layer - 1
+
+        def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
+            assert batch.reference is not None
+            found, wanted = (psi.quality_features(image)[layer] for image in (hallucination, batch.reference))
+            pixel = PIXEL_LOSSES[stage.pixel](hallucination, batch.distorted, batch.reference)
+            return {"pixel": pixel, "psi": feature_loss(found, wanted)}
+
+        validation = self.material.validation(self.stage, recipe.stages[self.stage], machine, with_references=True)
+        return hallucination_measures(network.to(machine.device).eval(), losses, validation)
+
+
+def fakes(folder: Path) -> tuple[float, float, float] | None:
+    """Of a run's d_fake: its mean over all steps of D, and its lowest and highest mean over the steps of one line of
+    metrics.jsonl. None where there was no D."""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    last = {row["step"]: row for row in map(json.loads, lines) if "d_fake" in row}  # a step done again counts once
+    shares = [row["d_fake"] for row in last.values()]
+    return (sum(shares) / len(shares), min(shares), max(shares)) if shares else None
+
+
+def train_generators(
+    folders: list[Path], recipe: Recipe, pretrained: Path, out: Path, options: RunOptions,
+    names: Sequence[str] = GENERATORS,
+) -> bool:  # fmt: skip
+    """Train the named Gs one after the other in OUT/NAME; False where a signal ended it early.
+
+    options: device, precision, seed, and the G to begin with. UsageError where OUT holds another run, PRE has no
+    finished R on images alone, or the recipe has stages missing.
+    """
+    if any(name not in GENERATORS for name in names):
+        raise UsageError(f"no such G among {', '.join(names)}", f"some of {', '.join(GENERATORS)}")
+    stop = StopSignal()
+    with joined(options.device, options.precision) as machine:
+        check_recipe(recipe, machine)
+        bench = Bench(recipe, open_photographs(folders, recipe, options, tell), pretrained, out, options)
+        for name in names:
+            if not bench.train(name, machine, stop):
+                return False
+        tell("\n".join(table(bench, names, machine)))
+    return True
+
+
+@torch.no_grad()
+def table(bench: Bench, names: Sequence[str], machine: Machine) -> list[str]:
+    """The Gs on the same validation pairs, the beginning first."""
+    networks = {"the beginning": ready_generator(bench.options.generator)}
+    networks |= {name: Finished(bench.out / name, None).generator(bench.stage) for name in names}
+    lines = table_head(["G", "pixel loss", "psi loss", "gain, dB", "d_fake = 1 (lowest, highest)"])
+    for name, network in networks.items():
+        found = bench.measures(network, machine)
+        shares = fakes(bench.out / name) if name in names else None
+        fake = "" if shares is None else f"{decimals(shares[0])} ({decimals(shares[1])}, {decimals(shares[2])})"
+        cells = [f"{found['pixel']:.4f}", f"{found['psi']:.4f}", f"{found['gain_db']:+.3f}", fake]
+        lines.append(table_line([name, *cells]))
+    return lines
+
+
+def main() -> None:
+    """See the module's words."""
+    parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.generators")
+    parser.add_argument("--pristine", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--pretrained", type=Path, required=True, metavar="PRE", help="the OUT of `pretraining`")
+    parser.add_argument("--generator", type=Path, help="weights whose G all begin with; hiqa's own if not given")
+    parser.add_argument("--out", type=Path, required=True, metavar="GS")
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=GENERATORS, help="some of them, in this order")
+    parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    run_command(lambda: go(given))
+
+
+def go(given: argparse.Namespace) -> int:
+    """The exit code: 1 where a signal stopped it."""
+    options = RunOptions(generator=given.generator, seed=given.seed)
+    recipe = load_recipe(given.recipe)
+    if train_generators(given.pristine, recipe, given.pretrained, given.out, options, given.only):
+        return 0
+    tell("stopped; the same command goes on from here")
+    return 1
+
+
+if __name__ == "__main__":
+    main()

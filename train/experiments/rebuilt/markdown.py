@@ -1,0 +1,122 @@
+"""The tables of RESULTS.md, from the splits that are finished: medians over splits with their quartiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+from hiqa_train.evaluation.agreement import ALL, MEASURES
+from hiqa_train.evaluation.protocols.protocol import FoldResult
+from hiqa_train.evaluation.protocols.summary import Spread, spread
+from hiqa_train.evaluation.published import published_for
+from hiqa_train.rebuilt.tid_distortions import types
+from hiqa_train.runs.ablation import PAPER
+
+COMPARED = ("exact", "same level")  # classes of types whose numbers stand beside the paper's
+METHOD = "Hallucinated-IQA"
+Results = Mapping[str, Sequence[FoldResult]]
+
+
+def type_spreads(results: Sequence[FoldResult], database: str) -> dict[str, Spread]:
+    """Type -> its SROCC over splits: on the test images of that type alone, of each split. Signed: negative where the
+    order is the opposite of people's."""
+    kinds = dict.fromkeys(row.type for result in results for row in result.databases[database])
+    rows = [row for result in results for row in result.databases[database]]
+    return {kind: spread([row.value("srocc") for row in rows if row.type == kind]) for kind in kinds}
+
+
+def type_table(results: Results, database: str) -> list[str]:
+    """A line for each type whose images measure like the originals, beside the paper's number for the original ones;
+    then the mean of the lines, and, over splits, each split's own mean."""
+    theirs = next(one for one in published_for("tid2013") if one.method == METHOD).types
+    names = dict(enumerate(theirs, start=1))
+    compared = {number: one for number, one in types().items() if one.kind in COMPARED}
+    ours = {row: type_spreads(found, database) for row, found in results.items()}
+    lines = table_head(["type", "class", "the paper", *(f"{row}, {len(found)}" for row, found in results.items())])
+    for number, one in compared.items():
+        name = names[number]
+        cells = [of_splits(spreads[name]) if name in spreads else "-" for spreads in ours.values()]
+        lines.append(table_line([f"{number} {name}", one.kind, decimals(theirs[name]), *cells]))
+    means = [mean([spreads[names[n]].median for n in compared]) for spreads in ours.values()]
+    paper = mean([theirs[names[number]] for number in compared])
+    lines.append(table_line([f"mean of the {len(compared)}", "", decimals(paper), *map(decimals, means)]))
+    chosen = {names[number] for number in compared}
+    of_each = [of_splits(spread([mean_of_types(one, database, chosen) for one in found])) for found in results.values()]
+    lines.append(table_line([f"each split's mean of the {len(compared)}", "", "-", *of_each]))
+    return lines
+
+
+def mean_of_types(result: FoldResult, database: str, chosen: Collection[str]) -> float:
+    """One split's SROCC, averaged over some types."""
+    return mean([row.value("srocc") for row in result.databases[database] if row.type in chosen])
+
+
+def all_table(results: Results) -> list[str]:
+    """A line for each row: all tested images of a split pooled."""
+    lines = table_head(["row", "splits", "SROCC", "lowest, highest", "PLCC", "PLCC, no fit"])
+    for row, found in results.items():
+        by_name = pooled(found)
+        srocc = by_name["srocc"]
+        lines.append(table_line([
+            row, str(srocc.splits), of_splits(srocc), f"{decimals(srocc.low)}, {decimals(srocc.high)}",
+            of_splits(by_name["plcc"]), of_splits(by_name["plcc_unfitted"]),
+        ]))  # fmt: skip
+    return lines
+
+
+def ablation_table(results: Results) -> list[str]:
+    """As figure 4, and what a row has above BL and above the row before it on the same splits, which tells more surely
+    than medians."""
+    lines = table_head(
+        ["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "above the row before", "paper: SROCC", "PLCC"]
+    )
+    before: Sequence[FoldResult] = ()
+    for row, found in results.items():
+        by_name = pooled(found)
+        paper = [decimals(value) for value in PAPER.get(row, (math.nan, math.nan))]
+        cells = [of_splits(by_name["srocc"]), of_splits(by_name["plcc"])]
+        above = [gains(found, results.get("BL", ()) if row != "BL" else ()), gains(found, before)]
+        lines.append(table_line([row, str(len(found)), *cells, *above, *paper]))
+        before = found
+    return lines
+
+
+def gains(found: Sequence[FoldResult], base: Sequence[FoldResult]) -> str:
+    """The mean of a row's SROCC less another one's, and each split's; "" where they have no split in common."""
+    theirs = {result.number: value_of(result, "srocc") for result in base}
+    each = [value_of(result, "srocc") - theirs[result.number] for result in found if result.number in theirs]
+    return f"{mean(each):+.3f} ({', '.join(f'{gain:+.3f}' for gain in each)})" if each else ""
+
+
+def pooled(results: Sequence[FoldResult]) -> dict[str, Spread]:
+    """Each measure over all images of a split's only tested database."""
+    return {name: spread([value_of(result, name) for result in results]) for name in MEASURES}
+
+
+def value_of(result: FoldResult, measure: str) -> float:
+    (rows,) = result.databases.values()
+    return next(row.value(measure) for row in rows if row.type == ALL)
+
+
+def of_splits(found: Spread) -> str:
+    """Median, and quartiles where there are several splits."""
+    if found.splits < 2:
+        return decimals(found.median)
+    return f"{decimals(found.median)} ({decimals(found.lower)}..{decimals(found.upper)})"
+
+
+def decimals(value: float) -> str:
+    """Three decimals; a dash for what is not defined."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def table_head(cells: Sequence[str]) -> list[str]:
+    return [table_line(cells), "|" + "---|" * len(cells)]
+
+
+def table_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

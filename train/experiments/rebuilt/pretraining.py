@@ -1,0 +1,86 @@
+"""Pretrains the two Rs that are compared on the rebuilt databases, on synthetic patches, abreast.
+
+    python -m hiqa_train.experiments.rebuilt.pretraining --pristine CID22 \
+        --pristine BIQ --out PRE [--generator DIR] [--only alone]
+
+R on the image alone and R with hallucination see the same patches in the same order; the
+protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then
+what `hiqa evaluate --begin PRE` takes. With `--only alone` the R on the image alone is trained by
+itself, the same one: all that the ablation takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hiqa_cli.errors import UsageError
+from hiqa_train.data.leakage import seen_by, seen_in_all
+from hiqa_train.experiments import lockstep as abreast
+from hiqa_train.experiments.script_main import tell
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.recipes.schema import Recipe, RegressorStage
+from hiqa_train.runs.run import RECORD, RunOptions
+from hiqa_train.runs.synthetic import open_photographs
+from hiqa_train.stages.factory import Builder
+from hiqa_train.stages.initialise import Finished, ready_generator
+from hiqa_train.stages.regressor import RegressorTraining
+from hiqa_train.trainer.checkpoint import LAST
+from hiqa_train.trainer.distributed import joined
+from hiqa_train.trainer.loop import StopSignal, run_stage
+from hiqa_train.trainer.metrics_log import Watcher
+from hiqa_train.whole_files import as_json, write_whole
+
+RECIPE = Path(__file__).with_name("pretraining.toml")
+
+
+def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions) -> bool:
+    """Train the recipe's regressor stages abreast in OUT, with the G that the options name; False where a signal ended
+    it early. UsageError where a stage is of another kind, begins with another, or has distortions of its own.
+    """
+    shares = next(iter(recipe.stages.values())).shares
+    for name, stage in recipe.stages.items():
+        if not isinstance(stage, RegressorStage) or stage.begin or stage.shares != shares:
+            raise UsageError(f"the stage {name}: expected an R that begins at random, on the distortions of the others")
+    material = open_photographs(folders, recipe, options, tell)
+    with joined(options.device, options.precision) as machine:
+        builder = Builder(recipe, material, machine, options.seed, None)
+        networks = Finished(out, ready_generator(options.generator))
+        stages = [builder.build(name, networks) for name in recipe.stages]
+        seen = seen_in_all(material.scenes(), seen_by(options.generator))
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / RECORD, as_json({
+            "recipe": recipe.to_dict(), "seed": options.seed, "material": material.describe(),
+            "generator": seen_by(options.generator).weights_id, "seen_scenes": None if seen is None else sorted(seen),
+        }))  # fmt: skip
+        together = abreast.Abreast([stage for stage in stages if isinstance(stage, RegressorTraining)])
+        watcher = Watcher(out, None, board=False)
+        begun = (out / abreast.NAME / LAST).exists()
+        done = run_stage(
+            together, out / abreast.NAME, recipe.watch, machine, watcher, resume=begun, stop=StopSignal(), tell=tell
+        )
+    if done:
+        abreast.part(out, together.stages)
+    return done
+
+
+def main() -> None:
+    """See the module's words."""
+    parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.pretraining")
+    parser.add_argument("--pristine", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--generator", type=Path, help="weights, or a run with a trained G; hiqa's own if not given")
+    parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")
+    parser.add_argument("--only", nargs="+", metavar="STAGE", help="some of the recipe's Rs")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    options = RunOptions(generator=given.generator, seed=given.seed)
+    recipe = load_recipe(given.recipe)
+    unknown = [name for name in given.only or () if name not in recipe.stages]
+    if unknown:
+        parser.error(f"--only: no stage {unknown[0]!r}, expected some of {', '.join(recipe.stages)}")
+    pretrain(given.pristine, recipe.only(*(given.only or recipe.stages)), given.out, options)
+
+
+if __name__ == "__main__":
+    main()

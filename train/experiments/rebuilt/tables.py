@@ -1,0 +1,185 @@
+"""The paper's tables on the rebuilt databases: one command a table, each going on where it was stopped.
+
+    TABLES="python -m hiqa_train.experiments.rebuilt.tables"
+    $TABLES within --tid2013 TREE --pretrained PRE --generator WEIGHTS --out OUT
+    $TABLES across --tid2013 TREE --tid2008 TREE8 --pretrained PRE --generator WEIGHTS --out OUT
+    $TABLES ablation --tid2008 TREE8 --pretrained PRE --generators GS --out OUT
+
+PRE is the OUT of `pretraining`, GS that of `generators`. Splits are those of `splits.json`, by Kodak's number, one
+table for both databases; `--splits N` takes the first N. Rows are trained one after the other; `--rows` takes some of
+them, `--show` prints what is finished and trains nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.errors import UsageError
+from hiqa_train.data.splits import read_splits, write_splits
+from hiqa_train.datasets import Reading, open_dataset
+from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
+from hiqa_train.evaluation.protocols.folds import Fold, Study, split_folds
+from hiqa_train.evaluation.protocols.methods import Loading, Method, TrainedHiqa
+from hiqa_train.evaluation.protocols.protocol import FoldResult, read_result, run_protocol
+from hiqa_train.experiments.script_main import run_command, tell
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.runs.ablation import VARIANTS, variant
+from hiqa_train.trainer.loop import StopSignal
+
+from .markdown import ablation_table, all_table, type_table
+
+HERE = Path(__file__).parent
+SPLITS = HERE / "splits.json"
+TYPES = ("jpeg2000", "jpeg", "noise", "blur")  # LIVE's, as far as TID2008 has them
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What the rows of a table have in common. pretrained: of `pretraining`; generator: the G of all splits."""
+
+    pretrained: Path
+    generator: Path
+    out: Path
+    seed: int
+
+    @property
+    def loading(self) -> Loading:
+        return Loading("auto", "auto", None, None, Scoring(mode="exact", max_tiles=None))
+
+    def recipe(self, file: str, name: str) -> Recipe:
+        """A recipe of this folder, under the name of a row."""
+        return dataclasses.replace(load_recipe(str(HERE / f"{file}.toml")), name=name)
+
+    def trained(
+        self, kind: Literal["hiqa", "alone"], recipe: Recipe, begin: Path | None, generator: Path | None = None
+    ) -> TrainedHiqa:
+        """A row: R by a recipe. begin: what it begins with; generator: in place of the bench's."""
+        if kind == "alone":
+            return TrainedHiqa(
+                variant(recipe, "BL"), self.loading, self.seed, kind="alone", begin=begin, whole_views=True
+            )
+        return TrainedHiqa(recipe, self.loading, self.seed, generator or self.generator, begin=begin, whole_views=True)
+
+
+def rows_of_two(bench: Bench) -> dict[str, Method]:
+    """The rows of the tables within and across databases, by their words for --rows."""
+    fine, scratch = partial(bench.recipe, "finetuning"), partial(bench.recipe, "scratch")
+    return {
+        "hiqa-pretrained": bench.trained("hiqa", fine("pretrained"), bench.pretrained),
+        "alone-pretrained": bench.trained("alone", fine("pretrained"), bench.pretrained),
+        "gmsd": Gmsd(),
+        "nss": NaturalScenes(bench.out / "nss" / "features.jsonl"),
+        "hiqa-released": bench.trained("hiqa", fine("released"), bench.generator),
+        "hiqa-scratch": bench.trained("hiqa", scratch("scratch"), None),
+        "alone-scratch": bench.trained("alone", scratch("scratch"), None),
+    }
+
+
+def rows_of_ablation(bench: Bench, generators: Path) -> dict[str, Method]:
+    """Figure 4's rows. Each R begins as the R on images alone; what else it is shown begins unheard."""
+    begin = bench.pretrained / "alone"
+    found: dict[str, Method] = {}
+    for name in VARIANTS:
+        recipe = dataclasses.replace(variant(bench.recipe("finetuning", name), name), name=name)
+        if name == "BL":
+            found[name] = bench.trained("alone", bench.recipe("finetuning", name), begin)
+        else:
+            of_g = name if name in ("HCM", "QPL", "ADV") else "QADV"
+            found[name] = bench.trained("hiqa", recipe, begin, generators / of_g)
+    return found
+
+
+def finished(folds: Sequence[Fold], method: Method, out: Path) -> list[FoldResult]:
+    """The splits that a row has finished."""
+    found = []
+    for fold in folds:
+        file = out / method.name / f"split-{fold.number:02}" / "result.json"
+        if file.exists():
+            found.append(read_result(file, method.name, fold.number))
+    return found
+
+
+def open_rebuilt(name: str, tree: Path | None) -> Reading:
+    if tree is None:
+        raise UsageError(f"this table needs {name}", f"give --{name.removesuffix('-rebuilt')} TREE")
+    return open_dataset(name, tree)
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.tables")
+    parser.add_argument("table", choices=["within", "across", "ablation"])
+    parser.add_argument("--tid2013", type=Path, metavar="TREE")
+    parser.add_argument("--tid2008", type=Path, metavar="TREE8")
+    parser.add_argument("--pretrained", type=Path, required=True, metavar="PRE", help="the OUT of `pretraining`")
+    parser.add_argument("--generator", type=Path, metavar="WEIGHTS", help="its G serves all splits")
+    parser.add_argument("--generators", type=Path, metavar="GS", help="runs HCM, QPL, ADV, QADV, each with its G")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", nargs="+", help="some rows alone, in this order")
+    parser.add_argument("--splits", type=int, default=10, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--show", action="store_true")
+    return parser.parse_args()
+
+
+def prepared(given: argparse.Namespace) -> tuple[Study, dict[str, Method]]:
+    """What is trained on and tested, and the table's rows."""
+    needed = "generators" if given.table == "ablation" else "generator"
+    of_g = getattr(given, needed)
+    if of_g is None:
+        raise UsageError(f"{given.table} needs --{needed} DIR")
+    bench = Bench(given.pretrained, of_g, given.out, given.seed)
+    if given.table == "ablation":
+        reading = open_rebuilt("tid2008-rebuilt", given.tid2008)
+        return Study((reading,), (reading,)), rows_of_ablation(bench, of_g)
+    newer = open_rebuilt("tid2013-rebuilt", given.tid2013)
+    if given.table == "within":
+        return Study((newer,), (newer,)), rows_of_two(bench)
+    older = open_rebuilt("tid2008-rebuilt", given.tid2008)
+    return Study((newer,), (older,), TYPES, TYPES), rows_of_two(bench)
+
+
+def go(given: argparse.Namespace) -> int:
+    """Train what is left, then print the table of what is finished."""
+    if given.threads is not None:
+        torch.set_num_threads(given.threads)
+    study, rows = prepared(given)
+    unknown = [word for word in given.rows or () if word not in rows]
+    if unknown:
+        raise UsageError(f"no row {unknown[0]!r} in this table", f"one of {', '.join(rows)}")
+    splits = read_splits(SPLITS)
+    folds = split_folds(study, splits)
+    if not given.show:
+        stop = StopSignal()
+        write_splits(given.out / "splits.json", splits, study.readings)
+        methods = [rows[word] for word in given.rows or rows]
+        # a row's folder belongs to all its splits, of which the first ones may be asked for now
+        if run_protocol(given.table, folds, methods, given.out, stop=stop, tell=tell, only=range(given.splits)) is None:
+            tell("stopped; the same command goes on from here")
+            return 128 + stop.asked
+    results = {word: finished(folds, method, given.out) for word, method in rows.items()}
+    results = {word: found for word, found in results.items() if found}
+    if given.table == "within":
+        tell("\n".join([*type_table(results, "tid2013-rebuilt"), ""]))
+    lines = ablation_table(results) if given.table == "ablation" else all_table(results)
+    tell("\n".join(lines))
+    return 0
+
+
+def main() -> None:
+    """See the module's words."""
+    run_command(lambda: go(parsed()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Reading recipes: TOML files, taken strictly. They hold all the values; one that names a base changes what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from hiqa_cli.errors import UsageError
+
+from .schema import KINDS, GeneratorStage, JointStage, Networks, Recipe, RegressorStage, Stage, Watch
+
+DEFAULT = "best"  # the recipe of `hiqa train --dataset`
+SYNTHETIC = "synthetic"  # the recipe of `hiqa train --pristine`
+RELEASE = "release"  # the recipe of `hiqa train --dataset --pristine`
+
+OPTIONAL = ("shares", "mix", "half_width_growth")  # tables that may be left out: they are empty then
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with hiqa."""
+    folder = resources.files("hiqa_train") / "recipes"
+    return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """A recipe that comes with hiqa by its name, or any by its path (`.toml`). UsageError where it is not one."""
+    name = Path(name_or_path).stem if name_or_path.endswith(".toml") else name_or_path
+    return _recipe(name, _merged(name_or_path), name_or_path)
+
+
+def _text(name_or_path: str) -> str:
+    if name_or_path.endswith(".toml"):
+        try:
+            return Path(name_or_path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the recipe {name_or_path}: {error}") from error
+    if name_or_path not in recipe_names():
+        raise UsageError(
+            f"no such recipe: {name_or_path}", f"one of {', '.join(recipe_names())}, or the path of a .toml file"
+        )
+    return (resources.files("hiqa_train") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+
+
+def _merged(name_or_path: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    if name_or_path in above:
+        raise UsageError(f"the recipe {name_or_path} is its own base")
+    try:
+        table = tomllib.loads(_text(name_or_path))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the recipe {name_or_path} is no TOML: {error}") from error
+    base = table.pop("base", None)
+    return table if base is None else _over(_merged(str(base), (*above, name_or_path)), table)
+
+
+def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """`base` with what `table` says in its place, table by table; those of OPTIONAL are replaced whole."""
+    found = dict(base)
+    for key, value in table.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OPTIONAL
+        found[key] = _over(base[key], value) if both else value
+    return found
+
+
+def _recipe(name: str, table: dict[str, Any], where: str) -> Recipe:
+    order = table.pop("order", None)
+    if not isinstance(order, list) or not order or not all(isinstance(word, str) for word in order):
+        raise UsageError(f'the recipe {where}: expected order = ["stage", ...], found {order!r}')
+    networks = build(Networks, table.pop("networks", {}), f"{where}: [networks]")
+    watch = build(Watch, table.pop("watch", {}), f"{where}: [watch]")
+    stages: dict[str, Stage] = {}
+    for stage in order:
+        fields = table.get(stage)
+        kind = fields.get("kind") if isinstance(fields, dict) else None
+        if kind not in KINDS:
+            raise UsageError(f"the recipe {where}: [{stage}] kind: expected {', '.join(KINDS)}, found {kind!r}")
+        stages[stage] = build(KINDS[kind], fields, f"{where}: [{stage}]")
+    for extra in table.keys() - set(order):  # a stage of the base that is not run is no mistake
+        if not isinstance(table[extra], dict) or "kind" not in table[extra]:
+            raise UsageError(f"the recipe {where} has the unknown entry {extra!r}", "name it in order, or remove it")
+    _check_named(stages, where)
+    return Recipe(name, stages, networks, watch)
+
+
+def _check_named(stages: Mapping[str, Stage], where: str) -> None:
+    """A stage that another one builds on must come before it."""
+    seen: dict[str, str] = {}
+    for name, stage in stages.items():
+        needs: list[tuple[str, str]] = []
+        if isinstance(stage, RegressorStage) and stage.begin:
+            needs = [(stage.begin, "regressor")]
+        elif isinstance(stage, GeneratorStage) and stage.psi_weight:
+            needs = [(stage.psi, "regressor")]
+        elif isinstance(stage, JointStage):
+            needs = [(stage.generator, "generator"), (stage.regressor, "regressor")]
+        for other, kind in needs:
+            if seen.get(other) != kind:
+                raise UsageError(f"the recipe {where}: [{name}] builds on {other!r}, expected a {kind} stage before it")
+        seen[name] = stage.kind
+
+
+Built = typing.TypeVar("Built")
+
+
+def build(cls: type[Built], table: Any, where: str) -> Built:
+    """A dataclass from a TOML table; UsageError for a key unknown or missing, or a value of another type."""
+    if not isinstance(table, dict):
+        raise UsageError(f"the recipe {where}: expected a table, found {table!r}")
+    hints = typing.get_type_hints(cls)
+    for key in table:
+        if key not in hints:
+            near = get_close_matches(key, hints, n=1)
+            guess = f"did you mean {near[0]}?" if near else ""
+            raise UsageError(f"the recipe {where} has the unknown key {key!r}", guess)
+    values = {}
+    for key, hint in hints.items():
+        if key not in table and key not in OPTIONAL:
+            raise UsageError(f"the recipe {where} lacks {key}", 'give it, or begin the file with base = "best"')
+        values[key] = _value(hint, table.get(key, {}), f"{where} {key}")
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return build(hint, value, where)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value in inner:
+            return value
+        raise UsageError(f"the recipe {where}: expected {', '.join(map(str, inner))}, found {value!r}")
+    if origin is tuple:
+        if isinstance(value, list):
+            return tuple(_value(inner[0], one, where) for one in value)
+    elif origin is not None:  # a mapping
+        if isinstance(value, dict):
+            return {str(key): _value(inner[1], one, where) for key, one in value.items()}
+    elif hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    wanted = {"tuple": "a list", "int": "a whole number", "float": "a number", "str": "text"}
+    name = getattr(hint, "__name__", str(hint))
+    raise UsageError(f"the recipe {where}: expected {wanted.get(name, name)}, found {value!r}")

@@ -1,0 +1,162 @@
+"""The paper's ablation (figure 4) and its oracle, as variants of one recipe: each switches one idea on, nothing else.
+
+    BL      R on the distorted image alone
+    HCM     + hallucination: R sees the discrepancy map; G with pixel and VGG loss
+    QPL     + the quality-aware loss (5)
+    ADV     + a plain GAN, d_fake = 0 always
+    QADV    d_fake by formula (7) in its place
+    HSF     + fusion of G's features (11): the whole method
+    oracle  HSF with the true reference's map in place of the hallucination's
+
+A stage that is the same in several variants is trained once: the folders are named after what is in them. The stage
+`joint` has no part in it. Measured on the test part, once, at the end; what is chosen is chosen on the validation part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from hiqa_cli.errors import UsageError
+from hiqa_train.data.image_cache import default_folder
+from hiqa_train.data.parts import DatabasePart
+from hiqa_train.data.sources.database import open_samples
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.evaluation.correlation import Agreement, measure
+from hiqa_train.evaluation.tile_scores import score
+from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
+from hiqa_train.stages.initialise import Finished
+from hiqa_train.trainer.checkpoint import BEST, LAST
+from hiqa_train.trainer.distributed import joined
+from hiqa_train.trainer.loop import StopSignal
+from hiqa_train.whole_files import GO_ON, as_json, cannot_write, write_whole
+
+from .plan import generator_stage
+from .run import RECORD, RunOptions, train_databases
+
+VARIANTS = ("BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle")
+# Figure 4, on TID2008: SROCC, PLCC (ten splits, medians). The oracle was not part of it.
+PAPER = {
+    "BL": (0.755, 0.800), "HCM": (0.859, 0.870), "QPL": (0.864, 0.887), "ADV": (0.894, 0.910), "QADV": (0.910, 0.918),
+    "HSF": (0.941, 0.949),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant, measured on the test part."""
+
+    variant: str
+    agreement: Agreement
+
+
+def variant(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with just the ideas of a variant. UsageError where it lacks a stage that they need."""
+    of_generator = generator_stage(recipe)
+    regressors = [n for n, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
+    if not of_generator or len(regressors) < 2:
+        raise UsageError(f"the recipe {recipe.name} has no stages to ablate", "it needs an R alone, a G and a final R")
+    alone, final = regressors[0], regressors[-1]
+    recipe = recipe.only(*regressors, of_generator)
+    if name == "BL":
+        return recipe.only(alone)
+    generator = recipe.stages[of_generator]
+    assert isinstance(generator, GeneratorStage)
+    adversarial: Literal["none", "plain", "quality"] = "quality"
+    if name in ("HCM", "QPL"):
+        adversarial = "none"
+    elif name == "ADV":
+        adversarial = "plain"
+    psi_weight = 0.0 if name == "HCM" else generator.psi_weight
+    recipe = recipe.with_stage(of_generator, adversarial=adversarial, psi_weight=psi_weight)
+    sees = "reference" if name == "oracle" else "hallucination"
+    return recipe.with_stage(final, sees=sees, fusion=name in ("HSF", "oracle"))
+
+
+def run_ablation(
+    part: DatabasePart, test: Sequence[Sample], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal,
+    tell: Callable[[str], None],
+) -> list[Row] | None:  # fmt: skip
+    """Train every variant in OUT/NAME and measure it on the test part; None where `stop` ended it early.
+
+    A stage that an earlier variant has trained on the same grounds is taken over.
+    """
+    if not all(sample.reference is not None for sample in (*part.training, *part.validation, *test)):
+        raise UsageError(f"{part.name}: the ablation needs every image's reference", "TID2008 is the paper's")
+    if not options.resume and out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
+    rows = []
+    trained: dict[str, Path] = {}
+    for name in VARIANTS:
+        changed = variant(recipe, name)
+        where = out / name
+        taken = take_over(changed, where, trained)
+        mine = dataclasses.replace(options, resume=taken or (where / RECORD).exists(), generator=None)
+        tell(f"ablation: {name}")
+        if train_databases([part], changed, where, mine, stop, tell) is None:
+            return None
+        rows.append(Row(name, measured(where, changed, mine, test)))
+        tell(f"ablation: {name}: SROCC {rows[-1].agreement.srocc:.3f}, PLCC {rows[-1].agreement.plcc:.3f}")
+    write_rows(out / "ablation.json", part.name, rows)
+    return rows
+
+
+def take_over(recipe: Recipe, where: Path, trained: dict[str, Path]) -> bool:
+    """Link the stages that are the same in an earlier variant, as are all before them, into this one's folder; whether
+    there was one. trained: what a stage and those before it are -> the folder of the first that has it."""
+    taken = False
+    for number, name in enumerate(recipe.stages, start=1):
+        grounds = json.dumps([asdict(stage) for stage in list(recipe.stages.values())[:number]], sort_keys=True)
+        source = trained.setdefault(grounds, where / name)
+        for file in (LAST, BEST) if source != where / name else ():
+            target = where / name / file
+            if not target.exists():
+                try:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.link(source / file, target)  # checkpoints are replaced, never written into
+                except OSError as error:
+                    raise cannot_write(target, error, GO_ON) from error
+            taken = True
+    return taken
+
+
+def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sample]) -> Agreement:
+    """A finished variant on the test images, tile by tile as in scoring."""
+    regressors = [name for name, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
+    stage = recipe.stages[regressors[-1]]
+    assert isinstance(stage, RegressorStage)
+    finished = Finished(where, None)
+    network = finished.regressor(regressors[-1])
+    generator = finished.generator(generator_stage(recipe)) if generator_stage(recipe) else None
+    images = open_samples([(0, sample) for sample in test], options.cache or default_folder(), lambda: None)
+    with joined(options.device, "fp32") as machine:
+        network.to(machine.device)
+        if generator is not None:
+            generator.to(machine.device)
+        predicted = [score(image, network, stage, machine, generator=generator) for image in images]
+    # qualities on both sides: high is good
+    return measure(predicted, [image.quality for image in images], high_is_good=True)
+
+
+def write_rows(path: Path, database: str, rows: Sequence[Row]) -> None:
+    """The table as JSON. OutputError."""
+    data = {"database": database, "rows": {row.variant: asdict(row.agreement) for row in rows}}
+    write_whole(path, as_json(data))
+
+
+def table(database: str, rows: Sequence[Row]) -> list[str]:
+    """For a person, beside the paper's numbers."""
+    lines = [
+        f"ablation on {database}'s test part ({rows[0].agreement.images} images, one split), the paper's figure 4",
+        "(TID2008, medians of ten splits; it has no oracle there)",
+        f"{'':<8}{'SROCC':>8}{'PLCC':>8}   {'paper':>8}{'':>8}",
+    ]
+    for row in rows:
+        theirs = "".join(f"{value:>8.3f}" for value in PAPER.get(row.variant, ()))
+        lines.append(f"{row.variant:<8}{row.agreement.srocc:>8.3f}{row.agreement.plcc:>8.3f}   {theirs}".rstrip())
+    return lines

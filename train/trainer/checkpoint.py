@@ -1,0 +1,92 @@
+"""Checkpoints: everything that a run needs to go on as if nothing had happened, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hiqa_cli.errors import UsageError
+from hiqa_train.whole_files import GO_ON, cannot_write
+
+LAST, BEST = "last.ckpt", "best.ckpt"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` beside `path` and rename: a kill leaves the old checkpoint or the new one, never half of one.
+
+    OutputError where it cannot be written, as on a full disk: the old one is then still there.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer says RuntimeError where the disk is full
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        cause = error if isinstance(error, OSError) else _disk_error(error)
+        if cause is None:
+            raise
+        raise cannot_write(path, cause, GO_ON) from error
+
+
+def _disk_error(error: RuntimeError) -> OSError | None:
+    """The OSError behind torch's own, or one in its words where its writer failed."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError):
+            return inner
+        inner = inner.__cause__ or inner.__context__
+    words = str(error)
+    return OSError(None, "the disk does not take it") if "PytorchStreamWriter" in words or "write" in words else None
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint; UsageError where it is missing or broken."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UsageError(f"no checkpoint at {path}", "start without --resume") from None
+    except Exception as error:
+        raise UsageError(f"cannot read the checkpoint {path}: {type(error).__name__}") from error
+    if not isinstance(state, dict) or "describe" not in state:
+        raise UsageError(f"{path} is no checkpoint of this hiqa")
+    return state
+
+
+def load_checkpoint(path: Path, describe: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint of just this stage, recipe, networks and seed; UsageError names the first thing that differs."""
+    state = read_checkpoint(path)
+    difference = first_difference(state["describe"], describe)
+    if difference:
+        raise UsageError(
+            f"{path} is of another run: {difference}", "go on with what it was begun with, or give another --out"
+        )
+    return state
+
+
+def first_difference(found: Any, expected: Any, where: str = "") -> str:
+    """ "generator.channels is 8, expected 24", or "" where both are the same."""
+    if isinstance(found, Mapping) and isinstance(expected, Mapping):
+        for key in [*expected, *(key for key in found if key not in expected)]:
+            name = f"{where}.{key}" if where else str(key)
+            if key not in found or key not in expected:
+                return f"{name} is {'missing' if key not in found else 'new'}"
+            difference = first_difference(found[key], expected[key], name)
+            if difference:
+                return difference
+        return ""
+    same = (
+        list(found) == list(expected)
+        if isinstance(found, list | tuple) and isinstance(expected, list | tuple)
+        else found == expected
+    )
+    return "" if same else f"{where} is {found!r}, expected {expected!r}"

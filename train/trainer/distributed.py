@@ -1,0 +1,109 @@
+"""Where a run computes: its device and precision, and its place among the processes that `torchrun` started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from hiqa_cli.engine.backends.devices import place
+from hiqa_cli.engine.backends.memory import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Machine:
+    """device: of this process. precision: "fp32", or "bf16" for autocast. rank: of `world` processes."""
+
+    device: torch.device
+    precision: str
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and speaks for all."""
+        return self.rank == 0
+
+    def autocast(self) -> torch.autocast:
+        """Convolutions in bf16 where the hardware multiplies in it; weights and losses stay in float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def spread(self, module: nn.Module) -> nn.Module:
+        """The module with its gradients averaged over all processes (torch's DDP); itself where there is one."""
+        if self.world == 1 or not any(p.requires_grad for p in module.parameters()):
+            return module
+        return DistributedDataParallel(module)
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over all processes."""
+        for tensor in tensors if self.world > 1 else ():
+            distributed.all_reduce(tensor)
+            tensor.div_(self.world)
+
+    def largest(self, values: list[float]) -> list[float]:
+        """For each value, the largest of all processes."""
+        if self.world == 1:
+            return values
+        found = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
+        return [float(value) for value in found.tolist()]
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.world > 1:
+            distributed.barrier()
+
+
+@contextlib.contextmanager
+def joined(device: str, precision: str) -> Iterator[Machine]:
+    """This process's machine: one of several where `torchrun` started it. DeviceError for what is not to be had."""
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    placed = place(device, precision)
+    if placed.device == "cpu":
+        keep_freed_memory()
+    if world == 1:
+        yield Machine(torch.device(placed.device), placed.precision)
+        return
+    cuda = placed.device == "cuda"
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    if cuda:
+        torch.cuda.set_device(number)
+    distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        here = torch.device(placed.device, number) if cuda else torch.device(placed.device)
+        yield Machine(here, placed.precision, rank, world)
+    finally:
+        distributed.destroy_process_group()
+
+
+def is_leader() -> bool:
+    """Whether this process is the first of those that `torchrun` started, or the only one; before `joined`."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextlib.contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Within: gradients pass through the modules and leave none in them."""
+    held = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
+
+
+def to_cpu(value: Any) -> Any:
+    """The same state with every tensor on the CPU, for a checkpoint that any device takes."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu")
+    if isinstance(value, dict):
+        return {key: to_cpu(one) for key, one in value.items()}
+    return [to_cpu(one) for one in value] if isinstance(value, list) else value
