@@ -37,7 +37,7 @@ def check_report_target(options: ScoreOptions, images: Sequence[Input]) -> None:
     if os.path.realpath(target.path) in tables:
         raise UsageError(f"{target.option} and a table are the same file: {target.path}", "give another file")
     may_exist = options.existing is not Existing.REFUSE
-    check_report(target(images, target), may_exist=may_exist)
+    check_report(target, sources_of(images, target), may_exist=may_exist)
 
 
 def sources_of(images: Sequence[Input], target: ReportTarget) -> set[str]:
@@ -94,7 +94,9 @@ class ScoreReport:
             return
         slot = work.artefacts.preview if work.artefacts is not None else None
         preview = slot.take() if slot is not None else None
-        self.report.add(entry_of_result(row, None if work.entry.is_standard_input else work.entry.path, outcome, preview))
+        self.report.add(
+            entry_of_result(row, None if work.entry.is_standard_input else work.entry.path, outcome, preview)
+        )
         self._learn(outcome.weights, outcome.mode, outcome.precision)
 
     def _learn(self, weights: str, mode: str, precision: str) -> None:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from hiqa_cli.console.text import count, for_pipe, for_terminal
 from hiqa_cli.errors import OutputError
 from hiqa_cli.rows.row import COLUMNS, Row, csv_line, csv_row, json_row
-from hiqa_cli.scoring.summary import RunSummary
 
-from .text import count, for_pipe, for_terminal
+from .summary import RunSummary
 
 BAR_CELLS = 20
 BAR_HEADER = f"{'0 bad':<10}{'good 100':>{BAR_CELLS - 10}}"

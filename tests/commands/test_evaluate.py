@@ -6,8 +6,8 @@ import json
 
 import pytest
 from support.database_trees import write_biq2021
+from support.photographs import photograph
 from support.tiny_weights import write_tiny_weights
-from train.data.test_sources import photograph
 
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets.readers.biq2021 import read_biq2021

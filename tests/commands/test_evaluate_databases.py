@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from scipy import optimize, stats
 from support.database_trees import write_koniq10k, write_live, write_table, write_tid
 from support.process import HIQA, RunHiqa, environment
-from support.tiny_weights import tiny_networks
+from support.tiny_weights import tiny_networks, weights_that_saw
 
 from hiqa_cli.commands.app import run
 from hiqa_cli.engine.calibration import Calibration
@@ -47,13 +46,6 @@ def evaluate(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return capsys.readouterr().out.splitlines()
 
     return call
-
-
-def weights_that_saw(folder: Path, scenes: Sequence[str] | None, **measured: object) -> Path:
-    """Random weights whose manifest says that they were trained on these scenes."""
-    about = {"name": "x", "version": "1", "licence": "none", "training_data": [], "measured": measured}
-    save_weights(folder, *tiny_networks(), Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0), **about, seen_scenes=scenes)
-    return folder
 
 
 def test_everything_is_measured_as_scipy_does_and_written_as_table_json_csv_and_plot(

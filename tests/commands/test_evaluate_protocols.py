@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands.test_evaluate_databases import weights_that_saw
 from support.database_trees import write_koniq10k, write_live, write_tid
 from support.process import HIQA, Finished, RunHiqa, environment, write_picture
+from support.tiny_training import RECIPE
+from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.commands.app import run
 from hiqa_cli.engine.manifest import read_manifest
@@ -28,23 +29,6 @@ from hiqa_train.datasets import open_dataset
 RunHere = Callable[..., Finished]
 
 # every stage of smoke, with steps enough to go through it
-RECIPE = """
-base = "smoke"
-[watch]
-log_every = 3
-validate_every = 6
-checkpoint_every = 2
-validation_pictures = 2
-half_width_pictures = 5
-[alone]
-steps = 6
-[generator]
-steps = 6
-[final]
-steps = 6
-[joint]
-steps = 4
-"""
 
 
 @pytest.fixture(scope="module")

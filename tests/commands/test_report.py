@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from images.test_exif import WORDS, shot
+from support.exif_samples import WORDS, shot
 from support.process import HIQA, TIMEOUT, Finished, RunHiqa, environment, obey_signals, picture_bytes, write_picture
 from support.report_material import block, detail, rows
 

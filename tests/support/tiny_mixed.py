@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from train.data.test_sources import photograph
-
 from hiqa_cli.images.opencv import cv2
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR
 from hiqa_train.data.parts import divide
@@ -15,6 +13,7 @@ from hiqa_train.data.splits import take
 from hiqa_train.datasets import open_dataset
 from hiqa_train.recipes.loader import load_recipe
 from support.database_trees import write_table
+from support.photographs import photograph
 from support.tiny_training import SIZE, short_recipe
 
 

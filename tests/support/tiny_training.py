@@ -65,3 +65,22 @@ def as_toml(recipe: Recipe) -> str:
     for name, table in tables.items():
         lines += [f"[{name}]", *(f"{key} = {value(one)}" for key, one in table.items())]
     return "\n".join(lines) + "\n"
+
+
+RECIPE = """
+base = "smoke"
+[watch]
+log_every = 3
+validate_every = 6
+checkpoint_every = 2
+validation_pictures = 2
+half_width_pictures = 5
+[alone]
+steps = 6
+[generator]
+steps = 6
+[final]
+steps = 6
+[joint]
+steps = 4
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,10 @@ def _unlike_pictures() -> torch.Tensor:
     stripes = (torch.arange(256) // 4 % 2).float().expand(3, 256, 256)
     noise = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(0))
     return torch.stack([torch.zeros_like(ramp), torch.ones_like(ramp), ramp, stripes, noise])
+
+
+def weights_that_saw(folder: Path, scenes: Sequence[str] | None, **measured: object) -> Path:
+    """Random weights whose manifest says that they were trained on these scenes."""
+    about = {"name": "x", "version": "1", "licence": "none", "training_data": [], "measured": measured}
+    save_weights(folder, *tiny_networks(), Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0), **about, seen_scenes=scenes)
+    return folder

@@ -18,7 +18,6 @@ from hiqa_cli.commands.dataset_options import (
 from hiqa_cli.commands.options import (
     BatchSize,
     Device,
-    EngineOptions,
     Mode,
     Overwrite,
     Precision,
@@ -30,6 +29,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import DEFAULT_MODE, DEFAULT_STRIDE, Scoring
 from hiqa_cli.errors import UsageError
+from hiqa_cli.scoring.options import EngineOptions
 from hiqa_cli.scoring.output_checks import check_new_file
 
 from . import options as own

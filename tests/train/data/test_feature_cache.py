@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands.test_evaluate_databases import weights_that_saw
-from commands.test_evaluate_protocols import RECIPE
 from support.database_trees import write_tid
 from support.sample_images import photograph
+from support.tiny_training import RECIPE
+from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError

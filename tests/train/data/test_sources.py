@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import convolve
+from support.photographs import photograph
 
 from hiqa_cli.errors import DatasetError, OutputError, UsageError
 from hiqa_cli.images.opencv import cv2
@@ -24,19 +25,6 @@ from hiqa_train.data.sources.database import DatabasePatches, FixedPatches, open
 from hiqa_train.data.sources.synthetic import SyntheticGroups
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.clean.ladders import jpeg2000_at_most, seeded_noise
-
-
-def photograph(seed: int = 0, side: int = 360) -> np.ndarray:
-    """(side, side, 3) uint8 with what photographs have: smooth light, edges, fine texture."""
-    random = np.random.default_rng(seed)
-    coarse = random.uniform(60, 200, (6, 6, 3)).astype(np.float32)
-    light = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
-    for _ in range(25):
-        x, y, r = (int(v) for v in random.integers(5, side, 3))
-        cv2.circle(light, (x, y), 5 + r // 8, tuple(float(v) for v in random.uniform(20, 235, 3)), -1)
-    texture = cv2.GaussianBlur(random.normal(0, 30, (side, side, 3)).astype(np.float32), (0, 0), 1)
-    return distortions.to_8bit(light + texture)
-
 
 PHOTO = photograph()
 PICTURES = [Pristine(f"{n}.png", photograph(n)) for n in range(3)]

@@ -7,22 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.database_trees import LIVE_REFERENCES
+from support.readings import reading
 
 from hiqa_cli.errors import OutputError, UsageError
 from hiqa_train.data.splits import PARTS, draw_splits, read_splits, take, without_scenes_of, write_splits
-from hiqa_train.datasets import DATABASES, Reading, Sample
+from hiqa_train.datasets import Reading
 from hiqa_train.datasets.scenes import UNSURE, live_scene, tid_scene
-
-
-def reading(name: str, scenes: list[str], each: int = 3) -> Reading:
-    """A reading without files: splits look at scenes only."""
-    root = Path("/data") / name
-    samples = tuple(
-        Sample(path=root / f"{place}_{number}.png", score=number, quality=0.5, scene=scene)
-        for place, scene in enumerate(scenes)
-        for number in range(each)
-    )
-    return Reading(name, name, root, DATABASES["tid2008"].scale, samples, len(samples), 0)
 
 
 @pytest.fixture

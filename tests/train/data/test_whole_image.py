@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from support.photographs import photograph
 from support.tiny_mixed import quiet, recipe, write_mixed
 from support.tiny_training import options
 from support.tiny_weights import tiny_networks
-from train.data.test_sources import photograph
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights

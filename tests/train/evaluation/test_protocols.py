@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands.test_evaluate_databases import weights_that_saw
 from support.database_trees import LIVE_REFERENCES, write_tid
-from train.data.test_splits import reading
+from support.readings import reading
+from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import HiqaError, UsageError

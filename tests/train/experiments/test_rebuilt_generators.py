@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.photographs import write_photographs
 from support.tiny_training import short_recipe
 from support.tiny_weights import write_tiny_weights
-from train.experiments.test_rebuilt_tables import photographs
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import seen_by
@@ -62,7 +62,7 @@ class Grounds:
 @pytest.fixture(scope="module")
 def grounds(tmp_path_factory) -> Grounds:
     where = tmp_path_factory.mktemp("generators")
-    folder = photographs(where / "photographs")
+    folder = write_photographs(where / "photographs")
     tiny = dataclasses.replace(short_recipe(steps=4), name="tiny")
     networks = dataclasses.replace(tiny.networks, generator_channels=(4, 4, 8, 8, 8), generator_stacks=2)
     recipe = dataclasses.replace(load_recipe(str(RECIPE)), networks=networks, watch=tiny.watch)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.sample_images import photograph
+from support.photographs import write_photographs
 from support.tiny_training import as_toml, short_recipe
 
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.splits import read_splits
 from hiqa_train.evaluation.agreement import Measured
 from hiqa_train.evaluation.correlation import Agreement
@@ -102,15 +101,8 @@ def test_the_ablation_tells_what_a_row_gains_on_the_same_split():
     assert lines[-1].split(" | ")[4:6] == ["+0.125 (+0.125)", "-0.125 (-0.125)"]
 
 
-def photographs(folder: Path) -> Path:
-    folder.mkdir()
-    for number in range(12):
-        cv2.imwrite(str(folder / f"{number}.png"), photograph(320, 320, seed=number))
-    return folder
-
-
 def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
-    folder = photographs(tmp_path / "photographs")
+    folder = write_photographs(tmp_path / "photographs")
     recipe = short_recipe(steps=2)
     recipe = dataclasses.replace(recipe.only("alone", "final"), name="tiny")
     for name in recipe.stages:

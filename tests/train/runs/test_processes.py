@@ -18,7 +18,7 @@ import torch
 from support.database_trees import write_table
 from support.process import HIQA, TIMEOUT, Finished, environment, obey_signals
 from support.tiny_training import SIZE, as_toml, short_recipe
-from train.stages.test_stages import assert_equal
+from support.trees import assert_equal
 
 from hiqa_cli.engine.weights import load_weights
 from hiqa_train.recipes.schema import Recipe

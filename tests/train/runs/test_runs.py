@@ -8,8 +8,8 @@ import signal
 
 import numpy as np
 import pytest
+from support.photographs import photograph
 from support.tiny_training import options, short_recipe
-from train.data.test_sources import photograph
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from support.photographs import photograph
 from support.tiny_mixed import quiet, recipe, slowest, with_prior, write_mixed
 from support.tiny_training import options
-from train.data.test_sources import photograph
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights

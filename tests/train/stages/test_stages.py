@@ -9,6 +9,7 @@ import signal
 import pytest
 import torch
 from support.tiny_training import open_table, options, short_recipe
+from support.trees import assert_equal
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
@@ -256,19 +257,6 @@ def test_a_stop_keeps_a_checkpoint_and_goes_on_to_the_bit(tmp_path, monkeypatch)
         one, other = (read_checkpoint(out / stage / LAST) for out in (whole, halted))
         assert torch.equal(one["random"], other["random"])
         assert_equal(one["learns"], other["learns"])
-
-
-def assert_equal(one, other) -> None:
-    """Two trees of tensors, numbers and words, to the bit."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_equal(one[key], other[key])
-    elif isinstance(one, list | tuple):
-        for a, b in zip(one, other, strict=True):
-            assert_equal(a, b)
-    else:
-        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def test_a_loss_that_is_no_number_names_step_and_files_and_leaves_the_checkpoints(tmp_path):
