@@ -19,7 +19,7 @@ def main() -> None:
         code = _guarded(sys.argv[1:])
     except interrupts.Interrupted as stop:  # a second signal, while the first was seen to
         code = stop.exit_code
-    except streams.ReaderGone:
+    except streams.ClosedPipe:
         code = ExitCode.READER_GONE
     sys.exit(int(code))
 

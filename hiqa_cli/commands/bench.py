@@ -15,7 +15,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.row import csv_row, row_of_result
 from hiqa_cli.scoring.inputs import find_inputs
 from hiqa_cli.scoring.items import load_scorer
-from hiqa_cli.scoring.options import EngineOptions, limits_from, scoring_from
+from hiqa_cli.scoring.options import BackendOptions, limits_from, scoring_from
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
@@ -79,7 +79,7 @@ def bench(
         raise UsageError(f"--json: {out} exists", "give a new file, or remove it")
     say = Messages(quiet=quiet)
     width, height = DEFAULT_SIZE if made is None else size("--size")(made)
-    scorer = load_scorer(EngineOptions(device, precision, batch_size, threads, weights), say)
+    scorer = load_scorer(BackendOptions(device, precision, batch_size, threads, weights), say)
     from hiqa_cli.engine.benchmark import bench as measure
     from hiqa_cli.engine.benchmark import generated_images
 

@@ -110,7 +110,7 @@ def measure_dataset(
         measure.write_header(rows)
     progress = ImageProgress(len(measure.present(tree)) - len(done), wanted=not quiet)
 
-    def keep(row: measure.Measured) -> None:
+    def keep(row: measure.TypeMeasurement) -> None:
         if rows is not None:
             measure.append(rows, row)
         progress.advance()

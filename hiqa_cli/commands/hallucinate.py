@@ -14,15 +14,22 @@ from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, for_pipe, name_text
-from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.rows.row import as_text
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
-from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, outcomes
-from hiqa_cli.scoring.options import EngineOptions, limits_from
-from hiqa_cli.scoring.output_paths import DISCREPANCY, HALLUCINATION, PANEL, Targets, check_targets, plan_targets
+from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, score_items
+from hiqa_cli.scoring.options import BackendOptions, limits_from
+from hiqa_cli.scoring.output_paths import (
+    DISCREPANCY,
+    HALLUCINATION,
+    PANEL,
+    OutputPaths,
+    check_output_paths,
+    plan_output_paths,
+)
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
@@ -45,7 +52,7 @@ class HallucinateOptions:
     panel: bool
     overwrite: bool
     limits: Limits
-    engine: EngineOptions
+    engine: BackendOptions
     quiet: bool
     verbose: bool
 
@@ -69,7 +76,7 @@ def hallucinate(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     overwrite: common.Overwrite = False,
-    engine: common.Engine = DEFAULT_ENGINE,
+    engine: common.Engine = DEFAULT_BACKEND,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -102,7 +109,7 @@ def hallucinate(
             panel=panel,
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
-            engine=EngineOptions(device, precision, batch_size, threads, weights, engine),
+            engine=BackendOptions(device, precision, batch_size, threads, weights, engine),
             quiet=quiet,
             verbose=verbose,
         )
@@ -121,7 +128,7 @@ def run_hallucinate(options: HallucinateOptions) -> int:
     to_stdout = options.output is None and any(entry.is_standard_input for entry in inputs.images)
     if to_stdout:
         _check_stdout(options, inputs.images)
-        targets: list[Targets | None] = [None]
+        targets: list[OutputPaths | None] = [None]
     else:
         targets = _checked_targets(options, inputs.images)
     works = _works(inputs.images, targets, to_stdout)
@@ -149,11 +156,11 @@ def _check_stdout(options: HallucinateOptions, images: Sequence[Input]) -> None:
         )
 
 
-def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> list[Targets | None]:
+def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> list[OutputPaths | None]:
     folder = DEFAULT_FOLDER if options.output is None else options.output
     kinds = (HALLUCINATION, DISCREPANCY, *((PANEL,) if options.panel else ()))
-    targets = plan_targets(images, folder, kinds)
-    check_targets(
+    targets = plan_output_paths(images, folder, kinds)
+    check_output_paths(
         targets,
         images,
         folder,
@@ -163,19 +170,19 @@ def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> li
     return targets
 
 
-def _works(images: Sequence[Input], targets: Sequence[Targets | None], to_stdout: bool) -> list[Work]:
+def _works(images: Sequence[Input], targets: Sequence[OutputPaths | None], to_stdout: bool) -> list[Work]:
     """Every input with its pictures; a file given twice has them written once."""
-    from hiqa_cli.engine.outputs.outputs import Artefacts
+    from hiqa_cli.engine.outputs.outputs import Outputs
 
     if to_stdout:
-        return [Work(images[0], Artefacts(hallucination=sys.stdout.buffer))]
+        return [Work(images[0], Outputs(hallucination=sys.stdout.buffer))]
     works = []
     planned = set()
     for entry, target in zip(images, targets, strict=True):
         artefacts = None
         if target is not None and target.pictures[HALLUCINATION] not in planned:
             planned.add(target.pictures[HALLUCINATION])
-            artefacts = Artefacts(
+            artefacts = Outputs(
                 hallucination=target.pictures[HALLUCINATION],
                 discrepancy=target.pictures[DISCREPANCY],
                 panel=target.pictures.get(PANEL),
@@ -188,7 +195,7 @@ def _write_pictures(
     options: HallucinateOptions,
     scorer: Scorer | None,
     works: Sequence[Work],
-    targets: Sequence[Targets | None],
+    targets: Sequence[OutputPaths | None],
     messages: Messages,
 ) -> tuple[int, int]:
     """(images written, images failed); what was written is named on standard output."""
@@ -196,7 +203,7 @@ def _write_pictures(
     progress = ImageProgress(len(works), wanted=not options.quiet)
     messages.clear = progress.cleared
     try:
-        results = outcomes(scorer, works, options.limits, Scoring())
+        results = score_items(scorer, works, options.limits, Scoring())
         for (work, outcome), target in zip(results, targets, strict=True):
             if isinstance(outcome, HiqaError):
                 failed += 1
@@ -213,7 +220,7 @@ def _write_pictures(
     return written, failed
 
 
-def _name(target: Targets | None) -> None:
+def _name(target: OutputPaths | None) -> None:
     for path in target.pictures.values() if target is not None else ():
         write(f"{for_pipe(name_text(str(path)))}\n")
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from hiqa_cli.console.suggestions import did_you_mean
-from hiqa_cli.engine.backends.names import ENGINES
+from hiqa_cli.engine.backends.names import BACKENDS
 from hiqa_cli.engine.config import DEFAULT_MODE, MODES
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.limits import Limits
@@ -108,9 +108,9 @@ Engine = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="|".join(ENGINES),
-        parser=one_of("--engine", ENGINES, "HIQA_ENGINE"),
-        autocompletion=lambda: list(ENGINES),
+        metavar="|".join(BACKENDS),
+        parser=one_of("--engine", BACKENDS, "HIQA_ENGINE"),
+        autocompletion=lambda: list(BACKENDS),
         envvar="HIQA_ENGINE",
         help="What computes. openvino starts sooner, on processors: pip install 'hiqa[openvino]'.",
     ),

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import MAX_MB, WORST, ReportTarget
-from hiqa_cli.scoring.options import EngineOptions, limits_from, scoring_from
+from hiqa_cli.scoring.options import BackendOptions, limits_from, scoring_from
 
 from . import options as common
 from .options import points, whole_number
@@ -70,7 +70,7 @@ def report(
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,
     all_tiles: AllTiles = False,
-    engine: common.Engine = DEFAULT_ENGINE,
+    engine: common.Engine = DEFAULT_BACKEND,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -115,7 +115,7 @@ def report(
             scoring_given=all_tiles or any(one is not None for one in (mode, stride, tolerance, max_tiles)),
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
-            engine=EngineOptions(device, precision, batch_size, threads, weights, engine),
+            engine=BackendOptions(device, precision, batch_size, threads, weights, engine),
             quiet=quiet,
             verbose=verbose,
         )

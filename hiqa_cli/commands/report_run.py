@@ -11,9 +11,9 @@ from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.report.options import ReportTarget
-from hiqa_cli.rows.saved_run import is_finished_run
+from hiqa_cli.rows.saved_run import is_saved_run
 from hiqa_cli.rows.table import Existing
-from hiqa_cli.scoring.options import EngineOptions, ScoreOptions
+from hiqa_cli.scoring.options import BackendOptions, ScoreOptions
 from hiqa_cli.scoring.row_printer import write
 
 
@@ -35,14 +35,14 @@ class ReportOptions:
     scoring_given: bool
     overwrite: bool
     limits: Limits
-    engine: EngineOptions
+    engine: BackendOptions
     quiet: bool
     verbose: bool
 
 
 def run_report(options: ReportOptions) -> int:
     """Make what the options ask for; the exit code. Raises HiqaError where nothing could start, or output failed."""
-    finished = [path for path in options.images if is_finished_run(path)]
+    finished = [path for path in options.images if is_saved_run(path)]
     if options.compare is not None:
         if options.images or options.files_from is not None:
             raise UsageError("--compare takes two finished runs and nothing else", "leave the other paths out")

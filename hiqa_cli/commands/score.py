@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.engine.config import DEFAULT_MAX_TILES, DEFAULT_STRIDE, DEFAULT_TOLERANCE, TILE
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import MAX_MB, ReportTarget
-from hiqa_cli.scoring.options import EngineOptions, ScoreOptions, existing_policy, limits_from, scoring_from
+from hiqa_cli.scoring.options import BackendOptions, ScoreOptions, existing_policy, limits_from, scoring_from
 
 from . import options as common
 from .options import one_of, points, whole_number
@@ -132,7 +132,7 @@ def score(
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,
     all_tiles: AllTiles = False,
-    engine: common.Engine = DEFAULT_ENGINE,
+    engine: common.Engine = DEFAULT_BACKEND,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -175,7 +175,7 @@ def score(
             worst=worst,
             scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
             limits=limits_from(max_pixels, max_bytes),
-            engine=EngineOptions(device, precision, batch_size, threads, weights, engine),
+            engine=BackendOptions(device, precision, batch_size, threads, weights, engine),
             quiet=quiet,
             verbose=verbose,
             report=None if report is None else ReportTarget(report, "--report", max_mb or MAX_MB),

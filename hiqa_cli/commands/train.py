@@ -33,7 +33,9 @@ def train(
     stage: Annotated[
         str | None,
         typer.Argument(
-            metavar="|".join(STAGES), parser=one_of("STAGE", STAGES), show_default=False,
+            metavar="|".join(STAGES),
+            parser=one_of("STAGE", STAGES),
+            show_default=False,
             help="One stage of the recipe, or the paper's ablation; all stages if not given.",
         ),
     ] = None,
@@ -41,14 +43,17 @@ def train(
     pristine: Annotated[
         list[Path] | None,
         typer.Option(
-            "--pristine", metavar="DIR",
+            "--pristine",
+            metavar="DIR",
             help="Undistorted photographs, at least 320 px a side, instead of --dataset or beside it; repeat it for "
             "several folders.",
         ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", metavar="NAME|FILE",
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
             help="paper, best, smoke, synthetic or release, or a TOML file; best if not given, with --pristine "
             "synthetic, with both release.",
         ),
@@ -65,14 +70,16 @@ def train(
     keep_out: Annotated[
         str | None,
         typer.Option(
-            "--keep-out", metavar="SCENE,...",
+            "--keep-out",
+            metavar="SCENE,...",
             help="Scenes kept for tests in every database and folder, in place of drawn ones (kodim04,kodim08).",
         ),
     ] = None,
     begin: Annotated[
         Path | None,
         typer.Option(
-            "--begin", metavar="DIR",
+            "--begin",
+            metavar="DIR",
             help="Weights that training begins with: G with their G; R, where it learns distortions beside a prior, "
             "with their R, and the prior with theirs.",
         ),
@@ -98,7 +105,7 @@ def train(
     precision: Precision = "auto",
     threads: Threads = None,
     quiet: Quiet = False,
-) -> int:  # fmt: skip
+) -> int:
     """Train G and R on databases of images that people have scored, on a table of your own, or on photographs.
 
     Ctrl-C keeps a checkpoint that --resume goes on with. Ends with weights in --out, which hiqa score --weights takes.
@@ -128,10 +135,17 @@ def train(
     where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
     given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
     options = RunOptions(
-        device=device, precision=precision, seed=seed, resume=resume, generator=generator,
-        first_generator=begin if generator is None else None, begin=begin if begins_r else None,
-        kinds=None if stage in (None, "ablation") else (stage,), cache=cache, watch=progress.advance,
-    )  # fmt: skip
+        device=device,
+        precision=precision,
+        seed=seed,
+        resume=resume,
+        generator=generator,
+        first_generator=begin if generator is None else None,
+        begin=begin if begins_r else None,
+        kinds=None if stage in (None, "ablation") else (stage,),
+        cache=cache,
+        watch=progress.advance,
+    )
     stop = StopSignal()
     kept = tuple(word.strip() for word in (keep_out or "").split(",") if word.strip())
     try:
@@ -162,9 +176,17 @@ class Training:
     """The three things that can be done with a recipe and its material."""
 
     def __init__(
-        self, given: DatasetOptions, pristine: tuple[Path, ...], keep_out: tuple[str, ...], recipe: Recipe,
-        vgg: str | None, out: Path, options: RunOptions, stop: StopSignal, say: Messages,
-    ) -> None:  # fmt: skip
+        self,
+        given: DatasetOptions,
+        pristine: tuple[Path, ...],
+        keep_out: tuple[str, ...],
+        recipe: Recipe,
+        vgg: str | None,
+        out: Path,
+        options: RunOptions,
+        stop: StopSignal,
+        say: Messages,
+    ) -> None:
         self.pristine, self.out, self.stop, self.tell = pristine, out, stop, say.warn
         self.opened = open_readings(given, options, keep_out, say.warn) if given.names else None
         options = options if self.opened is None else self.opened.options
@@ -182,9 +204,15 @@ class Training:
             return train_synthetic(self.pristine, self.recipe, self.out, self.options, self.stop, self.tell)
         if self.pristine:
             return train_mixed(
-                self.opened.parts, self.opened.tested, self.pristine, self.recipe, self.out, self.options, self.stop,
+                self.opened.parts,
+                self.opened.tested,
+                self.pristine,
+                self.recipe,
+                self.out,
+                self.options,
+                self.stop,
                 self.tell,
-            )  # fmt: skip
+            )
         return train_databases(self.opened.parts, self.recipe, self.out, self.options, self.stop, self.tell)
 
     def ablation(self) -> Path | None:
@@ -202,13 +230,13 @@ class Training:
 
     def profile(self) -> int:
         """Rates and shares of each stage, on standard output."""
-        from hiqa_train.data.sources.base import Material
+        from hiqa_train.data.sources.base import DataSource
         from hiqa_train.runs.mixed import open_mixed
         from hiqa_train.runs.run import open_databases
         from hiqa_train.runs.synthetic import open_photographs
         from hiqa_train.trainer.stage_benchmark import profile_material, table
 
-        material: Material
+        material: DataSource
         if self.opened is None:
             material = open_photographs(self.pristine, self.recipe, self.options, self.tell)
         elif self.pristine:

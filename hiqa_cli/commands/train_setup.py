@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedDatabases:
     """Databases, divided: what is trained on, the images kept for tests (one tuple a database), and the run's options
     with a record of it all; the run writes the division to OUT/splits.json."""
 
@@ -42,7 +42,7 @@ class Opened:
         return any(sample.reference is not None for part in self.parts for sample in part.training)
 
 
-def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[str, ...], tell: Tell) -> Opened:
+def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[str, ...], tell: Tell) -> OpenedDatabases:
     """Read and divide the databases, with a line on each: n of N, the first missing file, its scale, its parts.
 
     keep_out: scenes for the tests, in place of drawn ones.
@@ -63,15 +63,16 @@ def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[st
         for note in reading.notes:
             tell(f"{reading.name}: {note}")
     record = {
-        "databases": lines, "notes": [note for reading in readings for note in reading.notes],
+        "databases": lines,
+        "notes": [note for reading in readings for note in reading.notes],
         "missing": {r.name: list(r.missing + r.missing_references) for r in readings},
         "split": dataclasses.asdict(splits.divisions[0]),
-    }  # fmt: skip
+    }
 
     def write(out: Path) -> None:
         write_splits(out / "splits.json", splits, readings)
 
-    return Opened(tuple(parts), tests, dataclasses.replace(options, record=record, begun=write))
+    return OpenedDatabases(tuple(parts), tests, dataclasses.replace(options, record=record, begun=write))
 
 
 def choose_vgg(

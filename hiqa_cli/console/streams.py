@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PIPE_CLOSED = {errno.EPIPE, errno.EINVAL} if os.name == "nt" else {errno.EPIPE}
 
 
-class ReaderGone(BaseException):
+class ClosedPipe(BaseException):
     """The reader of standard output went away; not an Exception, so that nobody swallows it."""
 
 
@@ -50,7 +50,7 @@ class StandardOutputBuffer(io.BufferedWriter):
     def _told_apart(self, error: OSError) -> BaseException:
         silence(self.fileno())
         if error.errno in PIPE_CLOSED:
-            return ReaderGone()
+            return ClosedPipe()
         reason = (error.strerror or str(error)).lower()
         return OutputError(f"standard output cannot be written: {reason}")
 

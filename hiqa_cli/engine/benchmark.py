@@ -30,7 +30,7 @@ from hiqa_cli.images.read import decode_picture, read_picture
 from hiqa_cli.images.source import read_bytes
 from hiqa_cli.networks.hiqa import HiqaNet
 
-from .backends.torch_backend import TorchRunner
+from .backends.torch_backend import TorchBackend
 from .config import TILE, Scoring
 from .results import ScoreResult
 from .scorer import Job, Scorer
@@ -171,9 +171,9 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
                 stages[stage] += 0.0 if warm else seconds
 
 
-def torch_runner(scorer: Scorer) -> TorchRunner:
+def torch_runner(scorer: Scorer) -> TorchBackend:
     """UsageError for a scorer whose networks torch cannot look into."""
-    if not isinstance(scorer.runner, TorchRunner):
+    if not isinstance(scorer.runner, TorchBackend):
         raise UsageError(f"the stages are those of torch, not of {scorer.engine}", "load the scorer with torch")
     return scorer.runner
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from .config import DEFAULT_STRIDE, TILE
 
-__all__ = ["DEFAULT_STRIDE", "TILE", "ScoreResult", "TileScore", "Verdict"]
+__all__ = ["DEFAULT_STRIDE", "TILE", "ScoreResult", "TilePrediction", "TileScore"]
 
 
-class Verdict(NamedTuple):
+class TilePrediction(NamedTuple):
     """What R says of a tile. score: points on 0..100; doubt: how far off such scores are, see `calibration`."""
 
     score: float
@@ -26,7 +26,7 @@ class Verdict(NamedTuple):
 @dataclass(frozen=True)
 class TileScore:
     """One 256x256 tile: its left and top edge in px (of the reflected image where that is smaller), its score, and the
-    doubt that goes with it (`Verdict`; 0 from weights without)."""
+    doubt that goes with it (`TilePrediction`; 0 from weights without)."""
 
     x: int
     y: int

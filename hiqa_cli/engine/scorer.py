@@ -24,21 +24,21 @@ from hiqa_cli.images.limits import Limits
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import read_picture
 
-from .backends.backend import TileRunner
+from .backends.backend import Backend
 from .backends.devices import BATCH_SIZE, Placement, default_batch_size, place
-from .backends.names import DEFAULT_ENGINE, ENGINES, OPENVINO
+from .backends.names import BACKENDS, DEFAULT_BACKEND, OPENVINO
 from .calibration import Calibration
 from .config import Scoring
-from .outputs.outputs import Artefacts, open_sinks
+from .outputs.outputs import Outputs, open_sinks
 from .outputs.sinks import Sink, WholeArrays
 from .pipeline.job import Job
-from .pipeline.prefetch import ReadAhead
+from .pipeline.prefetch import Prefetcher
 from .pipeline.stream import OpenSinks, ScoreStream
 from .results import ScoreResult
 from .tiling.grid import TileGrid
 from .weights import load_weights
 
-__all__ = ["Artefacts", "Job", "Limits", "ScoreResult", "Scorer", "Scoring"]
+__all__ = ["Job", "Limits", "Outputs", "ScoreResult", "Scorer", "Scoring"]
 
 DEFAULT_SCORING = Scoring()
 
@@ -51,7 +51,7 @@ class Scorer:
     """
 
     def __init__(
-        self, engine: str, runner: TileRunner, placement: Placement, calibration: Calibration, weights_id: str
+        self, engine: str, runner: Backend, placement: Placement, calibration: Calibration, weights_id: str
     ) -> None:
         self.engine = engine
         self.runner = runner
@@ -65,7 +65,7 @@ class Scorer:
         cls,
         weights: Path | str | None = None,
         *,
-        engine: str = DEFAULT_ENGINE,
+        engine: str = DEFAULT_BACKEND,
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
@@ -88,8 +88,8 @@ class Scorer:
         """
         check_count("batch size", batch_size)
         check_count("number of threads", threads)
-        if engine not in ENGINES:
-            raise UsageError(f"engine must be one of {', '.join(ENGINES)}, found {engine!r}")
+        if engine not in BACKENDS:
+            raise UsageError(f"engine must be one of {', '.join(BACKENDS)}, found {engine!r}")
         tell = notice if notice is not None else ignore
         if engine == OPENVINO:
             from .backends.openvino_backend import load_openvino
@@ -171,7 +171,7 @@ class Scorer:
         yield from ScoreStream(
             self.runner,
             self._calibration,
-            ReadAhead(jobs),
+            Prefetcher(jobs),
             sinks,
             scoring=scoring,
             precision=self.precision,
@@ -197,18 +197,18 @@ class Scorer:
 
 def with_torch(
     weights: Path | str | None, placement: Placement, batch_size: int, threads: int | None, tell: Callable[[str], None]
-) -> tuple[TileRunner, Placement, Calibration, str]:
+) -> tuple[Backend, Placement, Calibration, str]:
     """A runner, where it runs, the calibration and id of its weights."""
     import torch
 
     from hiqa_cli.networks.hiqa import HiqaNet
 
-    from .backends.torch_backend import TorchRunner
+    from .backends.torch_backend import TorchBackend
 
     if threads is not None:
         torch.set_num_threads(threads)
     loaded = load_weights(weights)
-    runner = TorchRunner(HiqaNet(loaded.generator, loaded.regressor), placement, batch_size, tell)
+    runner = TorchBackend(HiqaNet(loaded.generator, loaded.regressor), placement, batch_size, tell)
     return runner, placement, loaded.calibration, loaded.weights_id
 
 

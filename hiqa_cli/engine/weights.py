@@ -114,9 +114,9 @@ class _StoredNetwork:
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
         """What the metadata's JSON under `key` describes; refused where it cannot be built."""
-        from hiqa_cli.networks.skip_init import Bare
+        from hiqa_cli.networks.skip_init import SkipInit
 
-        with Bare():  # fill() has all numbers
+        with SkipInit():  # fill() has all numbers
             return built_from(self._metadata, key, build, self.path)
 
     def fill(self, network: nn.Module) -> None:

@@ -17,10 +17,17 @@ from .header import Data
 # Red, green and blue of sRGB as XYZ relative to D50, as its profiles carry them (IEC 61966-2-1,
 # adapted).
 _SRGB_COLORANTS = (0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141)
-_PRIMARIES = {1: "BT.709", 4: "BT.470 M", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020",
-              11: "DCI P3", 12: "Display P3"}  # fmt: skip
-_TRANSFERS = {1: "", 4: "gamma 2.2", 5: "gamma 2.8", 6: "", 8: "linear", 13: "", 14: "", 15: "",
-              16: "PQ", 18: "HLG"}  # fmt: skip
+_PRIMARIES = {
+    1: "BT.709",
+    4: "BT.470 M",
+    5: "BT.601",
+    6: "BT.601",
+    7: "SMPTE 240M",
+    9: "BT.2020",
+    11: "DCI P3",
+    12: "Display P3",
+}
+_TRANSFERS = {1: "", 4: "gamma 2.2", 5: "gamma 2.8", 6: "", 8: "linear", 13: "", 14: "", 15: "", 16: "PQ", 18: "HLG"}
 
 
 def cicp_name(primaries: int, transfer: int) -> str:

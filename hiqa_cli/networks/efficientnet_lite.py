@@ -14,8 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 # Expansion, kernel, stride, repeats, channels: Tan and Le, table 1.
-STAGES = ((1, 3, 1, 1, 16), (6, 3, 2, 2, 24), (6, 5, 2, 2, 40), (6, 3, 2, 3, 80), (6, 5, 1, 3, 112), (6, 5, 2, 4, 192),
-          (6, 3, 1, 1, 320))  # fmt: skip
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (6, 3, 2, 2, 24),
+    (6, 5, 2, 2, 40),
+    (6, 3, 2, 3, 80),
+    (6, 5, 1, 3, 112),
+    (6, 5, 2, 4, 192),
+    (6, 3, 1, 1, 320),
+)
 STEM = 32
 TOP = 1280
 
@@ -47,9 +54,17 @@ class _WideBackward(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = torch.ops.aten.convolution_backward(
-            gradients[0].float(), x.float(), weight.float(), [weight.shape[0]], *ctx.geometry, [1, 1], False, [0, 0],
-            x.shape[1], [ctx.needs_input_grad[0], True, True],
-        )  # fmt: skip
+            gradients[0].float(),
+            x.float(),
+            weight.float(),
+            [weight.shape[0]],
+            *ctx.geometry,
+            [1, 1],
+            False,
+            [0, 0],
+            x.shape[1],
+            [ctx.needs_input_grad[0], True, True],
+        )
         narrow = None if of_x is None else of_x.to(x.dtype)
         return narrow, of_weight.to(weight.dtype), of_bias.to(weight.dtype), None, None
 
@@ -71,7 +86,7 @@ class InvertedBlock(nn.Module):
         return x + narrow if self.is_residual else narrow
 
 
-class LiteTrunk(nn.Module):
+class EfficientNetLite(nn.Module):
     """(B, 3, H, W) in -2..2 -> (B, 1280, H/32, W/32)."""
 
     channels = TOP

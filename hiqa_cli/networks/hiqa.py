@@ -46,7 +46,7 @@ class HiqaOutput(NamedTuple):
         return (as_floats(self.distorted) + self.correction).clamp(0, 1)
 
 
-class Imagined(NamedTuple):
+class GeneratorOutput(NamedTuple):
     """What G makes of a batch, on its way to R. image: as both networks take it; difference: as in `HiqaOutput`."""
 
     distorted: Tensor
@@ -90,33 +90,33 @@ class HiqaNet(nn.Module):
         """As forward(), through the modules themselves even where they are packed."""
         return self._judge(self._imagine(distorted))
 
-    def imagine(self, distorted: Tensor) -> Imagined:
+    def imagine(self, distorted: Tensor) -> GeneratorOutput:
         """G's half of the way."""
         if self._packed is not None:
-            return Imagined(distorted, *self._packed.imagine(distorted))
+            return GeneratorOutput(distorted, *self._packed.imagine(distorted))
         return self._imagine(distorted)
 
-    def judge(self, imagined: Imagined) -> HiqaOutput:
+    def judge(self, imagined: GeneratorOutput) -> HiqaOutput:
         """R's half of the way."""
         if self._packed is None:
             return self._judge(imagined)
         features = self._packed.judge(imagined.image, imagined.difference, imagined.semantic)
         return self._output(imagined, features)
 
-    def _imagine(self, distorted: Tensor) -> Imagined:
+    def _imagine(self, distorted: Tensor) -> GeneratorOutput:
         distorted = as_floats(distorted)
         inside = distorted.to(self.dtype)
         imagined = self.generator(inside)
         # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
         hallucination = (distorted + imagined.correction.float()).clamp(0, 1)
-        return Imagined(distorted, inside, hallucination - distorted, imagined.semantic)
+        return GeneratorOutput(distorted, inside, hallucination - distorted, imagined.semantic)
 
-    def _judge(self, imagined: Imagined) -> HiqaOutput:
+    def _judge(self, imagined: GeneratorOutput) -> HiqaOutput:
         discrepancy = (-imagined.difference).to(self.dtype)
         quality = self.regressor.quality_features(imagined.image, discrepancy)[-1]
         return self._output(imagined, self.regressor.joined(quality, imagined.semantic))
 
-    def _output(self, imagined: Imagined, features: Tensor) -> HiqaOutput:
+    def _output(self, imagined: GeneratorOutput, features: Tensor) -> HiqaOutput:
         verdict = self.regressor.verdict_of_pooled(pooled(features))
         return HiqaOutput(verdict, features, imagined.distorted, imagined.difference)
 

@@ -37,7 +37,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .efficientnet_lite import LiteTrunk
+from .efficientnet_lite import EfficientNetLite
 
 # A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
 DISCREPANCY_GAIN = 8.0
@@ -81,8 +81,13 @@ class RegressorConfig:
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
         # weights of before these do not name them: their map is signed, their R1 is ResNet-18's, alone
         before: dict[str, Any] = {
-            "absolute_map": False, "blocks": 2, "stem": 7, "prior": NO_PRIOR, "doubt": False, "doubt_units": 0
-        }  # fmt: skip
+            "absolute_map": False,
+            "blocks": 2,
+            "stem": 7,
+            "prior": NO_PRIOR,
+            "doubt": False,
+            "doubt_units": 0,
+        }
         known = before | fields
         return cls(**{name: known[name] for name in cls.__dataclass_fields__})
 
@@ -163,7 +168,7 @@ class Head(nn.Module):
         return logits
 
 
-class Doubt(nn.Module):
+class ErrorHead(nn.Module):
     """What the heads' hidden units see -> logarithms of what the half-width of such a score is multiplied with."""
 
     def __init__(self, seen: int, units: int) -> None:
@@ -182,7 +187,7 @@ class Prior(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.trunk = LiteTrunk()
+        self.trunk = EfficientNetLite()
         self.head = Head(self.trunk.channels, hidden)
 
     def forward(self, distorted: Tensor) -> Tensor:
@@ -200,7 +205,7 @@ class Regressor(nn.Module):
         self.prior = Prior(config.hidden) if config.prior == LITE else None
         if config.doubt:
             seen = config.hidden * (bool(config.blocks) + (self.prior is not None))
-            self.doubt: nn.Module = Doubt(seen, config.doubt_units) if config.doubt_units else nn.Linear(seen, 1)
+            self.doubt: nn.Module = ErrorHead(seen, config.doubt_units) if config.doubt_units else nn.Linear(seen, 1)
         if not config.blocks:
             return
         channels_in = 6 if config.discrepancy else 3
@@ -264,7 +269,7 @@ class Regressor(nn.Module):
         parts = pooled.split([head.hidden.in_features for head in self.heads], dim=1)
         return [head.seen(part) for head, part in zip(self.heads, parts, strict=True)]
 
-    def give_doubt(self, doubt: Doubt) -> None:
+    def give_doubt(self, doubt: ErrorHead) -> None:
         """doubt: of what seen() gives."""
         self.config = replace(self.config, doubt=True, doubt_units=doubt.hidden.out_features)
         self.doubt = doubt

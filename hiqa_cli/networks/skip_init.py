@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 RANDOM = (Tensor.normal_, Tensor.uniform_)
 
 
-class Bare(TorchFunctionMode):
+class SkipInit(TorchFunctionMode):
     """Within: networks are built with whatever numbers are in memory; load_state_dict() brings theirs.
 
     Random numbers take longer than reading weights from a file. (Tensors of the "meta" device cost even more: torch

@@ -13,10 +13,10 @@ from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.rows.row import Row
-from hiqa_cli.rows.saved_run import FinishedRun, read_finished_run
+from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
 from .entries import entries_of_rows
-from .entry import Entry, RunFacts
+from .entry import ReportEntry, RunFacts
 from .options import ReportTarget
 from .output import BYTES_OF_MB, check_report, finish_report
 from .page.compare_page import ComparePage, Pair
@@ -29,7 +29,7 @@ def run_compare(
 ) -> int:
     """Write the page of two runs; the exit code."""
     check_report(target, {os.path.realpath(path) for path in (first, second)}, may_exist=overwrite)
-    runs = read_finished_run(first), read_finished_run(second)
+    runs = read_saved_run(first), read_saved_run(second)
     places = _starts_and_paths(runs[0]), _starts_and_paths(runs[1])
     matching = match(*([path for _, path in run] for run in places))
     if not matching.pairs:
@@ -64,7 +64,7 @@ def run_compare(
     return ExitCode.OK
 
 
-def unlike(first: FinishedRun, second: FinishedRun) -> str:
+def unlike(first: SavedRun, second: SavedRun) -> str:
     """Why scores of two runs may differ for other reasons than their images, or ""."""
     kinds = (
         ("weights", first.weights, second.weights),
@@ -81,13 +81,13 @@ def _listed(values: list[str] | list[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def _starts_and_paths(run: FinishedRun) -> list[tuple[int, str]]:
+def _starts_and_paths(run: SavedRun) -> list[tuple[int, str]]:
     """Where every row of a run starts, and its path: all that is held of the rows."""
     return [(start, row.path) for start, row in run.rows()]
 
 
 def _pairs(
-    runs: tuple[FinishedRun, FinishedRun],
+    runs: tuple[SavedRun, SavedRun],
     places: tuple[list[tuple[int, str]], list[tuple[int, str]]],
     matching: Matching,
     limits: Limits,
@@ -108,5 +108,5 @@ def _pairs(
     for side, alone in enumerate((matching.only_first, matching.only_second)):
         for place in alone:
             row = runs[side].row_at(places[side][place][0])
-            entry = Entry(row.path, row.score, row.uncertainty, row.width, row.height, error=row.error)
+            entry = ReportEntry(row.path, row.score, row.uncertainty, row.width, row.height, error=row.error)
             yield Pair(row.path, entry if side == 0 else None, entry if side == 1 else None)

@@ -12,13 +12,13 @@ import numpy as np
 from hiqa_cli.engine.grades import grade
 from hiqa_cli.engine.outputs.draw_text import PAPER, draw_text
 from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
-from hiqa_cli.engine.outputs.png_writer import PngStream, own_text
+from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE
 from hiqa_cli.engine.outputs.score_card import FAINT
 from hiqa_cli.engine.outputs.webp_stamp import check_webp
 from hiqa_cli.images.opencv import cv2
 
-from .entry import Entry, RunFacts
+from .entry import ReportEntry, RunFacts
 
 COLUMNS = 5
 PHOTO_HEIGHT = 240  # px of room for a picture in its cell, THUMBNAIL_SIDE wide
@@ -33,7 +33,7 @@ class _Held:
 
     goodness: float
     place: int
-    entry: Entry = field(compare=False)
+    entry: ReportEntry = field(compare=False)
 
 
 class ContactSheet:
@@ -52,7 +52,7 @@ class ContactSheet:
         """Whether an entry of this score would be among the worst so far: only then its picture is needed."""
         return score is not None and (len(self._heap) < self._worst or -score > self._heap[0].goodness)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ReportEntry) -> None:
         """One image."""
         if entry.score is None:
             self._failed += 1
@@ -72,14 +72,14 @@ class ContactSheet:
         heading += f", {self._failed:,} not scored" if self._failed else ""
         canvas = draw_sheet(entries, heading)
         text = own_text("contact sheet", facts.weights or "unknown")
-        with PngStream(self._target, canvas.shape[1], canvas.shape[0], 3, text) as png:
+        with PngWriter(self._target, canvas.shape[1], canvas.shape[0], 3, text) as png:
             png.write(canvas)
 
     def abandon(self) -> None:
         """Nothing was written yet."""
 
 
-def draw_sheet(entries: list[Entry], heading: str) -> np.ndarray:
+def draw_sheet(entries: list[ReportEntry], heading: str) -> np.ndarray:
     """The sheet (H, W, 3) uint8 RGB: pictures in rows, below each its score, word, uncertainty and name."""
     columns = max(1, min(COLUMNS, len(entries)))
     rows = -(-len(entries) // columns)
@@ -94,7 +94,7 @@ def draw_sheet(entries: list[Entry], heading: str) -> np.ndarray:
     return canvas
 
 
-def _draw_entry(cell: np.ndarray, entry: Entry) -> None:
+def _draw_entry(cell: np.ndarray, entry: ReportEntry) -> None:
     cell[:PHOTO_HEIGHT] = BEHIND
     if entry.preview is None:
         draw_text(cell, "no picture", THUMBNAIL_SIDE / 2, PHOTO_HEIGHT / 2, 10, anchor=0.5, ink=FAINT)

@@ -20,14 +20,14 @@ from hiqa_cli.images.picture import Picture
 from hiqa_cli.rows.row import Row
 from hiqa_cli.scoring.output_paths import DISCREPANCY, HALLUCINATION
 
-from .entry import Entry, TileScores
+from .entry import ReportEntry, TileScores
 
 NO_MAPS = "this run wrote no maps: hallucination and discrepancy map come with --maps, or with --report while scoring"
 
 
-def entry_of_result(row: Row, file: str | None, result: ScoreResult, preview: Preview | None) -> Entry:
+def entry_of_result(row: Row, file: str | None, result: ScoreResult, preview: Preview | None) -> ReportEntry:
     """The entry of an image that was scored a moment ago; file: None where it came from standard input."""
-    return Entry(
+    return ReportEntry(
         path=row.path,
         score=row.score,
         uncertainty=row.uncertainty,
@@ -41,28 +41,28 @@ def entry_of_result(row: Row, file: str | None, result: ScoreResult, preview: Pr
     )
 
 
-def entry_of_error(row: Row) -> Entry:
+def entry_of_error(row: Row) -> ReportEntry:
     """The entry of an image that could not be scored."""
-    return Entry(path=row.path, error=row.error)
+    return ReportEntry(path=row.path, error=row.error)
 
 
 def entries_of_rows(
     rows: Iterable[tuple[Row, str | None]], wants: Callable[[float | None], bool], limits: Limits
-) -> Iterator[Entry]:
+) -> Iterator[ReportEntry]:
     """The entries of finished rows, in order; pictures are read again, the next while the present one is reduced.
 
     rows: each with the path of its image where that is known better than by the row's own text. wants: whether an
     image of this score is to be shown.
     """
     from hiqa_cli.engine.pipeline.job import Job
-    from hiqa_cli.engine.pipeline.prefetch import ReadAhead
+    from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 
     def jobs() -> Iterator[Job]:
         for row, path in rows:
             known = row if path is None else replace(row, path=name_text(path))
             yield Job(known.path, _reader(known, wants, limits), token=known)
 
-    ahead = ReadAhead(jobs())
+    ahead = Prefetcher(jobs())
     try:
         while (arrived := ahead.take(wait=True)) is not None:
             job, outcome = arrived
@@ -94,7 +94,7 @@ def _reader(row: Row, wants: Callable[[float | None], bool], limits: Limits) -> 
     return read
 
 
-def _entry_of_row(row: Row, outcome: Picture | HiqaError) -> Entry:
+def _entry_of_row(row: Row, outcome: Picture | HiqaError) -> ReportEntry:
     if row.score is None or row.width is None or row.height is None:
         return entry_of_error(row)
     tiles = _tiles_of_row(row)
@@ -106,7 +106,7 @@ def _entry_of_row(row: Row, outcome: Picture | HiqaError) -> Entry:
         preview, missing = preview_of_row(row, outcome, tiles)
         with contextlib.suppress(ValueError):
             size = file_size(path_of(row.path))
-    return Entry(
+    return ReportEntry(
         row.path,
         row.score,
         row.uncertainty,

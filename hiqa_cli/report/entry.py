@@ -17,7 +17,7 @@ class TileScores:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReportEntry:
     """One image of a run.
 
     path: as text, bytes that are not UTF-8 as surrogate escapes. score, uncertainty: points, None where there is an

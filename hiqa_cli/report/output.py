@@ -11,7 +11,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import for_message, name_text
 from hiqa_cli.errors import UsageError
 
-from .entry import Entry, RunFacts
+from .entry import ReportEntry, RunFacts
 from .options import ReportTarget
 from .page.writer import MARKER, folder_of
 
@@ -34,7 +34,7 @@ class Report(Output, Protocol):
     def wants(self, score: float | None) -> bool:
         """Whether the pictures of an entry of this score are needed."""
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ReportEntry) -> None:
         """One image; OutputError where it cannot be written."""
 
 

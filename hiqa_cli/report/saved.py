@@ -11,7 +11,7 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.rows.row import Row
-from hiqa_cli.rows.saved_run import FinishedRun, read_finished_run
+from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
 from .entries import entries_of_rows
 from .entry import RunFacts
@@ -24,7 +24,7 @@ def report_saved_run(
 ) -> int:
     """Write the report of a finished run, whose pictures are read again; the exit code."""
     check_report(target, {os.path.realpath(path)}, may_exist=overwrite)
-    run = read_finished_run(path)
+    run = read_saved_run(path)
     if run.torn:
         messages.warn(f"{path}: its last line is not whole, as of a run that goes on or was stopped")
     title = report_title([path])
@@ -52,12 +52,12 @@ def report_saved_run(
     return ExitCode.OK
 
 
-def _with_paths(run: FinishedRun) -> Iterator[tuple[Row, str | None]]:
+def _with_paths(run: SavedRun) -> Iterator[tuple[Row, str | None]]:
     for _, row in run.rows():
         yield row, None
 
 
-def facts_of_run(run: FinishedRun, title: str, gate: float | None) -> RunFacts:
+def facts_of_run(run: SavedRun, title: str, gate: float | None) -> RunFacts:
     """What a finished run tells of itself."""
     return RunFacts(
         title=title,

@@ -15,7 +15,7 @@ from .row import Row
 WHOLE_LINES = replace(JSON_LINES, decode=decode_json_whole)
 
 
-def is_finished_run(path: str) -> bool:
+def is_saved_run(path: str) -> bool:
     """Whether a file is a run's JSON lines, by its name or by how it begins."""
     if path.lower().endswith(".jsonl"):
         return True
@@ -29,7 +29,7 @@ def is_finished_run(path: str) -> bool:
 
 
 @dataclass
-class FinishedRun:
+class SavedRun:
     """One run. name: its file as given. count: of rows. torn: its last line is not whole.
 
     weights, modes, precisions, versions, strides: what the rows tell of how they were scored, each once.
@@ -68,9 +68,9 @@ class FinishedRun:
         return stride if isinstance(stride, int) else None
 
 
-def read_finished_run(path: str) -> FinishedRun:
+def read_saved_run(path: str) -> SavedRun:
     """Read a run once through, checking every row. Raises UsageError."""
-    run = FinishedRun(path)
+    run = SavedRun(path)
     failed: set[str] = set()
     end = 0
     for start, row in run.rows():

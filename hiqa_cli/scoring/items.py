@@ -13,10 +13,10 @@ from hiqa_cli.errors import DependencyError, HiqaError, ImageError, UsageError
 from hiqa_cli.images.limits import Limits
 
 from .inputs import Input
-from .options import EngineOptions
+from .options import BackendOptions
 
 if TYPE_CHECKING:
-    from hiqa_cli.engine.outputs.outputs import Artefacts
+    from hiqa_cli.engine.outputs.outputs import Outputs
     from hiqa_cli.engine.results import ScoreResult
     from hiqa_cli.engine.scorer import Scorer
     from hiqa_cli.images.picture import Picture
@@ -27,7 +27,7 @@ class Work:
     """One input and the pictures to be written of it."""
 
     entry: Input
-    artefacts: Artefacts | None = None
+    artefacts: Outputs | None = None
 
 
 def check_standard_input(inputs: Sequence[Input]) -> None:
@@ -39,7 +39,7 @@ def check_standard_input(inputs: Sequence[Input]) -> None:
             raise UsageError("standard input (-) is a terminal", "pipe an image in: hiqa ... - < image.jpg")
 
 
-def load_scorer(options: EngineOptions, messages: Messages) -> Scorer:
+def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:
     """The engine with its weights. Raises what ends a run before it starts, exit code 2."""
     try:
         from hiqa_cli.engine.scorer import Scorer
@@ -60,7 +60,7 @@ def load_scorer(options: EngineOptions, messages: Messages) -> Scorer:
     return scorer
 
 
-def outcomes(
+def score_items(
     scorer: Scorer | None, works: Sequence[Work], limits: Limits, scoring: Scoring
 ) -> Iterator[tuple[Work, ScoreResult | HiqaError]]:
     """(work, result or error) in order, each as soon as it is ready.

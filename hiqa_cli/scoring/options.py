@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.engine.config import DEFAULT_MAX_TILES, DEFAULT_MODE, DEFAULT_STRIDE, DEFAULT_TOLERANCE, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.limits import Limits
@@ -16,7 +16,7 @@ STDOUT = "-"
 
 
 @dataclass(frozen=True)
-class EngineOptions:
+class BackendOptions:
     """How to compute, as the command line gave it; None: the engine's own default."""
 
     device: str
@@ -24,7 +24,7 @@ class EngineOptions:
     batch_size: int | None
     threads: int | None
     weights: Path | None
-    engine: str = DEFAULT_ENGINE
+    engine: str = DEFAULT_BACKEND
 
 
 def limits_from(max_pixels: int | None, max_bytes: int | None) -> Limits:
@@ -56,7 +56,7 @@ class ScoreOptions:
     worst: int | None
     scoring: Scoring
     limits: Limits
-    engine: EngineOptions
+    engine: BackendOptions
     quiet: bool
     verbose: bool
     report: ReportTarget | None = None

@@ -24,7 +24,7 @@ STANDARD_INPUT_NAMES = ("stdin", "-")  # NAME, and the "full name" where a file 
 
 
 @dataclass(frozen=True)
-class Targets:
+class OutputPaths:
     """The pictures of one input: kind -> path."""
 
     pictures: dict[str, Path]
@@ -34,7 +34,7 @@ class Targets:
         return all(os.path.lexists(path) for path in self.pictures.values())
 
 
-def plan_targets(inputs: Sequence[Input], folder: Path, kinds: Sequence[str]) -> list[Targets | None]:
+def plan_output_paths(inputs: Sequence[Input], folder: Path, kinds: Sequence[str]) -> list[OutputPaths | None]:
     """The pictures of every input, None for one that has a problem already.
 
     The same file given twice has the same targets twice; different files never share one.
@@ -42,13 +42,13 @@ def plan_targets(inputs: Sequence[Input], folder: Path, kinds: Sequence[str]) ->
     root = _common_root([_anchor(entry) for entry in inputs])
     places = [None if entry.problem else _place(entry, root) for entry in inputs]
     names = _names({place for place in places if place is not None})
-    plans: list[Targets | None] = []
+    plans: list[OutputPaths | None] = []
     for place in places:
         if place is None:
             plans.append(None)
             continue
         base = folder / _below(place[0], root) / names[place]
-        plans.append(Targets({kind: Path(f"{base}.{kind}.png") for kind in kinds}))
+        plans.append(OutputPaths({kind: Path(f"{base}.{kind}.png") for kind in kinds}))
     return plans
 
 
@@ -118,8 +118,8 @@ def _stem_and_full_name(file: str) -> tuple[str, str]:
     return os.path.splitext(file)[0], file
 
 
-def check_targets(
-    plans: Sequence[Targets | None],
+def check_output_paths(
+    plans: Sequence[OutputPaths | None],
     inputs: Sequence[Input],
     folder: Path,
     *,

@@ -21,10 +21,10 @@ from hiqa_cli.rows.table import Existing, Table
 from .inputs import Input, real_paths
 from .items import Work
 from .options import ScoreOptions
-from .resume import Plan
+from .resume import ResumePlan
 
 if TYPE_CHECKING:
-    from hiqa_cli.engine.outputs.outputs import Artefacts
+    from hiqa_cli.engine.outputs.outputs import Outputs
     from hiqa_cli.engine.results import ScoreResult
 
 
@@ -45,12 +45,12 @@ def sources_of(images: Sequence[Input], target: ReportTarget) -> set[str]:
     return real_paths(images) if os.path.lexists(target.path) else set()
 
 
-def with_preview(artefacts: Artefacts | None) -> Artefacts:
+def with_preview(artefacts: Outputs | None) -> Outputs:
     """What is to be written of an image, with the pictures for a report besides."""
-    from hiqa_cli.engine.outputs.outputs import Artefacts
+    from hiqa_cli.engine.outputs.outputs import Outputs
     from hiqa_cli.engine.outputs.preview import PreviewSlot
 
-    return replace(artefacts or Artefacts(), preview=PreviewSlot())
+    return replace(artefacts or Outputs(), preview=PreviewSlot())
 
 
 def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messages) -> ScoreReport | None:
@@ -72,7 +72,7 @@ class ScoreReport:
     facts: RunFacts
     messages: Messages
 
-    def add_finished(self, tables: Sequence[Table], images: Sequence[Input], plan: Plan) -> None:
+    def add_finished(self, tables: Sequence[Table], images: Sequence[Input], plan: ResumePlan) -> None:
         """The images that an earlier run finished, and the rows of its that stay; their pictures are read again."""
         from hiqa_cli.report.entries import entries_of_rows
 

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hiqa_cli.engine.backends.names import DEFAULT_ENGINE
+from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.row import Row, key_text
 from hiqa_cli.rows.table import Table
 
 from .inputs import Input
-from .output_paths import Targets
+from .output_paths import OutputPaths
 
 # Settings of a JSON line that change scores: rows that differ in one of them do not belong together.
 TELLING_SETTINGS = ("mode", "stride", "tolerance", "max_tiles", "precision", "device")
 
 
 @dataclass
-class Plan:
+class ResumePlan:
     """finished: for every input its row of the earlier run, or None: to be scored.
     kept: rows of the earlier run that stay and belong to no input of this one."""
 
@@ -28,14 +28,14 @@ class Plan:
     kept: list[Row]
 
 
-def plan_resume(tables: Sequence[Table], inputs: Sequence[Input], targets: Sequence[Targets | None]) -> Plan:
+def plan_resume(tables: Sequence[Table], inputs: Sequence[Input], targets: Sequence[OutputPaths | None]) -> ResumePlan:
     """Match inputs with the rows of all tables, by path, as often as it is given.
 
     An input is finished when every table has its score and all its pictures are there. Of any other
     the old rows are replaced by what this run finds. Standard input is never finished.
     """
     if not tables:
-        return Plan([None] * len(inputs), [])
+        return ResumePlan([None] * len(inputs), [])
     open_rows = [_by_path(table) for table in tables]
     finished: list[Row | None] = []
     for entry, target in zip(inputs, targets, strict=True):
@@ -55,7 +55,7 @@ def plan_resume(tables: Sequence[Table], inputs: Sequence[Input], targets: Seque
         for table, place in zip(tables, places, strict=True):
             if place is not None:
                 table.replace(place)
-    return Plan(finished, list(_left_over(tables, inputs, open_rows)))
+    return ResumePlan(finished, list(_left_over(tables, inputs, open_rows)))
 
 
 def _by_path(table: Table) -> defaultdict[str, deque[int]]:
@@ -121,6 +121,6 @@ def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) 
     if row.more:
         theirs = row.more["settings"]
         pairs.append(("version", row.more["version"], version))
-        pairs.append(("engine", theirs.get("engine", DEFAULT_ENGINE), settings.get("engine", DEFAULT_ENGINE)))
+        pairs.append(("engine", theirs.get("engine", DEFAULT_BACKEND), settings.get("engine", DEFAULT_BACKEND)))
         pairs += [(name, theirs.get(name), settings[name]) for name in TELLING_SETTINGS]
     return next((f"{name} {had}, now {has}" for name, had, has in pairs if str(had) != str(has)), "")

@@ -25,7 +25,7 @@ GRADE_STYLES = {
 }
 
 
-class Screen(Protocol):
+class RowPrinter(Protocol):
     """Takes rows as they are ready."""
 
     def show(self, row: Row) -> None:
@@ -35,7 +35,7 @@ class Screen(Protocol):
         """No more rows come."""
 
 
-class PipeLines:
+class PipePrinter:
     """`score<TAB>path`, two decimals; an image that failed has no line."""
 
     def show(self, row: Row) -> None:
@@ -46,7 +46,7 @@ class PipeLines:
         """Lines need no end."""
 
 
-class Nothing:
+class NullPrinter:
     """Standard output is for something else."""
 
     def show(self, row: Row) -> None:
@@ -56,7 +56,7 @@ class Nothing:
         """Nothing to end."""
 
 
-class FileForm:
+class FilePrinter:
     """The rows of --csv or --jsonl, on standard output."""
 
     def __init__(self, header: bytes, encode: Callable[[Row], bytes]) -> None:
@@ -74,7 +74,7 @@ class FileForm:
         write(data.decode("utf-8"))
 
 
-class TerminalTable:
+class TerminalPrinter:
     """A table that grows row by row: score, half-width, a bar, a word, the path in full."""
 
     def __init__(self) -> None:
@@ -127,10 +127,10 @@ class TerminalTable:
             raise OutputError(f"standard output cannot be written: {reason}") from error
 
 
-class Held:
+class SortedPrinter:
     """Keeps rows back until the end, to show them in order (--sort) or the worst only (--worst)."""
 
-    def __init__(self, screen: Screen, order: str, worst: int | None) -> None:
+    def __init__(self, screen: RowPrinter, order: str, worst: int | None) -> None:
         """order: "score" (worst first), "path", or "" for the worst first where `worst` is given."""
         self._screen = screen
         self._order = order
@@ -159,18 +159,18 @@ def _by_score(row: Row) -> tuple[bool, float]:
     return (row.score is None, 0.0 if row.score is None else row.score)
 
 
-def make_screen(*, csv: bool, json_lines: bool, order: str, worst: int | None) -> Screen:
+def make_printer(*, csv: bool, json_lines: bool, order: str, worst: int | None) -> RowPrinter:
     """The form for standard output as it is: `-` took it, a terminal, or a pipe or file."""
-    screen: Screen
+    screen: RowPrinter
     if csv:
-        screen = FileForm(csv_line(COLUMNS), csv_row)
+        screen = FilePrinter(csv_line(COLUMNS), csv_row)
     elif json_lines:
-        screen = FileForm(b"", json_row)
+        screen = FilePrinter(b"", json_row)
     elif sys.stdout.isatty():
-        screen = TerminalTable()
+        screen = TerminalPrinter()
     else:
-        screen = PipeLines()
-    return Held(screen, order, worst) if order or worst is not None else screen
+        screen = PipePrinter()
+    return SortedPrinter(screen, order, worst) if order or worst is not None else screen
 
 
 def write(text: str) -> None:

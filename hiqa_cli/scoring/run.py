@@ -16,18 +16,18 @@ from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.rows.codec import CSV, JSON_LINES
 from hiqa_cli.rows.row import Row, as_text, row_of_error, row_of_result
 from hiqa_cli.rows.table import Existing, Table
-from hiqa_cli.scoring.row_printer import Nothing, Screen, make_screen
+from hiqa_cli.scoring.row_printer import NullPrinter, RowPrinter, make_printer
 
 from .inputs import Input, Inputs, find_inputs, real_paths
-from .items import Work, check_standard_input, load_scorer, outcomes
+from .items import Work, check_standard_input, load_scorer, score_items
 from .options import STDOUT, ScoreOptions, check_together
-from .output_paths import DISCREPANCY, HALLUCINATION, QUALITY, Targets, check_targets, plan_targets
+from .output_paths import DISCREPANCY, HALLUCINATION, QUALITY, OutputPaths, check_output_paths, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
-from .resume import Plan, check_rows_fit, plan_resume
+from .resume import ResumePlan, check_rows_fit, plan_resume
 from .summary import RunSummary
 
 if TYPE_CHECKING:
-    from hiqa_cli.engine.outputs.outputs import Artefacts
+    from hiqa_cli.engine.outputs.outputs import Outputs
     from hiqa_cli.engine.results import ScoreResult
     from hiqa_cli.engine.scorer import Scorer
 
@@ -89,10 +89,10 @@ def _scorer(options: ScoreOptions, tables: Sequence[Table], works: Sequence[Work
     return None
 
 
-def _screen(options: ScoreOptions) -> Screen:
+def _screen(options: ScoreOptions) -> RowPrinter:
     if not options.shows_rows:
-        return Nothing()
-    return make_screen(
+        return NullPrinter()
+    return make_printer(
         csv=options.csv == STDOUT,
         json_lines=options.jsonl == STDOUT,
         order=options.order,
@@ -100,11 +100,11 @@ def _screen(options: ScoreOptions) -> Screen:
     )
 
 
-def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[Targets | None]:
+def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[OutputPaths | None]:
     if options.maps is None:
         return [None] * len(images)
-    targets = plan_targets(images, options.maps, MAP_KINDS)
-    check_targets(
+    targets = plan_output_paths(images, options.maps, MAP_KINDS)
+    check_output_paths(
         targets,
         images,
         options.maps,
@@ -127,7 +127,9 @@ def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
     return tables
 
 
-def _works(options: ScoreOptions, images: Sequence[Input], targets: Sequence[Targets | None], plan: Plan) -> list[Work]:
+def _works(
+    options: ScoreOptions, images: Sequence[Input], targets: Sequence[OutputPaths | None], plan: ResumePlan
+) -> list[Work]:
     """What is left to do. A file given twice has its maps written once."""
     works = []
     planned: set[os.PathLike[str]] = set()
@@ -144,18 +146,18 @@ def _works(options: ScoreOptions, images: Sequence[Input], targets: Sequence[Tar
     return works
 
 
-def _artefacts(target: Targets, *, keep: bool) -> Artefacts:
-    from hiqa_cli.engine.outputs.outputs import Artefacts
+def _artefacts(target: OutputPaths, *, keep: bool) -> Outputs:
+    from hiqa_cli.engine.outputs.outputs import Outputs
 
     wanted = {kind: None if keep and os.path.lexists(path) else path for kind, path in target.pictures.items()}
-    return Artefacts(
+    return Outputs(
         hallucination=wanted[HALLUCINATION],
         discrepancy=wanted[DISCREPANCY],
         quality=wanted[QUALITY],
     )
 
 
-def _map_names(target: Targets) -> dict[str, str]:
+def _map_names(target: OutputPaths) -> dict[str, str]:
     return {kind: name_text(str(path)) for kind, path in target.pictures.items()}
 
 
@@ -179,13 +181,13 @@ class ScoreRun:
     options: ScoreOptions
     messages: Messages
     tables: list[Table]
-    screen: Screen
+    screen: RowPrinter
     summary: RunSummary
     maps: dict[str, dict[str, str]]
     settings: dict[str, Any]
     report: ScoreReport | None = None
 
-    def count_finished(self, plan: Plan) -> None:
+    def count_finished(self, plan: ResumePlan) -> None:
         """Rows of the earlier run count for the gate and stand in a sorted output."""
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
             self.summary.add(row)
@@ -200,7 +202,7 @@ class ScoreRun:
         try:
             for table in self.tables:
                 table.begin()
-            for work, outcome in outcomes(scorer, works, self.options.limits, self.options.scoring):
+            for work, outcome in score_items(scorer, works, self.options.limits, self.options.scoring):
                 self._take(work, outcome, progress)
         except (Interrupted, OutputError):
             progress.close()

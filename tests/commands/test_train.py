@@ -19,7 +19,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.runs.run import RunOptions, train_databases, vgg_layers
 from hiqa_train.trainer.loop import StopSignal
-from hiqa_train.trainer.metrics_log import Journal, Progress, Watcher
+from hiqa_train.trainer.metrics_log import MetricsLog, Progress, ProgressListener
 
 
 def quiet(line: str) -> None:
@@ -93,8 +93,8 @@ def test_where_tensorboard_is_installed_it_gets_the_same_numbers(tmp_path, monke
     module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    watcher = Watcher(tmp_path, None)
-    Journal(watcher.metrics, "final", True).note(7, {"validation": {"error": 0.5}, "epoch": 2}, watcher)
+    watcher = ProgressListener(tmp_path, None)
+    MetricsLog(watcher.metrics, "final", True).note(7, {"validation": {"error": 0.5}, "epoch": 2}, watcher)
     watcher.close()
     assert written == [("final/validation/error", 0.5, 7), ("final/epoch", 2, 7), ("closed", 0, 0)]
     assert json.loads(watcher.metrics.read_text()) == {

@@ -14,7 +14,7 @@ from hiqa_cli.console.suggestions import nearest
 from hiqa_cli.console.text import for_message, for_pipe, for_terminal, name_text
 from hiqa_cli.errors import DependencyError, DeviceError, HiqaError, ImageError, OutputError, UsageError, WeightsError
 from hiqa_cli.rows.row import Row
-from hiqa_cli.scoring.row_printer import BAR_CELLS, Held, bar
+from hiqa_cli.scoring.row_printer import BAR_CELLS, SortedPrinter, bar
 from hiqa_cli.scoring.summary import RunSummary
 
 
@@ -40,7 +40,7 @@ ROWS = [row("b", 50.0), row("d", None), row("a", 70.0), row("c", 20.0)]
 
 def shown(order: str, worst: int | None) -> list[str]:
     kept = Kept()
-    held = Held(kept, order, worst)
+    held = SortedPrinter(kept, order, worst)
     for one in ROWS:
         held.show(one)
         assert kept.paths == []

@@ -12,9 +12,9 @@ import torch
 from support.tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.config import TILE, Scoring
-from hiqa_cli.engine.results import Verdict
+from hiqa_cli.engine.results import TilePrediction
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.engine.tiling.aggregate import AT_ONCE, OnePass, Sample, picture_grid, spread_order, tally_for
+from hiqa_cli.engine.tiling.aggregate import AT_ONCE, SampledMean, WindowMean, aggregate_for, picture_grid, spread_order
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.engine.tiling.windows import WindowPooler, side_weights
 from hiqa_cli.errors import UsageError
@@ -151,7 +151,7 @@ def test_every_window_weighs_its_pixels_once(width: int, height: int, stride: in
 
 def test_fast_sees_every_pixel_about_once_and_exact_four_times() -> None:
     size = (1080, 800)
-    one_pass, every = (tally_for(*size, scoring, np.sum) for scoring in (FAST, EXACT))
+    one_pass, every = (aggregate_for(*size, scoring, np.sum) for scoring in (FAST, EXACT))
     counts = []
     for tally in (one_pass, every):
         count = 0
@@ -159,7 +159,7 @@ def test_fast_sees_every_pixel_about_once_and_exact_four_times() -> None:
             count += 1
         counts.append(count)
     assert counts == [20, 48]
-    assert isinstance(one_pass, OnePass)
+    assert isinstance(one_pass, WindowMean)
     assert one_pass.total == every.total == 48
 
 
@@ -187,14 +187,14 @@ def test_the_first_tiles_of_a_sample_are_spread_over_the_picture() -> None:
         assert counts.max() <= math.ceil(1.7 * count / 12)
 
 
-def large(spread: float) -> tuple[Sample, dict[tuple[int, int], float]]:
+def large(spread: float) -> tuple[SampledMean, dict[tuple[int, int], float]]:
     """A sample of a picture of 192 tiles whose scores deviate by so many points."""
     grid = plan_tiles(4096, 3072, TILE)
     rng = np.random.default_rng(0)
     scores = {place: 50 + spread * rng.standard_normal() for place in grid.places()}
-    sample = Sample(grid, tolerance=0.5, most=96)
+    sample = SampledMean(grid, tolerance=0.5, most=96)
     while (place := sample.next_place()) is not None:
-        sample.receive(*place, Verdict(scores[place], 0.0), None)
+        sample.receive(*place, TilePrediction(scores[place], 0.0), None)
     return sample, scores
 
 
@@ -236,7 +236,7 @@ def test_pictures_up_to_four_megapixels_are_scored_whole() -> None:
 def test_tiles_that_give_the_score_are_among_those_that_give_pictures() -> None:
     for scoring in (EXACT, FAST, Scoring("fast", 100), Scoring("exact", 100, max_tiles=1), Scoring("fast", 64)):
         grid = picture_grid(1000, 700, scoring)
-        tally = tally_for(1000, 700, scoring, np.sum)
+        tally = aggregate_for(1000, 700, scoring, np.sum)
         wanted = set()
         while (place := tally.next_place()) is not None:
             wanted.add(place)

@@ -13,7 +13,7 @@ from support.report_material import MB, entry, many, preview, preview_of, write_
 
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview
 from hiqa_cli.images.read import read_picture
-from hiqa_cli.report.entry import Entry, RunFacts
+from hiqa_cli.report.entry import ReportEntry, RunFacts
 from hiqa_cli.report.page.compare_page import ComparePage, Pair
 from hiqa_train.distortions import add_noise
 
@@ -118,7 +118,7 @@ def test_two_runs_are_shown_side_by_side(driver: Any, tmp_path: Path) -> None:
     target = tmp_path / "compare.html"
     out = ComparePage(target, "before and after", (facts[0], facts[1]), MB, 4)
 
-    def one(name: str, score: float) -> Entry:
+    def one(name: str, score: float) -> ReportEntry:
         return entry(f"{name}.jpg", score, shown)
 
     changes = {"much better": (40.0, 70.0), "a little better": (40.0, 45.0), "worse": (80.0, 50.0)}

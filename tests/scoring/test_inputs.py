@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hiqa_cli.engine.outputs.png_writer import PngStream, own_text
+from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.inputs import Inputs, find_inputs
 
@@ -40,7 +40,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write_own_picture(path: Path) -> None:
     import numpy as np
 
-    png = PngStream(path, 2, 2, 3, own_text("hallucination", "00000000"))
+    png = PngWriter(path, 2, 2, 3, own_text("hallucination", "00000000"))
     png.write(np.zeros((2, 2, 3), np.uint8))
     png.finish()
     png.commit()

@@ -9,7 +9,7 @@ import pytest
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.inputs import Input, find_inputs
-from hiqa_cli.scoring.output_paths import check_targets, plan_targets
+from hiqa_cli.scoring.output_paths import check_output_paths, plan_output_paths
 
 KIND = "hallucination"
 
@@ -30,13 +30,13 @@ def inputs(*paths: str, recursive: bool = False) -> list[Input]:
 
 
 def planned(images: list[Input]) -> list[str]:
-    plans = plan_targets(images, Path("out"), [KIND])
+    plans = plan_output_paths(images, Path("out"), [KIND])
     return [os.path.relpath(plan.pictures[KIND], "out").removesuffix(f".{KIND}.png") if plan else "" for plan in plans]
 
 
 def check(images: list[Input], folder: Path = Path("out"), may_exist: bool = False) -> None:
-    plans = plan_targets(images, folder, [KIND])
-    check_targets(plans, images, folder, may_exist=may_exist, way_out="go elsewhere")
+    plans = plan_output_paths(images, folder, [KIND])
+    check_output_paths(plans, images, folder, may_exist=may_exist, way_out="go elsewhere")
 
 
 def test_a_single_image_goes_by_its_stem() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.engine.outputs.preview import Closeup, Preview, encode_preview
-from hiqa_cli.report.entry import Entry, RunFacts, TileScores
+from hiqa_cli.report.entry import ReportEntry, RunFacts, TileScores
 from hiqa_cli.report.page.run_page import RunPage
 from support.sample_images import photograph
 
@@ -33,15 +33,17 @@ def preview_of(pixels: np.ndarray) -> Preview:
     return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000", close)
 
 
-def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, **more: Any) -> Entry:
+def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, **more: Any) -> ReportEntry:
     """An entry of 384x288 px with four tiles; without a score an error."""
     if score is None:
-        return Entry(path, error="truncated JPEG")
+        return ReportEntry(path, error="truncated JPEG")
     tiles = TileScores((0, 128, 0, 128), (0, 0, 32, 32), (score, score, score - 5, score + 5))
-    return Entry(path, score, 8.0, 384, 288, size=12345, tiles=tiles, preview=shown, **more)
+    return ReportEntry(path, score, 8.0, 384, 288, size=12345, tiles=tiles, preview=shown, **more)
 
 
-def write_page(target: Path, entries: list[Entry], budget: int = 50 * MB, gate: float | None = None) -> Path | None:
+def write_page(
+    target: Path, entries: list[ReportEntry], budget: int = 50 * MB, gate: float | None = None
+) -> Path | None:
     """A page of these entries; gives the folder beside it, where there is one."""
     page = RunPage(target, "a report", budget, len(entries))
     for one in entries:
@@ -61,7 +63,7 @@ def write_small_page(target: Path) -> None:
     write_page(target, entries, gate=60.0)
 
 
-def many(count: int, shown: Preview) -> list[Entry]:
+def many(count: int, shown: Preview) -> list[ReportEntry]:
     """So many entries in folders, their scores spread over the scale."""
     scores = np.random.default_rng(0).beta(4, 2, count) * 100
     return [entry(f"photos/day {n % 37:02}/IMG_{n:05}.jpg", float(score), shown) for n, score in enumerate(scores)]

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 
 @dataclass(frozen=True)
-class View:
+class FeatureView:
     """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32);
     prior: the features of a prior that does not learn, (B, C, H/32, W/32), already worked out."""
 
@@ -21,10 +21,10 @@ class View:
     semantic: Tensor | None = None
     prior: Tensor | None = None
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> View:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> FeatureView:
         """All of what is there, changed in the same way."""
         parts = (self.discrepancy, self.semantic, self.prior)
-        return View(*(None if one is None else change(one) for one in parts))
+        return FeatureView(*(None if one is None else change(one) for one in parts))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Batch:
     database: Tensor
     group: Tensor
     files: tuple[str, ...]
-    shown: View | None = None
+    shown: FeatureView | None = None
     known: Tensor | None = None
     place: Tensor | None = None
 
@@ -66,9 +66,16 @@ class Batch:
         shown = None if self.shown is None else self.shown.changed(lambda x: x.to(device).permute(0, 3, 1, 2).float())
         known = None if self.known is None else self.known.to(device)
         return Batch(
-            distorted, seen(self.reference), quality, self.database.to(device), self.group.to(device), self.files,
-            shown, known, self.place,
-        )  # fmt: skip
+            distorted,
+            seen(self.reference),
+            quality,
+            self.database.to(device),
+            self.group.to(device),
+            self.files,
+            shown,
+            known,
+            self.place,
+        )
 
     def pieces(self, count: int) -> list[Batch]:
         """The batch in `count` equal pieces, in order."""
@@ -82,12 +89,19 @@ class Batch:
         known = None if self.known is None else self.known[where]
         place = None if self.place is None else self.place[where]
         return Batch(
-            self.distorted[where], reference, quality, self.database[where], self.group[where], self.files[where],
-            shown, known, place,
-        )  # fmt: skip
+            self.distorted[where],
+            reference,
+            quality,
+            self.database[where],
+            self.group[where],
+            self.files[where],
+            shown,
+            known,
+            place,
+        )
 
 
-class Source(Protocol):
+class PatchSource(Protocol):
     """Patches by number: number n of a source is the same in every run."""
 
     def draw(self, numbers: range) -> Batch:
@@ -104,7 +118,7 @@ class Batches(Dataset[Batch]):
     Of `world` processes each draws its own equal share, in order.
     """
 
-    def __init__(self, source: Source, batch: int, first: int, last: int, rank: int, world: int) -> None:
+    def __init__(self, source: PatchSource, batch: int, first: int, last: int, rank: int, world: int) -> None:
         self.source, self.first, self.last = source, first, last
         self.batch, self.rank, self.world = batch, rank, world
 

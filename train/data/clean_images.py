@@ -15,14 +15,14 @@ SMALLEST = 320  # px a side: a 256 px patch and the margin around it
 
 
 @dataclass(frozen=True)
-class Pristine:
+class CleanImage:
     """One undistorted photograph: its file name and (H, W, 3) uint8 RGB pixels."""
 
     name: str
     pixels: np.ndarray
 
 
-def load_pristine(folder: Path) -> list[Pristine]:
+def load_pristine(folder: Path) -> list[CleanImage]:
     """All images of a folder, by name; images below 320 px a side cannot give patches and are an error.
 
     Raises UsageError where there is no image, or one is too small or of more than 8 bits.
@@ -42,14 +42,14 @@ def load_pristine(folder: Path) -> list[Pristine]:
                 f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, expected at least {SMALLEST} px a side",
                 "move it away",
             )
-        images.append(Pristine(path.name, pixels))
+        images.append(CleanImage(path.name, pixels))
     return images
 
 
-def divide(images: list[Pristine], validation_share: float) -> tuple[list[Pristine], list[Pristine]]:
+def divide(images: list[CleanImage], validation_share: float) -> tuple[list[CleanImage], list[CleanImage]]:
     """Training and validation images; which is which hangs on the name's hash alone, not on order or number."""
 
-    def place(image: Pristine) -> float:
+    def place(image: CleanImage) -> float:
         return int(hashlib.sha256(image.name.encode()).hexdigest()[:8], 16) / 2**32
 
     training = [image for image in images if place(image) >= validation_share]

@@ -14,14 +14,14 @@ import numpy as np
 
 from hiqa_train.distortions import NEED_LARGE, distort
 
-from .clean_images import Pristine
+from .clean_images import CleanImage
 from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, place_window
 
 GROUP = 4  # versions of one reference
 
 
 @dataclass(frozen=True)
-class Group:
+class DistortionGroup:
     """versions: GROUP distorted patches; reference: theirs; (P, P, 3) uint8 RGB each. name: the photograph's."""
 
     versions: list[np.ndarray]
@@ -29,9 +29,9 @@ class Group:
     name: str
 
 
-def draw_group(
-    images: list[Pristine], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int, number: int
-) -> Group:
+def draw_distortion_group(
+    images: list[CleanImage], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int, number: int
+) -> DistortionGroup:
     """Group `number` of `seed`; ladder_share: of the groups that are ladders."""
     random = np.random.default_rng([seed, number])
     piece, name = cut_piece(images, max(patch + MARGIN, SMALLEST_FOR_JPEG2000), random)
@@ -52,4 +52,4 @@ def draw_group(
             versions.append(distort(piece, kind, stream)[window])
         else:
             versions.append(distort(near, kind, stream)[inside])
-    return Group(versions, piece[window], name)
+    return DistortionGroup(versions, piece[window], name)

@@ -19,7 +19,7 @@ from torch import Tensor
 from hiqa_cli.engine.tiling.grid import cut_tile
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.losses.objectives import discrepancy_of
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.whole_files import cannot_write
 
 from .image_cache import keep_array, mapped
@@ -29,7 +29,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class WholeView:
+class ImageFeatures:
     """G's word on one image, as files: map (H, W, 3), image minus hallucination, and features
     (ceil(H/32), ceil(W/32), C), both float16."""
 
@@ -50,10 +50,10 @@ class WholeView:
         return cut_tile(mapped(self.discrepancy), x, y, side), cut_tile(features, column, row, count)
 
 
-class WholeViews:
+class FeatureCache:
     """The views of one G, in a folder of their own beside the decoded pictures."""
 
-    def __init__(self, generator: Generator, cache: Path, machine: Machine) -> None:
+    def __init__(self, generator: Generator, cache: Path, machine: RunDevice) -> None:
         """machine: where G computes, and in what precision; views of another precision are others."""
         self.machine = machine
         digest = hashlib.sha256(f"{FORMAT} {machine.precision} {generator.config}".encode())
@@ -63,9 +63,9 @@ class WholeViews:
         self.folder = cache / f"views-{self.id}"
         self.generator = generator.to(machine.device).eval()
 
-    def of(self, decoded: Path) -> WholeView:
+    def of(self, decoded: Path) -> ImageFeatures:
         """The view of a decoded picture, as kept or worked out now. OutputError where it cannot be kept."""
-        view = WholeView(*(self.folder / f"{decoded.stem}.{part}.npy" for part in ("map", "features")))
+        view = ImageFeatures(*(self.folder / f"{decoded.stem}.{part}.npy" for part in ("map", "features")))
         if not view.discrepancy.exists():
             discrepancy, semantic = self._ask(mapped(decoded))
             try:

@@ -27,7 +27,7 @@ RELEASED: dict[str, frozenset[str]] = {"186d5cbb": frozenset()}
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrainedScenes:
     """What a folder of weights was trained on. scenes: None where nobody recorded it."""
 
     weights_id: str
@@ -39,7 +39,7 @@ class Seen:
         return shared_scenes(self.scenes or (), tested)
 
 
-def seen_by(where: Path | None) -> Seen:
+def trained_scenes(where: Path | None) -> TrainedScenes:
     """What a folder of weights, or the OUT of a training run, has seen; None: the installed weights.
 
     WeightsError where there is neither.
@@ -50,15 +50,15 @@ def seen_by(where: Path | None) -> Seen:
             scenes = json.loads(record.read_text(encoding="utf-8")).get("seen_scenes")
         except (OSError, ValueError, AttributeError) as error:
             raise WeightsError(f"{record} cannot be read: {error}", "give a folder of weights") from error
-        return Seen(f"run {where.name}", None if scenes is None else frozenset(map(str, scenes)))
-    return seen_of(read_manifest(default_folder() if where is None else where))
+        return TrainedScenes(f"run {where.name}", None if scenes is None else frozenset(map(str, scenes)))
+    return trained_scenes_of(read_manifest(default_folder() if where is None else where))
 
 
-def seen_of(manifest: Manifest) -> Seen:
+def trained_scenes_of(manifest: Manifest) -> TrainedScenes:
     """What a manifest says, or what is known of weights that were released without saying it."""
     if manifest.seen_scenes is not None:
-        return Seen(manifest.weights_id, frozenset(manifest.seen_scenes))
-    return Seen(manifest.weights_id, RELEASED.get(manifest.weights_id))
+        return TrainedScenes(manifest.weights_id, frozenset(manifest.seen_scenes))
+    return TrainedScenes(manifest.weights_id, RELEASED.get(manifest.weights_id))
 
 
 def shared_scenes(seen: Iterable[str], tested: Iterable[str]) -> list[str]:
@@ -69,14 +69,14 @@ def shared_scenes(seen: Iterable[str], tested: Iterable[str]) -> list[str]:
     return sorted(scene for scene in wanted if groups[scene] in known)
 
 
-def without_seen(samples: Iterable[Sample], seen: Iterable[str]) -> tuple[Sample, ...]:
+def without_trained_scenes(samples: Iterable[Sample], seen: Iterable[str]) -> tuple[Sample, ...]:
     """The samples that show none of the scenes seen."""
     held = tuple(samples)
     known = set(shared_scenes(seen, (sample.scene for sample in held)))
     return tuple(sample for sample in held if sample.scene not in known)
 
 
-def refuse_seen(seen: Seen, tested: Iterable[str], what: str, hint: str) -> None:
+def refuse_leakage(seen: TrainedScenes, tested: Iterable[str], what: str, hint: str) -> None:
     """UsageError where a network has seen, or may have seen, a scene that it is to be tested on.
 
     what: whose network it is. An unrecorded past is refused as well: leakage is not to be hoped away.
@@ -100,7 +100,7 @@ def photograph_scenes(folder: str, names: Iterable[str]) -> frozenset[str]:
     return frozenset(scenes)
 
 
-def seen_in_all(trained_on: frozenset[str], ready: Seen | None) -> frozenset[str] | None:
+def all_trained_scenes(trained_on: frozenset[str], ready: TrainedScenes | None) -> frozenset[str] | None:
     """What a run's networks have seen: its own material, and what a ready G saw before. None: not all is recorded."""
     if ready is None:
         return trained_on

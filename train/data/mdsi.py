@@ -62,6 +62,7 @@ def mdsi(distorted: Tensor, reference: Tensor) -> Tensor:
 
 def mdsi_of_arrays(distorted: np.ndarray, reference: np.ndarray) -> float:
     """MDSI of two (H, W, 3) uint8 RGB pictures."""
-    pair = [torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None].float() / 255
-            for x in (distorted, reference)]  # fmt: skip
+    pair = [
+        torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None].float() / 255 for x in (distorted, reference)
+    ]
     return float(mdsi(pair[0], pair[1]))

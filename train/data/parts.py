@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hiqa_cli.errors import UsageError
 from hiqa_train.datasets.sample import Reading, Sample
 
-from .leakage import shared_scenes, without_seen
-from .splits import PARTS, Division, Splits, draw_splits, take
+from .leakage import shared_scenes, without_trained_scenes
+from .splits import PARTS, SplitRule, Splits, draw_splits, take
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DatabasePart:
     validation: tuple[Sample, ...]
 
 
-def part_of(reading: Reading, division: Division) -> tuple[DatabasePart, Reading]:
+def part_of(reading: Reading, division: SplitRule) -> tuple[DatabasePart, Reading]:
     """The part that a division leaves for training, and the reading with the range that follows from it.
 
     A table without a given range gets the extremes of its training images as its nominal range: those of the images to
@@ -65,7 +65,7 @@ def divide(
         divisions.append(_without(others, frozenset(keep_out), seed))
     elif others:
         divisions.append(draw_splits(others, seed=seed, count=1).divisions[0])
-    whole = Division(*(tuple(sorted({s for d in divisions for s in getattr(d, part)})) for part in PARTS))
+    whole = SplitRule(*(tuple(sorted({s for d in divisions for s in getattr(d, part)})) for part in PARTS))
     found = [part_of(reading, whole) for reading in readings]
     names = tuple(reading.name for reading in readings)
     return [part for part, _ in found], [reading for _, reading in found], Splits(seed, names, (whole,))
@@ -76,20 +76,24 @@ def check_shown(readings: Sequence[Reading], keep_out: Collection[str]) -> None:
     shown = {sample.scene for reading in readings for sample in reading.samples}
     unknown = sorted(set(keep_out) - shown)
     if unknown:
-        raise UsageError(f"--keep-out: no database shows the scene {unknown[0]}",
-                         f"scenes are named as {', '.join(sorted(shown)[:3])}")  # fmt: skip
+        raise UsageError(
+            f"--keep-out: no database shows the scene {unknown[0]}",
+            f"scenes are named as {', '.join(sorted(shown)[:3])}",
+        )
 
 
-def _without(readings: Sequence[Reading], tested: frozenset[str], seed: int) -> Division:
+def _without(readings: Sequence[Reading], tested: frozenset[str], seed: int) -> SplitRule:
     """The division whose test part is given: a drawn validation part, and all the rest to train on."""
     shown = {sample.scene for reading in readings for sample in reading.samples}
-    kept = [dataclasses.replace(reading, samples=without_seen(reading.samples, tested)) for reading in readings]
+    kept = [
+        dataclasses.replace(reading, samples=without_trained_scenes(reading.samples, tested)) for reading in readings
+    ]
     left = {sample.scene for reading in kept for sample in reading.samples}
     validation = set(draw_splits(kept, seed=seed, count=1).divisions[0].validation)
-    return Division(*(tuple(sorted(scenes)) for scenes in (left - validation, validation, shown - left)))
+    return SplitRule(*(tuple(sorted(scenes)) for scenes in (left - validation, validation, shown - left)))
 
 
-def _official(reading: Reading, seed: int, kept_out: frozenset[str]) -> Division:
+def _official(reading: Reading, seed: int, kept_out: frozenset[str]) -> SplitRule:
     scenes = {part: {s.scene for s in reading.samples if s.split == part} for part in PARTS}
     for one, other in (("training", "test"), ("training", "validation"), ("validation", "test")):
         shared = sorted(scenes[one] & scenes[other])
@@ -106,4 +110,4 @@ def _official(reading: Reading, seed: int, kept_out: frozenset[str]) -> Division
         scenes["training"] -= scenes["validation"]
     moved = set(shared_scenes(kept_out, scenes["training"] | scenes["validation"]))
     scenes = {part: found | moved if part == "test" else found - moved for part, found in scenes.items()}
-    return Division(*(tuple(sorted(scenes[part])) for part in PARTS))
+    return SplitRule(*(tuple(sorted(scenes[part])) for part in PARTS))

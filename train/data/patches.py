@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hiqa_train.distortions import NEED_LARGE, Random, distort
 
-from .clean_images import Pristine
+from .clean_images import CleanImage
 
 # Patches are cut from a larger distorted piece, which keeps its borders out of sight.
 MARGIN = 32
@@ -38,7 +38,7 @@ class Pair:
     name: str
 
 
-def cut_piece(images: list[Pristine], side: int, random: Random) -> tuple[np.ndarray, str]:
+def cut_piece(images: list[CleanImage], side: int, random: Random) -> tuple[np.ndarray, str]:
     """A (side, side, 3) piece at a random place of a random image, flipped and turned at random; the image's name."""
     image = images[random.integers(len(images))]
     pixels = image.pixels
@@ -62,7 +62,7 @@ def choose_kind(shares: Mapping[str, float], random: Random) -> str:
     return kinds[random.choice(len(kinds), p=weights / weights.sum())]
 
 
-def draw_pair(images: list[Pristine], patch: int, shares: Mapping[str, float], seed: int, number: int) -> Pair:
+def draw_pair(images: list[CleanImage], patch: int, shares: Mapping[str, float], seed: int, number: int) -> Pair:
     """Patch pair `number` of `seed`: a random place, kind (by `shares`) and strength."""
     random = np.random.default_rng([seed, number])
     kind = choose_kind(shares, random)

@@ -30,7 +30,7 @@ PARTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitRule:
     """The scenes of each part, sorted; no two parts share one."""
 
     training: tuple[str, ...]
@@ -44,11 +44,11 @@ class Splits:
 
     seed: int
     databases: tuple[str, ...]
-    divisions: tuple[Division, ...]
+    divisions: tuple[SplitRule, ...]
 
 
 @dataclass(frozen=True)
-class Parts:
+class Split:
     """The images of each part."""
 
     training: tuple[Sample, ...]
@@ -78,7 +78,7 @@ def draw_splits(readings: Sequence[Reading], *, seed: int = 0, count: int = COUN
     return Splits(seed, tuple(reading.name for reading in readings), divisions)
 
 
-def _divide(groups: dict[str, list[str]], strata: dict[tuple[str, ...], list[str]], word: str) -> Division:
+def _divide(groups: dict[str, list[str]], strata: dict[tuple[str, ...], list[str]], word: str) -> SplitRule:
     def order(group: str) -> str:
         return hashlib.sha256(f"{word}/{group}".encode()).hexdigest()
 
@@ -98,10 +98,10 @@ def _divide(groups: dict[str, list[str]], strata: dict[tuple[str, ...], list[str
         if not parts[part]:
             parts[part].append(parts["training"].pop())
     scenes = {part: sorted(scene for group in parts[part] for scene in groups[group]) for part in PARTS}
-    return Division(**{part: tuple(scenes[part]) for part in PARTS})
+    return SplitRule(**{part: tuple(scenes[part]) for part in PARTS})
 
 
-def take(division: Division, samples: Iterable[Sample]) -> Parts:
+def take(division: SplitRule, samples: Iterable[Sample]) -> Split:
     """The samples of each part, in their order. UsageError for a scene that the division does not know."""
     where = {scene: part for part in PARTS for scene in getattr(division, part)}
     parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
@@ -112,7 +112,7 @@ def take(division: Division, samples: Iterable[Sample]) -> Parts:
                 "it was drawn for other databases: draw a new one",
             )
         parts[where[sample.scene]].append(sample)
-    return Parts(**{part: tuple(parts[part]) for part in PARTS})
+    return Split(**{part: tuple(parts[part]) for part in PARTS})
 
 
 def without_scenes_of(samples: Iterable[Sample], tested: Iterable[Sample]) -> tuple[Sample, ...]:
@@ -170,11 +170,11 @@ def read_splits(path: Path) -> Splits:
     return splits
 
 
-def _division(one: Any) -> Division:
-    return Division(**{part: tuple(map(str, one[part])) for part in PARTS})
+def _division(one: Any) -> SplitRule:
+    return SplitRule(**{part: tuple(map(str, one[part])) for part in PARTS})
 
 
-def _check_apart(path: Path, number: int, division: Division) -> None:
+def _check_apart(path: Path, number: int, division: SplitRule) -> None:
     groups = tied_together([*division.training, *division.validation, *division.test])
     side: dict[str, str] = {}
     for part in PARTS:

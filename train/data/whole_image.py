@@ -23,10 +23,12 @@ from hiqa_cli.networks.regressor import Regressor
 
 from .batch import Batch
 from .image_cache import mapped
-from .sources.database import Scored, batch_of, epoch_order
+from .sources.database import ScoredImage, batch_of, epoch_order
 
 TILES = 4  # of a square
-Row = tuple[Scored, np.ndarray, np.ndarray | None]  # an image, a patch or a square of it, the same of its reference
+Row = tuple[
+    ScoredImage, np.ndarray, np.ndarray | None
+]  # an image, a patch or a square of it, the same of its reference
 SMALLEST = 1.5  # patches, the side of a square where the picture is that large
 
 
@@ -36,10 +38,10 @@ def tile_places(width: int, height: int, patch: int) -> list[tuple[int, int]]:
     return [(x, y) for y in (down[0], down[-1]) for x in (across[0], across[-1])]
 
 
-class FourOfEach:
+class QuadTiles:
     """What a `Source` of squares has: its images, of those with a reference alone where these are wanted."""
 
-    def __init__(self, images: Sequence[Scored], patch: int, *, with_references: bool) -> None:
+    def __init__(self, images: Sequence[ScoredImage], patch: int, *, with_references: bool) -> None:
         self.images = [image for image in images if image.reference is not None or not with_references]
         self.patch, self.with_references = patch, with_references
 
@@ -48,11 +50,11 @@ class FourOfEach:
         return len(self.images) * TILES
 
 
-class SquarePatches(FourOfEach):
+class WholeImagePatches(QuadTiles):
     """A `Source` of the images: patch n is the one of number n % 4 of square n // 4, which lies at a random place,
     turned and flipped."""
 
-    def __init__(self, images: Sequence[Scored], patch: int, seed: int, *, with_references: bool) -> None:
+    def __init__(self, images: Sequence[ScoredImage], patch: int, seed: int, *, with_references: bool) -> None:
         super().__init__(images, patch, with_references=with_references)
         self.seed = seed
 
@@ -87,7 +89,7 @@ class SquarePatches(FourOfEach):
         return image, cut(mapped(image.file)), None if reference is None else cut(mapped(reference))
 
 
-class FixedSquares(FourOfEach):
+class FixedWholeImages(QuadTiles):
     """A `Source` for validation: the middle square of each image, as it is, four patches each."""
 
     def draw(self, numbers: range) -> Batch:
@@ -112,20 +114,20 @@ def placed(rows: Sequence[Row], places: list[tuple[int, int, int]], with_referen
     return dataclasses.replace(batch_of(rows, with_references), place=torch.tensor(places))
 
 
-class Word(NamedTuple):
+class ImageScore(NamedTuple):
     """What R says of the pictures of a batch: score (P,), 0..1; first (P,), the first patch of each."""
 
     score: Tensor
     first: Tensor
 
 
-def word_of(regressor: Regressor, features: Tensor, semantic: Tensor | None, batch: Batch) -> Word:
+def score_images(regressor: Regressor, features: Tensor, semantic: Tensor | None, batch: Batch) -> ImageScore:
     """R2 on a batch's last features (B, C, h, w), in float32 whatever they were worked out in, as the scorer has it:
     a word on each patch, or, where they are of squares, on each square."""
     with torch.autocast(features.device.type, enabled=False):
         features, semantic = features.float(), None if semantic is None else semantic.float()
         if batch.place is None:
-            return Word(regressor.score(features, semantic), torch.arange(len(features), device=features.device))
+            return ImageScore(regressor.score(features, semantic), torch.arange(len(features), device=features.device))
         joined = regressor.joined(features, semantic)
         places = batch.place.tolist()
         first = [number for number, place in enumerate(places) if place[0] == 0]
@@ -136,7 +138,7 @@ def word_of(regressor: Regressor, features: Tensor, semantic: Tensor | None, bat
             pooled.append(torch.einsum("wnyx,ncyx->wc", weights.to(joined.device), joined[start:end]))
             counts.append(len(weights))
         scores = regressor.verdict_of_pooled(torch.cat(pooled))[:, 0].split(counts)
-        return Word(torch.stack([one.mean() for one in scores]), torch.tensor(first, device=features.device))
+        return ImageScore(torch.stack([one.mean() for one in scores]), torch.tensor(first, device=features.device))
 
 
 @lru_cache(maxsize=64)

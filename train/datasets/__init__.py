@@ -7,7 +7,7 @@ needs numpy, scipy or openpyxl is imported when a database is read.
 from .catalogue import DATABASES, open_dataset, read_database
 from .database import Database
 from .roots import Root, configured_root, find_root
-from .sample import Reading, Sample, Scale
+from .sample import Reading, Sample, ScoreScale
 from .table import read_table
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Reading",
     "Root",
     "Sample",
-    "Scale",
+    "ScoreScale",
     "configured_root",
     "find_root",
     "open_dataset",

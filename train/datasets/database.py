@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .sample import Reading, Scale
+from .sample import Reading, ScoreScale
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Database:
     title: str
     images: int
     references: int
-    scale: Scale
+    scale: ScoreScale
     source: str
     terms: str
     layout: str

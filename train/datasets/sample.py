@@ -11,7 +11,7 @@ Split = Literal["training", "validation", "test"]
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScoreScale:
     """A kind of score: its nominal range, the range beyond which a score must be wrong, and its direction.
 
     kind: "MOS" (mean opinion score) or "DMOS" (difference to the undistorted image). The kind does not say which way
@@ -74,7 +74,7 @@ class Reading:
     name: str
     title: str
     root: Path
-    scale: Scale
+    scale: ScoreScale
     samples: tuple[Sample, ...]
     expected: int
     references_expected: int

@@ -8,8 +8,8 @@ from typing import Literal
 from hiqa_cli.errors import DatasetError, UsageError
 
 from .files.text_tables import read_csv
-from .readers.collect import Row, as_sample, check_different, check_score, number
-from .sample import Reading, Scale, Split
+from .readers.collect import TableRow, as_sample, check_different, check_score, number
+from .sample import Reading, ScoreScale, Split
 from .scenes import table_scene
 
 NEEDED, OPTIONAL = ("path", "score"), ("reference", "type", "split", "scene")
@@ -55,7 +55,7 @@ def read_table(
     return _find(path, rows, scale, notes + said, allow_missing)
 
 
-def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
+def _row(path: Path, line: int, cells: dict[str, str]) -> TableRow:
     where = f"{path}, line {line}"
     split = cells.get("split", "").lower()
     if not cells["path"]:
@@ -64,7 +64,7 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
         raise DatasetError(f"{where}: expected a split of training, validation, test, found {split!r}")
     reference = cells.get("reference") or None
     shown = PurePath(reference or cells["path"]).stem
-    return Row(
+    return TableRow(
         name=cells["path"],
         score=number(cells["score"], where),
         scene=cells.get("scene") or table_scene(path.stem, shown if reference else cells["path"]),
@@ -75,13 +75,13 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row:
 
 
 def _scale(
-    path: Path, rows: list[Row], high_is_good: bool, nominal: tuple[float, float] | None
-) -> tuple[Scale, tuple[str, ...]]:
+    path: Path, rows: list[TableRow], high_is_good: bool, nominal: tuple[float, float] | None
+) -> tuple[ScoreScale, tuple[str, ...]]:
     kind: Literal["MOS", "DMOS"] = "MOS" if high_is_good else "DMOS"
     if nominal is not None:
         low, high = nominal
         margin = MARGIN * (high - low)
-        return Scale(kind, low, high, low - margin, high + margin, high_is_good), ()
+        return ScoreScale(kind, low, high, low - margin, high + margin, high_is_good), ()
     training = [row.score for row in rows if row.split == "training"]
     scores = training or [row.score for row in rows]
     low, high = min(scores), max(scores)
@@ -89,10 +89,10 @@ def _scale(
         raise DatasetError(f"{path}: all scores are {low:g}", "give --range LO HI, or scores that differ")
     whose = "training rows" if training else "all rows"
     note = f"range {low:g}..{high:g}: the extremes of {whose}, since no --range was given"
-    return Scale(kind, low, high, float("-inf"), float("inf"), high_is_good), (note,)
+    return ScoreScale(kind, low, high, float("-inf"), float("inf"), high_is_good), (note,)
 
 
-def _find(path: Path, rows: list[Row], scale: Scale, notes: tuple[str, ...], allow_missing: bool) -> Reading:
+def _find(path: Path, rows: list[TableRow], scale: ScoreScale, notes: tuple[str, ...], allow_missing: bool) -> Reading:
     def there(name: str) -> Path | None:
         file = path.parent / name
         return file if file.is_file() else None

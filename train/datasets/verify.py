@@ -17,7 +17,7 @@ from .sample import Reading
 
 
 @dataclass(frozen=True)
-class Check:
+class CountCheck:
     """One thing that was counted: `found` of `expected`; problem: the first that is wrong, in words."""
 
     what: str
@@ -49,7 +49,7 @@ def files_of(reading: Reading) -> list[Path]:
 class Verification:
     """All checks, and the sizes of the images as ("512x384", how many), the most frequent first."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[CountCheck, ...]
     sizes: tuple[tuple[str, int], ...]
 
     @property
@@ -61,9 +61,9 @@ def verify(reading: Reading, database: Database | None, advance: Callable[[], No
     """Decode all files of a reading and count. database: the facts of a published one. advance: after each file."""
     decoded = dict(_decode_all(files_of(reading), advance))
     checks = [
-        Check("images", len(reading.samples), reading.expected, _first(reading.missing, "missing")),
+        CountCheck("images", len(reading.samples), reading.expected, _first(reading.missing, "missing")),
         # a score that is no number, or cannot be, has ended the reading
-        Check("scores", reading.expected, database.images if database else reading.expected),
+        CountCheck("scores", reading.expected, database.images if database else reading.expected),
         _readable(decoded, reading.root),
     ]
     if reading.references_expected:
@@ -71,7 +71,7 @@ def verify(reading: Reading, database: Database | None, advance: Callable[[], No
     for split, expected in (database.splits if database else {}).items():
         found = sum(sample.split == split for sample in reading.samples)
         if any(sample.split for sample in reading.samples):
-            checks.append(Check(f"{split} part", found, expected))
+            checks.append(CountCheck(f"{split} part", found, expected))
     images = (decoded[sample.path] for sample in reading.samples)
     counted = Counter(f"{one.size[0]}x{one.size[1]}" for one in images if one.size)
     return Verification(tuple(checks), tuple(counted.most_common()))
@@ -81,16 +81,16 @@ def _first(names: tuple[str, ...], word: str) -> str:
     return f"{word}: {names[0]}" + (f" and {len(names) - 1:,} more" if len(names) > 1 else "") if names else ""
 
 
-def _readable(decoded: dict[Path, Decoded], root: Path) -> Check:
+def _readable(decoded: dict[Path, Decoded], root: Path) -> CountCheck:
     bad = tuple(f"{_below(path, root)} ({one.problem})" for path, one in decoded.items() if one.size is None)
-    return Check("readable files", len(decoded) - len(bad), len(decoded), _first(bad, "unreadable"))
+    return CountCheck("readable files", len(decoded) - len(bad), len(decoded), _first(bad, "unreadable"))
 
 
 def _below(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _references(reading: Reading, decoded: dict[Path, Decoded], every: bool) -> list[Check]:
+def _references(reading: Reading, decoded: dict[Path, Decoded], every: bool) -> list[CountCheck]:
     """References there, and images that have theirs, in their own size: a pair of two sizes is no pair.
 
     every: whether every image should have one; rows of a table need not.
@@ -107,8 +107,8 @@ def _references(reading: Reading, decoded: dict[Path, Decoded], every: bool) -> 
         and decoded[sample.path].size != decoded[sample.reference].size
     )
     return [
-        Check("references", there, reading.references_expected, _first(reading.missing_references, "missing")),
-        Check(
+        CountCheck("references", there, reading.references_expected, _first(reading.missing_references, "missing")),
+        CountCheck(
             "images with their reference",
             len(named) - len(unequal),
             len(reading.samples) if every else len(named),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hiqa_cli.errors import HiqaError
-from hiqa_train.datasets.sample import Scale
+from hiqa_train.datasets.sample import ScoreScale
 
 from .correlation import Agreement, Interval, bootstrap, measure
 from .predict import Prediction
@@ -19,7 +19,7 @@ FIT = "PLCC and RMSE after VQEG's 4-parameter logistic, fitted on the images mea
 
 
 @dataclass(frozen=True)
-class Measured:
+class TypeAgreement:
     """One row: a distortion type, or ALL.
 
     agreement: None where it is not defined, for the reason in `problem` (too few images, or all predicted alike).
@@ -39,8 +39,8 @@ class Measured:
 
 
 def measure_types(
-    predictions: Sequence[Prediction], scale: Scale, *, resamples: int = 1000, seed: int = 0
-) -> tuple[Measured, ...]:
+    predictions: Sequence[Prediction], scale: ScoreScale, *, resamples: int = 1000, seed: int = 0
+) -> tuple[TypeAgreement, ...]:
     """A row for each distortion type, in the order in which the types come, and the row ALL last.
 
     resamples: of the bootstrap; 0 for no intervals. seed: of the resamples.
@@ -54,7 +54,9 @@ def measure_types(
     return (*rows, _measured(ALL, predictions, scale, resamples, seed))
 
 
-def _measured(kind: str, predictions: Sequence[Prediction], scale: Scale, resamples: int, seed: int) -> Measured:
+def _measured(
+    kind: str, predictions: Sequence[Prediction], scale: ScoreScale, resamples: int, seed: int
+) -> TypeAgreement:
     predicted = [prediction.score for prediction in predictions]
     published = [prediction.sample.score for prediction in predictions]
     scenes = [prediction.sample.scene for prediction in predictions]
@@ -62,16 +64,16 @@ def _measured(kind: str, predictions: Sequence[Prediction], scale: Scale, resamp
     try:
         found = measure(predicted, published, high_is_good=scale.high_is_good)
     except HiqaError as error:
-        return Measured(kind, len(predictions), count, None, {}, error.message)
+        return TypeAgreement(kind, len(predictions), count, None, {}, error.message)
     intervals: dict[str, Interval] = {}
     if resamples and count > 1:  # of one scene every resample is the same
         intervals = bootstrap(
             predicted, published, high_is_good=scale.high_is_good, scenes=scenes, resamples=resamples, seed=seed
         )
-    return Measured(kind, len(predictions), count, found, intervals)
+    return TypeAgreement(kind, len(predictions), count, found, intervals)
 
 
-def row_object(row: Measured) -> dict[str, Any]:
+def row_object(row: TypeAgreement) -> dict[str, Any]:
     """A row as JSON has it: measures by name, intervals as [low, high]; null where not defined."""
     values = None if row.agreement is None else {name: getattr(row.agreement, name) for name in MEASURES}
     return {
@@ -84,7 +86,7 @@ def row_object(row: Measured) -> dict[str, Any]:
     }
 
 
-def rows_from_objects(objects: Sequence[dict[str, Any]]) -> tuple[Measured, ...]:
+def rows_from_objects(objects: Sequence[dict[str, Any]]) -> tuple[TypeAgreement, ...]:
     """Rows that row_object() made, back again. KeyError, TypeError or ValueError where they are none."""
     rows = []
     for held in objects:
@@ -93,14 +95,14 @@ def rows_from_objects(objects: Sequence[dict[str, Any]]) -> tuple[Measured, ...]
         found = Agreement(**values, images=int(held["images"])) if defined else None
         intervals = {name: Interval(*map(float, ends)) for name, ends in held["intervals"].items()}
         counts = int(held["images"]), int(held["scenes"])
-        rows.append(Measured(str(held["type"]), *counts, found, intervals, held["problem"] or ""))
+        rows.append(TypeAgreement(str(held["type"]), *counts, found, intervals, held["problem"] or ""))
     return tuple(rows)
 
 
 CSV_COLUMNS = ("type", "images", "scenes", *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))
 
 
-def row_cells(row: Measured) -> list[str]:
+def row_cells(row: TypeAgreement) -> list[str]:
     """A row as CSV has it, in the order of CSV_COLUMNS; empty where not defined."""
     cells = [row.type, str(row.images), str(row.scenes)]
     for name in MEASURES:

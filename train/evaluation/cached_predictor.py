@@ -15,27 +15,27 @@ import torch
 
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import HiqaError
-from hiqa_train.data.feature_cache import WholeViews
+from hiqa_train.data.feature_cache import FeatureCache
 from hiqa_train.data.image_cache import decoded_files, default_folder
-from hiqa_train.data.sources.database import Scored
+from hiqa_train.data.sources.database import ScoredImage
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Recipe, RegressorStage
 from hiqa_train.runs.plan import last_regressor
-from hiqa_train.stages.initialise import Finished, ready_generator
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.stages.initialise import TrainedNetworks, load_generator
+from hiqa_train.trainer.distributed import RunDevice
 
-from .predict import Unscored
+from .predict import UnscoredImage
 from .tile_scores import score
 
 
 @dataclass(frozen=True)
-class ViewedPredictor:
+class CachedPredictor:
     """See `predict.Predictor`. views: None where R looks at the image alone, or at the reference's map alone."""
 
     network: MappedRegressor
     stage: RegressorStage
-    views: WholeViews | None
-    machine: Machine
+    views: FeatureCache | None
+    machine: RunDevice
     cache: Path
     stride: int
 
@@ -47,7 +47,7 @@ class ViewedPredictor:
             digest.update(value.cpu().numpy().tobytes())
         return digest.hexdigest()[:8]
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
+    def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | HiqaError]:
         """0..100 for each image."""
         for image in images:
             try:
@@ -55,26 +55,26 @@ class ViewedPredictor:
             except HiqaError as error:
                 yield error
 
-    def _score(self, image: Unscored) -> float:
+    def _score(self, image: UnscoredImage) -> float:
         reference = image.reference if self.stage.sees == "reference" else None
         files = decoded_files([image.path, *([reference] if reference else [])], self.cache, lambda: None)
         file = files[image.path]
-        shown = Scored(str(image.path), file, files[reference] if reference else None, 0.0, 0, "")
+        shown = ScoredImage(str(image.path), file, files[reference] if reference else None, 0.0, 0, "")
         view = None if self.views is None else self.views.of(file)
         return score(shown, self.network, self.stage, self.machine, view=view, stride=self.stride)
 
 
 def viewed_predictor(
     trained: Path, recipe: Recipe, generator: Path | None, *, device: str, precision: str, stride: int
-) -> ViewedPredictor:
+) -> CachedPredictor:
     """trained: the folder of a finished run. generator: whose G it was trained with, None for hiqa's own."""
     name = last_regressor(recipe)
     stage = recipe.stages[name]
     assert isinstance(stage, RegressorStage)
     placed = place(device, precision)
-    machine = Machine(torch.device(placed.device), placed.precision)
+    machine = RunDevice(torch.device(placed.device), placed.precision)
     looks = stage.fusion or stage.sees == "hallucination"
     cache = default_folder()
-    views = WholeViews(ready_generator(generator), cache, machine) if looks else None
-    network = Finished(trained, None).regressor(name).to(machine.device)
-    return ViewedPredictor(network, stage, views, machine, cache, stride)
+    views = FeatureCache(load_generator(generator), cache, machine) if looks else None
+    network = TrainedNetworks(trained, None).regressor(name).to(machine.device)
+    return CachedPredictor(network, stage, views, machine, cache, stride)

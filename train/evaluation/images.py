@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.splits import Division, take
+from hiqa_train.data.splits import SplitRule, take
 from hiqa_train.datasets.sample import Reading, Sample
 
 PartName = Literal["training", "validation", "test", "all"]
@@ -26,7 +26,7 @@ COMMON_TYPES: dict[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class ImageSelection:
     """The images of a database that are measured. part: which part they are; types: the types asked for, or none."""
 
     reading: Reading
@@ -43,9 +43,9 @@ def choose(
     reading: Reading,
     part: PartName | None = None,
     *,
-    division: Division | None = None,
+    division: SplitRule | None = None,
     types: Sequence[str] = (),
-) -> Choice:
+) -> ImageSelection:
     """The images of one part: as `division` has it, else as the database itself is divided.
 
     part: None for the test part where there is one, else all. types: names of distortion types, of COMMON_TYPES or as
@@ -67,7 +67,7 @@ def choose(
     samples = of_types(samples, types, reading.name)
     if not samples:
         raise UsageError(f"{reading.name} has no images in its {part} part")
-    return Choice(reading, part, samples, tuple(types))
+    return ImageSelection(reading, part, samples, tuple(types))
 
 
 def of_types(samples: tuple[Sample, ...], types: Sequence[str], name: str) -> tuple[Sample, ...]:

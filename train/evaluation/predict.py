@@ -16,18 +16,18 @@ from hiqa_cli.images.read import read_picture
 from hiqa_train.datasets.sample import Sample
 
 from .images import below
-from .score_cache import ImageStore, Key, key_of
+from .score_cache import Key, ScoreCache, key_of
 
 
 @dataclass(frozen=True)
-class Unscored:
+class UnscoredImage:
     """An image as a method gets it: its file, and the reference for methods that compare. No score."""
 
     path: Path
     reference: Path | None
 
 
-class Stated(NamedTuple):
+class StatedScore(NamedTuple):
     """A score with the half-width that is stated for it, both in points."""
 
     score: float
@@ -37,7 +37,7 @@ class Stated(NamedTuple):
 class Predictor(Protocol):
     """Says of images how good they look; high is good, whatever the scale."""
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float | Stated | HiqaError]:
+    def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | StatedScore | HiqaError]:
         """A number for each image in order, or why there is none, each as soon as it is known."""
 
 
@@ -56,12 +56,12 @@ class WeightsPredictor:
     def __init__(self, scorer: Scorer, scoring: Scoring) -> None:
         self._scorer, self._scoring = scorer, scoring
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[Stated | HiqaError]:
+    def predict(self, images: Sequence[UnscoredImage]) -> Iterator[StatedScore | HiqaError]:
         jobs = [Job(str(image.path), partial(read_picture, image.path)) for image in images]
         results = self._scorer.score_stream(jobs, scoring=self._scoring)
         try:
             for _, outcome in results:
-                yield outcome if isinstance(outcome, HiqaError) else Stated(outcome.score, outcome.uncertainty)
+                yield outcome if isinstance(outcome, HiqaError) else StatedScore(outcome.score, outcome.uncertainty)
         finally:
             if isinstance(results, Generator):
                 results.close()
@@ -71,7 +71,7 @@ def predict_all(
     predictor: Callable[[], Predictor],
     samples: Sequence[Sample],
     root: Path,
-    store: ImageStore,
+    store: ScoreCache,
     *,
     advance: Callable[[], None] = lambda: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -88,12 +88,14 @@ def predict_all(
         advance()
     failures: list[tuple[Path, HiqaError]] = []
     if missing:
-        outcomes = predictor().predict([Unscored(samples[place].path, samples[place].reference) for place in missing])
+        outcomes = predictor().predict(
+            [UnscoredImage(samples[place].path, samples[place].reference) for place in missing]
+        )
         for place, outcome in zip(missing, outcomes, strict=True):
             if isinstance(outcome, HiqaError):
                 failures.append((samples[place].path, outcome))
             else:
-                store.add(keys[place], *(outcome if isinstance(outcome, Stated) else (outcome,)))
+                store.add(keys[place], *(outcome if isinstance(outcome, StatedScore) else (outcome,)))
             advance()
             if stopped():
                 if isinstance(outcomes, Generator):
@@ -106,7 +108,7 @@ def predict_all(
     return [_known(sample, store, key) for sample, key in zip(samples, keys, strict=True)]
 
 
-def _known(sample: Sample, store: ImageStore, key: Key) -> Prediction:
+def _known(sample: Sample, store: ScoreCache, key: Key) -> Prediction:
     held = store.get(key)
     assert held is not None  # every key was found or added above
     return Prediction(sample, held[0], held[1] if len(held) > 1 else None)

@@ -9,10 +9,10 @@ from typing import Any
 from hiqa_cli.errors import HiqaError
 from hiqa_train.uncertainty.coverage import Coverage
 
-from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, Measured, measure_types, row_cells, row_object
+from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, TypeAgreement, measure_types, row_cells, row_object
 from .correlation import Logistic, fit_logistic
 from .database_coverage import coverage_of
-from .images import Choice, below
+from .images import ImageSelection, below
 from .predict import Prediction
 
 COLUMNS = ("dataset", "part", "weights", *CSV_COLUMNS)
@@ -28,22 +28,22 @@ class DatabaseResult:
         what they had seen.
     """
 
-    choice: Choice
+    choice: ImageSelection
     predictions: tuple[Prediction, ...]
-    rows: tuple[Measured, ...]
+    rows: tuple[TypeAgreement, ...]
     curve: Logistic | None
     coverage: Coverage | None
     left_out: tuple[str, ...]
     seen_known: bool
 
     @property
-    def all(self) -> Measured:
+    def all(self) -> TypeAgreement:
         """The row over all types."""
         return self.rows[-1]
 
 
 def measure_choice(
-    choice: Choice,
+    choice: ImageSelection,
     predictions: Sequence[Prediction],
     *,
     weights: Mapping[str, Any],
@@ -71,8 +71,12 @@ def as_object(result: DatabaseResult) -> dict[str, Any]:
     return {
         "name": reading.name,
         "title": reading.title,
-        "scale": {"kind": reading.scale.kind, "low": reading.scale.low, "high": reading.scale.high,
-                  "high_is_good": reading.scale.high_is_good},
+        "scale": {
+            "kind": reading.scale.kind,
+            "low": reading.scale.low,
+            "high": reading.scale.high,
+            "high_is_good": reading.scale.high_is_good,
+        },
         "part": choice.part,
         "types": list(choice.types) or None,
         "images_there": len(reading.samples),
@@ -98,7 +102,7 @@ def as_object(result: DatabaseResult) -> dict[str, Any]:
             }
             for p, value in zip(result.predictions, fitted, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
 def table_cells(result: DatabaseResult, weights_id: str) -> list[list[str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli.engine.outputs.draw_text import INK, draw_text, text_mask
-from hiqa_cli.engine.outputs.png_writer import PngStream, own_text
+from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.images.opencv import cv2
 
 from .correlation import Logistic
@@ -26,8 +26,16 @@ LEGEND = 440  # px to the right of the axes, where there is a legend
 LETTERS = 20.0  # px, height of capitals
 FINER = 4
 GRID, FAINT, CURVE = (226, 226, 230), (110, 110, 116), (20, 20, 24)
-COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (100, 100, 100),
-           (150, 75, 0))  # fmt: skip
+COLOURS = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+    (100, 100, 100),
+    (150, 75, 0),
+)
 SHAPES = ("circle", "square", "triangle")
 
 
@@ -192,5 +200,5 @@ def ascii_text(text: str) -> str:
 def write_plot(path: Path, canvas: np.ndarray, weights_id: str) -> None:
     """Write the plot as PNG, whole or not at all; OutputError where it cannot be."""
     text = own_text("plot", weights_id)
-    with PngStream(path, canvas.shape[1], canvas.shape[0], 3, text, false_colour=True) as png:
+    with PngWriter(path, canvas.shape[1], canvas.shape[0], 3, text, false_colour=True) as png:
         png.write(canvas)

@@ -29,7 +29,7 @@ def key_of(name: str, path: Path) -> Key:
     return name, status.st_size, status.st_mtime_ns
 
 
-class ImageStore:
+class ScoreCache:
     """A tuple of numbers for each image, in one file, or in memory alone where the path is None.
 
     A context manager: closes the file.
@@ -50,7 +50,7 @@ class ImageStore:
         except OSError as error:
             raise self._refusal(error) from error
 
-    def __enter__(self) -> ImageStore:
+    def __enter__(self) -> ScoreCache:
         return self
 
     def __exit__(

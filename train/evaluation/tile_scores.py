@@ -14,23 +14,29 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.results import DEFAULT_STRIDE
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, View, stacked
-from hiqa_train.data.feature_cache import WholeView
+from hiqa_train.data.batch import Batch, FeatureView, stacked
+from hiqa_train.data.feature_cache import ImageFeatures
 from hiqa_train.data.image_cache import mapped
-from hiqa_train.data.sources.database import Scored
+from hiqa_train.data.sources.database import ScoredImage
 from hiqa_train.losses.objectives import score_of, view_of
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import RegressorStage
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 
 TILES_AT_ONCE = 16
 
 
 @torch.no_grad()
 def score(
-    image: Scored, network: MappedRegressor, stage: RegressorStage, machine: Machine, *,
-    generator: Generator | None = None, view: WholeView | None = None, stride: int = DEFAULT_STRIDE,
-) -> float:  # fmt: skip
+    image: ScoredImage,
+    network: MappedRegressor,
+    stage: RegressorStage,
+    machine: RunDevice,
+    *,
+    generator: Generator | None = None,
+    view: ImageFeatures | None = None,
+    stride: int = DEFAULT_STRIDE,
+) -> float:
     """Mean over the tiles of an image, 0..1, with its true reference where the stage is given it.
 
     generator: asked tile by tile, unless there is a view of the whole image.
@@ -43,13 +49,18 @@ def score(
     for first in range(0, len(places), TILES_AT_ONCE):
         some = places[first : first + TILES_AT_ONCE]
         batch = Batch(
-            stacked([cut_tile(pixels, x, y) for x, y in some]), stacked([cut_tile(reference, x, y) for x, y in some]),
-            None, torch.zeros(len(some), dtype=torch.int64), torch.zeros(len(some), dtype=torch.int64),
+            stacked([cut_tile(pixels, x, y) for x, y in some]),
+            stacked([cut_tile(reference, x, y) for x, y in some]),
+            None,
+            torch.zeros(len(some), dtype=torch.int64),
+            torch.zeros(len(some), dtype=torch.int64),
             tuple(image.name for _ in some),
-        )  # fmt: skip
+        )
         if view is not None:
             cut = [view.cut(x, y, TILE) for x, y in some]
-            shown = View(stacked([discrepancy for discrepancy, _ in cut]), stacked([features for _, features in cut]))
+            shown = FeatureView(
+                stacked([discrepancy for discrepancy, _ in cut]), stacked([features for _, features in cut])
+            )
             batch = dataclasses.replace(batch, shown=shown)
         batch = batch.on(machine.device)
         with machine.autocast():

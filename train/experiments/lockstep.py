@@ -14,12 +14,12 @@ from torch import Tensor
 from hiqa_train.data.batch import Batch
 from hiqa_train.stages.regressor import RegressorTraining
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint, save_checkpoint
-from hiqa_train.trainer.sample_grid import Sheet
+from hiqa_train.trainer.sample_grid import SampleGrid
 
 NAME = "abreast"  # of the stage, and of its folder
 
 
-class Abreast:
+class LockstepTraining:
     """See `loop.Stage`. stages: of the same numbers of steps and patches; the first one's source serves all."""
 
     kind = "abreast"
@@ -51,11 +51,11 @@ class Abreast:
     def remarks(self) -> list[str]:
         return [remark for stage in self.stages for remark in stage.remarks()]
 
-    def sheet(self) -> Sheet:
+    def sheet(self) -> SampleGrid:
         return self.stages[-1].sheet()
 
 
-def part(folder: Path, stages: Sequence[RegressorTraining]) -> None:
+def split_checkpoint(folder: Path, stages: Sequence[RegressorTraining]) -> None:
     """The finished stage's checkpoint as one of each R, in `folder`/NAME: as if it had been trained by itself.
 
     All are of the last step. OutputError where they cannot be written.

@@ -37,7 +37,7 @@ MOST = 48  # pictures that channels are watched on
 AT_ONCE = 8
 
 
-class Watched:
+class RecordedActivations:
     """How much channels vary and what they are on the average, (C,) each, over all places and pictures."""
 
     def __init__(self, module: nn.Module, after: Callable[[Tensor], Tensor]) -> None:
@@ -66,13 +66,15 @@ def weight_of(module: nn.Module) -> Tensor:
 
 def use_of(*weights: Tensor) -> Tensor:
     """(inputs,): how much is made of each input by weights (outputs, inputs, ...)."""
-    total = sum(weight.flatten(2).square().sum(dim=(0, 2)) if weight.dim() > 2 else weight.square().sum(dim=0)
-                for weight in weights)  # fmt: skip
+    total = sum(
+        weight.flatten(2).square().sum(dim=(0, 2)) if weight.dim() > 2 else weight.square().sum(dim=0)
+        for weight in weights
+    )
     assert isinstance(total, Tensor)
     return total.sqrt()
 
 
-class Narrowing:
+class PrunedNetworks:
     """The channels of each layer that stay, and what the others are on the average."""
 
     def __init__(self, regressor: Regressor, width: int, watch: Callable[[], None]) -> None:
@@ -80,10 +82,13 @@ class Narrowing:
         trunk, hidden = regressor.trunk, regressor.head.hidden.weight.detach()
         blocks = [block for stage in trunk.stages for block in stage.children() if isinstance(block, BasicBlock)]
         joined = regressor.project.out_channels
-        watched = {"stem": Watched(trunk.conv, torch.relu), "project": Watched(regressor.project, lambda x: x)}
+        watched = {
+            "stem": RecordedActivations(trunk.conv, torch.relu),
+            "project": RecordedActivations(regressor.project, lambda x: x),
+        }
         for number, block in enumerate(blocks):
-            watched[f"in{number}"] = Watched(block.conv1, torch.relu)
-            watched[f"out{number}"] = Watched(block, lambda x: x)
+            watched[f"in{number}"] = RecordedActivations(block.conv1, torch.relu)
+            watched[f"out{number}"] = RecordedActivations(block, lambda x: x)
         watch()
         seen = {name: one.stop() for name, one in watched.items()}
         self.mean = {name: mean for name, (mean, _) in seen.items()}
@@ -128,7 +133,7 @@ def narrowed(generator: Generator, regressor: Regressor, width: int, tiles: Tens
         for batch in tiles.split(AT_ONCE):
             network(batch)
 
-    plan = Narrowing(regressor, width, watch)
+    plan = PrunedNetworks(regressor, width, watch)
     old = regressor.state_dict()
     new = Regressor(replace(config, width=width, doubt=False, doubt_units=0)).eval()
     state = {name: value for name, value in old.items() if name in new.state_dict() and not name.startswith("doubt.")}
@@ -191,9 +196,17 @@ def narrow(weights: Path, width: int, pristine: Path, out: Path) -> int:
     regressor = narrowed(loaded.generator, loaded.regressor, width, distorted_tiles(pristine))
     facts = loaded.manifest
     save_weights(
-        out, loaded.generator, regressor, UNFITTED, name=f"{facts.name}, narrowed", version=facts.version,
-        licence=facts.licence, training_data=facts.training_data, measured={}, seen_scenes=facts.seen_scenes,
-    )  # fmt: skip
+        out,
+        loaded.generator,
+        regressor,
+        UNFITTED,
+        name=f"{facts.name}, narrowed",
+        version=facts.version,
+        licence=facts.licence,
+        training_data=facts.training_data,
+        measured={},
+        seen_scenes=facts.seen_scenes,
+    )
     tell(f"R1 of {width} channels in {out}")
     return 0
 

@@ -15,9 +15,9 @@ from torch.nn import functional
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
-from hiqa_train.data.batch import Batch, View
+from hiqa_train.data.batch import Batch, FeatureView
 from hiqa_train.data.mdsi_labels import local_loss_of_quality, tile_quality
-from hiqa_train.data.whole_image import word_of
+from hiqa_train.data.whole_image import score_images
 from hiqa_train.recipes.schema import GeneratorStage
 from hiqa_train.stages.frozen_generator import FrozenGenerator
 from hiqa_train.trainer.distributed import frozen
@@ -53,22 +53,22 @@ def discrepancy_of(distorted: Tensor, hallucination: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def view_of(generator: Generator | FrozenGenerator | None, batch: Batch, sees: str, *, fusion: bool) -> View:
+def view_of(generator: Generator | FrozenGenerator | None, batch: Batch, sees: str, *, fusion: bool) -> FeatureView:
     """What a frozen G, or the true reference, shows R; the batch may hold G's word, told from whole images."""
     if batch.shown is not None:
         discrepancy = batch.shown.discrepancy if sees == "hallucination" else None
         if sees == "reference" and batch.reference is not None:
             discrepancy = discrepancy_of(batch.distorted, batch.reference)
-        return View(discrepancy, batch.shown.semantic if fusion else None)
+        return FeatureView(discrepancy, batch.shown.semantic if fusion else None)
     if generator is None:
         if sees == "reference" and batch.reference is not None and not fusion:
-            return View(discrepancy_of(batch.distorted, batch.reference))
-        return View()
+            return FeatureView(discrepancy_of(batch.distorted, batch.reference))
+        return FeatureView()
     imagined = generator(batch.distorted)
     shown = batch.reference if sees == "reference" else imagined.hallucination
     assert shown is not None
     discrepancy = None if sees == "image" else discrepancy_of(batch.distorted, shown)
-    return View(discrepancy, imagined.semantic.float() if fusion else None)
+    return FeatureView(discrepancy, imagined.semantic.float() if fusion else None)
 
 
 def score_of(regressor: Regressor, features: Tensor, semantic: Tensor | None) -> Tensor:
@@ -86,9 +86,15 @@ class RegressorObjective(nn.Module):
     """
 
     def __init__(
-        self, network: MappedRegressor, *, relative_share: float, ranking_weight: float, local_weight: float,
-        order_weight: float = 0.0, order_margin: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        network: MappedRegressor,
+        *,
+        relative_share: float,
+        ranking_weight: float,
+        local_weight: float,
+        order_weight: float = 0.0,
+        order_margin: float = 0.0,
+    ) -> None:
         super().__init__()
         self.network, self.relative_share = network, relative_share
         self.order_weight, self.order_margin = order_weight, order_margin
@@ -98,10 +104,10 @@ class RegressorObjective(nn.Module):
         heads = [nn.Conv2d(channels, LOCAL_CHANNELS, 1) for channels in stages]
         self.local = nn.ModuleList(heads)
 
-    def forward(self, batch: Batch, view: View) -> Loss:
+    def forward(self, batch: Batch, view: FeatureView) -> Loss:
         regressor = self.network.regressor
         features = regressor.quality_features(batch.distorted, view.discrepancy, view.prior)
-        word = word_of(regressor, features[-1], view.semantic, batch)
+        word = score_images(regressor, features[-1], view.semantic, batch)
         database, group, wanted = batch.database[word.first], batch.group[word.first], quality_of(batch)[word.first]
         predicted = self.network.qualities(word.score, database)
         of_photographs = database == 0

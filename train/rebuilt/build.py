@@ -65,7 +65,7 @@ EDITIONS = {
 
 
 @dataclass(frozen=True)
-class Built:
+class BuildResult:
     """How many images were written, and how many were there already."""
 
     written: int
@@ -90,9 +90,14 @@ def manifest(name: str) -> dict[str, Any]:
 
 
 def build(
-    name: str, source: Path, tree: Path, scores: Path, scenes: list[int], types: list[int],
+    name: str,
+    source: Path,
+    tree: Path,
+    scores: Path,
+    scenes: list[int],
+    types: list[int],
     advance: Callable[[], None],
-) -> Built:  # fmt: skip
+) -> BuildResult:
     """Write the images of some scenes and types (of the database's own) into `tree`, and the table of all scores.
 
     source: folder of Kodak's photographs. scores: CSV with reference, type, level, mos. advance: after each image.
@@ -130,7 +135,7 @@ def build(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return Built(written, len(work) - written)
+    return BuildResult(written, len(work) - written)
 
 
 def score_table(edition: Edition, scores: Path) -> str:

@@ -44,7 +44,7 @@ EXACT, MEAN, SCENE, STRUCTURE, RANKS = 0.001, 0.1, 0.5, 0.15, 0.9
 
 
 @dataclass(frozen=True)
-class Measured:
+class TypeMeasurement:
     """One image: PSNR in dB and SSIMULACRA (0 is identical), ours and the published ones; None: not measured."""
 
     type: int
@@ -77,10 +77,12 @@ def read_published(scores: Path) -> dict[tuple[int, int, int], tuple[float, floa
     rows = read_csv(scores, ("reference", "type", "level", "mos", "psnrc", "ssimulacra"))
     return {
         (int(row["type"]), int(row["level"]), int(row["reference"])): (
-            float(row["psnrc"]), float(row["ssimulacra"]), float(row["mos"]),
+            float(row["psnrc"]),
+            float(row["ssimulacra"]),
+            float(row["mos"]),
         )
         for _, row in rows
-    }  # fmt: skip
+    }
 
 
 def present(tree: Path) -> list[tuple[int, int, int]]:
@@ -97,14 +99,14 @@ def present(tree: Path) -> list[tuple[int, int, int]]:
     return places
 
 
-def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[float, float, float]) -> Measured:
+def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[float, float, float]) -> TypeMeasurement:
     """Measure one image of the tree, with SSIMULACRA where it is installed."""
     kind, level, scene = place
     distorted = tree / DISTORTED / image_name(scene, kind, level)
     reference = tree / REFERENCES_FOLDER / f"I{scene:02}.BMP"
     found = psnr(read_picture(distorted).pixels, read_picture(reference).pixels)
     structure = _by_tool(distorted, reference) if has_tool() else None
-    return Measured(kind, level, scene, found, structure, *published)
+    return TypeMeasurement(kind, level, scene, found, structure, *published)
 
 
 def _by_tool(distorted: Path, reference: Path) -> float:
@@ -119,7 +121,9 @@ def _by_tool(distorted: Path, reference: Path) -> float:
         return ssimulacra(paths[0], paths[1])
 
 
-def measure(tree: Path, scores: Path, done: Iterable[Measured], keep: Callable[[Measured], None]) -> list[Measured]:
+def measure(
+    tree: Path, scores: Path, done: Iterable[TypeMeasurement], keep: Callable[[TypeMeasurement], None]
+) -> list[TypeMeasurement]:
     """Measure every image of the tree that is not `done` already; `keep` gets each one as it is measured."""
     published = read_published(scores)
     rows = {(row.type, row.level, row.scene): row for row in done}
@@ -132,28 +136,35 @@ def measure(tree: Path, scores: Path, done: Iterable[Measured], keep: Callable[[
     return [rows[place] for place in sorted(rows)]
 
 
-def as_fields(row: Measured) -> list[str]:
+def as_fields(row: TypeMeasurement) -> list[str]:
     """A row of the CSV file of measurements."""
-    return ["" if value is None else f"{value:.6g}" for value in (getattr(row, f.name) for f in fields(Measured))]
+    return [
+        "" if value is None else f"{value:.6g}" for value in (getattr(row, f.name) for f in fields(TypeMeasurement))
+    ]
 
 
-HEADER = [field.name for field in fields(Measured)]
+HEADER = [field.name for field in fields(TypeMeasurement)]
 
 
-def read_measured(path: Path) -> list[Measured]:
+def read_measured(path: Path) -> list[TypeMeasurement]:
     """The rows of such a file."""
     return [
-        Measured(
-            int(row["type"]), int(row["level"]), int(row["scene"]), float(row["psnr"]),
-            float(row["ssimulacra"]) if row["ssimulacra"] else None, float(row["published_psnr"]),
-            float(row["published_ssimulacra"]), float(row["mos"]),
+        TypeMeasurement(
+            int(row["type"]),
+            int(row["level"]),
+            int(row["scene"]),
+            float(row["psnr"]),
+            float(row["ssimulacra"]) if row["ssimulacra"] else None,
+            float(row["published_psnr"]),
+            float(row["published_ssimulacra"]),
+            float(row["mos"]),
         )
         for _, row in read_csv(path, tuple(HEADER))
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClassComparison:
     """A type's row of the table; structure: SSIMULACRA's largest deviation of a level's mean, its ratio taken out.
 
     ranks: SSIMULACRA's rank correlation with the published values; people: rank correlations with the scores, of PSNR
@@ -172,33 +183,33 @@ class Verdict:
     kind: Class | None
 
 
-def ratio_of(rows: list[Measured]) -> float:
+def ratio_of(rows: list[TypeMeasurement]) -> float:
     """Our tool's SSIMULACRA over the published one: the mean of the levels' ratios of means, on the exact types."""
     exact = [kind for kind in types() if _within(rows, kind, EXACT)]
     ratios = [_level_ratio(part) for kind in exact for part in _levels(rows, kind)]
     return float(np.mean(ratios)) if ratios else float("nan")
 
 
-def _levels(rows: list[Measured], kind: int) -> list[list[Measured]]:
+def _levels(rows: list[TypeMeasurement], kind: int) -> list[list[TypeMeasurement]]:
     parts = [[row for row in rows if (row.type, row.level) == (kind, level)] for level in LEVELS]
     return [part for part in parts if part]
 
 
-def _off(rows: Iterable[Measured]) -> np.ndarray:
+def _off(rows: Iterable[TypeMeasurement]) -> np.ndarray:
     return np.array([row.psnr - row.published_psnr for row in rows])
 
 
-def _within(rows: list[Measured], kind: int, bound: float) -> bool:
+def _within(rows: list[TypeMeasurement], kind: int, bound: float) -> bool:
     off = _off(row for row in rows if row.type == kind)
     return off.size > 0 and float(np.abs(off).max()) <= bound
 
 
-def _level_ratio(part: list[Measured]) -> float:
+def _level_ratio(part: list[TypeMeasurement]) -> float:
     ours = [float("nan") if row.ssimulacra is None else row.ssimulacra for row in part]
     return float(np.mean(ours) / np.mean([row.published_ssimulacra for row in part]))
 
 
-def judge(rows: list[Measured], kind: int, ratio: float) -> Verdict:
+def judge(rows: list[TypeMeasurement], kind: int, ratio: float) -> ClassComparison:
     """The class of a type, and what it rests on. Without SSIMULACRA only "exact" can be told."""
     mine = [row for row in rows if row.type == kind]
     off = _off(mine)
@@ -224,20 +235,22 @@ def judge(rows: list[Measured], kind: int, ratio: float) -> Verdict:
         found = "same level"
     elif near and ranks >= RANKS:
         found = "alike"
-    return Verdict(kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found)
+    return ClassComparison(
+        kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found
+    )
 
 
 def _srocc(a: np.ndarray, b: np.ndarray) -> float:
     return float("nan") if np.isnan(a).any() or len(a) < 3 else float(spearmanr(a, b)[0])
 
 
-def judge_all(rows: list[Measured]) -> tuple[float, list[Verdict]]:
+def judge_all(rows: list[TypeMeasurement]) -> tuple[float, list[ClassComparison]]:
     """SSIMULACRA's ratio, and the verdict on every type that was measured."""
     ratio = ratio_of(rows)
     return ratio, [judge(rows, kind, ratio) for kind in types() if any(row.type == kind for row in rows)]
 
 
-def as_markdown(ratio: float, verdicts: list[Verdict]) -> list[str]:
+def as_markdown(ratio: float, verdicts: list[ClassComparison]) -> list[str]:
     """The table of REBUILT.md."""
     lines = [
         f"SSIMULACRA here reads {ratio:.3f} of the published values on the exact types.",
@@ -264,7 +277,7 @@ def write_header(path: Path) -> None:
         csv.writer(file, lineterminator="\n").writerow(HEADER)
 
 
-def append(path: Path, row: Measured) -> None:
+def append(path: Path, row: TypeMeasurement) -> None:
     """Add a row to it."""
     with open(path, "a", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerow(as_fields(row))

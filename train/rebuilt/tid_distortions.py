@@ -57,7 +57,7 @@ MAKE: dict[int, Make] = {
 
 
 @dataclass(frozen=True)
-class Type:
+class TidType:
     """A type of TID2013.
 
     definition: what is done, in words; unit: what its strength is.
@@ -95,16 +95,23 @@ def fingerprint() -> str:
 
 
 @cache
-def types() -> dict[int, Type]:
+def types() -> dict[int, TidType]:
     """Number -> type, 1 to 24."""
     rows = tomllib.loads(_text("tid2013.toml"))["type"]
     return {
-        row["number"]: Type(
-            row["number"], row["name"], row["definition"], row["unit"], row["class"],
-            row.get("each", False), row.get("brought", False), row.get("draws", 1), tuple(row.get("levels", ())),
+        row["number"]: TidType(
+            row["number"],
+            row["name"],
+            row["definition"],
+            row["unit"],
+            row["class"],
+            row.get("each", False),
+            row.get("brought", False),
+            row.get("draws", 1),
+            tuple(row.get("levels", ())),
         )
         for row in rows
-    }  # fmt: skip
+    }
 
 
 @cache

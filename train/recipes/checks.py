@@ -7,12 +7,12 @@ from hiqa_cli.networks.regressor import NO_PRIOR, RegressorConfig
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.feature_cache import CELL
 from hiqa_train.data.whole_image import TILES
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 
 from .schema import GeneratorStage, Recipe, RegressorStage, Stage
 
 
-def check_recipe(recipe: Recipe, machine: Machine) -> None:
+def check_recipe(recipe: Recipe, machine: RunDevice) -> None:
     """UsageError where batches cannot be divided into processes, pieces and groups, or patches be taken by R, or where
     R's networks do not go together."""
     for name, stage in recipe.stages.items():
@@ -20,11 +20,14 @@ def check_recipe(recipe: Recipe, machine: Machine) -> None:
             check_learns(name, stage, recipe)
             check_mean(name, stage, recipe)
             if stage.order_weight and (stage.relative_share or stage.local_weight):
-                raise UsageError(f"{name}: with an order_weight nothing else is asked of photographs",
-                                 "give relative_share = 0.0 and local_weight = 0.0")  # fmt: skip
+                raise UsageError(
+                    f"{name}: with an order_weight nothing else is asked of photographs",
+                    "give relative_share = 0.0 and local_weight = 0.0",
+                )
         if stage.patch % CELL or stage.patch < 2 * CELL:
-            raise UsageError(f"{name}: expected patches of a multiple of {CELL} px, at least {2 * CELL}, "
-                             f"found {stage.patch}")  # fmt: skip
+            raise UsageError(
+                f"{name}: expected patches of a multiple of {CELL} px, at least {2 * CELL}, found {stage.patch}"
+            )
         whole, what = whole_part(stage)
         unit = recipe.watch.pieces * machine.world * whole
         if stage.batch % unit:
@@ -39,18 +42,23 @@ def check_learns(name: str, stage: RegressorStage, recipe: Recipe) -> None:
     what is all that there is."""
     adds = stage.learns == "distortions"
     if not 0 < stage.kept_share <= 1 or (stage.kept_share != 1 and not adds):
-        raise UsageError(f"{name}: kept_share = {stage.kept_share}",
-                         'expected 1.0, or from 0 to 1 where it learns = "distortions"')  # fmt: skip
+        raise UsageError(
+            f"{name}: kept_share = {stage.kept_share}", 'expected 1.0, or from 0 to 1 where it learns = "distortions"'
+        )
     if stage.learns == "all":
         return
     if recipe.networks.regressor_prior == NO_PRIOR:
-        raise UsageError(f"{name}: learns {stage.learns!r}, but the recipe's R has no prior",
-                         "give learns = \"all\", or [networks] regressor_prior")  # fmt: skip
+        raise UsageError(
+            f"{name}: learns {stage.learns!r}, but the recipe's R has no prior",
+            'give learns = "all", or [networks] regressor_prior',
+        )
     if stage.learns == "prior" and (stage.sees != "image" or stage.fusion):
         raise UsageError(f"{name}: a prior looks at the image alone", 'give sees = "image" and fusion = false')
     if stage.learns == "distortions" and not stage.begin:
-        raise UsageError(f"{name}: learns distortions beside a prior that no stage has left",
-                         "give begin = the stage that learns the prior")  # fmt: skip
+        raise UsageError(
+            f"{name}: learns distortions beside a prior that no stage has left",
+            "give begin = the stage that learns the prior",
+        )
 
 
 def check_mean(name: str, stage: RegressorStage, recipe: Recipe) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from hiqa_cli.errors import UsageError
 
-from .schema import KINDS, GeneratorStage, JointStage, Networks, Recipe, RegressorStage, Stage, Watch
+from .schema import KINDS, GeneratorStage, JointStage, Networks, Recipe, RegressorStage, RunSettings, Stage
 
 DEFAULT = "best"  # the recipe of `hiqa train --dataset`
 SYNTHETIC = "synthetic"  # the recipe of `hiqa train --pristine`
@@ -72,7 +72,7 @@ def _recipe(name: str, table: dict[str, Any], where: str) -> Recipe:
     if not isinstance(order, list) or not order or not all(isinstance(word, str) for word in order):
         raise UsageError(f'the recipe {where}: expected order = ["stage", ...], found {order!r}')
     networks = build(Networks, table.pop("networks", {}), f"{where}: [networks]")
-    watch = build(Watch, table.pop("watch", {}), f"{where}: [watch]")
+    watch = build(RunSettings, table.pop("watch", {}), f"{where}: [watch]")
     stages: dict[str, Stage] = {}
     for stage in order:
         fields = table.get(stage)

@@ -18,7 +18,7 @@ from hiqa_cli.networks.regressor import RegressorConfig
 
 
 @dataclass(frozen=True)
-class Learning:
+class OptimiserSettings:
     """How one network learns.
 
     rate: the highest learning rate; reached over `warmup` steps, multiplied by 0.1 every `drop_every` steps (0: never),
@@ -77,7 +77,7 @@ class RegressorStage:
     ranking_weight: float
     local_weight: float
     learns: Literal["all", "prior", "distortions"]
-    learning: Learning
+    learning: OptimiserSettings
     shares: Mapping[str, float]
     mix: Mapping[str, int]
     squares: bool
@@ -116,9 +116,9 @@ class GeneratorStage:
     adversarial_weight: float
     adversarial_from: float
     saturating: bool
-    learning: Learning
-    judge: Learning
-    discriminator: Learning
+    learning: OptimiserSettings
+    judge: OptimiserSettings
+    discriminator: OptimiserSettings
     shares: Mapping[str, float]
 
 
@@ -134,8 +134,8 @@ class JointStage:
     generator: str
     regressor: str
     score_weight: float
-    learning: Learning
-    generator_learning: Learning
+    learning: OptimiserSettings
+    generator_learning: OptimiserSettings
     shares: Mapping[str, float]
 
 
@@ -174,9 +174,16 @@ class Networks:
     def regressor(self, semantic_channels: int, *, discrepancy: bool, fusion: bool) -> RegressorConfig:
         """Of an R without a prior. semantic_channels: of the G whose features are fused."""
         return RegressorConfig(
-            self.regressor_width, semantic_channels, self.regressor_hidden, discrepancy, fusion, self.batch_norm,
-            self.absolute_map, self.regressor_blocks, self.regressor_stem,
-        )  # fmt: skip
+            self.regressor_width,
+            semantic_channels,
+            self.regressor_hidden,
+            discrepancy,
+            fusion,
+            self.batch_norm,
+            self.absolute_map,
+            self.regressor_blocks,
+            self.regressor_stem,
+        )
 
     def regressor_of(self, stage: RegressorStage, semantic_channels: int) -> RegressorConfig:
         """Of a stage's R."""
@@ -186,7 +193,7 @@ class Networks:
 
 
 @dataclass(frozen=True)
-class Watch:
+class RunSettings:
     """How a run is watched. Numbers of steps, but for:
 
     pieces: a batch is worked off in so many, their gradients averaged: less memory, and batch norms that see a piece.
@@ -218,7 +225,7 @@ class Recipe:
     name: str
     stages: Mapping[str, Stage]
     networks: Networks
-    watch: Watch
+    watch: RunSettings
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them."""

@@ -30,9 +30,9 @@ from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
-from hiqa_train.stages.initialise import Finished
+from hiqa_train.stages.initialise import TrainedNetworks
 from hiqa_train.trainer.checkpoint import BEST, LAST
-from hiqa_train.trainer.distributed import joined
+from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.whole_files import GO_ON, as_json, cannot_write, write_whole
 
@@ -42,13 +42,17 @@ from .run import RECORD, RunOptions, train_databases
 VARIANTS = ("BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle")
 # Figure 4, on TID2008: SROCC, PLCC (ten splits, medians). The oracle was not part of it.
 PAPER = {
-    "BL": (0.755, 0.800), "HCM": (0.859, 0.870), "QPL": (0.864, 0.887), "ADV": (0.894, 0.910), "QADV": (0.910, 0.918),
+    "BL": (0.755, 0.800),
+    "HCM": (0.859, 0.870),
+    "QPL": (0.864, 0.887),
+    "ADV": (0.894, 0.910),
+    "QADV": (0.910, 0.918),
     "HSF": (0.941, 0.949),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """One variant, measured on the test part."""
 
     variant: str
@@ -79,9 +83,14 @@ def variant(recipe: Recipe, name: str) -> Recipe:
 
 
 def run_ablation(
-    part: DatabasePart, test: Sequence[Sample], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal,
+    part: DatabasePart,
+    test: Sequence[Sample],
+    recipe: Recipe,
+    out: Path,
+    options: RunOptions,
+    stop: StopSignal,
     tell: Callable[[str], None],
-) -> list[Row] | None:  # fmt: skip
+) -> list[AblationRow] | None:
     """Train every variant in OUT/NAME and measure it on the test part; None where `stop` ended it early.
 
     A stage that an earlier variant has trained on the same grounds is taken over.
@@ -100,7 +109,7 @@ def run_ablation(
         tell(f"ablation: {name}")
         if train_databases([part], changed, where, mine, stop, tell) is None:
             return None
-        rows.append(Row(name, measured(where, changed, mine, test)))
+        rows.append(AblationRow(name, measured(where, changed, mine, test)))
         tell(f"ablation: {name}: SROCC {rows[-1].agreement.srocc:.3f}, PLCC {rows[-1].agreement.plcc:.3f}")
     write_rows(out / "ablation.json", part.name, rows)
     return rows
@@ -130,11 +139,11 @@ def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sa
     regressors = [name for name, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
     stage = recipe.stages[regressors[-1]]
     assert isinstance(stage, RegressorStage)
-    finished = Finished(where, None)
+    finished = TrainedNetworks(where, None)
     network = finished.regressor(regressors[-1])
     generator = finished.generator(generator_stage(recipe)) if generator_stage(recipe) else None
     images = open_samples([(0, sample) for sample in test], options.cache or default_folder(), lambda: None)
-    with joined(options.device, "fp32") as machine:
+    with join_processes(options.device, "fp32") as machine:
         network.to(machine.device)
         if generator is not None:
             generator.to(machine.device)
@@ -143,13 +152,13 @@ def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sa
     return measure(predicted, [image.quality for image in images], high_is_good=True)
 
 
-def write_rows(path: Path, database: str, rows: Sequence[Row]) -> None:
+def write_rows(path: Path, database: str, rows: Sequence[AblationRow]) -> None:
     """The table as JSON. OutputError."""
     data = {"database": database, "rows": {row.variant: asdict(row.agreement) for row in rows}}
     write_whole(path, as_json(data))
 
 
-def table(database: str, rows: Sequence[Row]) -> list[str]:
+def table(database: str, rows: Sequence[AblationRow]) -> list[str]:
     """For a person, beside the paper's numbers."""
     lines = [
         f"ablation on {database}'s test part ({rows[0].agreement.images} images, one split), the paper's figure 4",

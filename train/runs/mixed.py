@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.clean_images import Pristine, divide, load_pristine
+from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
 from hiqa_train.data.leakage import photograph_scenes, shared_scenes
 from hiqa_train.data.parts import DatabasePart
-from hiqa_train.data.sources.base import Material, SyntheticMaterial
-from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedMaterial
+from hiqa_train.data.sources.base import DataSource, SyntheticSource
+from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedSource
 from hiqa_train.recipes.schema import Recipe, RegressorStage
 from hiqa_train.trainer.loop import StopSignal
 
@@ -19,21 +19,32 @@ from .synthetic import VALIDATION_SHARE
 
 
 def train_mixed(
-    parts: Sequence[DatabasePart], tested: Collection[str], folders: Sequence[Path], recipe: Recipe, out: Path,
-    options: RunOptions, stop: StopSignal, tell: Callable[[str], None],
-) -> Path | None:  # fmt: skip
+    parts: Sequence[DatabasePart],
+    tested: Collection[str],
+    folders: Sequence[Path],
+    recipe: Recipe,
+    out: Path,
+    options: RunOptions,
+    stop: StopSignal,
+    tell: Callable[[str], None],
+) -> Path | None:
     """As run.train_databases, on both. tested: scenes that are kept for tests, of photographs too."""
 
-    def open_material() -> Material:
+    def open_material() -> DataSource:
         return open_mixed(parts, tested, folders, recipe, options, stop, tell)
 
     return train(open_material, recipe, out, options, stop, tell)
 
 
 def open_mixed(
-    parts: Sequence[DatabasePart], tested: Collection[str], folders: Sequence[Path], recipe: Recipe,
-    options: RunOptions, stop: StopSignal, tell: Callable[[str], None],
-) -> MixedMaterial:  # fmt: skip
+    parts: Sequence[DatabasePart],
+    tested: Collection[str],
+    folders: Sequence[Path],
+    recipe: Recipe,
+    options: RunOptions,
+    stop: StopSignal,
+    tell: Callable[[str], None],
+) -> MixedSource:
     """A photograph that a database shows too is on the same side as there; one that is tested there is left out.
 
     UsageError where a stage of the recipe lacks what it needs for photographs, or too few are left.
@@ -44,8 +55,8 @@ def open_mixed(
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe release")
     trained = {sample.scene for part in parts for sample in part.training}
     validated = {sample.scene for part in parts for sample in part.validation}
-    training: list[Pristine] = []
-    validation: list[Pristine] = []
+    training: list[CleanImage] = []
+    validation: list[CleanImage] = []
     left_out = 0
     for folder in folders:
         images = load_pristine(folder)
@@ -64,6 +75,6 @@ def open_mixed(
     kept_out = f"; {left_out:,} are kept for tests" if left_out else ""
     tell(f"{len(training):,} photographs to train on, {len(validation):,} to validate on{kept_out}")
     names = tuple(folder.name for folder in folders)
-    photographs = SyntheticMaterial(training, validation, recipe.watch, options.seed, names)
+    photographs = SyntheticSource(training, validation, recipe.watch, options.seed, names)
     databases = open_databases(parts, recipe, options, stop, tell)
-    return MixedMaterial(photographs, databases)
+    return MixedSource(photographs, databases)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.sources.base import Material
+from hiqa_train.data.sources.base import DataSource
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagePlan:
     """stages: to be run, in order. left_out: stage and why. ready: whether a G that is there already is used."""
 
     stages: tuple[str, ...]
@@ -18,7 +18,7 @@ class Plan:
     ready: bool
 
 
-def make_plan(recipe: Recipe, material: Material, *, ready: bool, kinds: tuple[str, ...] | None) -> Plan:
+def make_plan(recipe: Recipe, material: DataSource, *, ready: bool, kinds: tuple[str, ...] | None) -> StagePlan:
     """ready: a G was given. kinds: of the stages to run, with the regressors that they build on; None for all.
 
     UsageError where nothing is left.
@@ -50,7 +50,7 @@ def make_plan(recipe: Recipe, material: Material, *, ready: bool, kinds: tuple[s
         kept = [name for name in kept if name in wanted]
     if not kept:
         raise UsageError("no stage is left to run", "; ".join(f"{name}: {why}" for name, why in left_out))
-    return Plan(tuple(kept), tuple(left_out), ready or not material.any_reference)
+    return StagePlan(tuple(kept), tuple(left_out), ready or not material.any_reference)
 
 
 def builds_on(recipe: Recipe, name: str, trains: bool) -> list[str]:
@@ -65,7 +65,7 @@ def builds_on(recipe: Recipe, name: str, trains: bool) -> list[str]:
     return [stage.regressor, *([of_generator.psi] if of_generator.psi_weight else [])]
 
 
-def missing_needs(recipe: Recipe, plan: Plan, material: Material) -> list[str]:
+def missing_needs(recipe: Recipe, plan: StagePlan, material: DataSource) -> list[str]:
     """Stages that the plan builds on and does not run: they must be finished already."""
     trains = material.any_reference and not plan.ready
     needed: list[str] = []

@@ -11,9 +11,9 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.sources.base import Material
+from hiqa_train.data.sources.base import DataSource
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.uncertainty.activations import looking_at_hidden_units
+from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.interval_fit import fit_half_width
 from hiqa_train.uncertainty.scale_anchor import fit_anchor
 from hiqa_train.whole_files import GO_ON, cannot_write
@@ -23,9 +23,16 @@ LICENCE = "as the owner of this run decides, within the terms of its training da
 
 
 def release(
-    folder: Path, generator: Generator, network: MappedRegressor, material: Material, measured: dict[str, Any],
-    seen: Iterable[str] | None, tell: Callable[[str], None], *, anchored: bool,
-) -> Path:  # fmt: skip
+    folder: Path,
+    generator: Generator,
+    network: MappedRegressor,
+    material: DataSource,
+    measured: dict[str, Any],
+    seen: Iterable[str] | None,
+    tell: Callable[[str], None],
+    *,
+    anchored: bool,
+) -> Path:
     """Fit the half-width with the weights as released (float16), and write the folder. OutputError: a full disk.
 
     seen: all scenes that any of the networks saw, None where that is not known. anchored: set the scale (anchor.py)
@@ -37,17 +44,24 @@ def release(
         maps = dict(zip(material.names, knots, strict=True)) if len(knots) > 1 else {}
         try:
             save_weights(
-                where, generator, network.regressor, calibration, name=f"trained on {', '.join(material.names)}",
-                version="1", licence=LICENCE, training_data=material.terms(), measured={**measured, "maps": maps},
+                where,
+                generator,
+                network.regressor,
+                calibration,
+                name=f"trained on {', '.join(material.names)}",
+                version="1",
+                licence=LICENCE,
+                training_data=material.terms(),
+                measured={**measured, "maps": maps},
                 seen_scenes=seen,
-            )  # fmt: skip
+            )
         except OSError as error:
             raise cannot_write(where, error, GO_ON) from error
 
     unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
     save(unfitted, UNFITTED)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
-    cases = material.cases(looking_at_hidden_units(scorer), knots, tell)
+    cases = material.cases(observe_activations(scorer), knots, tell)
     if anchored:
         anchor = fit_anchor(cases)
         tell(f"the scale is set: logits times {anchor.gain:.3f} and {anchor.shift:+.3f}")

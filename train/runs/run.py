@@ -22,21 +22,27 @@ import torch
 from hiqa_cli._version import __version__
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.feature_cache import WholeViews
+from hiqa_train.data.feature_cache import FeatureCache
 from hiqa_train.data.image_cache import default_folder
-from hiqa_train.data.leakage import RUN_RECORD, seen_by, seen_in_all
+from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
 from hiqa_train.data.parts import DatabasePart
-from hiqa_train.data.sources.base import DatabaseMaterial, Material
-from hiqa_train.data.sources.cached_features import ViewedMaterial
+from hiqa_train.data.sources.base import DatabaseSource, DataSource
+from hiqa_train.data.sources.cached_features import CachedFeatureSource
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
-from hiqa_train.stages.factory import Builder
-from hiqa_train.stages.initialise import Finished, Untrained, begin_seen, ready_generator, ready_regressor
+from hiqa_train.stages.factory import StageFactory
+from hiqa_train.stages.initialise import (
+    TrainedNetworks,
+    UntrainedNetworks,
+    initial_trained_scenes,
+    load_generator,
+    load_regressor,
+)
 from hiqa_train.trainer.checkpoint import LAST, first_difference
-from hiqa_train.trainer.distributed import Machine, joined
+from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
-from hiqa_train.trainer.metrics_log import Progress, Watcher
+from hiqa_train.trainer.metrics_log import Progress, ProgressListener
 from hiqa_train.trainer.time_estimate import estimate
 from hiqa_train.whole_files import as_json, write_whole
 
@@ -56,7 +62,7 @@ class RunOptions:
     generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
         database has no references and none is given, hiqa's own weights' G is taken.
     whole_views: the ready G is asked once about each whole image, not patch by patch; see whole_views.py.
-    begin: trained R that the last regressor stage begins with: see `trained.ready_regressor`.
+    begin: trained R that the last regressor stage begins with: see `trained.load_regressor`.
     vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
     kinds: of the stages to run now ("generator", "regressor", "joint"), None for all; what they build on must be in
         OUT, finished.
@@ -82,14 +88,18 @@ class RunOptions:
     watch: Callable[[Progress], None] | None = None
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """A signal came before the first step."""
 
 
 def train_databases(
-    parts: Sequence[DatabasePart], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal,
+    parts: Sequence[DatabasePart],
+    recipe: Recipe,
+    out: Path,
+    options: RunOptions,
+    stop: StopSignal,
     tell: Callable[[str], None],
-) -> Path | None:  # fmt: skip
+) -> Path | None:
     """Run what is left of the recipe's stages on the parts; OUT/weights, or None where `stop` ended it early.
 
     With `options.kinds`, or a recipe whose last R needs the true reference, there may be no weights: then the folder of
@@ -98,37 +108,41 @@ def train_databases(
 
     try:
         return train(lambda: open_databases(parts, recipe, options, stop, tell), recipe, out, options, stop, tell)
-    except Stopped:
+    except RunStopped:
         return None
 
 
 def open_databases(
     parts: Sequence[DatabasePart], recipe: Recipe, options: RunOptions, stop: StopSignal, tell: Callable[[str], None]
-) -> DatabaseMaterial:
+) -> DatabaseSource:
     """The images of the parts, decoded. Raises Stopped where a signal comes meanwhile."""
 
     def go_on() -> None:
         if stop.asked:
-            raise Stopped
+            raise RunStopped
 
     folder = options.cache or default_folder()
     images = sum(len(part.training) + len(part.validation) for part in parts)
     tell(f"{images:,} images and their references are decoded once into {folder}")
     if not options.whole_views:
-        return DatabaseMaterial(parts, recipe.watch, options.seed, folder, go_on)
+        return DatabaseSource(parts, recipe.watch, options.seed, folder, go_on)
     placed = place(options.device, options.precision)
-    machine = Machine(torch.device(placed.device), placed.precision)
-    views = WholeViews(ready_generator(options.generator), folder, machine)
+    machine = RunDevice(torch.device(placed.device), placed.precision)
+    views = FeatureCache(load_generator(options.generator), folder, machine)
     tell(f"G is asked about each whole image once, kept in {views.folder}")
-    return ViewedMaterial(parts, recipe.watch, options.seed, folder, go_on, views)
+    return CachedFeatureSource(parts, recipe.watch, options.seed, folder, go_on, views)
 
 
 def train(
-    open_material: Callable[[], Material], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal,
+    open_material: Callable[[], DataSource],
+    recipe: Recipe,
+    out: Path,
+    options: RunOptions,
+    stop: StopSignal,
     tell: Callable[[str], None],
-) -> Path | None:  # fmt: skip
+) -> Path | None:
     """As train_databases, on any material."""
-    with joined(options.device, options.precision) as machine:
+    with join_processes(options.device, options.precision) as machine:
         check_recipe(recipe, machine)
         say = tell if machine.leads else silent
         check_out(out, options.resume, machine)
@@ -144,27 +158,37 @@ class Run:
     """One run on its machine."""
 
     def __init__(
-        self, material: Material, recipe: Recipe, out: Path, options: RunOptions, machine: Machine, stop: StopSignal,
+        self,
+        material: DataSource,
+        recipe: Recipe,
+        out: Path,
+        options: RunOptions,
+        machine: RunDevice,
+        stop: StopSignal,
         tell: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.material, self.recipe, self.out, self.options = material, recipe, out, options
         self.machine, self.stop, self.tell = machine, stop, tell
         self.plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
-        self.ready = ready_generator(options.generator) if self.plan.ready else None
-        self.finished = Finished(out, self.ready)
-        self.seen = seen_in_all(material.scenes(), seen_by(options.generator) if self._takes_ready else None)
+        self.ready = load_generator(options.generator) if self.plan.ready else None
+        self.finished = TrainedNetworks(out, self.ready)
+        self.seen = all_trained_scenes(
+            material.scenes(), trained_scenes(options.generator) if self._takes_ready else None
+        )
         if options.first_generator is not None:
-            self.seen = None if self.seen is None else seen_in_all(self.seen, seen_by(options.first_generator))
+            self.seen = (
+                None if self.seen is None else all_trained_scenes(self.seen, trained_scenes(options.first_generator))
+            )
         for name in missing_needs(recipe, self.plan, material):
             self.finished.state(name)
-        first = None if options.first_generator is None else ready_generator(options.first_generator)
+        first = None if options.first_generator is None else load_generator(options.first_generator)
         begin = None
         if options.begin is not None:
             last = last_regressor(recipe)
-            begin = last, ready_regressor(options.begin, recipe.stages[last])
-            known = begin_seen(options.begin).scenes
+            begin = last, load_regressor(options.begin, recipe.stages[last])
+            known = initial_trained_scenes(options.begin).scenes
             self.seen = None if self.seen is None or known is None else self.seen | known
-        self.builder = Builder(recipe, material, machine, options.seed, self._vgg(), first, begin)
+        self.builder = StageFactory(recipe, material, machine, options.seed, self._vgg(), first, begin)
         self.builder.check(self.plan.stages)  # before anything is written
 
     @property
@@ -185,14 +209,20 @@ class Run:
         """All stages of the plan, then the release."""
         self._announce()
         leads = self.machine.leads
-        watcher = Watcher(self.out, self.options.watch if leads else None, board=leads)
+        watcher = ProgressListener(self.out, self.options.watch if leads else None, board=leads)
         try:
             for name in self.plan.stages:
                 stage = self.builder.build(name, self.finished)
                 done = run_stage(
-                    stage, self.out / name, self.recipe.watch, self.machine, watcher, resume=self.options.resume,
-                    stop=self.stop, tell=self.tell,
-                )  # fmt: skip
+                    stage,
+                    self.out / name,
+                    self.recipe.watch,
+                    self.machine,
+                    watcher,
+                    resume=self.options.resume,
+                    stop=self.stop,
+                    tell=self.tell,
+                )
                 if not done:
                     return None
         finally:
@@ -206,7 +236,7 @@ class Run:
         for name, why in self.plan.left_out:
             self.tell(f"the stage {name} is left out: {why}")
         self._record()
-        untrained = Untrained(self.recipe, len(self.material.names), self.ready)
+        untrained = UntrainedNetworks(self.recipe, len(self.material.names), self.ready)
         hours = 0.0
         for name in self.plan.stages:
             if self._is_finished(name):
@@ -273,13 +303,19 @@ class Run:
         of_regressor = self.recipe.stages[chosen.regressor] if isinstance(chosen, JointStage) else chosen
         of_generator = best if joint else generator_stage(self.recipe)
         # an R that looks at the image alone has no G of its own: hallucinations are then those of hiqa's
-        generator = self.finished.generator(of_generator) if of_generator else ready_generator(None)
+        generator = self.finished.generator(of_generator) if of_generator else load_generator(None)
         measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
         network = self.finished.regressor(best)
         return release(
-            self.out / "weights", generator, network, self.material, measured, self.seen, self.tell,
+            self.out / "weights",
+            generator,
+            network,
+            self.material,
+            measured,
+            self.seen,
+            self.tell,
             anchored=isinstance(of_regressor, RegressorStage) and of_regressor.relative_share > 0,
-        )  # fmt: skip
+        )
 
     def _scores(self, name: str) -> bool:
         """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""
@@ -289,7 +325,7 @@ class Run:
         return isinstance(stage, JointStage)
 
 
-def check_out(out: Path, resume: bool, machine: Machine) -> None:
+def check_out(out: Path, resume: bool, machine: RunDevice) -> None:
     """UsageError where OUT holds something that is not to be gone on with."""
     if machine.leads:
         if not resume and out.exists() and any(out.iterdir()):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.clean_images import Pristine, divide, load_pristine
-from hiqa_train.data.sources.base import Material, SyntheticMaterial
+from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
+from hiqa_train.data.sources.base import DataSource, SyntheticSource
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.trainer.loop import StopSignal
 
@@ -20,16 +20,20 @@ VALIDATION_SHARE = 0.12
 
 
 def train_synthetic(
-    folders: Sequence[Path], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal,
+    folders: Sequence[Path],
+    recipe: Recipe,
+    out: Path,
+    options: RunOptions,
+    stop: StopSignal,
     tell: Callable[[str], None],
-) -> Path | None:  # fmt: skip
+) -> Path | None:
     """As run.train_databases, on photographs."""
     return train(lambda: open_photographs(folders, recipe, options, tell), recipe, out, options, stop, tell)
 
 
 def open_photographs(
     folders: Sequence[Path], recipe: Recipe, options: RunOptions, tell: Callable[[str], None]
-) -> Material:
+) -> DataSource:
     """The photographs of all folders, divided by name into training and validation.
 
     UsageError where a folder is none, holds too few, or the recipe is not one for photographs.
@@ -37,8 +41,8 @@ def open_photographs(
     for name, stage in recipe.stages.items():
         if not stage.shares:
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe synthetic")
-    training: list[Pristine] = []
-    validation: list[Pristine] = []
+    training: list[CleanImage] = []
+    validation: list[CleanImage] = []
     for folder in folders:
         mine = divide(load_pristine(folder), VALIDATION_SHARE)
         training += mine[0]
@@ -47,4 +51,4 @@ def open_photographs(
         names = ", ".join(map(str, folders))
         raise UsageError(f"{names}: too few to divide into training and validation", "give more photographs")
     tell(f"{len(training):,} photographs to train on, {len(validation):,} to validate on")
-    return SyntheticMaterial(training, validation, recipe.watch, options.seed, tuple(folder.name for folder in folders))
+    return SyntheticSource(training, validation, recipe.watch, options.seed, tuple(folder.name for folder in folders))

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.sources.base import DatabaseMaterial, Material, seed_of
+from hiqa_train.data.sources.base import DatabaseSource, DataSource, seed_of
 from hiqa_train.losses.objectives import Features
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.runs.plan import generator_stage
-from hiqa_train.trainer.distributed import Machine
-from hiqa_train.trainer.loop import Stage as Training
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.loop import TrainingStage as Training
 from hiqa_train.trainer.validation import Validation
 
 from .generator import GeneratorTraining
-from .initialise import Networked
+from .initialise import NetworkProvider
 from .joint import JointTraining
 from .regressor import RegressorTraining
 
@@ -26,7 +26,7 @@ OF_PHOTOGRAPHS = ("relative_share", "order_weight")  # fields of a regressor sta
 
 
 @dataclass(frozen=True)
-class Builder:
+class StageFactory:
     """Builds stages of one run.
 
     vgg: phi of formula (4), None where no stage asks for it. first_generator: what the training of G begins with, None
@@ -37,8 +37,8 @@ class Builder:
     """
 
     recipe: Recipe
-    material: Material
-    machine: Machine
+    material: DataSource
+    machine: RunDevice
     seed: int
     vgg: Vgg19Features | None
     first_generator: Generator | None = None
@@ -49,11 +49,11 @@ class Builder:
         """UsageError where one of the stages asks something of photographs, and there are none."""
         for name in names:
             asked = [field for field in OF_PHOTOGRAPHS if getattr(self.recipe.stages[name], field, 0.0)]
-            if asked and isinstance(self.material, DatabaseMaterial):
+            if asked and isinstance(self.material, DatabaseSource):
                 problem = f"the stage {name} has {asked[0]}, which is of photographs that are distorted on the way"
                 raise UsageError(problem, f"give --pristine too, or {asked[0]} = 0.0")
 
-    def build(self, name: str, networks: Networked) -> Training:
+    def build(self, name: str, networks: NetworkProvider) -> Training:
         """The stage of that name. networks: gives what it builds on."""
         recipe = self.recipe.stages[name]
         if isinstance(recipe, RegressorStage):
@@ -61,32 +61,53 @@ class Builder:
         if isinstance(recipe, GeneratorStage):
             source = self.material.source(name, recipe, with_references=True)
             return GeneratorTraining(
-                name, recipe, self.recipe.networks, source, self._validation(name, True), self.machine,
-                databases=len(self.material.names), seed=seed_of(self.seed, name),
-                features=self._features(recipe, networks), begin=self.first_generator, first_judge=self.first_judge,
-            )  # fmt: skip
+                name,
+                recipe,
+                self.recipe.networks,
+                source,
+                self._validation(name, True),
+                self.machine,
+                databases=len(self.material.names),
+                seed=seed_of(self.seed, name),
+                features=self._features(recipe, networks),
+                begin=self.first_generator,
+                first_judge=self.first_judge,
+            )
         of_generator, of_regressor = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(of_generator, GeneratorStage)
         assert isinstance(of_regressor, RegressorStage)
         return JointTraining(
-            name, recipe, of_generator, of_regressor, self.material.source(name, recipe, with_references=True),
-            self._validation(name, self.with_references(of_regressor)), self.machine, seed=seed_of(self.seed, name),
-            generator=networks.generator(recipe.generator), regressor=networks.regressor(recipe.regressor),
+            name,
+            recipe,
+            of_generator,
+            of_regressor,
+            self.material.source(name, recipe, with_references=True),
+            self._validation(name, self.with_references(of_regressor)),
+            self.machine,
+            seed=seed_of(self.seed, name),
+            generator=networks.generator(recipe.generator),
+            regressor=networks.regressor(recipe.regressor),
             features=self._features(of_generator, networks),
-        )  # fmt: skip
+        )
 
-    def _regressor(self, name: str, recipe: RegressorStage, networks: Networked) -> RegressorTraining:
+    def _regressor(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> RegressorTraining:
         looks = recipe.sees == "hallucination" or recipe.fusion
         with_references = self.with_references(recipe)
         return RegressorTraining(
-            name, recipe, self.recipe.networks, self.material.source(name, recipe, with_references=with_references),
-            self._validation(name, with_references), self.machine, databases=len(self.material.names),
-            seed=seed_of(self.seed, name), with_references=with_references,
+            name,
+            recipe,
+            self.recipe.networks,
+            self.material.source(name, recipe, with_references=with_references),
+            self._validation(name, with_references),
+            self.machine,
+            databases=len(self.material.names),
+            seed=seed_of(self.seed, name),
+            with_references=with_references,
             generator=networks.generator(generator_stage(self.recipe)) if looks else None,
             begins=self._begins(name, recipe, networks),
-        )  # fmt: skip
+        )
 
-    def _begins(self, name: str, recipe: RegressorStage, networks: Networked) -> list[MappedRegressor]:
+    def _begins(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> list[MappedRegressor]:
         given = [self.begin[1]] if self.begin is not None and self.begin[0] == name else []
         if self.begin is not None and recipe.learns == "prior" and not recipe.begin:
             given = [self.begin[1]] if self.begin[1].regressor.prior is not None else []
@@ -109,6 +130,6 @@ class Builder:
         stage = self.recipe.stages[name]
         return self.material.validation(name, stage, self.machine, with_references=with_references)
 
-    def _features(self, recipe: GeneratorStage, networks: Networked) -> Features:
+    def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> Features:
         psi = networks.regressor(recipe.psi).regressor if recipe.psi_weight else None
         return Features(self.vgg if recipe.vgg_weight else None, psi)

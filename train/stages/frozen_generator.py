@@ -11,10 +11,10 @@ from torch import Tensor
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.onednn.hiqa import PackedImagination
 from hiqa_cli.networks.onednn.packing import Layout, is_packable, pixels_of_places
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 
 
-class Shown(NamedTuple):
+class GeneratorView(NamedTuple):
     """hallucination: (B, 3, H, W) float32 in 0..1; semantic: `H_{5,2}`, (B, C, H/32, W/32)."""
 
     hallucination: Tensor
@@ -24,7 +24,7 @@ class Shown(NamedTuple):
 class FrozenGenerator:
     """Shows what G makes of a batch; learns nothing."""
 
-    def __init__(self, generator: Generator, machine: Machine, batch: int, side: int) -> None:
+    def __init__(self, generator: Generator, machine: RunDevice, batch: int, side: int) -> None:
         """batch, side: of the patches that it will mostly be shown; any other works."""
         self.config = generator.config
         self.plain = generator.to(machine.device)
@@ -34,10 +34,10 @@ class FrozenGenerator:
             self._packed = PackedImagination(generator, Layout(batch, side, dtype))
 
     @torch.no_grad()
-    def __call__(self, distorted: Tensor) -> Shown:
+    def __call__(self, distorted: Tensor) -> GeneratorView:
         """distorted: (B, 3, H, W) float32 in 0..1, channels_last."""
         if self._packed is None or any(side % self.config.divisor for side in distorted.shape[-2:]):
             imagined = self.plain(distorted)
-            return Shown(imagined.hallucination.float().clamp(0, 1), imagined.semantic)
+            return GeneratorView(imagined.hallucination.float().clamp(0, 1), imagined.semantic)
         _, correction, semantic = self._packed.imagine(distorted)
-        return Shown(distorted + pixels_of_places(correction), semantic)
+        return GeneratorView(distorted + pixels_of_places(correction), semantic)

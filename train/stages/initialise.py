@@ -12,7 +12,7 @@ from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.leakage import Seen, seen_by
+from hiqa_train.data.leakage import TrainedScenes, trained_scenes
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import JointStage, Networks, Recipe, RegressorStage, Stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
@@ -26,7 +26,7 @@ def result_of(described: dict[str, Any]) -> str:
     return LAST if leaves_open else BEST
 
 
-class Networked(Protocol):
+class NetworkProvider(Protocol):
     """Gives the networks of stages, on the CPU, frozen, in evaluation mode; each call gives a copy of its own."""
 
     def regressor(self, stage: str) -> MappedRegressor:
@@ -36,7 +36,7 @@ class Networked(Protocol):
         """G of a stage of the kind generator or joint, or the ready one where no such stage is run."""
 
 
-class Finished:
+class TrainedNetworks:
     """Networks from the checkpoints in OUT. ready: a G that stands in for the generator stage's."""
 
     def __init__(self, out: Path, ready: Generator | None) -> None:
@@ -89,7 +89,7 @@ def copy_of(generator: Generator) -> Generator:
     return twin.eval().requires_grad_(False)
 
 
-def ready_generator(where: Path | None) -> Generator:
+def load_generator(where: Path | None) -> Generator:
     """G of a folder of weights, or of the finished generator stage in another run's OUT; None: hiqa's own.
 
     UsageError or WeightsError where there is none.
@@ -100,11 +100,11 @@ def ready_generator(where: Path | None) -> Generator:
     states = [read_checkpoint(path) for path in found]
     for path, state in zip(found, states, strict=True):
         if state["describe"]["kind"] == "generator":
-            return Finished(where, None).generator(path.parent.name)
+            return TrainedNetworks(where, None).generator(path.parent.name)
     raise UsageError(f"--generator {where}: neither a folder of weights nor a run with a trained G")
 
 
-def ready_regressor(where: Path, stage: Stage) -> MappedRegressor:
+def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
     """R for a stage to begin with, of a folder of weights, of a finished regressor stage's folder, or of the stage of a
     run that is shown the same; where there is none, of one that looks at the image alone.
 
@@ -126,7 +126,7 @@ def ready_regressor(where: Path, stage: Stage) -> MappedRegressor:
     chosen = found.get(_inputs(stage), found.get((False, False)))
     if chosen is None:
         raise UsageError(f"--begin {where}: neither weights nor a run with an R that this stage can begin with")
-    return Finished(chosen.parent, None).regressor(chosen.name)
+    return TrainedNetworks(chosen.parent, None).regressor(chosen.name)
 
 
 def _inputs(stage: RegressorStage) -> tuple[bool, bool]:
@@ -134,12 +134,12 @@ def _inputs(stage: RegressorStage) -> tuple[bool, bool]:
     return stage.sees != "image", stage.fusion
 
 
-def begin_seen(where: Path) -> Seen:
+def initial_trained_scenes(where: Path) -> TrainedScenes:
     """What an R to begin with has seen: as seen_by, for a stage's folder too."""
-    return seen_by(where.parent if (where / LAST).exists() else where)
+    return trained_scenes(where.parent if (where / LAST).exists() else where)
 
 
-class Untrained:
+class UntrainedNetworks:
     """Random networks of the right sizes: to time stages before anything is trained."""
 
     def __init__(self, recipe: Recipe, databases: int, ready: Generator | None) -> None:

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, Source
-from hiqa_train.losses.objectives import Features, GeneratorObjective, Judges, RegressorObjective, View, view_of
+from hiqa_train.data.batch import Batch, PatchSource
+from hiqa_train.losses.objectives import Features, FeatureView, GeneratorObjective, Judges, RegressorObjective, view_of
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, RegressorStage
-from hiqa_train.trainer.distributed import Machine
-from hiqa_train.trainer.network_trainer import Learner
-from hiqa_train.trainer.sample_grid import Sheet
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.network_trainer import NetworkTrainer
+from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict
 
 
@@ -30,10 +30,20 @@ class JointTraining:
     main = "score"
 
     def __init__(
-        self, name: str, recipe: JointStage, of_generator: GeneratorStage, of_regressor: RegressorStage, source: Source,
-        validation: Validation, machine: Machine, *, seed: int, generator: Generator, regressor: MappedRegressor,
+        self,
+        name: str,
+        recipe: JointStage,
+        of_generator: GeneratorStage,
+        of_regressor: RegressorStage,
+        source: PatchSource,
+        validation: Validation,
+        machine: RunDevice,
+        *,
+        seed: int,
+        generator: Generator,
+        regressor: MappedRegressor,
         features: Features,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """generator, regressor: what the two stages before have trained; of_generator, of_regressor: their recipes."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
@@ -46,22 +56,27 @@ class JointTraining:
             features.psi.to(machine.device) if features.psi is not None and of_generator.psi_weight else None,
         )
         objective = GeneratorObjective(self.generator, of_generator, used, score_weight=recipe.score_weight)
-        self.g = Learner(objective, self.generator, recipe.generator_learning, recipe.steps, machine)
+        self.g = NetworkTrainer(objective, self.generator, recipe.generator_learning, recipe.steps, machine)
         # what told R's losses place by place is gone with its stage: new heads would begin with a push at R
         objective_r = RegressorObjective(
-            self.regressor, relative_share=of_regressor.relative_share, ranking_weight=of_regressor.ranking_weight,
+            self.regressor,
+            relative_share=of_regressor.relative_share,
+            ranking_weight=of_regressor.ranking_weight,
             local_weight=0.0,
-        )  # fmt: skip
+        )
 
-        self.r = Learner(objective_r, self.regressor, recipe.learning, recipe.steps, machine)
+        self.r = NetworkTrainer(objective_r, self.regressor, recipe.learning, recipe.steps, machine)
         self.learns: dict[str, Any] = {"generator": self.g, "regressor": self.r}
 
     def describe(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "seed": self.seed, "recipe": asdict(self.recipe),
-            "generator": self.generator.config.to_dict(), "regressor": self.regressor.regressor.config.to_dict(),
+            "kind": self.kind,
+            "seed": self.seed,
+            "recipe": asdict(self.recipe),
+            "generator": self.generator.config.to_dict(),
+            "regressor": self.regressor.regressor.config.to_dict(),
             "databases": 1 if self.regressor.maps is None else len(self.regressor.maps.offsets) + 1,
-        }  # fmt: skip
+        }
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         with self.machine.autocast():
@@ -72,7 +87,7 @@ class JointTraining:
         of_g, _ = self.g.learn(step, [(piece, judges, with_features) for piece in pieces])
         return losses | {f"g_{name}" if name == "gradient" else name: value for name, value in of_g.items()}
 
-    def _view(self, batch: Batch) -> View:
+    def _view(self, batch: Batch) -> FeatureView:
         generator = self.g.best
         assert isinstance(generator, Generator)
         return view_of(generator, batch, "hallucination", fusion=self.of_regressor.fusion)
@@ -86,8 +101,8 @@ class JointTraining:
         return []
 
     @torch.no_grad()
-    def sheet(self) -> Sheet:
+    def sheet(self) -> SampleGrid:
         batch = next(self.validation.batches())
         generator = self.g.best
         assert isinstance(generator, Generator)
-        return Sheet(batch.distorted, generator(batch.distorted).hallucination, batch.reference)
+        return SampleGrid(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

@@ -16,13 +16,13 @@ from torch import Tensor
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.batch import Batch, Source
-from hiqa_train.losses.objectives import RegressorObjective, View, middle, view_of
+from hiqa_train.data.batch import Batch, PatchSource
+from hiqa_train.losses.objectives import FeatureView, RegressorObjective, middle, view_of
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Networks, RegressorStage
-from hiqa_train.trainer.distributed import Machine
-from hiqa_train.trainer.network_trainer import Learner
-from hiqa_train.trainer.sample_grid import Sheet
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.network_trainer import NetworkTrainer
+from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict
 
 from .frozen_generator import FrozenGenerator
@@ -37,10 +37,20 @@ class RegressorTraining:
     main = "score"
 
     def __init__(
-        self, name: str, recipe: RegressorStage, networks: Networks, source: Source, validation: Validation,
-        machine: Machine, *, databases: int, seed: int, generator: Generator | None, begins: Sequence[MappedRegressor],
+        self,
+        name: str,
+        recipe: RegressorStage,
+        networks: Networks,
+        source: PatchSource,
+        validation: Validation,
+        machine: RunDevice,
+        *,
+        databases: int,
+        seed: int,
+        generator: Generator | None,
+        begins: Sequence[MappedRegressor],
         with_references: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """generator: frozen, needed by what the recipe says R sees. begins: Rs to start from, one after the other.
 
         with_references: whether every image has one; without, nothing is lost place by place (`local_weight`).
@@ -66,21 +76,27 @@ class RegressorTraining:
             self.prior = FrozenPrior(regressor.prior, machine, batch, side)
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(
-            self.network, relative_share=recipe.relative_share, ranking_weight=recipe.ranking_weight,
-            local_weight=local, order_weight=recipe.order_weight, order_margin=recipe.order_margin,
-        )  # fmt: skip
-        self.learner = Learner(objective, self.network, recipe.learning, recipe.steps, machine)
+            self.network,
+            relative_share=recipe.relative_share,
+            ranking_weight=recipe.ranking_weight,
+            local_weight=local,
+            order_weight=recipe.order_weight,
+            order_margin=recipe.order_margin,
+        )
+        self.learner = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, machine)
         self.learns = {"regressor": self.learner}
 
     def describe(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "seed": self.seed, "recipe": asdict(self.recipe),
+            "kind": self.kind,
+            "seed": self.seed,
+            "recipe": asdict(self.recipe),
             "regressor": self.network.regressor.config.to_dict(),
             "databases": 1 if self.network.maps is None else len(self.network.maps.offsets) + 1,
             "generator": None if self.generator is None else self.generator.config.to_dict(),
-        }  # fmt: skip
+        }
 
-    def view(self, batch: Batch) -> View:
+    def view(self, batch: Batch) -> FeatureView:
         """What R is shown of a batch."""
         view = view_of(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
         return view if self.prior is None else replace(view, prior=self.prior(batch.distorted))
@@ -100,11 +116,11 @@ class RegressorTraining:
         return []
 
     @torch.no_grad()
-    def sheet(self) -> Sheet:
+    def sheet(self) -> SampleGrid:
         batch = next(self.validation.batches())
         if self.generator is None:
-            return Sheet(batch.distorted, None, batch.reference)
-        return Sheet(batch.distorted, self.generator(batch.distorted).hallucination, batch.reference)
+            return SampleGrid(batch.distorted, None, batch.reference)
+        return SampleGrid(batch.distorted, self.generator(batch.distorted).hallucination, batch.reference)
 
 
 FIRST = "trunk.conv.0.weight"  # the convolution that sees the discrepancy map

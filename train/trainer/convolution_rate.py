@@ -25,7 +25,7 @@ CONVOLUTION = (8, 128, 64, 64)
 
 
 @dataclass(frozen=True)
-class Speed:
+class ConvolutionRate:
     """seconds: median of a batch of 8 tiles through G and R; convolution_seconds: of as many multiplications in
     the plain convolution; gmac: multiplications a tile, in thousand millions."""
 
@@ -58,7 +58,7 @@ def alternate(first: Callable[[], object], second: Callable[[], object], rounds:
 
 
 @torch.inference_mode()
-def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> Speed:
+def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> ConvolutionRate:
     """Time G and R, as scoring runs them, on the CPU in "fp32" or "bf16"."""
     loaded = load_weights(weights)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -78,4 +78,4 @@ def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> Speed
             plain(image)
 
     ours, theirs = alternate(lambda: network(tiles), convolve, rounds)
-    return Speed(precision, one / 1e9, ours, theirs * TILES * one / (calls * of_one_call))
+    return ConvolutionRate(precision, one / 1e9, ours, theirs * TILES * one / (calls * of_one_call))

@@ -17,7 +17,7 @@ from hiqa_cli.engine.backends.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
-class Machine:
+class RunDevice:
     """device: of this process. precision: "fp32", or "bf16" for autocast. rank: of `world` processes."""
 
     device: torch.device
@@ -61,14 +61,14 @@ class Machine:
 
 
 @contextlib.contextmanager
-def joined(device: str, precision: str) -> Iterator[Machine]:
+def join_processes(device: str, precision: str) -> Iterator[RunDevice]:
     """This process's machine: one of several where `torchrun` started it. DeviceError for what is not to be had."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     placed = place(device, precision)
     if placed.device == "cpu":
         keep_freed_memory()
     if world == 1:
-        yield Machine(torch.device(placed.device), placed.precision)
+        yield RunDevice(torch.device(placed.device), placed.precision)
         return
     cuda = placed.device == "cuda"
     number = int(os.environ.get("LOCAL_RANK", "0"))
@@ -77,13 +77,13 @@ def joined(device: str, precision: str) -> Iterator[Machine]:
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
         here = torch.device(placed.device, number) if cuda else torch.device(placed.device)
-        yield Machine(here, placed.precision, rank, world)
+        yield RunDevice(here, placed.precision, rank, world)
     finally:
         distributed.destroy_process_group()
 
 
 def is_leader() -> bool:
-    """Whether this process is the first of those that `torchrun` started, or the only one; before `joined`."""
+    """Whether this process is the first of those that `torchrun` started, or the only one; before `join_processes`."""
     return os.environ.get("RANK", "0") == "0"
 
 

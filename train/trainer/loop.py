@@ -17,13 +17,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hiqa_cli.errors import HiqaError
-from hiqa_train.data.batch import Batch, Batches, Source
-from hiqa_train.recipes.schema import Learning, Watch
+from hiqa_train.data.batch import Batch, Batches, PatchSource
+from hiqa_train.recipes.schema import OptimiserSettings, RunSettings
 
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
-from .distributed import Machine
-from .metrics_log import Journal, Watcher
-from .sample_grid import Sheet, write_sheet
+from .distributed import RunDevice
+from .metrics_log import MetricsLog, ProgressListener
+from .sample_grid import SampleGrid, write_sheet
 
 WARMED_UP = 50  # steps before a loss can be said to diverge
 DIVERGED = 10.0  # times the smallest smoothed loss so far
@@ -34,7 +34,7 @@ class TrainingDivergedError(HiqaError):
     """A loss became NaN or Inf, or grew far beyond what it had been."""
 
 
-def learning_rate(step: int, steps: int, learning: Learning) -> float:
+def learning_rate(step: int, steps: int, learning: OptimiserSettings) -> float:
     """Rises over the warm-up, stays, falls linearly to a hundredth over the last `decay_share`; a tenth of it after
     every `drop_every` steps."""
     rate = learning.rate
@@ -67,7 +67,7 @@ class StopSignal:
             signal.signal(one, handler)
 
 
-class Stage(Protocol):
+class TrainingStage(Protocol):
     """What the loop asks of a stage.
 
     learns: by name, everything with a state (`state()`, `load()`), in the order of its making. main: the loss that
@@ -78,7 +78,7 @@ class Stage(Protocol):
     kind: str
     steps: int
     batch: int
-    source: Source
+    source: PatchSource
     learns: dict[str, Any]
     main: str
 
@@ -94,12 +94,12 @@ class Stage(Protocol):
     def remarks(self) -> list[str]:
         """What a person should know of the time since the last call."""
 
-    def sheet(self) -> Sheet:
+    def sheet(self) -> SampleGrid:
         """Pictures of the present state."""
 
 
 @dataclass
-class Pace:
+class DivergenceMonitor:
     """Watches a loss: a smoothed value, and the smallest of it so far."""
 
     smoothed: float = 0.0
@@ -117,35 +117,50 @@ class Pace:
 
 
 def run_stage(
-    stage: Stage, folder: Path, watch: Watch, machine: Machine, watcher: Watcher, *, resume: bool, stop: StopSignal,
+    stage: TrainingStage,
+    folder: Path,
+    watch: RunSettings,
+    machine: RunDevice,
+    watcher: ProgressListener,
+    *,
+    resume: bool,
+    stop: StopSignal,
     tell: Callable[[str], None],
-) -> bool:  # fmt: skip
+) -> bool:
     """Run a stage to its end, from its last checkpoint where `resume`; False where `stop` ended it early.
 
     Leaves `last.ckpt` and `best.ckpt` in `folder`. TrainingDivergedError names step and files; OutputError where a
     checkpoint cannot be written: the one before is then still there.
     """
-    journal = Journal(watcher.metrics, stage.name, machine.leads)
-    pace, first, best = Pace(), 0, math.inf
+    journal = MetricsLog(watcher.metrics, stage.name, machine.leads)
+    pace, first, best = DivergenceMonitor(), 0, math.inf
     last_file, best_file = folder / LAST, folder / BEST
     if resume and last_file.exists():
         state = load_checkpoint(last_file, stage.describe())
         for name, learner in stage.learns.items():
             learner.load(state["learns"][name])
         first, best = state["step"], state["best"]
-        pace = Pace(**state["pace"])
+        pace = DivergenceMonitor(**state["pace"])
         journal.load(state["journal"], first)
         torch.set_rng_state(state["random"])
         tell(f"{stage.name}: goes on at step {first:,} of {stage.steps:,}")
 
     def keep(file: Path, step: int) -> None:
         if machine.leads:
-            save_checkpoint(file, {
-                "stage": stage.name, "step": step, "describe": stage.describe(), "best": best,
-                "epoch": step * stage.batch / stage.source.epoch, "pace": vars(pace), "journal": journal.state(),
-                "learns": {name: learner.state() for name, learner in stage.learns.items()},
-                "random": torch.get_rng_state(),
-            })  # fmt: skip
+            save_checkpoint(
+                file,
+                {
+                    "stage": stage.name,
+                    "step": step,
+                    "describe": stage.describe(),
+                    "best": best,
+                    "epoch": step * stage.batch / stage.source.epoch,
+                    "pace": vars(pace),
+                    "journal": journal.state(),
+                    "learns": {name: learner.state() for name, learner in stage.learns.items()},
+                    "random": torch.get_rng_state(),
+                },
+            )
 
     batches = loader(stage, watch, machine, first)
     for step in range(first, stage.steps):
@@ -187,17 +202,21 @@ def run_stage(
     return True
 
 
-def loader(stage: Stage, watch: Watch, machine: Machine, first: int) -> Iterator[Batch]:
+def loader(stage: TrainingStage, watch: RunSettings, machine: RunDevice, first: int) -> Iterator[Batch]:
     """The stage's batches from `first` on, as this process's share."""
     batches = Batches(stage.source, stage.batch, first, stage.steps, machine.rank, machine.world)
     workers = min(watch.workers, os.cpu_count() or 1)  # more would only fight over the cores, and torch warns
     return iter(
         DataLoader(
-            batches, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None,
+            batches,
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
             pin_memory=machine.device.type == "cuda",
-            worker_init_fn=ignore_signals, generator=torch.Generator(),  # leaves torch's own random state alone
+            worker_init_fn=ignore_signals,
+            generator=torch.Generator(),  # leaves torch's own random state alone
         )
-    )  # fmt: skip
+    )
 
 
 def ignore_signals(worker: int) -> None:
@@ -213,7 +232,7 @@ def numbers(losses: dict[str, Tensor]) -> dict[str, float]:
 
 
 def diverged(
-    stage: Stage, step: int, bad: str | None, losses: dict[str, float], files: tuple[str, ...], last: Path
+    stage: TrainingStage, step: int, bad: str | None, losses: dict[str, float], files: tuple[str, ...], last: Path
 ) -> TrainingDivergedError:
     """The error that names step and files."""
     if bad is not None:
@@ -227,7 +246,7 @@ def diverged(
     )
 
 
-def said(stage: Stage, done: int, found: dict[str, float], better: bool, journal: Journal) -> str:
+def said(stage: TrainingStage, done: int, found: dict[str, float], better: bool, journal: MetricsLog) -> str:
     """A line for a person after a validation."""
     measures = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
     rate = f"{journal.rate:.1f} patches/s" if journal.rate else ""

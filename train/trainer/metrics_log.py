@@ -28,7 +28,7 @@ class Progress:
     losses: dict[str, float]
 
 
-class Watcher:
+class ProgressListener:
     """Where a run's numbers go."""
 
     def __init__(self, out: Path, watch: Callable[[Progress], None] | None, *, board: bool = True) -> None:
@@ -41,7 +41,7 @@ class Watcher:
 
             self._board = SummaryWriter(str(out / "tensorboard"))
 
-    def advance(self, stage: str, step: int, steps: int, journal: Journal) -> None:
+    def advance(self, stage: str, step: int, steps: int, journal: MetricsLog) -> None:
         """Tell whoever watches, not too often."""
         now = time.monotonic()
         if self._watch is not None and (now - self._looked > EVERY or step == steps):
@@ -62,7 +62,7 @@ class Watcher:
             self._board.close()
 
 
-class Journal:
+class MetricsLog:
     """One stage's lines in the run's metrics: means since the last line, rate, share of the time spent waiting."""
 
     def __init__(self, file: Path, stage: str, writes: bool) -> None:
@@ -85,20 +85,23 @@ class Journal:
         self.patches += patches
         self.waited += waited
 
-    def write(self, step: int, more: dict[str, Any], watcher: Watcher) -> None:
+    def write(self, step: int, more: dict[str, Any], watcher: ProgressListener) -> None:
         """A line with everything since the last one."""
         seconds = max(1e-9, time.monotonic() - self.since)
         self.rate, self.seconds_a_step = self.patches / seconds, seconds / max(1, self.steps)
         self.latest = {name: total / self.counts[name] for name, total in self.sums.items()}
         line = {
-            "patches_a_second": self.rate, "seconds_a_step": self.seconds_a_step,
-            "waiting_share": self.waited / seconds, **more, **self.latest,
-        }  # fmt: skip
+            "patches_a_second": self.rate,
+            "seconds_a_step": self.seconds_a_step,
+            "waiting_share": self.waited / seconds,
+            **more,
+            **self.latest,
+        }
         self.note(step, line, watcher)
         self.sums, self.counts, self.steps, self.patches, self.waited = {}, {}, 0, 0, 0.0
         self.since = time.monotonic()
 
-    def note(self, step: int, values: dict[str, Any], watcher: Watcher) -> None:
+    def note(self, step: int, values: dict[str, Any], watcher: ProgressListener) -> None:
         """A line of other values."""
         if not self.writes:
             return

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hiqa_train.recipes.schema import Learning
+from hiqa_train.recipes.schema import OptimiserSettings
 
-from .distributed import Machine, to_cpu
+from .distributed import RunDevice, to_cpu
 from .loop import Averaged, learning_rate
 
 
@@ -25,7 +25,7 @@ class Loss(NamedTuple):
     made: Any = None
 
 
-class Learner:
+class NetworkTrainer:
     """Makes an objective's loss small.
 
     objective: a module that gives a `Loss` and holds every parameter that is learned. network: the part of it that is
@@ -33,7 +33,7 @@ class Learner:
     """
 
     def __init__(
-        self, objective: nn.Module, network: nn.Module, learning: Learning, steps: int, machine: Machine
+        self, objective: nn.Module, network: nn.Module, learning: OptimiserSettings, steps: int, machine: RunDevice
     ) -> None:
         self.learning, self.steps, self.machine = learning, steps, machine
         self.network = network
@@ -92,9 +92,10 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """Everything that a checkpoint needs."""
         state = {
-            "objective": self.plain.state_dict(), "averaged": self.averaged.network.state_dict(),
+            "objective": self.plain.state_dict(),
+            "averaged": self.averaged.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-        }  # fmt: skip
+        }
         return {name: to_cpu(dict(value)) for name, value in state.items()}
 
     def load(self, state: dict[str, Any]) -> None:
@@ -110,7 +111,7 @@ def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         buffer.copy_(value)
 
 
-def build_optimiser(parameters: list[nn.Parameter], learning: Learning) -> torch.optim.Optimizer:
+def build_optimiser(parameters: list[nn.Parameter], learning: OptimiserSettings) -> torch.optim.Optimizer:
     make: dict[str, Callable[[], torch.optim.Optimizer]] = {
         "sgd": lambda: torch.optim.SGD(
             parameters, lr=learning.rate, momentum=0.9, weight_decay=learning.weight_decay, foreach=True

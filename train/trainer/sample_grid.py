@@ -17,7 +17,7 @@ GREY = 0.5
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SampleGrid:
     """Columns of a sheet, each (B, 3, H, W) in 0..1: distorted, hallucination, reference, discrepancy map (the signed
     difference around grey, four times as strong); None where a stage has none."""
 
@@ -36,7 +36,7 @@ class Sheet:
         return [column[:ROWS].float().cpu().clamp(0, 1) for column in found]
 
 
-def write_sheet(path: Path, sheet: Sheet) -> None:
+def write_sheet(path: Path, sheet: SampleGrid) -> None:
     """A PNG with a row a patch. OutputError where it cannot be written."""
     whole = torch.cat([torch.cat(list(column), dim=1) for column in sheet.columns()], dim=2)  # (3, rows*H, columns*W)
     pixels = np.rint(whole.permute(1, 2, 0).numpy() * 255).astype(np.uint8)

@@ -19,17 +19,17 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from hiqa_train.data.sources.base import Material
+from hiqa_train.data.sources.base import DataSource
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.plan import make_plan
 from hiqa_train.runs.run import RunOptions
-from hiqa_train.stages.factory import Builder
-from hiqa_train.stages.initialise import Untrained, ready_generator
+from hiqa_train.stages.factory import StageFactory
+from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
 
 from .convolution_rate import CONVOLUTION, alternate
-from .distributed import Machine, joined
-from .loop import Stage, loader, numbers
+from .distributed import RunDevice, join_processes
+from .loop import TrainingStage, loader, numbers
 
 ROUNDS = 3
 PIECES = ("waiting for the loader", "moving and converting", "torch's operators", "Python")
@@ -56,24 +56,24 @@ class StageProfile:
         return self.shares[PIECES[0]] + self.shares[PIECES[3]]
 
 
-def profile_material(material: Material, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
+def profile_material(material: DataSource, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
     """Every stage that would run, on untrained networks of its size."""
     from hiqa_train.runs.run import vgg_layers
 
-    with joined(options.device, options.precision) as machine:
+    with join_processes(options.device, options.precision) as machine:
         plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
-        ready = ready_generator(options.generator) if plan.ready else None
+        ready = load_generator(options.generator) if plan.ready else None
         layers = vgg_layers(recipe, plan.stages)
         vgg = Vgg19Features(options.vgg, layers) if layers and options.vgg is not None else None
-        builder = Builder(recipe, material, machine, options.seed, vgg)
-        untrained = Untrained(recipe, len(material.names), ready)
+        builder = StageFactory(recipe, material, machine, options.seed, vgg)
+        untrained = UntrainedNetworks(recipe, len(material.names), ready)
         return [profile_stage(builder.build(name, untrained), recipe, machine) for name in plan.stages]
 
 
-class Steps:
+class StageTiming:
     """A stage's steps as the loop runs them, its late ones, in which every loss has joined."""
 
-    def __init__(self, stage: Stage, recipe: Recipe, machine: Machine) -> None:
+    def __init__(self, stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> None:
         self.stage, self.pieces, self.machine = stage, recipe.watch.pieces, machine
         # the features' losses come at every n-th step: a whole turn is timed
         self.turn = getattr(getattr(stage, "of_generator", stage.recipe), "features_every", 1)  # type: ignore[attr-defined]
@@ -96,9 +96,9 @@ class Steps:
             self.number += 1
 
 
-def profile_stage(stage: Stage, recipe: Recipe, machine: Machine) -> StageProfile:
+def profile_stage(stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> StageProfile:
     """A few steps: counted, timed beside the plain convolution, and looked into by torch's profiler."""
-    steps = Steps(stage, recipe, machine)
+    steps = StageTiming(stage, recipe, machine)
     with FlopCounterMode(display=False) as counter:
         steps.run()
     multiplications = counter.get_total_flops() / 2
@@ -127,13 +127,18 @@ def profile_stage(stage: Stage, recipe: Recipe, machine: Machine) -> StageProfil
     shares = dict(zip(PIECES, (waited / seconds, moved / seconds, 0.0, python), strict=True))
     shares[PIECES[2]] = max(0.0, 1 - sum(shares.values()))
     return StageProfile(
-        stage.name, machine.precision, steps.turn * stage.batch / seconds, seconds / steps.turn,
-        multiplications / steps.turn / 1e9, (multiplications / seconds) / (calls * of_one / plain_seconds), shares,
+        stage.name,
+        machine.precision,
+        steps.turn * stage.batch / seconds,
+        seconds / steps.turn,
+        multiplications / steps.turn / 1e9,
+        (multiplications / seconds) / (calls * of_one / plain_seconds),
+        shares,
         tuple((event.key, event.self_cpu_time_total / 1e6 / max(inside, 1e-9)) for event in events[:5]),
-    )  # fmt: skip
+    )
 
 
-def plain_convolution(machine: Machine):  # type: ignore[no-untyped-def]
+def plain_convolution(machine: RunDevice):  # type: ignore[no-untyped-def]
     """The yardstick of `speed.py`, forward, in the machine's precision; and its multiplications."""
     count, channels, height, width = CONVOLUTION
     dtype = torch.bfloat16 if machine.precision == "bf16" else torch.float32

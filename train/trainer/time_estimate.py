@@ -6,14 +6,14 @@ import time
 
 from hiqa_train.data.distortion_groups import GROUP
 
-from .distributed import Machine
-from .loop import Stage
+from .distributed import RunDevice
+from .loop import TrainingStage
 
 TIMED = 2  # steps, after one to warm up
 MOST = GROUP  # patches: the time of a batch is told from so many
 
 
-def estimate(stage: Stage, machine: Machine) -> float:
+def estimate(stage: TrainingStage, machine: RunDevice) -> float:
     """Seconds a step; this changes the stage's networks."""
     share = min(stage.batch // machine.world, max(MOST, stage.batch // machine.world // 8))
     share = max(GROUP, share // GROUP * GROUP) if stage.batch >= GROUP else stage.batch

@@ -11,12 +11,12 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, Source
-from hiqa_train.data.whole_image import word_of
-from hiqa_train.losses.objectives import View, quality_of
+from hiqa_train.data.batch import Batch, PatchSource
+from hiqa_train.data.whole_image import score_images
+from hiqa_train.losses.objectives import FeatureView, quality_of
 from hiqa_train.losses.score_maps import MappedRegressor
 
-from .distributed import Machine
+from .distributed import RunDevice
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Validation:
     """Fixed patches: `count` of them, `batch` at a time. Every `each` neighbours are from one picture; the patches of a
     square count as one."""
 
-    source: Source
+    source: PatchSource
     count: int
     each: int
     batch: int
-    machine: Machine
+    machine: RunDevice
 
     def batches(self) -> Iterator[Batch]:
         """All patches, on the device."""
@@ -62,14 +62,14 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict(network: MappedRegressor, view: Callable[[Batch], View], validation: Validation) -> Predictions:
+def predict(network: MappedRegressor, view: Callable[[Batch], FeatureView], validation: Validation) -> Predictions:
     """R's word on every validation picture: the mean over its patches, as in scoring."""
     predicted, quality, database = [], [], []
     for batch in validation.batches():
         with validation.machine.autocast():
             seen = view(batch)
             features = network.regressor.quality_features(batch.distorted, seen.discrepancy, seen.prior)
-        word = word_of(network.regressor, features[-1], seen.semantic, batch)
+        word = score_images(network.regressor, features[-1], seen.semantic, batch)
         predicted.append(network.qualities(word.score, batch.database[word.first]).float().cpu())
         quality.append(quality_of(batch)[word.first].float().cpu())
         database.append(batch.database[word.first].cpu())

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from hiqa_cli.engine.backends.backend import TileOutputs
-from hiqa_cli.engine.backends.torch_backend import TorchRunner
+from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.config import DEFAULT_STRIDE
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer
 
 
-class Looked(NamedTuple):
+class Activations(NamedTuple):
     """A scored picture; seen: (windows, hidden units of R's heads), or, of a large picture, of the sampled tiles; None:
     nobody looked."""
 
@@ -23,18 +23,18 @@ class Looked(NamedTuple):
     seen: np.ndarray | None = None
 
 
-Look = Callable[[np.ndarray], Looked]  # of (H, W, 3) uint8
+Look = Callable[[np.ndarray], Activations]  # of (H, W, 3) uint8
 
 
-def looking_at_scores(scorer: Scorer, stride: int) -> Look:
+def observe_scores(scorer: Scorer, stride: int) -> Look:
     """Scores alone."""
-    return lambda pixels: Looked(scorer.score(pixels, stride=stride))
+    return lambda pixels: Activations(scorer.score(pixels, stride=stride))
 
 
-class Overheard:
+class RecordingBackend:
     """A `TileRunner` that keeps the pooled features (n, C) of all tiles, and of all windows that R2 is asked about."""
 
-    def __init__(self, runner: TorchRunner) -> None:
+    def __init__(self, runner: TorchBackend) -> None:
         self._runner = runner
         self.of_tiles: list[np.ndarray] = []
         self.of_windows: list[np.ndarray] = []
@@ -58,14 +58,14 @@ class Overheard:
         return self._runner.verdicts_of(pooled)
 
 
-def looking_at_hidden_units(scorer: Scorer) -> Look:
+def observe_activations(scorer: Scorer) -> Look:
     """Scores (mode "fast") and hidden units; the scorer runs on torch, and is for this alone from now on."""
     runner = scorer.runner
-    assert isinstance(runner, TorchRunner)
-    overheard = Overheard(runner)
+    assert isinstance(runner, TorchBackend)
+    overheard = RecordingBackend(runner)
     scorer.runner = overheard  # type: ignore[assignment]  # batch_size is only read
 
-    def look(pixels: np.ndarray) -> Looked:
+    def look(pixels: np.ndarray) -> Activations:
         overheard.of_tiles.clear()
         overheard.of_windows.clear()
         result = scorer.score(pixels, stride=DEFAULT_STRIDE)
@@ -73,6 +73,6 @@ def looking_at_hidden_units(scorer: Scorer) -> Look:
         assert len(pooled) == len(result.tiles)
         with torch.inference_mode():
             seen = torch.cat(runner.network.regressor.seen(pooled), dim=1)
-        return Looked(result, seen.numpy())
+        return Activations(result, seen.numpy())
 
     return look

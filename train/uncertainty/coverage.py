@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hiqa_cli.engine.results import TileScore
-from hiqa_train.data.clean_images import Pristine
+from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.mdsi_labels import tile_quality
 from hiqa_train.data.patches import to_tensor
 from hiqa_train.distortions import RANDOM, Random, distort
 
-from .activations import Look, Looked
+from .activations import Activations, Look
 
 COVERED = 0.8  # share of validation images whose trained-for score lies within the half-width
 KINDS = (*RANDOM, "mixture", "clean")
@@ -25,7 +25,7 @@ SMALLEST, TILE = 256, 256
 
 
 @dataclass(frozen=True)
-class Case:
+class IntervalCase:
     """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points.
 
     database: the number of the database whose people gave the target, brought to hiqa's scale; None: the reference told
@@ -51,11 +51,13 @@ class Case:
         return abs(self.score - self.target)
 
 
-def case_of(looked: Looked, target: float, scene: str, database: int | None, *, growth: float = 1.0) -> Case:
+def case_of(
+    looked: Activations, target: float, scene: str, database: int | None, *, growth: float = 1.0
+) -> IntervalCase:
     """A scored picture and the score that it was trained for, in points."""
     result = looked.result
     tiles = tuple(tile.score for tile in result.tiles)
-    return Case(result.score, tiles, result.uncertainty, target, database, scene, looked.seen, growth)
+    return IntervalCase(result.score, tiles, result.uncertainty, target, database, scene, looked.seen, growth)
 
 
 def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
@@ -77,8 +79,8 @@ def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
 
 
 def draw_cases(
-    look: Look, images: list[Pristine], versions: int, seed: int, *, tell: Callable[[str], None]
-) -> list[Case]:
+    look: Look, images: list[CleanImage], versions: int, seed: int, *, tell: Callable[[str], None]
+) -> list[IntervalCase]:
     """`versions` randomly distorted windows of each picture, all kinds in turn, scored."""
     cases = []
     for number, image in enumerate(images):
@@ -105,7 +107,7 @@ class Coverage:
     mean_half_width: float
 
 
-def check(cases: list[Case]) -> Coverage:
+def check(cases: list[IntervalCase]) -> Coverage:
     """Does the stated half-width hold on these cases?"""
     ordered = sorted(cases, key=lambda case: case.half_width)
     third = len(ordered) // 3

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hiqa_cli.networks.regressor import Doubt
+from hiqa_cli.networks.regressor import ErrorHead
 from hiqa_cli.networks.threads import one_thread
 
 UNITS, BEGINNINGS = 16, 8  # hidden units of each network, and how many there are
@@ -33,7 +33,7 @@ LEAST_SPREAD = 0.02
 
 
 @dataclass(frozen=True)
-class Examples:
+class ErrorExamples:
     """Pictures whose errors are known.
 
     features: (n, p) of their scores, the first column ones. seen: (n, most windows, units), what hidden units saw of
@@ -47,16 +47,16 @@ class Examples:
     errors: np.ndarray
     weights: np.ndarray
 
-    def of(self, chosen: np.ndarray) -> Examples:
+    def of(self, chosen: np.ndarray) -> ErrorExamples:
         """Some of them; chosen: (n,) bool."""
         some = torch.from_numpy(chosen)
-        return Examples(
+        return ErrorExamples(
             self.features[chosen], self.seen[some], self.share[some], self.errors[chosen], self.weights[chosen]
         )
 
 
 def padded(windows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """`seen` and `share` of `Examples`, from each picture's (windows, units)."""
+    """`seen` and `share` of `ErrorExamples`, from each picture's (windows, units)."""
     most = max(len(some) for some in windows)
     seen = torch.zeros(len(windows), most, windows[0].shape[1])
     share = torch.zeros(len(windows), most)
@@ -67,28 +67,28 @@ def padded(windows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Learned:
+class FittedErrorHead:
     """coefficients: (p,) of the features; doubt: `Regressor.doubt`, (B, units) -> (B, 1)."""
 
     coefficients: np.ndarray
-    doubt: Doubt
+    doubt: ErrorHead
 
     @torch.no_grad()
-    def tells(self, examples: Examples) -> np.ndarray:
+    def tells(self, examples: ErrorExamples) -> np.ndarray:
         """(n,) logarithms of half-widths."""
         doubts = (self.doubt(examples.seen).squeeze(2) * examples.share).sum(dim=1)
         return np.asarray(examples.features @ self.coefficients + doubts.double().numpy())
 
     @torch.no_grad()
-    def believed(self, share: float) -> Learned:
+    def believed(self, share: float) -> FittedErrorHead:
         """The same with logarithms multiplied by a share."""
         doubt = copy.deepcopy(self.doubt)
         for parameter in doubt.told.parameters():
             parameter.mul_(share)
-        return Learned(self.coefficients * share, doubt)
+        return FittedErrorHead(self.coefficients * share, doubt)
 
 
-def learn(examples: Examples, covered: float) -> Learned:
+def learn(examples: ErrorExamples, covered: float) -> FittedErrorHead:
     """What tells, of such pictures, within how many points of the score the share `covered` of the errors lies. The
     same for the same examples."""
     there = examples.seen[examples.share > 0]
@@ -103,15 +103,15 @@ def learn(examples: Examples, covered: float) -> Learned:
     # one: so small a network waits for its threads more than it works
     with one_thread(), torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        networks = Abreast(examples.seen.shape[2], features.shape[1], float(logs.quantile(covered)))
+        networks = ErrorHeadEnsemble(examples.seen.shape[2], features.shape[1], float(logs.quantile(covered)))
         _train(networks, features, (examples.seen - mean) * gain, examples.share, logs, weights, covered)
         doubt = networks.as_one(mean, gain)
     linear = networks.linear.detach().mean(dim=0).double().numpy() / width
     linear[0] -= linear @ middle
-    return Learned(linear, doubt)
+    return FittedErrorHead(linear, doubt)
 
 
-class Abreast(nn.Module):
+class ErrorHeadEnsemble(nn.Module):
     """BEGINNINGS networks, none of which hears of the others, and each one's coefficients of the features."""
 
     def __init__(self, seen: int, features: int, level: float) -> None:
@@ -130,9 +130,9 @@ class Abreast(nn.Module):
         return features @ self.linear.T + (doubts * share.unsqueeze(2)).sum(dim=1)
 
     @torch.no_grad()
-    def as_one(self, mean: Tensor, gain: Tensor) -> Doubt:
+    def as_one(self, mean: Tensor, gain: Tensor) -> ErrorHead:
         """The doubt of all, their mean, of what is seen before it is brought to one range by `mean` and `gain`."""
-        one = Doubt(len(mean), BEGINNINGS * UNITS)
+        one = ErrorHead(len(mean), BEGINNINGS * UNITS)
         weight = self.hidden.weight * gain
         one.hidden.weight.copy_(weight)
         one.hidden.bias.copy_(self.hidden.bias - weight @ mean)
@@ -142,7 +142,13 @@ class Abreast(nn.Module):
 
 
 def _train(
-    networks: Abreast, features: Tensor, seen: Tensor, share: Tensor, logs: Tensor, weights: Tensor, covered: float
+    networks: ErrorHeadEnsemble,
+    features: Tensor,
+    seen: Tensor,
+    share: Tensor,
+    logs: Tensor,
+    weights: Tensor,
+    covered: float,
 ) -> None:
     """Pictures come as often as they count: had the loss counted, a few of a small database would be most of it."""
     steps = max(FEWEST_STEPS, EPOCHS * math.ceil(len(logs) / BATCH))

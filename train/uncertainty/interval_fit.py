@@ -19,10 +19,10 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from hiqa_cli.engine.calibration import Calibration, features
-from hiqa_cli.networks.regressor import Doubt
+from hiqa_cli.networks.regressor import ErrorHead
 
-from .coverage import COVERED, Case
-from .error_head import Examples, learn, padded
+from .coverage import COVERED, IntervalCase
+from .error_head import ErrorExamples, learn, padded
 
 SMALLEST_ERROR = 0.05  # points, that a logarithm is taken of
 SLIGHT = 1e-3
@@ -31,7 +31,7 @@ USED = 4  # features of a score; the number of tiles would stand for the databas
 FOLDS = 4
 
 
-def fit_half_width(cases: list[Case]) -> tuple[Calibration, Doubt]:
+def fit_half_width(cases: list[IntervalCase]) -> tuple[Calibration, ErrorHead]:
     """Calibration and doubt (`Regressor.give_doubt`), from cases whose hidden units somebody looked at."""
     examples = examples_of(cases)
     folds = np.array([zlib.crc32(case.scene.encode()) % FOLDS for case in cases])  # versions of one scene are in one
@@ -49,15 +49,15 @@ def fit_half_width(cases: list[Case]) -> tuple[Calibration, Doubt]:
     return Calibration((c0, c1, c2, c3, 0.0), scale), learned.doubt
 
 
-def examples_of(cases: list[Case]) -> Examples:
+def examples_of(cases: list[IntervalCase]) -> ErrorExamples:
     """What is learned from."""
     known = np.array([features(case.score, case.tiles)[:USED] for case in cases])
     seen, share = padded([case.seen for case in cases if case.seen is not None])
     errors = np.array([case.error * case.growth for case in cases])
-    return Examples(known, seen, share, errors, say_of(cases))
+    return ErrorExamples(known, seen, share, errors, say_of(cases))
 
 
-def say_of(cases: list[Case]) -> np.ndarray:
+def say_of(cases: list[IntervalCase]) -> np.ndarray:
     """(n,) weights, 1 in all for each database, OF_REFERENCE for what the reference tells."""
     number = Counter(case.database for case in cases)
     return np.array([(OF_REFERENCE if case.database is None else 1) / number[case.database] for case in cases])

@@ -20,14 +20,14 @@ from scipy.special import expit, logit
 
 from hiqa_cli.networks.regressor import Regressor
 
-from .coverage import Case
+from .coverage import IntervalCase
 
 NEAREST = 1e-6  # to 0 and 1 that a logit is taken of
 LARGEST_GAIN = 4.0  # and its inverse the smallest: an R that tells nothing is not stretched without end
 
 
 @dataclass(frozen=True)
-class Anchor:
+class ScaleAnchor:
     """Scores in 0..1 move to expit(gain * logit(score) + shift)."""
 
     gain: float
@@ -36,7 +36,7 @@ class Anchor:
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         return np.asarray(expit(self.gain * logit(np.clip(scores, NEAREST, 1 - NEAREST)) + self.shift))
 
-    def moved(self, case: Case) -> Case:
+    def moved(self, case: IntervalCase) -> IntervalCase:
         """The case as the moved R gives it; a target that people gave moves along with the scale."""
         tiles = 100 * self(np.array(case.tiles) / 100)
         target = 100 * float(self(np.array(case.target / 100))) if case.of_people else case.target
@@ -53,11 +53,11 @@ class Anchor:
     def moved_knots(self, knots: Sequence[float]) -> list[float]:
         """A map's values at evenly spread scores, now that the scores have moved."""
         places = np.linspace(0, 1, len(knots))
-        back = Anchor(1 / self.gain, -self.shift / self.gain)
+        back = ScaleAnchor(1 / self.gain, -self.shift / self.gain)
         return [round(float(value), 6) for value in np.interp(back(places), places, knots)]
 
 
-def fit_anchor(cases: Sequence[Case]) -> Anchor:
+def fit_anchor(cases: Sequence[IntervalCase]) -> ScaleAnchor:
     """The anchor that gives the cases whose target the reference tells the mean and spread of their targets; it needs
     some."""
     told = [case for case in cases if not case.of_people]
@@ -65,7 +65,7 @@ def fit_anchor(cases: Sequence[Case]) -> Anchor:
     targets = np.array([case.target for case in told]) / 100
 
     def apart(numbers: np.ndarray) -> float:
-        move = Anchor(float(np.exp(numbers[0])), float(numbers[1]))
+        move = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))
         scores = np.array([move(some).mean() for some in tiles])
         return float((scores.mean() - targets.mean()) ** 2 + (scores.std() - targets.std()) ** 2)
 
@@ -73,4 +73,4 @@ def fit_anchor(cases: Sequence[Case]) -> Anchor:
     most = float(np.log(LARGEST_GAIN))
     bounds = [(-most, most), (None, None)]
     found = minimize(apart, np.zeros(2), method="Nelder-Mead", bounds=bounds, options=options).x
-    return Anchor(float(np.exp(found[0])), float(found[1]))
+    return ScaleAnchor(float(np.exp(found[0])), float(found[1]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hiqa_cli.console.text import count, for_terminal
 
 if TYPE_CHECKING:
-    from hiqa_train.evaluation.agreement import Measured
+    from hiqa_train.evaluation.agreement import TypeAgreement
     from hiqa_train.evaluation.protocols.summary import Spread, Summary
     from hiqa_train.evaluation.published import Published
     from hiqa_train.evaluation.result import DatabaseResult
@@ -61,7 +61,7 @@ def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
     return lines
 
 
-def row_lines(title: str, measured: Sequence[Measured]) -> list[str]:
+def row_lines(title: str, measured: Sequence[TypeAgreement]) -> list[str]:
     """A table of measures, a line for each type, then how they were taken and why some are missing."""
     from hiqa_train.evaluation.agreement import FIT
 
@@ -74,7 +74,7 @@ def row_lines(title: str, measured: Sequence[Measured]) -> list[str]:
     return [for_terminal(line) for line in lines]
 
 
-def _cell(row: Measured, name: str) -> str:
+def _cell(row: TypeAgreement, name: str) -> str:
     text = number(row.value(name))
     interval = row.intervals.get(name)
     if interval is None or name not in WITH_INTERVAL:

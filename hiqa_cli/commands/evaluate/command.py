@@ -29,13 +29,13 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import DEFAULT_MODE, DEFAULT_STRIDE, Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.options import EngineOptions
+from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_checks import check_new_file
 
 from . import options as own
-from .databases import Files, Question, evaluate_databases
+from .databases import EvaluationOptions, ResultFiles, evaluate_databases
 from .pictures import PictureMeasures, evaluate_pictures
-from .protocol import ProtocolQuestion, evaluate_protocol
+from .protocol import ProtocolOptions, evaluate_protocol
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Reading
@@ -101,21 +101,46 @@ def evaluate(
     --offsets. --modes takes BIQ2021's folder, --sampling one of large photographs.
     """
     say = Messages(quiet=quiet)
-    engine = EngineOptions(device, precision, batch_size, threads, weights)
+    engine = BackendOptions(device, precision, batch_size, threads, weights)
     step = stride or DEFAULT_STRIDE
     scoring = Scoring(mode=mode or DEFAULT_MODE, stride=step, max_tiles=None)  # pictures are scored whole
     pictures = PictureMeasures(
-        ladders, gains, uncertainty, people, scores, offsets, modes, modes_pictures, sampling, speed,
+        ladders,
+        gains,
+        uncertainty,
+        people,
+        scores,
+        offsets,
+        modes,
+        modes_pictures,
+        sampling,
+        speed,
         tuple(leave_out or ()),
-    )  # fmt: skip
+    )
     of_databases: dict[str, object] = {
-        "--part": part, "--types": types, "--splits": splits, "--split": split, "--unseen": unseen,
-        "--published": published, "--csv": csv_file, "--plot": plot, "--protocol": protocol, "--mode": mode,
-    }  # fmt: skip
+        "--part": part,
+        "--types": types,
+        "--splits": splits,
+        "--split": split,
+        "--unseen": unseen,
+        "--published": published,
+        "--csv": csv_file,
+        "--plot": plot,
+        "--protocol": protocol,
+        "--mode": mode,
+    }
     of_protocols: dict[str, object] = {
-        "--out": out, "--method": method, "--recipe": recipe, "--train-on": train_on, "--train-types": train_types,
-        "--generator": generator, "--begin": begin, "--whole-views": whole_views, "--vgg": vgg, "--count": splits_count,
-    }  # fmt: skip
+        "--out": out,
+        "--method": method,
+        "--recipe": recipe,
+        "--train-on": train_on,
+        "--train-types": train_types,
+        "--generator": generator,
+        "--begin": begin,
+        "--whole-views": whole_views,
+        "--vgg": vgg,
+        "--count": splits_count,
+    }
     if bool(dataset) == pictures.asked:
         what = "--dataset and measures on clean pictures do not go together" if dataset else "nothing to measure"
         raise UsageError(what, "give --dataset, or one of the measures that hiqa evaluate --help lists")
@@ -129,22 +154,36 @@ def evaluate(
     if protocol is None:
         refuse(of_protocols, "goes with --protocol")
         readings = opened(given, say)
-        question = Question(
+        question = EvaluationOptions(
             cast("PartName | None", part), words(types), splits, split, unseen, resamples, seed, published, cached
         )
-        evaluate_databases(readings, question, engine, scoring, Files(json_file, csv_file, plot, overwrite), say)
+        evaluate_databases(readings, question, engine, scoring, ResultFiles(json_file, csv_file, plot, overwrite), say)
         return ExitCode.OK
     if weights is not None and "weights" not in (method or ()) and given_by_hand(context, "weights"):
         raise UsageError("--weights goes with --method weights", "--generator and --begin take weights too")
     refuse({"--part": part, "--split": split, "--unseen": unseen, "--plot": plot}, "does not go with --protocol")
     readings = opened(given, say)
-    asked = ProtocolQuestion(
-        protocol=cast("Literal['splits', 'own', 'cross']", protocol), out=out, methods=tuple(method or ("hiqa",)),
-        recipe=recipe, types=words(types), source_types=words(train_types), splits=splits, count=splits_count,
-        seed=seed, generator=generator,
-        begin=begin, whole_views=whole_views, vgg=vgg, published=published, resamples=resamples, scoring=scoring,
-        json=json_file, csv=csv_file, overwrite=overwrite,
-    )  # fmt: skip
+    asked = ProtocolOptions(
+        protocol=cast("Literal['splits', 'own', 'cross']", protocol),
+        out=out,
+        methods=tuple(method or ("hiqa",)),
+        recipe=recipe,
+        types=words(types),
+        source_types=words(train_types),
+        splits=splits,
+        count=splits_count,
+        seed=seed,
+        generator=generator,
+        begin=begin,
+        whole_views=whole_views,
+        vgg=vgg,
+        published=published,
+        resamples=resamples,
+        scoring=scoring,
+        json=json_file,
+        csv=csv_file,
+        overwrite=overwrite,
+    )
     trained = [reading for name, reading in zip(names, readings, strict=True) if name in (train_on or [])]
     return evaluate_protocol(readings[: len(dataset)], trained, asked, engine, say)
 

@@ -18,22 +18,22 @@ from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.errors import OutputError, UsageError
 from hiqa_cli.scoring.items import load_scorer
-from hiqa_cli.scoring.options import EngineOptions
+from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_checks import check_new_file
 from hiqa_cli.scoring.row_printer import write
 
 from .agreement_text import measure_lines, published_lines
 
 if TYPE_CHECKING:
-    from hiqa_train.data.splits import Division
+    from hiqa_train.data.splits import SplitRule
     from hiqa_train.datasets import Reading
-    from hiqa_train.evaluation.images import Choice, PartName
+    from hiqa_train.evaluation.images import ImageSelection, PartName
     from hiqa_train.evaluation.predict import Prediction
     from hiqa_train.evaluation.result import DatabaseResult
 
 
 @dataclass(frozen=True)
-class Files:
+class ResultFiles:
     """Where results go beside the terminal: None where nobody asked for it."""
 
     json: Path | None
@@ -56,7 +56,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationOptions:
     """Which images, and how they are measured. part: None for the test part where there is one, else all.
 
     splits, split: a file of divisions and the number of one. unseen: leave out what the weights were trained on.
@@ -74,17 +74,22 @@ class Question:
 
 
 def evaluate_databases(
-    readings: list[Reading], question: Question, engine: EngineOptions, scoring: Scoring, files: Files, say: Messages
+    readings: list[Reading],
+    question: EvaluationOptions,
+    engine: BackendOptions,
+    scoring: Scoring,
+    files: ResultFiles,
+    say: Messages,
 ) -> None:
     """Score what was asked for, print a table for each database, and write the files."""
-    from hiqa_train.data.leakage import seen_by
+    from hiqa_train.data.leakage import trained_scenes
     from hiqa_train.evaluation.images import choose
 
     names = [reading.name for reading in readings]
     files.check(names)
     division = _division(question)
     choices = [choose(r, question.part, division=division, types=question.types) for r in readings]
-    seen = seen_by(engine.weights)
+    seen = trained_scenes(engine.weights)
     chosen = [_without_seen(choice, question, seen.scenes) for choice in choices]
     if seen.scenes is None:
         say.warn(f"weights {seen.weights_id} do not record what scenes they were trained on: see that none is tested")
@@ -98,7 +103,7 @@ def evaluate_databases(
     _write_files(results, seen.weights_id, work.settings(), files, names)
 
 
-def _division(question: Question) -> Division | None:
+def _division(question: EvaluationOptions) -> SplitRule | None:
     from hiqa_train.data.splits import read_splits
 
     if (question.splits is None) != (question.split is None):
@@ -111,14 +116,16 @@ def _division(question: Question) -> Division | None:
     return divisions[question.split]
 
 
-def _without_seen(choice: Choice, question: Question, seen: frozenset[str] | None) -> tuple[Choice, list[str]]:
+def _without_seen(
+    choice: ImageSelection, question: EvaluationOptions, seen: frozenset[str] | None
+) -> tuple[ImageSelection, list[str]]:
     """The choice, without what the weights have seen where that was asked for; and the scenes that were left out.
 
     UsageError where seen scenes would be measured: but for the training part, which is asked for by name.
     """
     from dataclasses import replace
 
-    from hiqa_train.data.leakage import shared_scenes, without_seen
+    from hiqa_train.data.leakage import shared_scenes, without_trained_scenes
 
     shared = shared_scenes(seen or (), choice.scenes)
     if not shared or choice.part == "training":
@@ -129,7 +136,7 @@ def _without_seen(choice: Choice, question: Question, seen: frozenset[str] | Non
             f"{name}: the weights were trained on {len(shared)} of {len(choice.scenes)} scenes, such as {shared[0]}",
             "measure on the others by --unseen, or on those by --part training",
         )
-    samples = without_seen(choice.samples, shared)
+    samples = without_trained_scenes(choice.samples, shared)
     if not samples:
         raise UsageError(f"{name}: the weights have seen every scene of the {choice.part} part")
     return replace(choice, samples=samples), shared
@@ -138,7 +145,7 @@ def _without_seen(choice: Choice, question: Question, seen: frozenset[str] | Non
 class _Work:
     """Scores images of one database after another, by one set of weights, which is loaded when it is needed first."""
 
-    def __init__(self, question: Question, engine: EngineOptions, scoring: Scoring, say: Messages) -> None:
+    def __init__(self, question: EvaluationOptions, engine: BackendOptions, scoring: Scoring, say: Messages) -> None:
         self._question, self._scoring, self._say = question, scoring, say
         self._scorer = load_scorer(engine, say)
         self._measured = read_manifest(default_folder() if engine.weights is None else engine.weights).measured
@@ -149,7 +156,7 @@ class _Work:
         drawn = {"resamples": question.resamples, "seed": question.seed}
         return {**self._scorer.settings, **asdict(self._scoring), **drawn}
 
-    def measured(self, choice: Choice, left_out: list[str], seen_known: bool) -> DatabaseResult:
+    def measured(self, choice: ImageSelection, left_out: list[str], seen_known: bool) -> DatabaseResult:
         from hiqa_train.evaluation.result import measure_choice
 
         predictions = self._predictions(choice)
@@ -163,13 +170,13 @@ class _Work:
             seen_known=seen_known,
         )
 
-    def _predictions(self, choice: Choice) -> list[Prediction]:
+    def _predictions(self, choice: ImageSelection) -> list[Prediction]:
         from hiqa_train.evaluation.predict import WeightsPredictor, predict_all
-        from hiqa_train.evaluation.score_cache import ImageStore
+        from hiqa_train.evaluation.score_cache import ScoreCache
 
         progress = ImageProgress(len(choice.samples), wanted=not self._say.quiet)
         try:
-            with ImageStore(self._cache(choice) if self._question.cached else None) as store:
+            with ScoreCache(self._cache(choice) if self._question.cached else None) as store:
                 if len(store):
                     self._say.warn(f"{choice.reading.name}: going on with {len(store):,} scores in {store.path}")
                 found = predict_all(
@@ -184,7 +191,7 @@ class _Work:
         assert found is not None  # nothing asked it to stop early
         return found
 
-    def _cache(self, choice: Choice) -> Path:
+    def _cache(self, choice: ImageSelection) -> Path:
         """Where the scores of a database are kept: another file for whatever changes a score."""
         from platformdirs import user_cache_path
 
@@ -198,7 +205,7 @@ class _Work:
 
 
 def _write_files(
-    results: list[DatabaseResult], weights_id: str, settings: dict[str, Any], files: Files, names: list[str]
+    results: list[DatabaseResult], weights_id: str, settings: dict[str, Any], files: ResultFiles, names: list[str]
 ) -> None:
     from hiqa_train.evaluation.result import COLUMNS, as_object, table_cells
     from hiqa_train.whole_files import as_json, write_whole

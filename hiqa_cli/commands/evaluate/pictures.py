@@ -14,7 +14,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.items import load_scorer
-from hiqa_cli.scoring.options import EngineOptions
+from hiqa_cli.scoring.options import BackendOptions
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.scorer import Scorer
@@ -43,14 +43,14 @@ class PictureMeasures:
 
 
 def evaluate_pictures(
-    asked: PictureMeasures, engine: EngineOptions, stride: int, out: Path | None, say: Messages
+    asked: PictureMeasures, engine: BackendOptions, stride: int, out: Path | None, say: Messages
 ) -> None:
     """Take every measure that was asked for, print each, and write all numbers to `out`."""
     if asked.people and not (asked.scores and asked.offsets):
         raise UsageError("--people needs --scores and --offsets", "see hiqa evaluate --help")
-    from hiqa_train.data.leakage import seen_by
+    from hiqa_train.data.leakage import trained_scenes
 
-    seen = seen_by(engine.weights)
+    seen = trained_scenes(engine.weights)
     measure = Measurement(load_scorer(engine, say), stride, asked.leave_out, seen.scenes or frozenset(), say)
     if asked.ladders:
         measure.ladders(asked.ladders)
@@ -117,10 +117,12 @@ class Measurement:
             print(f"  jpeg2000 at {strength:g} bit a pixel reached {sum(rates) / len(rates):.3f}")
         print(f"  clean above distorted in {100 * result.share_above:.1f} % of pairs")
         self.found["ladders"] = {
-            "pictures": len(images), "mean_srocc": result.mean_srocc, "share_above": result.share_above,
+            "pictures": len(images),
+            "mean_srocc": result.mean_srocc,
+            "share_above": result.share_above,
             "reached_rates": {f"{k:g}": sum(v) / len(v) for k, v in result.rates.items()},
             "scores": result.scores,
-        }  # fmt: skip
+        }
 
     def gains(self, folder: Path) -> None:
         from hiqa_train.evaluation.clean.psnr_gain import measure_gains
@@ -135,15 +137,17 @@ class Measurement:
             )
         print(f"  clean     against its own hallucination {clean:.2f} dB")
         self.found["gains"] = {
-            "pictures": len(images), "clean": clean, **{name: asdict(gain) for name, gain in gains.items()}
-        }  # fmt: skip
+            "pictures": len(images),
+            "clean": clean,
+            **{name: asdict(gain) for name, gain in gains.items()},
+        }
 
     def uncertainty(self, folder: Path) -> None:
-        from hiqa_train.uncertainty.activations import looking_at_scores
+        from hiqa_train.uncertainty.activations import observe_scores
         from hiqa_train.uncertainty.coverage import COVERED, check, draw_cases
 
         images = self.images(folder)
-        cases = draw_cases(looking_at_scores(self.scorer, self.stride), images, 12, seed=11, tell=self.say.warn)
+        cases = draw_cases(observe_scores(self.scorer, self.stride), images, 12, seed=11, tell=self.say.warn)
         result = check(cases)
         print(f"uncertainty, {result.cases} randomly distorted pictures from {len(images)}")
         print(f"  covered {100 * result.covered:.1f} % (meant: {100 * COVERED:.0f} %)")
@@ -160,8 +164,10 @@ class Measurement:
         known = shared_scenes(self.seen, [sample.scene for sample in samples])
         if known:
             of_all = f"{len(known):,} of {count(len(samples), 'picture')}"
-            self.say.warn(f"{folder}: the weights were trained on {of_all}; how well the modes agree with people, "
-                          "other pictures would tell")  # fmt: skip
+            self.say.warn(
+                f"{folder}: the weights were trained on {of_all}; how well the modes agree with people, "
+                "other pictures would tell"
+            )
         result = measure_modes(self.scorer, samples, stride=self.stride, tell=self.say.warn)
         gaps, (low, high) = result.differences, result.gain_interval
         print(f"modes, {result.pictures:,} pictures: fast minus exact, in points")

@@ -17,7 +17,7 @@ from hiqa_cli.console.progress import ImageProgress, ProgressLine, StageProgress
 from hiqa_cli.console.text import count, for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.options import EngineOptions
+from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_checks import check_new_file
 from hiqa_cli.scoring.row_printer import write
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ProtocolQuestion:
+class ProtocolOptions:
     """What is run.
 
     resamples: for the intervals where there is one split; several tell their own spread.
@@ -67,8 +67,8 @@ class ProtocolQuestion:
 def evaluate_protocol(
     targets: list[Reading],
     sources: list[Reading],
-    question: ProtocolQuestion,
-    engine: EngineOptions,
+    question: ProtocolOptions,
+    engine: BackendOptions,
     say: Messages,
 ) -> int:
     """Run a protocol, or go on with it, print medians with their spread, write the files; the exit code."""
@@ -92,9 +92,15 @@ def evaluate_protocol(
     methods = [_method(word, study, question, question.out, engine, say) for word in question.methods]
     stop = StopSignal()
     results = run_protocol(
-        question.protocol, folds, methods, question.out, stop=stop, tell=say.warn, progress=partial(_scoring, say),
+        question.protocol,
+        folds,
+        methods,
+        question.out,
+        stop=stop,
+        tell=say.warn,
+        progress=partial(_scoring, say),
         resamples=question.resamples if len(folds) == 1 else 0,
-    )  # fmt: skip
+    )
     if results is None:
         say.warn("stopped; the same command goes on from here")
         return 128 + stop.asked
@@ -104,7 +110,7 @@ def evaluate_protocol(
     return ExitCode.OK
 
 
-def _folds(study: Study, question: ProtocolQuestion, out: Path, say: Messages) -> list[Fold]:
+def _folds(study: Study, question: ProtocolOptions, out: Path, say: Messages) -> list[Fold]:
     """The folds of the protocol; the division they come from is written for others to use."""
     from hiqa_train.data.parts import divide
     from hiqa_train.data.splits import COUNT, draw_splits, read_splits, write_splits
@@ -143,7 +149,7 @@ def _folds(study: Study, question: ProtocolQuestion, out: Path, say: Messages) -
 
 
 def _method(
-    word: str, study: Study, question: ProtocolQuestion, out: Path, engine: EngineOptions, say: Messages
+    word: str, study: Study, question: ProtocolOptions, out: Path, engine: BackendOptions, say: Messages
 ) -> Method:
     from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.protocols.methods import GivenWeights, Loading, TrainedHiqa
@@ -162,9 +168,16 @@ def _method(
         options = RunOptions(generator=generator)
         recipe, vgg = choose_vgg(recipe, question.vgg, options, say.warn, has_references=has_references)
         return TrainedHiqa(
-            recipe, loading, question.seed, generator, vgg, kind, partial(_watching, say), question.begin,
+            recipe,
+            loading,
+            question.seed,
+            generator,
+            vgg,
+            kind,
+            partial(_watching, say),
+            question.begin,
             question.whole_views,
-        )  # fmt: skip
+        )
     if word == "weights":
         return GivenWeights(engine.weights, loading)
     return NaturalScenes(out / "nss" / "features.jsonl") if word == "nss" else Gmsd()
@@ -202,7 +215,7 @@ def _show(
     folds: list[Fold],
     results: dict[str, list[FoldResult]],
     summaries: list[Summary],
-    question: ProtocolQuestion,
+    question: ProtocolOptions,
 ) -> None:
     from hiqa_train.evaluation.agreement import ALL
 
@@ -229,7 +242,7 @@ def _show(
         write("\n" if reading is not study.targets[-1] else "")
 
 
-def _write_files(summaries: list[Summary], folds: list[Fold], question: ProtocolQuestion, out: Path) -> None:
+def _write_files(summaries: list[Summary], folds: list[Fold], question: ProtocolOptions, out: Path) -> None:
     from hiqa_train.evaluation.agreement import FIT
     from hiqa_train.evaluation.protocols.protocol import write_json
     from hiqa_train.evaluation.protocols.summary import COLUMNS, summary_cells, summary_object

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hiqa_cli.engine.results import Verdict
+from hiqa_cli.engine.results import TilePrediction
 
 # What torch, oneDNN, OpenVINO and the drivers say where it is no MemoryError.
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
@@ -31,7 +31,7 @@ class TileOutputs:
     """What the networks say of n tiles.
 
     first: place of the first of them among the tiles that were given.
-    verdicts: (n, 2) float64: scores, points on 0..100, and doubts (`Verdict`).
+    verdicts: (n, 2) float64: scores, points on 0..100, and doubts (`TilePrediction`).
     corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full
         range; None where nobody asked.
     features: (n, cells, cells, C) float32, what R2 pools; None where nobody asked.
@@ -42,15 +42,15 @@ class TileOutputs:
     corrections: np.ndarray | None
     features: np.ndarray | None
 
-    def each(self) -> Iterator[tuple[Verdict, np.ndarray | None, np.ndarray | None]]:
+    def each(self) -> Iterator[tuple[TilePrediction, np.ndarray | None, np.ndarray | None]]:
         """(verdict, correction, features) of every tile."""
         for place, (score, doubt) in enumerate(self.verdicts):
             correction = None if self.corrections is None else self.corrections[place]
             features = None if self.features is None else self.features[place]
-            yield Verdict(float(score), float(doubt)), correction, features
+            yield TilePrediction(float(score), float(doubt)), correction, features
 
 
-class TileRunner(Protocol):
+class Backend(Protocol):
     """The networks where they run. batch_size: tiles under way at once; may become smaller while it runs."""
 
     batch_size: int

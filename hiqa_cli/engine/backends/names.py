@@ -1,5 +1,5 @@
 """What the networks can run in. Imports neither."""
 
 TORCH, OPENVINO = "torch", "openvino"
-ENGINES = (TORCH, OPENVINO)
-DEFAULT_ENGINE = TORCH
+BACKENDS = (TORCH, OPENVINO)
+DEFAULT_BACKEND = TORCH

@@ -59,7 +59,7 @@ class Lane:
                 request.wait()
 
 
-class OpenvinoRunner:
+class OpenvinoBackend:
     """A `TileRunner`. threads: None: as OpenVINO has it."""
 
     def __init__(self, core: Any, models: OpenvinoModels, precision: str, batch_size: int, threads: int | None) -> None:
@@ -159,7 +159,7 @@ def load_openvino(
     batch_size: int,
     threads: int | None,
     tell: Callable[[str], None],
-) -> tuple[OpenvinoRunner, Placement, Calibration, str]:
+) -> tuple[OpenvinoBackend, Placement, Calibration, str]:
     """A runner, where it runs, the calibration and id of its weights; arguments as of Scorer.load().
 
     The first time for these weights, torch makes the networks (see `openvino_models`); `tell` hears of it.
@@ -177,5 +177,5 @@ def load_openvino(
         tell(f"making the networks of weights {manifest.weights_id} ready for OpenVINO, once, in {place}")
         models = make_models(core, folder)
         keep_models(place, wanted, models)
-    runner = OpenvinoRunner(core, models, placement.precision, batch_size, threads)
+    runner = OpenvinoBackend(core, models, placement.precision, batch_size, threads)
     return runner, placement, calibration, manifest.weights_id

@@ -26,7 +26,7 @@ from .devices import Placement
 from .memory import keep_freed_memory
 
 
-class TorchRunner:
+class TorchBackend:
     """The networks on their device; run() takes any number of tiles."""
 
     def __init__(

@@ -12,7 +12,7 @@ from hiqa_cli.engine.tiling.grid import TileGrid
 from .draw_text import PAPER
 from .false_colour import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
 from .legend import LEGEND_HEIGHT, upright_legend
-from .png_writer import PngStream, own_text
+from .png_writer import PngWriter, own_text
 from .sinks import Strip
 
 LETTERING_PER_SIDE = 600.0  # a picture whose shorter side has so many px gets letters of unit size
@@ -30,7 +30,7 @@ class _MapPicture:
         self._legend = upright_legend(scale, unit, self._rows)
         width = self._width + self._legend.shape[1]
         self._y = 0
-        self._png = PngStream(target, width, self._rows, 3, text, false_colour=True)
+        self._png = PngWriter(target, width, self._rows, 3, text, false_colour=True)
 
     def add(self, numbers: np.ndarray) -> None:
         """The next rows (n, W)."""

@@ -12,13 +12,13 @@ from hiqa_cli.engine.tiling.grid import TileGrid
 
 from .maps import DiscrepancyPicture, QualityPicture
 from .panel import PanelPicture
-from .png_writer import PngStream, own_text
+from .png_writer import PngWriter, own_text
 from .preview import PreviewPicture, PreviewSlot
 from .sinks import Sink, Strip
 
 
 @dataclass(frozen=True)
-class Artefacts:
+class Outputs:
     """Which pictures to write of one image, and where; None: not this one.
 
     hallucination: full resolution, 8-bit RGB; a path, or a binary stream such as standard output.
@@ -38,7 +38,7 @@ class Artefacts:
     preview: PreviewSlot | None = None
 
 
-def open_sinks(artefacts: Artefacts, grid: TileGrid, weights_id: str) -> list[Sink]:
+def open_sinks(artefacts: Outputs, grid: TileGrid, weights_id: str) -> list[Sink]:
     """Begin every picture that is asked for; OutputError where one cannot be, and then none is."""
     sinks: list[Sink] = []
     try:
@@ -67,7 +67,7 @@ class HallucinationPicture:
 
     def __init__(self, target: Path | BinaryIO, grid: TileGrid, weights_id: str) -> None:
         text = own_text("hallucination", weights_id)
-        self._png = PngStream(target, grid.width, grid.height, 3, text)
+        self._png = PngWriter(target, grid.width, grid.height, 3, text)
 
     def strip(self, strip: Strip) -> None:
         self._png.write(strip.hallucination)

@@ -11,7 +11,7 @@ from hiqa_cli.engine.tiling.grid import TileGrid
 from .draw_text import PAPER, draw_text
 from .false_colour import DISCREPANCY_SCALE
 from .panel_layout import PanelLayout, lay_out
-from .png_writer import PngStream, own_text
+from .png_writer import PngWriter, own_text
 from .reduction import AreaReducer, eight_bits
 from .score_card import draw_score_card
 from .sinks import Strip
@@ -30,7 +30,7 @@ class PanelPicture:
         self._layout = layout
         columns, rows = layout.reduced
         self._parts = [AreaReducer(grid.width, grid.height, columns, rows, channels) for channels in (3, 3, 1)]
-        self._png = PngStream(target, layout.width, layout.height, 3, own_text("panel", weights_id))
+        self._png = PngWriter(target, layout.width, layout.height, 3, own_text("panel", weights_id))
 
     def strip(self, strip: Strip) -> None:
         shown = (strip.distorted, strip.hallucination, strip.levels)

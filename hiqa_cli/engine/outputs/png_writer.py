@@ -36,7 +36,7 @@ def own_text(kind: str, weights_id: str) -> str:
     return f"hiqa {__version__}; weights {weights_id}; {kind}"
 
 
-class PngStream:
+class PngWriter:
     """Writes one PNG of known size: write() strips from the top down, then finish().
 
     target: a path, written under a temporary name beside it until finish() and commit(), folders
@@ -146,7 +146,7 @@ class PngStream:
         remove(self._temporary)
         self._temporary = None
 
-    def __enter__(self) -> PngStream:
+    def __enter__(self) -> PngWriter:
         return self
 
     def __exit__(

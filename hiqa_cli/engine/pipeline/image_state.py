@@ -11,8 +11,8 @@ import numpy as np
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.outputs.sinks import Sink, TileWatcher, compose
-from hiqa_cli.engine.results import ScoreResult, Verdict
-from hiqa_cli.engine.tiling.aggregate import EveryTile, Tally
+from hiqa_cli.engine.results import ScoreResult, TilePrediction
+from hiqa_cli.engine.tiling.aggregate import Aggregate, TileMean
 from hiqa_cli.engine.tiling.blending import CorrectionBlender, ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile
 from hiqa_cli.errors import HiqaError, ImageError
@@ -23,13 +23,13 @@ from .job import Job
 Z80 = 1.2816  # a normal variable lies within so many standard deviations 80 % of the time
 
 
-class ImageRun:
+class ImageState:
     """The state of one image; `outcome` is None until it is scored or has failed.
 
     Only the rows that tiles still touch are held in float; finished rows go to the sinks at once.
     """
 
-    def __init__(self, job: Job, picture: Picture, grid: TileGrid, sinks: Sequence[Sink], tally: Tally) -> None:
+    def __init__(self, job: Job, picture: Picture, grid: TileGrid, sinks: Sequence[Sink], tally: Aggregate) -> None:
         """grid: of the tiles that the pictures of `sinks` are blended from; without sinks the tally alone says which
         tiles are wanted."""
         self.job = job
@@ -69,7 +69,7 @@ class ImageRun:
         self._next = None
         return cut_tile(self._picture.pixels, x, y)
 
-    def receive(self, verdict: Verdict, correction: np.ndarray | None, features: np.ndarray | None) -> None:
+    def receive(self, verdict: TilePrediction, correction: np.ndarray | None, features: np.ndarray | None) -> None:
         """The outputs of the next tile in order; raises HiqaError where a sink cannot write."""
         if self._picture is None:
             return  # the image failed while tiles of it were still under way
@@ -154,7 +154,7 @@ class ImageRun:
         self._sinks, self._watchers = (), ()
 
 
-def sample_note(tally: Tally) -> str:
+def sample_note(tally: Aggregate) -> str:
     """The words for a picture of which not every tile was scored, empty for any other."""
     used = len(tally.tiles)
     if tally.standard_error == 0.0 and used == tally.total:
@@ -162,11 +162,11 @@ def sample_note(tally: Tally) -> str:
     return f"sampled: {used:,} of {tally.total:,} tiles, standard error {tally.standard_error:.2f}"
 
 
-def failed_run(job: Job, error: HiqaError) -> ImageRun:
+def failed_image(job: Job, error: HiqaError) -> ImageState:
     """A run that has failed before it began."""
     one = Picture(np.zeros((1, 1, 3), np.uint8), "none")
     grid = TileGrid(1, 1, (0,), (0,))
-    run = ImageRun(job, one, grid, (), EveryTile(grid))
+    run = ImageState(job, one, grid, (), TileMean(grid))
     run.pixel_count = 0
     run.fail(error if isinstance(error, HiqaError) else ImageError(str(error)))
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hiqa_cli.engine.outputs.outputs import Artefacts
+from hiqa_cli.engine.outputs.outputs import Outputs
 from hiqa_cli.images.picture import Picture
 
 
@@ -22,5 +22,5 @@ class Job:
 
     name: str
     read: Callable[[], Picture]
-    artefacts: Artefacts | None = None
+    artefacts: Outputs | None = None
     token: object = None

@@ -19,13 +19,13 @@ from hiqa_cli.images.picture import Picture
 
 from .job import Job
 
-READ_AHEAD_PIXELS = 16_000_000
-READ_AHEAD_IMAGES = 64
+PREFETCH_PIXELS = 16_000_000
+PREFETCH_IMAGES = 64
 GRACE = 0.5  # s that a closed stream gives its reader to come to an end
 WAKE = 0.2  # s; some systems deliver Ctrl-C only between waits
 
 
-class ReadAhead:
+class Prefetcher:
     """Jobs in, (job, picture or error) out, in the same order."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
@@ -95,7 +95,7 @@ class ReadAhead:
                 self._change.notify_all()
 
     def _full(self) -> bool:
-        return self._held >= READ_AHEAD_PIXELS or len(self._ready) >= READ_AHEAD_IMAGES
+        return self._held >= PREFETCH_PIXELS or len(self._ready) >= PREFETCH_IMAGES
 
     def _hand_over(self, job: Job, outcome: Picture | HiqaError) -> None:
         with self._change:

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiqa_cli.engine.backends.backend import TileOutOfMemoryError, TileRunner
+from hiqa_cli.engine.backends.backend import Backend, TileOutOfMemoryError
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.outputs.sinks import Sink
-from hiqa_cli.engine.results import ScoreResult, Verdict
-from hiqa_cli.engine.tiling.aggregate import picture_grid, tally_for
+from hiqa_cli.engine.results import ScoreResult, TilePrediction
+from hiqa_cli.engine.tiling.aggregate import aggregate_for, picture_grid
 from hiqa_cli.engine.tiling.grid import TileGrid
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
-from .image_state import ImageRun, failed_run
+from .image_state import ImageState, failed_image
 from .job import Job
-from .prefetch import ReadAhead
+from .prefetch import Prefetcher
 
 OpenSinks = Callable[[Job, TileGrid], list[Sink]]
 
@@ -34,7 +34,7 @@ OpenSinks = Callable[[Job, TileGrid], list[Sink]]
 class _Ticket:
     """A tile in a batch and the image it belongs to."""
 
-    run: ImageRun
+    run: ImageState
     tile: np.ndarray
 
 
@@ -43,9 +43,9 @@ class ScoreStream:
 
     def __init__(
         self,
-        runner: TileRunner,
+        runner: Backend,
         calibration: Calibration,
-        source: ReadAhead,
+        source: Prefetcher,
         open_sinks: OpenSinks,
         *,
         scoring: Scoring,
@@ -59,7 +59,7 @@ class ScoreStream:
         self._scoring = scoring
         self._precision = precision
         self._weights_id = weights_id
-        self._active: deque[ImageRun] = deque()  # in input order
+        self._active: deque[ImageState] = deque()  # in input order
 
     def results(self) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
         """(job, result or error) in input order; stops reading and writing when closed early."""
@@ -94,17 +94,17 @@ class ScoreStream:
             self._active.append(self._begin(*arrived))
         return batch
 
-    def _begin(self, job: Job, outcome: Picture | HiqaError) -> ImageRun:
+    def _begin(self, job: Job, outcome: Picture | HiqaError) -> ImageState:
         if isinstance(outcome, HiqaError):
-            return failed_run(job, outcome)
+            return failed_image(job, outcome)
         try:
             size = (outcome.width, outcome.height)
-            tally = tally_for(*size, self._scoring, self._runner.verdicts_of)
+            tally = aggregate_for(*size, self._scoring, self._runner.verdicts_of)
             grid = picture_grid(*size, self._scoring)
-            return ImageRun(job, outcome, grid, self._open_sinks(job, grid), tally)
+            return ImageState(job, outcome, grid, self._open_sinks(job, grid), tally)
         except (HiqaError, MemoryError) as error:
             self._source.release(outcome.width * outcome.height)
-            return failed_run(job, _as_hiqa_error(error))
+            return failed_image(job, _as_hiqa_error(error))
 
     def _score(self, batch: list[_Ticket]) -> None:
         """Run a batch and hand its outputs out; an image that fails takes no other with it."""
@@ -124,7 +124,7 @@ class ScoreStream:
             batch = [ticket for ticket in batch[done:] if ticket.run.outcome is None]
 
     def _hand_out(
-        self, run: ImageRun, verdict: Verdict, correction: np.ndarray | None, features: np.ndarray | None
+        self, run: ImageState, verdict: TilePrediction, correction: np.ndarray | None, features: np.ndarray | None
     ) -> None:
         if run.outcome is not None:
             return
@@ -136,7 +136,7 @@ class ScoreStream:
         except (HiqaError, MemoryError) as error:
             self._fail(run, _as_hiqa_error(error))
 
-    def _fail(self, run: ImageRun, error: HiqaError) -> None:
+    def _fail(self, run: ImageState, error: HiqaError) -> None:
         if run.outcome is not None:
             return
         run.fail(error)

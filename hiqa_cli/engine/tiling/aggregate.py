@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from hiqa_cli.engine.config import TILE, Scoring
-from hiqa_cli.engine.results import TileScore, Verdict
+from hiqa_cli.engine.results import TilePrediction, TileScore
 
 from .grid import TileGrid, plan_tiles
 from .windows import Head, WindowPooler
@@ -21,7 +21,7 @@ AT_ONCE = 16  # tiles of a sample between two looks at its standard error
 GOLDEN = 1.32471795724474602596  # the real root of x^3 = x + 1: of the spread sequence in two dimensions
 
 
-class Tally(Protocol):
+class Aggregate(Protocol):
     """total: tiles there are to be averaged in the whole picture. needs_features: of the tiles that it asks for."""
 
     total: int
@@ -30,7 +30,7 @@ class Tally(Protocol):
     def next_place(self) -> tuple[int, int] | None:
         """(x, y) of the next tile that the networks should see; None: none for now."""
 
-    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
         """A tile's outputs: in the order of next_place(), or in rows of a denser grid, of which it takes its own."""
 
     @property
@@ -46,7 +46,7 @@ class Tally(Protocol):
         """Of the mean, in points, for want of the other tiles; 0 where there are none."""
 
 
-class EveryTile:
+class TileMean:
     """Every tile of a grid, one by one."""
 
     needs_features = False
@@ -60,7 +60,7 @@ class EveryTile:
     def next_place(self) -> tuple[int, int] | None:
         return next(self._places, None)
 
-    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
         self._tiles.append(TileScore(x, y, *verdict))
 
     @property
@@ -72,7 +72,7 @@ class EveryTile:
         return tuple(self._tiles)
 
 
-class OnePass:
+class WindowMean:
     """Overlapping windows, pooled from tiles side by side."""
 
     needs_features = True
@@ -86,12 +86,12 @@ class OnePass:
         self._rows = frozenset(self._grid.ys)
         self._places = self._grid.places()
         self._pooler = WindowPooler(windows, self._grid, head)
-        self._verdicts: list[Verdict] = []
+        self._verdicts: list[TilePrediction] = []
 
     def next_place(self) -> tuple[int, int] | None:
         return next(self._places, None)
 
-    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
         column = self._columns.get(x)
         if column is None or y not in self._rows or features is None:
             return
@@ -109,7 +109,7 @@ class OnePass:
         return tuple(TileScore(x, y, *verdict) for (x, y), verdict in places)
 
 
-class Sample:
+class SampledMean:
     """Tiles side by side of a large picture, in an order that is spread over it, until the mean is known well enough.
 
     The order and the ends that are looked at are fixed, so that the same picture has the same sample.
@@ -121,7 +121,7 @@ class Sample:
         self.total = grid.count
         self._order = spread_order(grid)[:most]
         self._tolerance = tolerance
-        self._found: dict[tuple[int, int], Verdict] = {}
+        self._found: dict[tuple[int, int], TilePrediction] = {}
         self._wanted = set(self._order)
         self._given = 0
         self._count = 0  # of the tiles that the mean is taken over
@@ -136,7 +136,7 @@ class Sample:
     def _end(self) -> int:
         return min(self._count + AT_ONCE, len(self._order))
 
-    def receive(self, x: int, y: int, verdict: Verdict, features: np.ndarray | None) -> None:
+    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
         if (x, y) not in self._wanted:
             return
         self._found[x, y] = verdict
@@ -175,13 +175,13 @@ def spread_order(grid: TileGrid) -> list[tuple[int, int]]:
     return list(order | dict.fromkeys(grid.places()))
 
 
-def tally_for(width: int, height: int, scoring: Scoring, head: Head) -> Tally:
+def aggregate_for(width: int, height: int, scoring: Scoring, head: Head) -> Aggregate:
     """How a picture of width x height px is scored under these settings."""
     if scoring.samples(width, height):
         assert scoring.max_tiles is not None
-        return Sample(plan_tiles(width, height, TILE), scoring.tolerance, scoring.max_tiles)
+        return SampledMean(plan_tiles(width, height, TILE), scoring.tolerance, scoring.max_tiles)
     windows = plan_tiles(width, height, scoring.stride)
-    return EveryTile(windows) if scoring.mode == "exact" else OnePass(windows, head)
+    return TileMean(windows) if scoring.mode == "exact" else WindowMean(windows, head)
 
 
 def picture_grid(width: int, height: int, scoring: Scoring) -> TileGrid:

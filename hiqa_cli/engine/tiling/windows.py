@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.results import Verdict
+from hiqa_cli.engine.results import TilePrediction
 
 from .grid import TileGrid
 
@@ -74,17 +74,17 @@ class WindowPooler:
         first, after, weights = self._across.spans[column]
         self._line[:, first:after] += np.matmul(weights.T, features)
 
-    def finish_row(self) -> list[Verdict]:
+    def finish_row(self) -> list[TilePrediction]:
         """Verdicts on the windows, row by row, that are complete with the present row of tiles."""
         assert self._down is not None
         first, after, weights = self._down.spans[self._row]
         for number in range(first, after):
             pooled = np.tensordot(weights[:, number - first], self._line, 1)
             self._open[number] = self._open[number] + pooled if number in self._open else pooled
-        verdicts: list[Verdict] = []
+        verdicts: list[TilePrediction] = []
         for number in sorted(self._open):
             if self._down.last_tile[number] == self._row:
-                verdicts.extend(Verdict(*map(float, verdict)) for verdict in self._head(self._open.pop(number)))
+                verdicts.extend(TilePrediction(*map(float, verdict)) for verdict in self._head(self._open.pop(number)))
         self._line[:] = 0
         self._row += 1
         return verdicts

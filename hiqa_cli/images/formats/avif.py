@@ -17,8 +17,20 @@ NAME = "AVIF"
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
 # (quarter turns anti-clockwise, mirror axis or None) as EXIF's orientation: turned first, then
 # mirrored.
-_TURNS = {(0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6, (0, 0): 4, (0, 1): 2, (1, 0): 5,
-          (1, 1): 7, (2, 0): 2, (2, 1): 4, (3, 0): 7, (3, 1): 5}  # fmt: skip
+_TURNS = {
+    (0, None): 1,
+    (1, None): 8,
+    (2, None): 3,
+    (3, None): 6,
+    (0, 0): 4,
+    (0, 1): 2,
+    (1, 0): 5,
+    (1, 1): 7,
+    (2, 0): 2,
+    (2, 1): 4,
+    (3, 0): 7,
+    (3, 1): 5,
+}
 
 
 @dataclass

@@ -19,8 +19,7 @@ _TOKEN = re.compile(rb"(?:\s|#[^\n]*\n)*([^\s#]+)")
 _NUMBERS = re.compile(rb"[\d\s]*")
 _TOO_LONG = re.compile(rb"\d{6}")
 _BLANK = b" \t\n\r\v\f"
-_DEPTHS = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "RGB": 3, "BLACKANDWHITE_ALPHA": 2,
-           "GRAYSCALE_ALPHA": 2, "RGB_ALPHA": 4}  # fmt: skip
+_DEPTHS = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "RGB": 3, "BLACKANDWHITE_ALPHA": 2, "GRAYSCALE_ALPHA": 2, "RGB_ALPHA": 4}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.header import DROPPED, Data, Header, damaged, truncated, unpack, unsupported
 
 NAME = "TIFF"
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
-          16: 8, 17: 8, 18: 8}  # fmt: skip
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _MOST_PAGES = 10_000
 _INFLATED_AT_ONCE = 2**22  # bytes
@@ -30,8 +29,7 @@ ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
 ICC, CFA, LINEAR_RAW, DNG_VERSION = 34675, 32803, 34892, 50706
 _PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
-_BITS = {"grey": (1, 8, 10, 12, 14, 16), "RGB": (8, 10, 12, 14, 16), "palette": (1, 4, 8),
-         "CMYK": (8,), "YCbCr": (8,)}  # fmt: skip
+_BITS = {"grey": (1, 8, 10, 12, 14, 16), "RGB": (8, 10, 12, 14, 16), "palette": (1, 4, 8), "CMYK": (8,), "YCbCr": (8,)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hiqa_cli.networks.efficientnet_lite import InvertedBlock, LiteTrunk
+from hiqa_cli.networks.efficientnet_lite import EfficientNetLite, InvertedBlock
 from hiqa_cli.networks.regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
 from hiqa_cli.networks.threads import one_thread
 
@@ -88,7 +88,7 @@ class PackedTrunk:
         return x
 
 
-class UsualMeans(NamedTuple):
+class TypicalMeans(NamedTuple):
     """Of a block: means (channels,) of what its `filter` sees and of what its `project` sees."""
 
     filter: Tensor
@@ -98,7 +98,7 @@ class UsualMeans(NamedTuple):
 class PackedInvertedBlock:
     """`InvertedBlock`; means: what its weights are rounded by where it is not in float32; None: one by one."""
 
-    def __init__(self, block: InvertedBlock, layout: Layout, means: UsualMeans | None) -> None:
+    def __init__(self, block: InvertedBlock, layout: Layout, means: TypicalMeans | None) -> None:
         after = layout.shrunk(block.filter.stride[0])
         self.expand = None if block.expand is None else packed(block.expand, layout)
         if means is None or layout.dtype == torch.float32:
@@ -123,7 +123,7 @@ def packed_together(module: nn.Conv2d, layout: Layout, means: Tensor) -> PackedC
 
 
 @torch.no_grad()
-def usual_means(trunk: LiteTrunk) -> list[UsualMeans | None]:
+def usual_means(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
     """For every block what it makes of a smooth picture; None for the later ones, whose rounding moves scores by
     hundredths of a point. On one thread: the last digits of a convolution differ by their number, and other means round
     other weights. (float64 would do as well and takes a second.)"""
@@ -131,31 +131,31 @@ def usual_means(trunk: LiteTrunk) -> list[UsualMeans | None]:
         return _means_of_smooth(trunk)
 
 
-def _means_of_smooth(trunk: LiteTrunk) -> list[UsualMeans | None]:
+def _means_of_smooth(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
     noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
     smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
-    means: list[UsualMeans | None] = []
+    means: list[TypicalMeans | None] = []
     x = functional.relu6(trunk.stem(smooth * 4 - 2))
     for block in trunk.blocks[:EARLY]:
         assert isinstance(block, InvertedBlock)
         wide = x if block.expand is None else functional.relu6(block.expand(x))
         inner = functional.relu6(block.filter(wide))
-        means.append(UsualMeans(wide.mean(dim=(0, 2, 3)), inner.mean(dim=(0, 2, 3))))
+        means.append(TypicalMeans(wide.mean(dim=(0, 2, 3)), inner.mean(dim=(0, 2, 3))))
         narrow = block.project(inner)
         x = x + narrow if block.is_residual else narrow
     return means + [None] * (len(trunk.blocks) - EARLY)
 
 
-class PackedLiteTrunk:
-    """`LiteTrunk`, on what `PackedTrunk` takes of the image. Stem and first block are in float32 always: their few
-    channels hold the faint detail beside the picture's own brightness; rounded to bf16 they would move scores by
+class PackedEfficientNetLite:
+    """`EfficientNetLite`, on what `PackedTrunk` takes of the image. Stem and first block are in float32 always: their
+    few channels hold the faint detail beside the picture's own brightness; rounded to bf16 they would move scores by
     points.
 
     The first LARGE blocks take one tile after the other: what one of them writes is still in the processor's cache
     when the next one reads it. For the later ones weights would be read more often than that saves.
     """
 
-    def __init__(self, trunk: LiteTrunk, layout: Layout) -> None:
+    def __init__(self, trunk: EfficientNetLite, layout: Layout) -> None:
         half = replace(layout, batch=1).shrunk(2)
         finest = replace(half, dtype=torch.float32)
         stem = filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN)
@@ -192,7 +192,7 @@ class PackedRegressor:
         self.config = regressor.config
         self.trunk = PackedTrunk(regressor.trunk, layout) if self.config.blocks else None
         self.project = packed(regressor.project, layout.shrunk(32)) if self.config.semantic else None
-        self.prior = None if regressor.prior is None else PackedLiteTrunk(regressor.prior.trunk, layout)
+        self.prior = None if regressor.prior is None else PackedEfficientNetLite(regressor.prior.trunk, layout)
 
     def __call__(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
         parts = [] if self.project is None else [self.project(semantic)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hiqa_cli.engine.outputs.webp_stamp import check_webp
-from hiqa_cli.report.entry import Entry, RunFacts
+from hiqa_cli.report.entry import ReportEntry, RunFacts
 
 from .document import Document
 from .run_page import FIELDS, entry_detail, large_pictures, page_facts
@@ -22,8 +22,8 @@ class Pair:
     """
 
     name: str
-    first: Entry | None
-    second: Entry | None
+    first: ReportEntry | None
+    second: ReportEntry | None
 
 
 class ComparePage:

@@ -13,7 +13,7 @@ from hiqa_cli.engine.grades import GRADES
 from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
 from hiqa_cli.engine.outputs.webp_stamp import check_webp
 from hiqa_cli.engine.results import TILE
-from hiqa_cli.report.entry import Entry, RunFacts, TileScores
+from hiqa_cli.report.entry import ReportEntry, RunFacts, TileScores
 
 from .document import Document
 from .writer import PageWriter
@@ -35,7 +35,7 @@ class RunPage:
         """Whether the pictures of an entry of this score are needed."""
         return score is not None
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ReportEntry) -> None:
         """One image."""
         preview = entry.preview
         thumbnails = {} if preview is None else {"thumbnail": preview.thumbnail}
@@ -63,7 +63,7 @@ def page_facts() -> dict[str, Any]:
     }
 
 
-def large_pictures(entry: Entry) -> dict[str, bytes]:
+def large_pictures(entry: ReportEntry) -> dict[str, bytes]:
     """What opens large of an entry: kind -> WebP."""
     preview = entry.preview
     if preview is None:
@@ -79,7 +79,7 @@ def large_pictures(entry: Entry) -> dict[str, bytes]:
     return {kind: data for kind, data in kinds.items() if data is not None}
 
 
-def entry_detail(entry: Entry) -> dict[str, Any]:
+def entry_detail(entry: ReportEntry) -> dict[str, Any]:
     """What the page shows of an entry when it is opened."""
     if entry.score is None:
         return {}

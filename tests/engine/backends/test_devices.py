@@ -12,7 +12,7 @@ from support.tiny_weights import tiny_networks, write_tiny_weights
 from hiqa_cli.engine.backends import devices
 from hiqa_cli.engine.backends.backend import TileOutOfMemoryError, is_out_of_memory
 from hiqa_cli.engine.backends.devices import Placement, cpu_has_bf16, place
-from hiqa_cli.engine.backends.torch_backend import TorchRunner
+from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import DeviceError, UsageError
 from hiqa_cli.networks.hiqa import HiqaNet, HiqaOutput
@@ -79,10 +79,10 @@ class Forgetful(HiqaNet):
         return super().forward(distorted)
 
 
-def forgetful(fits: int, batch_size: int, notices: list[str]) -> TorchRunner:
+def forgetful(fits: int, batch_size: int, notices: list[str]) -> TorchBackend:
     network = Forgetful(*tiny_networks())
     network.fits = fits
-    return TorchRunner(network, Placement("cpu", "fp32"), batch_size, notices.append)
+    return TorchBackend(network, Placement("cpu", "fp32"), batch_size, notices.append)
 
 
 TILES = list(np.random.default_rng(0).integers(0, 256, (9, 256, 256, 3), np.uint8))
@@ -98,7 +98,7 @@ def test_a_batch_that_does_not_fit_is_halved_with_a_line_and_nothing_is_lost() -
         "out of memory at batch 4, going on with 2",
     ]
     assert [part.first for part in parts] == [0, 2, 4, 6, 8]
-    plenty = TorchRunner(HiqaNet(*tiny_networks()), Placement("cpu", "fp32"), 9, notices.append)
+    plenty = TorchBackend(HiqaNet(*tiny_networks()), Placement("cpu", "fp32"), 9, notices.append)
     (whole,) = plenty.run(TILES, corrections=False)
     np.testing.assert_allclose(scores, whole.verdicts[:, 0], rtol=0, atol=1e-3)
     assert runner.batch_size == 2
@@ -127,7 +127,7 @@ def test_a_device_whose_driver_fails_is_a_device_error_in_one_line() -> None:
             return super().to(*args, **kwargs)  # type: ignore[call-overload]
 
     with pytest.raises(DeviceError) as caught:
-        TorchRunner(Refusing(*tiny_networks()), Placement("cuda", "fp32"), 1, print)
+        TorchBackend(Refusing(*tiny_networks()), Placement("cuda", "fp32"), 1, print)
     assert "device cuda cannot be used: CUDA error: device is busy" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -14,7 +14,7 @@ from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE, QUALITY_SCAL
 from hiqa_cli.engine.outputs.panel_layout import LARGEST_SIDE, lay_out
 from hiqa_cli.engine.outputs.reduction import AreaReducer
 from hiqa_cli.engine.results import ScoreResult
-from hiqa_cli.engine.scorer import Artefacts, Job, Scorer
+from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import is_own_picture
 
@@ -30,8 +30,8 @@ def noise(width: int, height: int, dtype: type = np.uint8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, top, (height, width, 3), dtype, endpoint=True)
 
 
-def all_artefacts(folder: Path) -> Artefacts:
-    return Artefacts(
+def all_artefacts(folder: Path) -> Outputs:
+    return Outputs(
         hallucination=folder / "hallucination.png",
         discrepancy=folder / "discrepancy.png",
         quality=folder / "quality.png",
@@ -39,7 +39,7 @@ def all_artefacts(folder: Path) -> Artefacts:
     )
 
 
-def made(scorer: Scorer, pixels: np.ndarray, artefacts: Artefacts, stride: int = 128) -> ScoreResult:
+def made(scorer: Scorer, pixels: np.ndarray, artefacts: Outputs, stride: int = 128) -> ScoreResult:
     job = Job("a", lambda: Picture(pixels, "array"), artefacts)
     ((_, result),) = scorer.score_stream([job], stride=stride)
     assert isinstance(result, ScoreResult), result
@@ -76,7 +76,7 @@ def test_pictures_have_the_images_size_and_maps_their_scale_beside_it(
 
 def test_the_quality_map_shows_the_tiles_scores(scorer: Scorer, tmp_path: Path) -> None:
     pixels = np.concatenate([np.zeros((300, 512, 3), np.uint8), noise(512, 300)], axis=1)
-    result = made(scorer, pixels, Artefacts(quality=tmp_path / "q.png"), stride=256)
+    result = made(scorer, pixels, Outputs(quality=tmp_path / "q.png"), stride=256)
     shown = pixels_of(tmp_path / "q.png")
     by_place = {(tile.x, tile.y): tile.score for tile in result.tiles}
     for x, y in ((0, 0), (768, 0)):
@@ -96,7 +96,7 @@ def test_a_16_bit_picture_gives_8_bit_pictures(scorer: Scorer, tmp_path: Path) -
 def test_the_hallucination_can_go_to_a_stream(scorer: Scorer) -> None:
     stream = io.BytesIO()
     pixels = noise(300, 260)
-    made(scorer, pixels, Artefacts(hallucination=stream))
+    made(scorer, pixels, Outputs(hallucination=stream))
     imagined = scorer.score(pixels, hallucination=True).hallucination
     assert imagined is not None
     assert not stream.closed
@@ -111,7 +111,7 @@ def test_artefacts_change_no_score(scorer: Scorer, tmp_path: Path) -> None:
 
 def test_an_existing_picture_is_replaced_by_the_whole_new_one(scorer: Scorer, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"old")
-    made(scorer, noise(30, 20), Artefacts(hallucination=tmp_path / "a.png"))
+    made(scorer, noise(30, 20), Outputs(hallucination=tmp_path / "a.png"))
     assert pixels_of(tmp_path / "a.png").shape == (20, 30, 3)
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -161,7 +161,7 @@ def test_small_pictures_are_shown_larger_and_normal_ones_as_they_are() -> None:
 
 def test_the_panel_shows_the_picture_itself_unreduced(scorer: Scorer, tmp_path: Path) -> None:
     pixels = noise(300, 200)
-    made(scorer, pixels, Artefacts(panel=tmp_path / "p.png"))
+    made(scorer, pixels, Outputs(panel=tmp_path / "p.png"))
     layout = lay_out(300, 200)
     shown = pixels_of(tmp_path / "p.png")
     x, y = layout.corners[0]

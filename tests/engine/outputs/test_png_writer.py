@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hiqa_cli.engine.outputs.png_writer import PngStream, own_text
+from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.errors import OutputError
 from hiqa_cli.images.read import is_own_picture
 
@@ -31,7 +31,7 @@ def photograph_like(height: int, width: int) -> np.ndarray:
 
 def written(picture: np.ndarray, strips: list[int], channels: int = 3, false_colour: bool = False) -> bytes:
     stream, (height, width) = io.BytesIO(), picture.shape[:2]
-    with PngStream(stream, width, height, channels, "a test", false_colour=false_colour) as png:
+    with PngWriter(stream, width, height, channels, "a test", false_colour=false_colour) as png:
         for start, stop in zip([0, *strips], [*strips, len(picture)], strict=True):
             png.write(picture[start:stop])
     return stream.getvalue()
@@ -66,7 +66,7 @@ def test_both_ways_to_compress_pay_where_they_are_meant() -> None:
 
 def test_a_picture_is_known_as_hiqas_own_by_its_text(tmp_path: Path) -> None:
     target = tmp_path / "a.png"
-    with PngStream(target, 4, 4, 3, own_text("hallucination", "0123abcd")) as png:
+    with PngWriter(target, 4, 4, 3, own_text("hallucination", "0123abcd")) as png:
         png.write(np.zeros((4, 4, 3), np.uint8))
     text = Image.open(target).info["hiqa"]
     assert "0123abcd" in text
@@ -76,7 +76,7 @@ def test_a_picture_is_known_as_hiqas_own_by_its_text(tmp_path: Path) -> None:
 
 def test_the_name_appears_only_when_the_picture_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "new" / "folder" / "a.png"
-    png = PngStream(target, 4, 4, 3, "x")
+    png = PngWriter(target, 4, 4, 3, "x")
     png.write(np.zeros((4, 4, 3), np.uint8))
     png.finish()
     assert not target.exists()
@@ -87,7 +87,7 @@ def test_the_name_appears_only_when_the_picture_is_whole(tmp_path: Path) -> None
 def test_an_error_leaves_the_old_picture_and_no_half_file(tmp_path: Path) -> None:
     target = tmp_path / "a.png"
     target.write_bytes(b"old")
-    png = PngStream(target, 4, 4, 3, "x")
+    png = PngWriter(target, 4, 4, 3, "x")
     png.write(np.zeros((3, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="due: 1"), png:
         png.write(np.zeros((3, 4, 3), np.uint8))
@@ -97,7 +97,7 @@ def test_an_error_leaves_the_old_picture_and_no_half_file(tmp_path: Path) -> Non
 
 def test_a_picture_that_lacks_rows_is_not_finished(tmp_path: Path) -> None:
     target = tmp_path / "a.png"
-    with pytest.raises(ValueError, match="2 rows"), PngStream(target, 4, 4, 3, "x") as png:
+    with pytest.raises(ValueError, match="2 rows"), PngWriter(target, 4, 4, 3, "x") as png:
         png.write(np.zeros((2, 4, 3), np.uint8))
     assert not list(tmp_path.iterdir())
 
@@ -105,7 +105,7 @@ def test_a_picture_that_lacks_rows_is_not_finished(tmp_path: Path) -> None:
 def test_a_target_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match=r"cannot write .*a\.png: ") as caught:
-        PngStream(tmp_path / "file" / "a.png", 4, 4, 3, "x")
+        PngWriter(tmp_path / "file" / "a.png", 4, 4, 3, "x")
     assert "\n" not in str(caught.value)
 
 
@@ -113,7 +113,7 @@ def test_a_target_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) ->
 def test_a_picture_has_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        with PngStream(tmp_path / "a.png", 1, 1, 3, "x") as png:
+        with PngWriter(tmp_path / "a.png", 1, 1, 3, "x") as png:
             png.write(np.zeros((1, 1, 3), np.uint8))
     finally:
         os.umask(before)
@@ -122,7 +122,7 @@ def test_a_picture_has_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
 
 def test_a_name_of_255_bytes_can_be_written(tmp_path: Path) -> None:
     target = tmp_path / ("n" * 251 + ".png")
-    with PngStream(target, 1, 1, 3, "x") as png:
+    with PngWriter(target, 1, 1, 3, "x") as png:
         png.write(np.zeros((1, 1, 3), np.uint8))
     assert target.exists()
 
@@ -143,9 +143,9 @@ class Gone(io.RawIOBase):
 
 def test_a_full_disk_is_an_output_error_and_a_lost_reader_a_broken_pipe() -> None:
     with pytest.raises(OutputError, match="No space left on device"):
-        PngStream(Full(), 4, 4, 3, "x")  # type: ignore[arg-type]
+        PngWriter(Full(), 4, 4, 3, "x")  # type: ignore[arg-type]
     with pytest.raises(BrokenPipeError):
-        PngStream(Gone(), 4, 4, 3, "x")  # type: ignore[arg-type]
+        PngWriter(Gone(), 4, 4, 3, "x")  # type: ignore[arg-type]
 
 
 def test_a_picture_that_nobody_holds_any_more_is_removed_when_the_process_ends(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from support.sample_images import photograph
 
 from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
-from hiqa_cli.engine.outputs.outputs import Artefacts
+from hiqa_cli.engine.outputs.outputs import Outputs
 from hiqa_cli.engine.outputs.preview import CLOSE, PHOTOGRAPH, Preview, PreviewSlot, fit, paint_quality, tile_within
 from hiqa_cli.engine.outputs.webp_stamp import stamped_webp
 from hiqa_cli.engine.pipeline.job import Job
@@ -29,7 +29,7 @@ def scorer(tiny_weights: Path) -> Scorer:
 def previewed(scorer: Scorer, pixels: np.ndarray) -> tuple[ScoreResult, Preview]:
     """Score an array and give its preview, too."""
     slot = PreviewSlot()
-    job = Job("array", lambda: Picture(pixels, "array"), Artefacts(preview=slot))
+    job = Job("array", lambda: Picture(pixels, "array"), Outputs(preview=slot))
     ((_, result),) = scorer.score_stream([job], stride=256)
     assert isinstance(result, ScoreResult)
     preview = slot.take()

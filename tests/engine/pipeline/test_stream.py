@@ -15,11 +15,11 @@ import pytest
 import torch
 from support.tiny_weights import tiny_networks, write_tiny_weights
 
-from hiqa_cli.engine.backends.torch_backend import TorchRunner
+from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.pipeline import prefetch as read_ahead
-from hiqa_cli.engine.pipeline.prefetch import ReadAhead
+from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
-from hiqa_cli.engine.scorer import Artefacts, Job, Scorer
+from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.errors import HiqaError, ImageError, OutputError
 from hiqa_cli.images.decoder_stderr import decoder_chatter
 from hiqa_cli.images.picture import Picture
@@ -206,7 +206,7 @@ def test_a_second_large_picture_is_not_read_before_the_first_is_released(
 
         return picture
 
-    ahead = ReadAhead([Job(name, reading(name)) for name in "ab"])
+    ahead = Prefetcher([Job(name, reading(name)) for name in "ab"])
     assert ahead.take(wait=True) is not None
     time.sleep(0.3)
     assert read == ["a"]
@@ -224,7 +224,7 @@ def test_closing_a_stream_stops_reading_and_removes_half_pictures(scorer: Scorer
         for n in range(100_000):
             read.append(n)
             target = tmp_path / "out" / f"{n}.png"
-            yield Job(str(n), lambda: grey(9, 700, 300), Artefacts(hallucination=target))
+            yield Job(str(n), lambda: grey(9, 700, 300), Outputs(hallucination=target))
 
     results = scorer.score_stream(jobs())
     next(results)
@@ -273,8 +273,8 @@ def test_a_stream_that_is_closed_does_not_wait_for_a_silent_pipe(scorer: Scorer)
 def test_a_target_that_cannot_be_written_is_that_images_result(scorer: Scorer, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     jobs = [
-        Job("a", lambda: grey(1), Artefacts(panel=tmp_path / "file" / "a.png")),
-        Job("b", lambda: grey(2), Artefacts(panel=tmp_path / "b.png")),
+        Job("a", lambda: grey(1), Outputs(panel=tmp_path / "file" / "a.png")),
+        Job("b", lambda: grey(2), Outputs(panel=tmp_path / "b.png")),
     ]
     (_, first), (_, second) = scorer.score_stream(jobs)
     assert isinstance(first, OutputError)
@@ -284,7 +284,7 @@ def test_a_target_that_cannot_be_written_is_that_images_result(scorer: Scorer, t
 
 def test_when_one_picture_of_an_image_cannot_be_begun_none_is_left(scorer: Scorer, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    artefacts = Artefacts(hallucination=tmp_path / "out" / "a.png", quality=tmp_path / "file" / "q.png")
+    artefacts = Outputs(hallucination=tmp_path / "out" / "a.png", quality=tmp_path / "file" / "q.png")
     ((_, outcome),) = scorer.score_stream([Job("a", lambda: grey(1), artefacts)])
     assert isinstance(outcome, OutputError)
     assert not list((tmp_path / "out").iterdir())
@@ -303,7 +303,7 @@ class Closed(io.RawIOBase):
 
 
 def test_a_reader_that_goes_away_is_not_taken_for_a_bad_image(scorer: Scorer) -> None:
-    closed = Artefacts(hallucination=Closed())  # type: ignore[arg-type]
+    closed = Outputs(hallucination=Closed())  # type: ignore[arg-type]
     with pytest.raises(BrokenPipeError):
         list(scorer.score_stream([Job("a", lambda: grey(1), closed)]))
 
@@ -350,6 +350,6 @@ def test_a_runner_takes_no_network_apart_twice() -> None:
     from hiqa_cli.engine.backends.devices import Placement
 
     network = HiqaNet(*tiny_networks(batch_norm=True))
-    TorchRunner(network, Placement("cpu", "fp32"), 1, print)
+    TorchBackend(network, Placement("cpu", "fp32"), 1, print)
     assert not network.training
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())

@@ -17,15 +17,15 @@ from support.tiny_weights import weights_that_saw
 from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.opencv import cv2
-from hiqa_train.data.feature_cache import CELL, WholeView, WholeViews
-from hiqa_train.data.sources.cached_features import ViewedFixedPatches, ViewedPatches
-from hiqa_train.data.sources.database import Scored, open_samples
+from hiqa_train.data.feature_cache import CELL, FeatureCache, ImageFeatures
+from hiqa_train.data.sources.cached_features import CachedFeatureFixedPatches, CachedFeaturePatches
+from hiqa_train.data.sources.database import ScoredImage, open_samples
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.stages.initialise import ready_generator, ready_regressor
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.stages.initialise import load_generator, load_regressor
+from hiqa_train.trainer.distributed import RunDevice
 
-CPU = Machine(torch.device("cpu"), "fp32")
+CPU = RunDevice(torch.device("cpu"), "fp32")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> tuple[Scored, ...]:
+def images(tmp_path: Path) -> tuple[ScoredImage, ...]:
     """Two images of 128x96 px."""
     samples = []
     for number in range(2):
@@ -45,18 +45,18 @@ def images(tmp_path: Path) -> tuple[Scored, ...]:
 
 
 @pytest.fixture
-def views(images: tuple[Scored, ...], weights: Path, tmp_path: Path) -> dict[Path, WholeView]:
-    kept = WholeViews(ready_generator(weights), tmp_path / "cache", CPU)
+def views(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path) -> dict[Path, ImageFeatures]:
+    kept = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
     return {image.file: kept.of(image.file) for image in images}
 
 
 def test_what_is_kept_is_what_g_says_of_the_whole_image(
-    images: tuple[Scored, ...], views: dict[Path, WholeView], weights: Path
+    images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures], weights: Path
 ):
     pixels = np.load(images[0].file)
     with torch.no_grad():
         shown = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        said = ready_generator(weights)(shown)
+        said = load_generator(weights)(shown)
     kept = np.load(views[images[0].file].discrepancy), np.load(views[images[0].file].semantic)
     wanted = (shown - said.hallucination)[0], said.semantic[0]
     assert kept[0].shape == (96, 128, 3)
@@ -65,17 +65,19 @@ def test_what_is_kept_is_what_g_says_of_the_whole_image(
         np.testing.assert_allclose(mine, theirs.permute(1, 2, 0).numpy(), rtol=1e-3, atol=1e-5)
 
 
-def test_a_view_is_worked_out_once(images: tuple[Scored, ...], weights: Path, tmp_path: Path, monkeypatch):
-    first = WholeViews(ready_generator(weights), tmp_path / "cache", CPU).of(images[0].file)
-    again = WholeViews(ready_generator(weights), tmp_path / "cache", CPU)
+def test_a_view_is_worked_out_once(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path, monkeypatch):
+    first = FeatureCache(load_generator(weights), tmp_path / "cache", CPU).of(images[0].file)
+    again = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
     monkeypatch.setattr(again, "_ask", lambda pixels: pytest.fail("asked twice"))
     assert again.of(images[0].file) == first
-    other = WholeViews(ready_generator(None), tmp_path / "cache", CPU)
+    other = FeatureCache(load_generator(None), tmp_path / "cache", CPU)
     assert other.folder != again.folder  # another G has another word
 
 
-def test_map_and_features_are_cut_and_turned_with_the_image(images: tuple[Scored, ...], views: dict[Path, WholeView]):
-    source = ViewedPatches(images, 64, seed=3, views=views, with_references=False)
+def test_map_and_features_are_cut_and_turned_with_the_image(
+    images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures]
+):
+    source = CachedFeaturePatches(images, 64, seed=3, views=views, with_references=False)
     batch = source.draw(range(12))
     assert batch.shown is not None
     turned = set()
@@ -94,13 +96,15 @@ def test_map_and_features_are_cut_and_turned_with_the_image(images: tuple[Scored
             np.testing.assert_array_equal(found[number].numpy(), piece[:, ::-1] if place.flip else piece)
     assert len(turned) > 3
     assert torch.equal(source.draw(range(5, 9)).shown.semantic, batch.shown.semantic[5:9])
-    alone = ViewedPatches(images, 64, seed=3, views={}, with_references=False).draw(range(12))
+    alone = CachedFeaturePatches(images, 64, seed=3, views={}, with_references=False).draw(range(12))
     assert torch.equal(alone.distorted, batch.distorted)  # a baseline sees the same patches
     assert alone.shown is None
 
 
-def test_validation_patches_lie_where_the_features_do(images: tuple[Scored, ...], views: dict[Path, WholeView]):
-    source = ViewedFixedPatches(images, 64, 2, views, with_references=False)
+def test_validation_patches_lie_where_the_features_do(
+    images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures]
+):
+    source = CachedFeatureFixedPatches(images, 64, 2, views, with_references=False)
     places = {(place.x, place.y) for place in map(source.place, range(source.epoch))}
     assert len(places) == 2
     assert all(x % CELL == y % CELL == 0 for x, y in places)
@@ -109,9 +113,9 @@ def test_validation_patches_lie_where_the_features_do(images: tuple[Scored, ...]
 
 def test_an_r_is_begun_with_only_where_it_is_shown_no_more_than_the_stage(weights: Path):
     recipe = load_recipe("best")
-    assert ready_regressor(weights, recipe.stages["final"]).regressor.config.discrepancy
+    assert load_regressor(weights, recipe.stages["final"]).regressor.config.discrepancy
     with pytest.raises(UsageError, match="its R is shown more than the stage is"):
-        ready_regressor(weights, recipe.stages["alone"])
+        load_regressor(weights, recipe.stages["alone"])
 
 
 @pytest.fixture

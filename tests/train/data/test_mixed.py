@@ -21,18 +21,18 @@ from hiqa_train.data.parts import divide
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, spread_shares
-from hiqa_train.losses.objectives import RegressorObjective, View
+from hiqa_train.losses.objectives import FeatureView, RegressorObjective
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import order_loss, relative_score_loss
 from hiqa_train.runs.mixed import open_mixed, train_mixed
 from hiqa_train.runs.run import train_databases
 from hiqa_train.stages.frozen_generator import FrozenGenerator
-from hiqa_train.stages.initialise import Finished
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.stages.initialise import TrainedNetworks
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
-from hiqa_train.uncertainty.activations import looking_at_hidden_units
-from hiqa_train.uncertainty.coverage import Case
-from hiqa_train.uncertainty.scale_anchor import Anchor, fit_anchor
+from hiqa_train.uncertainty.activations import observe_activations
+from hiqa_train.uncertainty.coverage import IntervalCase
+from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
 ALONE = RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)
 
@@ -62,7 +62,7 @@ def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
 
 def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_how_errors_grow(material, tmp_path):
     parts, tested, folders, _ = material
-    look = looking_at_hidden_units(Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32"))
+    look = observe_activations(Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32"))
     cache = options(folders[0].parent / "cache")
 
     def growths(**growth: float) -> dict[float, set[str]]:
@@ -127,10 +127,12 @@ def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is
     torch.manual_seed(0)
     network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)), 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=1.0)
-    losses = [objective(batch, View()).parts["local"] for batch in batches]
+    losses = [objective(batch, FeatureView()).parts["local"] for batch in batches]
     first = dataclasses.replace(some, reference=torch.where(some.known[:, None, None, None], some.reference, 0.5))
     assert losses[0] != losses[1]  # the database's patches have a say where theirs is known
-    assert objective(first, View()).parts["local"] == losses[1]  # and none where it is not, whatever stands there
+    assert (
+        objective(first, FeatureView()).parts["local"] == losses[1]
+    )  # and none where it is not, whatever stands there
 
 
 def test_how_good_a_photograph_itself_is_costs_nothing_where_only_its_versions_are_told_apart():
@@ -166,7 +168,7 @@ def test_of_versions_in_the_right_order_nothing_is_asked_and_people_are_asked_as
     images = torch.rand(6, 3, 64, 64)
     batch = Batch(images, None, target, 1 - photographs.long(), group, ("",) * 6)
     given = {"relative_share": 0.0, "ranking_weight": 0.5, "local_weight": 0.0}
-    found = RegressorObjective(network, **given, order_weight=2.0, order_margin=0.1)(batch, View())
+    found = RegressorObjective(network, **given, order_weight=2.0, order_margin=0.1)(batch, FeatureView())
     scores = found.made
     assert float(found.parts["score"]) == pytest.approx(float((scores[4:] - target[4:]).abs().mean()))
     order = order_loss(scores, target, group, photographs, 0.1)
@@ -191,7 +193,9 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
     more = options(folders[0].parent / "cache", first_generator=weights)
     other = recipe().only("generator").with_stage("generator", learning=slowest(recipe()))
     train_mixed(parts, tested, folders, other, tmp_path / "more", more, StopSignal(), quiet)
-    before, after = (Finished(folder, None).generator("generator").state_dict() for folder in (out, tmp_path / "more"))
+    before, after = (
+        TrainedNetworks(folder, None).generator("generator").state_dict() for folder in (out, tmp_path / "more")
+    )
     for name, value in before.items():
         torch.testing.assert_close(after[name], value, atol=2e-3, rtol=1e-2)  # released in float16
     larger = dataclasses.replace(other.networks, generator_channels=(8, 4, 4, 4, 4))
@@ -204,12 +208,14 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
 
 def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_or_what_people_said():
     random = np.random.default_rng(1)
-    right = Anchor(1.7, 0.6)
+    right = ScaleAnchor(1.7, 0.6)
     cases = []
     for n in range(60):
         tiles = np.clip(random.normal(random.uniform(0.1, 0.8), 0.05, 4), 0.02, 0.98)
         target = 100 * float(right(tiles).mean())
-        cases.append(Case(100 * float(tiles.mean()), tuple(100 * tiles), 0.0, target, 0 if n % 4 == 0 else None))
+        cases.append(
+            IntervalCase(100 * float(tiles.mean()), tuple(100 * tiles), 0.0, target, 0 if n % 4 == 0 else None)
+        )
     found = fit_anchor(cases)
     assert found.gain == pytest.approx(1.7, abs=0.05)
     assert found.shift == pytest.approx(0.6, abs=0.02)
@@ -235,7 +241,7 @@ def test_the_scale_is_used_as_widely_as_the_reference_does_however_little_r_know
     for _ in range(200):
         truth = random.uniform(0.1, 0.9)
         score = np.clip(0.5 + 0.4 * (truth - 0.5) + random.normal(0, 0.08), 0.02, 0.98)
-        cases.append(Case(100 * float(score), (100 * float(score),) * 4, 0.0, 100 * truth))
+        cases.append(IntervalCase(100 * float(score), (100 * float(score),) * 4, 0.0, 100 * truth))
     moved = [fit_anchor(cases).moved(case) for case in cases]
     scores, targets = (np.array([getattr(case, name) for case in moved]) for name in ("score", "target"))
     assert scores.mean() == pytest.approx(targets.mean(), abs=0.3)
@@ -255,7 +261,7 @@ def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
 def test_r_is_shown_in_training_what_g_imagines(precision, levels):
     torch.manual_seed(0)
     generator = Generator(GeneratorConfig((8, 8, 16, 16, 16), 2)).eval()
-    frozen = FrozenGenerator(generator, Machine(torch.device("cpu"), precision), 2, 64)
+    frozen = FrozenGenerator(generator, RunDevice(torch.device("cpu"), precision), 2, 64)
     for side in (64, 72):  # 72 px: no multiple of what G divides by
         images = torch.rand(2, 3, side, side).to(memory_format=torch.channels_last)
         with torch.no_grad():

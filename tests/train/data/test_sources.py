@@ -16,7 +16,7 @@ from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.read import read_picture
 from hiqa_train import distortions
 from hiqa_train.data import image_cache as cache
-from hiqa_train.data.clean_images import Pristine, divide, load_pristine
+from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.mdsi import mdsi, mdsi_of_arrays
 from hiqa_train.data.mdsi_labels import WORTHLESS, local_loss_of_quality, quality_from_mdsi, tile_quality
@@ -27,7 +27,7 @@ from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.clean.ladders import jpeg2000_at_most, seeded_noise
 
 PHOTO = photograph()
-PICTURES = [Pristine(f"{n}.png", photograph(n)) for n in range(3)]
+PICTURES = [CleanImage(f"{n}.png", photograph(n)) for n in range(3)]
 SHARES = {"noise": 1.0, "jpeg": 1.0, "blur": 1.0, "jpeg2000": 0.3, "mixture": 0.3, "clean": 0.3}
 
 
@@ -199,7 +199,7 @@ def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
 
 
 def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
-    images = [Pristine(f"{n}.png", PHOTO) for n in range(200)]
+    images = [CleanImage(f"{n}.png", PHOTO) for n in range(200)]
     training, validation = divide(images, 0.2)
     assert {i.name for i in training} | {i.name for i in validation} == {i.name for i in images}
     assert 20 < len(validation) < 60
@@ -222,6 +222,6 @@ def test_a_jpeg_2000_step_is_the_largest_file_below_the_rate():
 
 
 def test_the_noise_of_a_ladder_is_the_same_everywhere_and_different_for_each_picture():
-    one, same, other = (seeded_noise(Pristine(name, PHOTO), 12) for name in ("a", "a", "b"))
+    one, same, other = (seeded_noise(CleanImage(name, PHOTO), 12) for name in ("a", "a", "b"))
     assert (one == same).all()
     assert (one != other).any()

@@ -18,17 +18,24 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.sources.database import open_samples
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS
-from hiqa_train.data.whole_image import TILES, FixedSquares, SquarePatches, tile_places, window_weights, word_of
+from hiqa_train.data.whole_image import (
+    TILES,
+    FixedWholeImages,
+    WholeImagePatches,
+    score_images,
+    tile_places,
+    window_weights,
+)
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.losses.objectives import RegressorObjective, view_of
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.runs.mixed import open_mixed, train_mixed
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.validation import Validation, predict
 
 SIZES = [(512, 512), (512, 384), (500, 421), (300, 256), (256, 200), (100, 300)]
-CPU = Machine(torch.device("cpu"), "fp32")
+CPU = RunDevice(torch.device("cpu"), "fp32")
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +52,13 @@ def images(tmp_path_factory):
 
 def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_weights):
     loaded, scorer = load_weights(tiny_weights), Scorer.load(tiny_weights, device="cpu", precision="fp32")
-    batch = FixedSquares(images, 256, with_references=False).draw(range(len(images) * TILES)).on(torch.device("cpu"))
+    batch = (
+        FixedWholeImages(images, 256, with_references=False).draw(range(len(images) * TILES)).on(torch.device("cpu"))
+    )
     with torch.inference_mode():
         view = view_of(loaded.generator, batch, "hallucination", fusion=True)
         features = loaded.regressor.quality_features(batch.distorted, view.discrepancy)
-        word = word_of(loaded.regressor, features[-1], view.semantic, batch)
+        word = score_images(loaded.regressor, features[-1], view.semantic, batch)
     assert word.first.tolist() == [number * TILES for number in range(len(images))]
     for image, said in zip(images, word.score.tolist(), strict=True):
         assert 100 * said == pytest.approx(scorer.score(image.name).score, abs=0.02)
@@ -63,7 +72,7 @@ def test_every_window_of_a_square_is_pooled_from_as_much_as_a_tile_holds(square)
 
 
 def test_squares_are_drawn_at_random_by_number_and_cover_all_images(images):
-    source = SquarePatches(images, 256, seed=3, with_references=False)
+    source = WholeImagePatches(images, 256, seed=3, with_references=False)
     batch = source.draw(range(source.epoch))
     assert Counter(batch.files) == {image.name: TILES for image in images}
     assert batch.place[:, 0].tolist() == [*range(TILES)] * len(images)
@@ -78,7 +87,7 @@ def test_squares_are_drawn_at_random_by_number_and_cover_all_images(images):
 
 def test_neighbouring_tiles_of_a_square_meet_where_they_were_cut(images):
     square = next(image for image in images if "0.png" in image.name)
-    batch = SquarePatches([square], 256, seed=1, with_references=False).draw(range(TILES))
+    batch = WholeImagePatches([square], 256, seed=1, with_references=False).draw(range(TILES))
     first, right = batch.distorted[0], batch.distorted[1]
     across = int(batch.place[1, 1])  # where the second begins
     assert 128 <= across <= 256
@@ -89,11 +98,11 @@ def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
     generator, regressor = tiny_networks()
     network = MappedRegressor(regressor, 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=0.0)
-    batch = FixedSquares(images, 256, with_references=False).draw(range(3 * TILES)).on(torch.device("cpu"))
+    batch = FixedWholeImages(images, 256, with_references=False).draw(range(3 * TILES)).on(torch.device("cpu"))
     view = view_of(generator, batch, "hallucination", fusion=True)
     loss = objective(batch, view)
     features = regressor.quality_features(batch.distorted, view.discrepancy)
-    said = word_of(regressor, features[-1], view.semantic, batch).score
+    said = score_images(regressor, features[-1], view.semantic, batch).score
     assert torch.allclose(loss.made, network.qualities(said, torch.tensor([0, 1, 0])))
     wanted = torch.tensor([image.quality for image in images[:3]])
     assert float(loss.parts["score"]) == pytest.approx(float((loss.made - wanted).abs().mean()), abs=1e-6)
@@ -101,7 +110,7 @@ def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
 
 def test_each_square_is_one_picture_of_a_validation(images):
     generator, regressor = tiny_networks()
-    source = FixedSquares(images, 64, with_references=False)
+    source = FixedWholeImages(images, 64, with_references=False)
     found = predict(
         MappedRegressor(regressor, 2), lambda batch: view_of(generator, batch, "hallucination", fusion=True),
         Validation(source, source.epoch, 1, 2 * TILES, CPU),

@@ -17,16 +17,16 @@ from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_train.data.leakage import photograph_scenes, refuse_seen, seen_by, shared_scenes
+from hiqa_train.data.leakage import photograph_scenes, refuse_leakage, shared_scenes, trained_scenes
 from hiqa_train.data.parts import DatabasePart
 from hiqa_train.data.splits import draw_splits
 from hiqa_train.datasets import Reading, open_dataset
 from hiqa_train.datasets.scenes import live_scene, tid_scene, tied_together
-from hiqa_train.evaluation.predict import Unscored
+from hiqa_train.evaluation.predict import UnscoredImage
 from hiqa_train.evaluation.protocols import methods
 from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
 from hiqa_train.evaluation.protocols.folds import Fold, Study, Test, cross_fold, split_folds
-from hiqa_train.evaluation.protocols.methods import Fitted, GivenWeights, Loading, TrainedHiqa
+from hiqa_train.evaluation.protocols.methods import FittedMethod, GivenWeights, Loading, TrainedHiqa
 from hiqa_train.evaluation.protocols.protocol import run_protocol
 from hiqa_train.evaluation.protocols.summary import spread, summarise
 from hiqa_train.recipes.loader import load_recipe
@@ -79,19 +79,19 @@ class Recorder:
     name: str = "recorder"
     settings: Mapping[str, Any] = field(default_factory=dict)
     trained: list[Fold] = field(default_factory=list)
-    given: list[Unscored] = field(default_factory=list)
+    given: list[UnscoredImage] = field(default_factory=list)
     fails_at: int | None = None
 
     def check(self, folds: list[Fold]) -> None:
         """Any fold will do."""
 
-    def fit(self, fold: Fold, folder: Path, stop: object, tell: object) -> Fitted | None:
+    def fit(self, fold: Fold, folder: Path, stop: object, tell: object) -> FittedMethod | None:
         if fold.number == self.fails_at:
             raise HiqaError("the power went")
         self.trained.append(fold)
-        return Fitted("x", lambda: self)
+        return FittedMethod("x", lambda: self)
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float]:
+    def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float]:
         self.given += images
         for image in images:
             yield sum(int(digit) for digit in image.path.stem if digit.isdigit()) + len(self.trained) / 100
@@ -154,7 +154,7 @@ def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_fi
     go(folds, [method], tmp_path)
     assert method.trained == folds
     assert [image.path for image in method.given] == [s.path for fold in folds for s in fold.tests[0].samples]
-    assert {f.name for f in dataclasses.fields(Unscored)} == {"path", "reference"}
+    assert {f.name for f in dataclasses.fields(UnscoredImage)} == {"path", "reference"}
 
 
 def test_the_scores_of_tested_images_change_no_prediction(small: Reading, tmp_path: Path):
@@ -282,7 +282,9 @@ def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
     plain = reading("koniq10k", [f"koniq10k/{number}" for number in range(30)])
     folds = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=1))
     TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(folds)  # hiqa's own weights saw none of these
-    monkeypatch.setattr(methods, "seen_by", lambda where: seen_by(weights_that_saw(tmp_path / "w", ["koniq10k/3"])))
+    monkeypatch.setattr(
+        methods, "seen_by", lambda where: trained_scenes(weights_that_saw(tmp_path / "w", ["koniq10k/3"]))
+    )
     every = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=20))
     with pytest.raises(UsageError, match="the G of hiqa's weights saw scenes that are tested: koniq10k/3"):
         TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(every)
@@ -290,11 +292,11 @@ def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
 
 def test_what_a_run_saw_is_read_from_its_record(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps({"seen_scenes": ["kodim01"]}))
-    assert seen_by(tmp_path).scenes == {"kodim01"}
+    assert trained_scenes(tmp_path).scenes == {"kodim01"}
     (tmp_path / "run.json").write_text(json.dumps({"seed": 1}))
     with pytest.raises(UsageError, match="is not recorded"):
-        refuse_seen(seen_by(tmp_path), ["kodim01"], "G", "give another")
-    assert seen_by(None).scenes is not None  # of the weights that come with hiqa it is known
+        refuse_leakage(trained_scenes(tmp_path), ["kodim01"], "G", "give another")
+    assert trained_scenes(None).scenes is not None  # of the weights that come with hiqa it is known
 
 
 def test_kodaks_photographs_are_known_by_their_numbers():

@@ -15,7 +15,7 @@ from support.tiny_training import short_recipe
 from support.tiny_weights import write_tiny_weights
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.leakage import seen_by
+from hiqa_train.data.leakage import trained_scenes
 from hiqa_train.experiments.rebuilt import generators
 from hiqa_train.experiments.rebuilt.generators import GENERATORS, RECIPE, fakes, train_generators
 from hiqa_train.experiments.rebuilt.pretraining import pretrain
@@ -24,14 +24,14 @@ from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.ablation import variant
 from hiqa_train.runs.run import RunOptions
 from hiqa_train.runs.synthetic import open_photographs
-from hiqa_train.stages.factory import Builder
+from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.generator import GeneratorTraining
-from hiqa_train.stages.initialise import Finished, ready_generator
+from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.trainer.checkpoint import LAST, read_checkpoint
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 
-CPU = Machine(torch.device("cpu"), "fp32")
+CPU = RunDevice(torch.device("cpu"), "fp32")
 
 pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
@@ -76,7 +76,7 @@ def grounds(tmp_path_factory) -> Grounds:
 
 
 def weights_of(run: Path) -> dict[str, torch.Tensor]:
-    return ready_generator(run).state_dict()
+    return load_generator(run).state_dict()
 
 
 def test_each_g_learns_what_it_is_named_after_and_the_table_measures_all_alike(grounds, tmp_path: Path, capsys):
@@ -93,8 +93,8 @@ def test_each_g_learns_what_it_is_named_after_and_the_table_measures_all_alike(g
     share = fakes(tmp_path / "QADV")
     assert share is not None
     assert 0 <= share[1] <= share[0] <= share[2] <= 1
-    seen = seen_by(tmp_path / "QADV").scenes
-    assert seen == seen_by(grounds.pretrained).scenes
+    seen = trained_scenes(tmp_path / "QADV").scenes
+    assert seen == trained_scenes(grounds.pretrained).scenes
     whole = [torch.cat([value.flatten() for value in weights_of(tmp_path / name).values()]) for name in GENERATORS]
     assert not any(torch.equal(one, other) for one, other in itertools.combinations(whole, 2))
 
@@ -122,7 +122,7 @@ def test_a_stopped_g_goes_on_to_the_same_weights(grounds, tmp_path: Path, monkey
 def test_a_folder_is_not_gone_on_with_as_something_else(grounds, tmp_path: Path):
     assert grounds.train(tmp_path, "HCM")
     record = json.loads((tmp_path / "HCM" / "run.json").read_text())
-    assert record["begin"] == seen_by(grounds.options.generator).weights_id
+    assert record["begin"] == trained_scenes(grounds.options.generator).weights_id
     other = dataclasses.replace(grounds, options=dataclasses.replace(grounds.options, seed=2))
     with pytest.raises(UsageError, match="is of another run: seed is 1, expected 2"):
         other.train(tmp_path, "HCM")
@@ -132,10 +132,10 @@ def test_a_folder_is_not_gone_on_with_as_something_else(grounds, tmp_path: Path)
 
 def test_the_r_of_formula_7_begins_as_the_pretrained_one_and_does_not_hear_the_map(grounds, tmp_path: Path):
     recipe = grounds.recipe.with_stage("generator", steps=0)
-    begun = Finished(grounds.pretrained, None)
+    begun = TrainedNetworks(grounds.pretrained, None)
     material = open_photographs([grounds.folder], recipe, grounds.options, lambda line: None)
     alone = begun.regressor("alone")
-    builder = Builder(recipe, material, CPU, 1, None, ready_generator(grounds.options.generator), first_judge=alone)
+    builder = StageFactory(recipe, material, CPU, 1, None, load_generator(grounds.options.generator), first_judge=alone)
     stage = builder.build("generator", begun)
     assert isinstance(stage, GeneratorTraining)
     image, discrepancy = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)

@@ -11,22 +11,22 @@ from support.photographs import write_photographs
 from support.tiny_training import as_toml, short_recipe
 
 from hiqa_train.data.splits import read_splits
-from hiqa_train.evaluation.agreement import Measured
+from hiqa_train.evaluation.agreement import TypeAgreement
 from hiqa_train.evaluation.correlation import Agreement
 from hiqa_train.evaluation.protocols.protocol import FoldResult
 from hiqa_train.experiments.rebuilt.markdown import ablation_table, type_table
 from hiqa_train.experiments.rebuilt.pretraining import pretrain
-from hiqa_train.experiments.rebuilt.tables import SPLITS, Bench, rows_of_ablation, rows_of_two
+from hiqa_train.experiments.rebuilt.tables import SPLITS, TableStudy, rows_of_ablation, rows_of_two
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.runs.run import RunOptions
-from hiqa_train.stages.initialise import ready_regressor
+from hiqa_train.stages.initialise import load_regressor
 
 pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
 
 def result(number: int, sroccs: dict[str, float]) -> FoldResult:
     rows = [
-        Measured(
+        TypeAgreement(
             kind, 25, 5, Agreement(srocc=value, krocc=value, plcc=value, rmse=1.0, plcc_unfitted=value, images=25), {}
         )
         for kind, value in sroccs.items()
@@ -45,7 +45,7 @@ def test_ten_splits_by_kodaks_number_serve_both_databases():
 
 
 def test_every_row_has_as_many_steps_on_the_same_patches(tmp_path: Path):
-    rows = rows_of_two(Bench(tmp_path / "pre", tmp_path / "g", tmp_path / "out", 0))
+    rows = rows_of_two(TableStudy(tmp_path / "pre", tmp_path / "g", tmp_path / "out", 0))
     trained = [row for row in rows.values() if hasattr(row, "recipe")]
     stages = [list(row.recipe.stages.values())[-1] for row in trained]
     assert len(stages) == 5
@@ -56,7 +56,7 @@ def test_every_row_has_as_many_steps_on_the_same_patches(tmp_path: Path):
 
 
 def test_rows_of_the_ablation_differ_in_what_they_are_named_after(tmp_path: Path):
-    rows = rows_of_ablation(Bench(tmp_path / "pre", tmp_path, tmp_path / "out", 0), tmp_path)
+    rows = rows_of_ablation(TableStudy(tmp_path / "pre", tmp_path, tmp_path / "out", 0), tmp_path)
     last = {name: row.recipe.stages["alone" if name == "BL" else "final"] for name, row in rows.items()}
     assert {name: (stage.sees, stage.fusion) for name, stage in last.items()} == {
         "BL": ("image", False), "HCM": ("hallucination", False), "QPL": ("hallucination", False),
@@ -112,9 +112,9 @@ def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
     options = RunOptions(device="cpu", precision="fp32")
     assert pretrain([folder], recipe, tmp_path / "pre", options)
     for name, inputs in (("alone", 3), ("final", 6)):
-        network = ready_regressor(tmp_path / "pre", recipe.stages[name]).regressor
+        network = load_regressor(tmp_path / "pre", recipe.stages[name]).regressor
         assert network.trunk.conv[0].weight.shape[1] == inputs
         assert all(torch.isfinite(value).all() for value in network.state_dict().values())
     # what R is shown decides which one a stage begins with: a map without fusion has none of its own
     without = dataclasses.replace(recipe.stages["final"], fusion=False)
-    assert not ready_regressor(tmp_path / "pre", without).regressor.config.discrepancy
+    assert not load_regressor(tmp_path / "pre", without).regressor.config.discrepancy

@@ -9,15 +9,15 @@ import torch
 from support.tiny_training import as_toml, open_table, short_recipe
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.sources.base import DatabaseMaterial
+from hiqa_train.data.sources.base import DatabaseSource
 from hiqa_train.recipes.loader import load_recipe, recipe_names
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, RegressorStage
 from hiqa_train.runs.ablation import VARIANTS, variant
-from hiqa_train.stages.factory import Builder
-from hiqa_train.stages.initialise import Untrained
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.stages.factory import StageFactory
+from hiqa_train.stages.initialise import UntrainedNetworks
+from hiqa_train.trainer.distributed import RunDevice
 
-CPU = Machine(torch.device("cpu"), "fp32")
+CPU = RunDevice(torch.device("cpu"), "fp32")
 
 
 def test_every_recipe_that_comes_with_hiqa_is_read_whole():
@@ -110,11 +110,11 @@ def test_each_variant_of_the_ablation_changes_one_idea():
 def test_a_variants_stages_have_the_networks_that_it_names_and_begin_alike(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
-    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
 
     def stage(name: str, which: str):
         changed = variant(recipe, name)
-        return Builder(changed, material, CPU, 1, None).build(which, Untrained(changed, 1, None))
+        return StageFactory(changed, material, CPU, 1, None).build(which, UntrainedNetworks(changed, 1, None))
 
     learned = {name: set(stage(name, "generator").learns) for name in VARIANTS[1:]}
     assert learned["HCM"] == learned["QPL"] == {"generator"}
@@ -130,11 +130,11 @@ def test_a_variants_stages_have_the_networks_that_it_names_and_begin_alike(tmp_p
 def test_the_oracle_sees_the_reference_and_the_method_what_g_makes_of_it(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
-    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
     views = {}
     for name in ("HSF", "oracle"):
         changed = variant(recipe, name)
-        stage = Builder(changed, material, CPU, 1, None).build("final", Untrained(changed, 1, None))
+        stage = StageFactory(changed, material, CPU, 1, None).build("final", UntrainedNetworks(changed, 1, None))
         batch = stage.source.draw(range(4)).on(CPU.device)
         views[name] = stage.view(batch)
     assert torch.equal(views["oracle"].discrepancy, batch.distorted - batch.reference)

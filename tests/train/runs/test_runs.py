@@ -14,7 +14,7 @@ from support.tiny_training import options, short_recipe
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.opencv import cv2
-from hiqa_train.data.clean_images import Pristine
+from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.evaluation.clean.ladders import measure_ladders
 from hiqa_train.evaluation.clean.psnr_gain import measure_gains, psnr
 from hiqa_train.recipes.loader import load_recipe
@@ -64,7 +64,7 @@ def test_measurements_of_random_weights_have_the_right_form(tmp_path):
     from support.tiny_weights import write_tiny_weights
 
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
-    images = [Pristine("a.png", photograph(1, 320)[:256, :256].copy())]
+    images = [CleanImage("a.png", photograph(1, 320)[:256, :256].copy())]
     ladders = measure_ladders(scorer, images, stride=256, tell=lambda line: None)
     assert set(ladders.mean_srocc) == {"noise", "blur", "jpeg", "jpeg2000", "down"}
     assert all(-1 <= value <= 1 for value in ladders.mean_srocc.values())

@@ -15,15 +15,15 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.efficientnet_lite import DepthwiseConvolution
-from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Doubt, Prior, Regressor, RegressorConfig
+from hiqa_cli.networks.regressor import LITE, NO_PRIOR, ErrorHead, Prior, Regressor, RegressorConfig
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.runs.mixed import train_mixed
 from hiqa_train.runs.plan import goes_on_from_r
 from hiqa_train.stages import imagenet_init as pretrained
 from hiqa_train.stages.frozen_prior import FrozenPrior
-from hiqa_train.stages.initialise import Finished
+from hiqa_train.stages.initialise import TrainedNetworks
 from hiqa_train.stages.regressor import begin_from
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 
 
@@ -39,7 +39,7 @@ def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_lear
     weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "run", cache, StopSignal(), said.append)
     scorer = Scorer.load(weights, device="cpu", precision="fp32")
     assert 0 < scorer.score(photograph(99, 256)).score < 100
-    finished = Finished(tmp_path / "run", None)
+    finished = TrainedNetworks(tmp_path / "run", None)
     finished_stages = ("prior", "ordered", "ladders", "final")
     first, ordered, prior, final = (finished.regressor(name).regressor for name in finished_stages)
     assert first.config.blocks == ordered.config.blocks == prior.config.blocks == 0
@@ -68,7 +68,7 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     larger = Regressor(RegressorConfig(4, 4, 4, blocks=2, stem=7))
     prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
     whole = Regressor(RegressorConfig(4, 4, 4, blocks=1, stem=5, prior=LITE)).eval()
-    larger.give_doubt(Doubt(4, 2))  # of its own errors: not taken
+    larger.give_doubt(ErrorHead(4, 2))  # of its own errors: not taken
     begin_from(whole, larger.state_dict())
     begin_from(whole, prior.state_dict())
     assert torch.equal(whole.trunk.conv[0].weight, larger.trunk.conv[0].weight[..., 1:6, 1:6])
@@ -100,7 +100,7 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
     more = options(folders[0].parent / "cache", first_generator=weights, begin=weights)
     train_mixed(parts, tested, folders, still, tmp_path / "second", more, StopSignal(), quiet)
     given = load_weights(weights).regressor.state_dict()
-    second = Finished(tmp_path / "second", None)
+    second = TrainedNetworks(tmp_path / "second", None)
     begun = {name: second.regressor(name).regressor.state_dict() for name in ("prior", "final")}
     for name, value in given.items():
         if ".score." not in name and not name.startswith("doubt."):  # both are set anew
@@ -141,7 +141,7 @@ def test_r1_learns_beside_what_the_prior_says_in_scoring(precision, most):
     torch.manual_seed(0)
     prior = Prior(4).eval()
     pretrained.load_lite0(prior.trunk)
-    frozen = FrozenPrior(prior, Machine(torch.device("cpu"), precision), 2, 64)
+    frozen = FrozenPrior(prior, RunDevice(torch.device("cpu"), precision), 2, 64)
     image = torch.from_numpy(photograph(3, 320)[:64, :64].copy()).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         plain = prior(image)

@@ -13,7 +13,7 @@ from support.trees import assert_equal
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.sources.base import DatabaseMaterial
+from hiqa_train.data.sources.base import DatabaseSource
 from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common
 from hiqa_train.losses.terms import (
     FLOOR,
@@ -26,19 +26,19 @@ from hiqa_train.losses.terms import (
     score_loss,
     squared_error,
 )
-from hiqa_train.recipes.schema import Learning
+from hiqa_train.recipes.schema import OptimiserSettings
 from hiqa_train.runs.run import train_databases
-from hiqa_train.stages.factory import Builder
+from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.generator import GeneratorTraining
-from hiqa_train.stages.initialise import Finished, Untrained
+from hiqa_train.stages.initialise import TrainedNetworks, UntrainedNetworks
 from hiqa_train.stages.regressor import begin_from
 from hiqa_train.trainer.checkpoint import BEST, LAST, load_checkpoint, read_checkpoint, save_checkpoint
-from hiqa_train.trainer.distributed import Machine, frozen
-from hiqa_train.trainer.loop import Averaged, Pace, StopSignal, TrainingDivergedError, learning_rate
+from hiqa_train.trainer.distributed import RunDevice, frozen
+from hiqa_train.trainer.loop import Averaged, DivergenceMonitor, StopSignal, TrainingDivergedError, learning_rate
 from hiqa_train.trainer.metrics_log import Progress
 
-CPU = Machine(torch.device("cpu"), "fp32")
-SGD = Learning("sgd", 1.0, 10, 0.4, 0, 0.0, 0.0, 0.0)
+CPU = RunDevice(torch.device("cpu"), "fp32")
+SGD = OptimiserSettings("sgd", 1.0, 10, 0.4, 0, 0.0, 0.0, 0.0)
 
 pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
@@ -109,9 +109,9 @@ def test_averaged_weights_lag_behind_and_forget_their_beginning():
 
 
 def test_a_loss_that_grows_tenfold_diverges_and_a_restless_one_does_not():
-    restless = Pace()
+    restless = DivergenceMonitor()
     assert not any(restless.diverges(1 + 0.9 * (-1) ** step) for step in range(500))
-    pace = Pace()
+    pace = DivergenceMonitor()
     assert not any(pace.diverges(0.1) for _ in range(60))
     assert any(pace.diverges(3.0) for _ in range(60))
 
@@ -128,8 +128,8 @@ def test_networks_that_judge_pass_gradients_on_and_keep_none():
 def test_d_fake_changes_when_only_g_changes(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
-    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
-    stage = Builder(recipe, material, CPU, 1, None).build("generator", Untrained(recipe, 1, None))
+    material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     assert isinstance(stage, GeneratorTraining)
     batch = stage.source.draw(range(8)).on(CPU.device)
     judge = stage.judge.best.regressor
@@ -158,8 +158,8 @@ def test_d_fake_changes_when_only_g_changes(tmp_path):
 def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
-    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
-    stage = Builder(recipe, material, CPU, 1, None).build("generator", Untrained(recipe, 1, None))
+    material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     measures = stage.validate(0)
     generator, judge = stage.learner.best, stage.judge.best.regressor
     errors = []
@@ -175,8 +175,8 @@ def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
 def test_it_is_said_when_d_rejects_nothing_or_everything(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
-    material = DatabaseMaterial([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
-    stage = Builder(recipe, material, CPU, 1, None).build("generator", Untrained(recipe, 1, None))
+    material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
+    stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     stage.threshold.shares = [1.0, 0.98]
     assert "d_fake = 1 for 0.990 of the hallucinations" in stage.remarks()[0]
     stage.threshold.shares = [0.0, 0.02]
@@ -331,7 +331,7 @@ def test_a_stage_by_itself_needs_what_it_builds_on(tmp_path):
     assert not (out / "final").exists()
     rest = options(cache, kinds=("regressor",), resume=True)
     assert train_databases([part], recipe, out, rest, StopSignal(), quiet) == out / "weights"
-    assert Finished(out, None).generator("generator").config.channels == (4, 4, 4, 4, 4)
+    assert TrainedNetworks(out, None).generator("generator").config.channels == (4, 4, 4, 4, 4)
 
 
 def test_two_databases_each_have_a_map_kept_with_the_weights(tmp_path):

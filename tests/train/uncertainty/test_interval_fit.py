@@ -15,16 +15,16 @@ from torch import nn
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
-from hiqa_cli.networks.regressor import Doubt, RegressorConfig
-from hiqa_train.uncertainty.activations import looking_at_hidden_units
-from hiqa_train.uncertainty.coverage import Case, check
+from hiqa_cli.networks.regressor import ErrorHead, RegressorConfig
+from hiqa_train.uncertainty.activations import observe_activations
+from hiqa_train.uncertainty.coverage import IntervalCase, check
 from hiqa_train.uncertainty.interval_fit import OF_REFERENCE, fit_half_width
 
 
-def stated(cases: list[Case], calibration: Calibration, doubt: nn.Module) -> list[Case]:
+def stated(cases: list[IntervalCase], calibration: Calibration, doubt: nn.Module) -> list[IntervalCase]:
     """The cases, with the half-width that such a fit states."""
 
-    def half_width(case: Case) -> float:
+    def half_width(case: IntervalCase) -> float:
         assert case.seen is not None
         return calibration.half_width(case.score, case.tiles, float(doubt(torch.from_numpy(case.seen)).mean()))
 
@@ -34,7 +34,7 @@ def stated(cases: list[Case], calibration: Calibration, doubt: nn.Module) -> lis
 Error = Callable[[np.ndarray], float]  # of what hidden units saw: the standard deviation of the score's error
 
 
-def drawn(number: int, error: Error, seed: int, database: int | None = 0, growth: float = 1.0) -> list[Case]:
+def drawn(number: int, error: Error, seed: int, database: int | None = 0, growth: float = 1.0) -> list[IntervalCase]:
     """Pictures of four windows, whose errors go by what hidden units saw; of eight units one is dead."""
     random = np.random.default_rng(seed)
     cases = []
@@ -44,12 +44,12 @@ def drawn(number: int, error: Error, seed: int, database: int | None = 0, growth
         score = random.uniform(30, 70)
         target = score + random.normal(0, error(seen.mean(axis=0)))
         scene = f"{seed}/{n}"
-        cases.append(Case(score, (score,) * 4, 0.0, target, database, scene, seen.astype(np.float32), growth))
+        cases.append(IntervalCase(score, (score,) * 4, 0.0, target, database, scene, seen.astype(np.float32), growth))
     return cases
 
 
 def test_it_covers_the_share_it_is_fitted_for_and_grows_with_the_error() -> None:
-    def cases(number: int, seed: int) -> list[Case]:
+    def cases(number: int, seed: int) -> list[IntervalCase]:
         """Errors that go by the score alone."""
         random = np.random.default_rng(seed)
         return [
@@ -135,7 +135,7 @@ def test_the_same_pictures_give_the_same_doubt_and_leave_chance_elsewhere_as_it_
 def test_what_is_seen_are_the_hidden_units_behind_the_score(tmp_path: Path) -> None:
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
     regressor = load_weights(tmp_path / "w").regressor.requires_grad_(False)
-    look = looking_at_hidden_units(scorer)
+    look = observe_activations(scorer)
     pixels = np.random.default_rng(3).integers(0, 256, (256, 256, 3), np.uint8)
     for _ in range(2):  # the second picture forgets the first
         result, seen = look(pixels)
@@ -148,10 +148,10 @@ def test_what_is_seen_are_the_hidden_units_behind_the_score(tmp_path: Path) -> N
 def test_of_a_large_picture_the_sampled_tiles_are_seen(tmp_path: Path) -> None:
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
     pixels = np.tile(np.random.default_rng(5).integers(0, 256, (256, 256, 3), np.uint8), (10, 10, 1))
-    result, seen = looking_at_hidden_units(scorer)(pixels)
+    result, seen = observe_activations(scorer)(pixels)
     assert len(result.tiles) < result.tile_total
     other = Scorer.load(tmp_path / "w", device="cpu", precision="fp32")
-    _, of_one_tile = looking_at_hidden_units(other)(pixels[:256, :256])
+    _, of_one_tile = observe_activations(other)(pixels[:256, :256])
     assert seen is not None
     assert of_one_tile is not None
     assert seen.shape == (len(result.tiles), 8)
@@ -166,7 +166,7 @@ def test_weights_with_doubt_state_it_and_those_without_stay_as_they_were(tmp_pat
     results = []
     for name in ("without", "with"):
         if name == "with":
-            doubt = Doubt(8, 3)
+            doubt = ErrorHead(8, 3)
             for parameter in doubt.parameters():
                 nn.init.uniform_(parameter, 0.1, 0.5)
             regressor.give_doubt(doubt)

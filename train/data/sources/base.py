@@ -12,29 +12,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from hiqa_train.data.batch import Source
-from hiqa_train.data.clean_images import Pristine
+from hiqa_train.data.batch import PatchSource
+from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.image_cache import mapped
 from hiqa_train.data.leakage import photograph_scenes
 from hiqa_train.data.parts import DatabasePart
-from hiqa_train.data.whole_image import FixedSquares, SquarePatches
+from hiqa_train.data.whole_image import FixedWholeImages, WholeImagePatches
 from hiqa_train.datasets import DATABASES
 from hiqa_train.distortions import spread_shares
 from hiqa_train.losses.score_maps import to_common
-from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, Stage, Watch
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, RunSettings, Stage
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import Look
-from hiqa_train.uncertainty.coverage import Case, case_of, draw_cases
+from hiqa_train.uncertainty.coverage import IntervalCase, case_of, draw_cases
 
-from .database import DatabasePatches, FixedPatches, Scored, open_samples
+from .database import DatabasePatches, FixedPatches, ScoredImage, open_samples
 from .synthetic import SyntheticGroups, SyntheticPairs
 
 Item = TypeVar("Item")
 
 
-class Material(Protocol):
+class DataSource(Protocol):
     """names: what is trained on; every_reference, any_reference: whether all images, or some, have their reference;
     marks_references: whether batches with references hold other patches too, and say which are which (`Batch.known`).
     """
@@ -44,13 +44,13 @@ class Material(Protocol):
     any_reference: bool
     marks_references: bool
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         """The training patches of a stage."""
 
-    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         """The validation patches of a stage."""
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         """Validation pictures, scored: what the half-width is fitted on. knots: of each database's map."""
 
     def describe(self) -> dict[str, Any]:
@@ -68,13 +68,13 @@ def seed_of(seed: int, name: str) -> int:
     return (seed << 32 | zlib.crc32(name.encode())) % 2**62
 
 
-class DatabaseMaterial:
-    """Databases: see `Material`."""
+class DatabaseSource:
+    """Databases: see `DataSource`."""
 
     marks_references = False
 
     def __init__(
-        self, parts: Sequence[DatabasePart], watch: Watch, seed: int, cache: Path, advance: Callable[[], None]
+        self, parts: Sequence[DatabasePart], watch: RunSettings, seed: int, cache: Path, advance: Callable[[], None]
     ) -> None:
         self.names = tuple(part.name for part in parts)
         self.watch, self.seed, self.parts, self.cache, self.advance = watch, seed, parts, cache, advance
@@ -88,12 +88,12 @@ class DatabaseMaterial:
             any(image.reference is not None for image in some) for some in (self.training, self.validating)
         )
 
-    def _of_validation(self, most: int) -> tuple[Scored, ...]:
+    def _of_validation(self, most: int) -> tuple[ScoredImage, ...]:
         """At most so many validation pictures of each database."""
         chosen = [(n, sample) for n, part in enumerate(self.parts) for sample in spread(part.validation, most)]
         return open_samples(chosen, self.cache, self.advance)
 
-    def _of_training(self, most: int) -> list[tuple[Scored, float]]:
+    def _of_training(self, most: int) -> list[tuple[ScoredImage, float]]:
         """At most so many training pictures of each database whose errors' growth is known, and that."""
         growth = self.watch.half_width_growth
         each = [(n, growth[name]) for n, name in enumerate(self.names) if name in growth]
@@ -103,19 +103,19 @@ class DatabaseMaterial:
             for image in spread([image for image in self.training if image.database == n], most)
         ]
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         seed = seed_of(self.seed, name)
         return database_patches(self.training, stage, seed, with_references=with_references)
 
-    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
-        if in_squares(stage):
-            squares = FixedSquares(self.validating, stage.patch, with_references=with_references)
+    def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
+        if scores_whole_images(stage):
+            squares = FixedWholeImages(self.validating, stage.patch, with_references=with_references)
             return Validation(squares, squares.epoch, 1, stage.batch, machine)
         each = self.watch.validation_patches
         source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
         return Validation(source, source.epoch, each, stage.batch, machine)
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         chosen = self._of_validation(self.watch.half_width_pictures)
         known = self._of_training(self.watch.half_width_trained_on)
         tell(f"half-width: scores {len(chosen):,} validation pictures, {len(known):,} that were trained on")
@@ -138,14 +138,14 @@ class DatabaseMaterial:
         ]
 
 
-def in_squares(stage: Stage) -> bool:
+def scores_whole_images(stage: Stage) -> bool:
     """Whether a stage is shown squares of what people scored."""
     return isinstance(stage, RegressorStage) and stage.squares
 
 
-def database_patches(images: Sequence[Scored], stage: Stage, seed: int, *, with_references: bool) -> Source:
+def database_patches(images: Sequence[ScoredImage], stage: Stage, seed: int, *, with_references: bool) -> PatchSource:
     """The training patches of a stage: single ones, or those of squares."""
-    kind = SquarePatches if in_squares(stage) else DatabasePatches
+    kind = WholeImagePatches if scores_whole_images(stage) else DatabasePatches
     return kind(images, stage.patch, seed, with_references=with_references)
 
 
@@ -160,7 +160,7 @@ def _described(part: DatabasePart) -> dict[str, Any]:
     }
 
 
-def _case(look: Look, image: Scored, knots: list[list[float]], growth: float) -> Case:
+def _case(look: Look, image: ScoredImage, knots: list[list[float]], growth: float) -> IntervalCase:
     target = 100 * to_common(image.quality, knots[image.database])
     return case_of(look(mapped(image.file)), target, image.scene, image.database, growth=growth)
 
@@ -171,39 +171,44 @@ def spread(items: Sequence[Item], most: int) -> list[Item]:
     return [items[n * len(items) // count] for n in range(count)]
 
 
-class SyntheticMaterial:
-    """Undistorted photographs: see `Material`."""
+class SyntheticSource:
+    """Undistorted photographs: see `DataSource`."""
 
     every_reference = any_reference = True
     marks_references = False
 
     def __init__(
-        self, training: list[Pristine], validation: list[Pristine], watch: Watch, seed: int, names: tuple[str, ...]
+        self,
+        training: list[CleanImage],
+        validation: list[CleanImage],
+        watch: RunSettings,
+        seed: int,
+        names: tuple[str, ...],
     ) -> None:
         self.training, self.validating, self.watch, self.seed, self.names = training, validation, watch, seed, names
 
-    def _source(self, images: list[Pristine], stage: Stage, ladder_share: float, seed: int) -> Source:
+    def _source(self, images: list[CleanImage], stage: Stage, ladder_share: float, seed: int) -> PatchSource:
         shares = spread_shares(stage.shares)
         if isinstance(stage, GeneratorStage):
             return SyntheticPairs(images, stage.patch, shares, seed)
         return SyntheticGroups(images, stage.patch, shares, ladder_share, seed)
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         ladder_share = stage.ladder_share if isinstance(stage, RegressorStage) else 0.0
         return self._source(self.training, stage, ladder_share, seed_of(self.seed, name))
 
-    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         # patches of their own seed: the same in every stage and run of this size
         source = self._source(self.validating, stage, 0.0, seed_of(0, "validation"))
         count = min(self.watch.validation_pictures, len(self.validating)) * self.watch.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         versions = max(1, self.watch.half_width_versions // len(self.validating))
         return draw_cases(look, self.validating, versions, seed=7, tell=tell)
 
     def describe(self) -> dict[str, Any]:
-        def digest(images: list[Pristine]) -> str:
+        def digest(images: list[CleanImage]) -> str:
             return hashlib.sha256(b"\0".join(image.pixels.tobytes() for image in images)).hexdigest()[:16]
 
         return {"pristine": {"training": digest(self.training), "validation": digest(self.validating)}}

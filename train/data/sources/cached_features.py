@@ -13,23 +13,23 @@ import numpy as np
 
 from hiqa_cli.engine.tiling.grid import cut_tile
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.batch import Batch, Source, View, stacked
-from hiqa_train.data.feature_cache import CELL, WholeView, WholeViews
+from hiqa_train.data.batch import Batch, FeatureView, PatchSource, stacked
+from hiqa_train.data.feature_cache import CELL, FeatureCache, ImageFeatures
 from hiqa_train.data.image_cache import mapped
 from hiqa_train.data.parts import DatabasePart
-from hiqa_train.recipes.schema import RegressorStage, Stage, Watch
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.recipes.schema import RegressorStage, RunSettings, Stage
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 
-from .base import DatabaseMaterial, in_squares, seed_of
-from .database import Scored, batch_of, epoch_order
+from .base import DatabaseSource, scores_whole_images, seed_of
+from .database import ScoredImage, batch_of, epoch_order
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
     """Where a patch is cut, px, and how it is turned: `turns` quarters, then mirrored or not."""
 
-    image: Scored
+    image: ScoredImage
     x: int
     y: int
     turns: int = 0
@@ -40,13 +40,18 @@ class Place:
         return piece[:, ::-1] if self.flip else piece
 
 
-class ViewedPatches:
-    """A `Source` of patches at random places. views: of the images by their decoded file; none where R sees none."""
+class CachedFeaturePatches:
+    """A `PatchSource` of patches at random places. views: by decoded file; none where R sees none."""
 
     def __init__(
-        self, images: Sequence[Scored], patch: int, seed: int, views: Mapping[Path, WholeView], *,
+        self,
+        images: Sequence[ScoredImage],
+        patch: int,
+        seed: int,
+        views: Mapping[Path, ImageFeatures],
+        *,
         with_references: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.images = [image for image in images if image.reference is not None or not with_references]
         self.patch, self.seed, self.views, self.with_references = patch, seed, views, with_references
 
@@ -75,7 +80,7 @@ class ViewedPatches:
     def _cut(self, place: Place, file: Path) -> np.ndarray:
         return place.turned(cut_tile(mapped(file), place.x, place.y, self.patch))
 
-    def _shown(self, places: Sequence[Place]) -> View | None:
+    def _shown(self, places: Sequence[Place]) -> FeatureView | None:
         if not self.views:
             return None
         maps, features = [], []
@@ -83,16 +88,21 @@ class ViewedPatches:
             discrepancy, semantic = self.views[place.image.file].cut(place.x, place.y, self.patch)
             maps.append(place.turned(discrepancy))
             features.append(place.turned(semantic))
-        return View(stacked(maps), stacked(features))
+        return FeatureView(stacked(maps), stacked(features))
 
 
-class ViewedFixedPatches(ViewedPatches):
-    """A `Source` for validation: `count` patches of each image, spread over it, as they are."""
+class CachedFeatureFixedPatches(CachedFeaturePatches):
+    """A `PatchSource` for validation: `count` patches of each image, spread over it, as they are."""
 
     def __init__(
-        self, images: Sequence[Scored], patch: int, count: int, views: Mapping[Path, WholeView], *,
+        self,
+        images: Sequence[ScoredImage],
+        patch: int,
+        count: int,
+        views: Mapping[Path, ImageFeatures],
+        *,
         with_references: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(images, patch, 0, views, with_references=with_references)
         self.count = count
 
@@ -109,25 +119,32 @@ class ViewedFixedPatches(ViewedPatches):
         return Place(image, x, y)
 
 
-class ViewedMaterial(DatabaseMaterial):
+class CachedFeatureSource(DatabaseSource):
     """Databases whose images a frozen G has seen whole. All stages see the same patches, whatever R is shown of them.
 
     Only regressor stages can be trained on it: the others change G.
     """
 
     def __init__(
-        self, parts: Sequence[DatabasePart], watch: Watch, seed: int, cache: Path, advance: Callable[[], None],
-        views: WholeViews,
-    ) -> None:  # fmt: skip
+        self,
+        parts: Sequence[DatabasePart],
+        watch: RunSettings,
+        seed: int,
+        cache: Path,
+        advance: Callable[[], None],
+        views: FeatureCache,
+    ) -> None:
         super().__init__(parts, watch, seed, cache, advance)
         self.all_views = views
-        self.views: dict[Path, WholeView] = {}
+        self.views: dict[Path, ImageFeatures] = {}
 
-    def _seen(self, stage: Stage) -> Mapping[Path, WholeView]:
+    def _seen(self, stage: Stage) -> Mapping[Path, ImageFeatures]:
         """What the stage's R is shown; worked out when it is first asked for."""
         if not isinstance(stage, RegressorStage):
-            raise UsageError(f"a stage of the kind {stage.kind} changes G, whose views of whole images are kept",
-                             "leave it out of the recipe, or give no --whole-views")  # fmt: skip
+            raise UsageError(
+                f"a stage of the kind {stage.kind} changes G, whose views of whole images are kept",
+                "leave it out of the recipe, or give no --whole-views",
+            )
         if not stage.fusion and stage.sees != "hallucination":
             return {}
         if not self.views:
@@ -136,17 +153,20 @@ class ViewedMaterial(DatabaseMaterial):
                 self.advance()
         return self.views
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         seed = seed_of(self.seed, "patches")
-        if in_squares(stage):
-            raise UsageError(f"the recipe's stage {name} wants squares, which --whole-views does not cut",
-                             "leave one of them out")  # fmt: skip
-        return ViewedPatches(self.training, stage.patch, seed, self._seen(stage), with_references=with_references)
+        if scores_whole_images(stage):
+            raise UsageError(
+                f"the recipe's stage {name} wants squares, which --whole-views does not cut", "leave one of them out"
+            )
+        return CachedFeaturePatches(
+            self.training, stage.patch, seed, self._seen(stage), with_references=with_references
+        )
 
-    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         each = self.watch.validation_patches
         views = self._seen(stage)
-        source = ViewedFixedPatches(self.validating, stage.patch, each, views, with_references=with_references)
+        source = CachedFeatureFixedPatches(self.validating, stage.patch, each, views, with_references=with_references)
         return Validation(source, source.epoch, each, stage.batch, machine)
 
     def describe(self) -> dict[str, object]:

@@ -21,7 +21,7 @@ from hiqa_train.datasets.sample import Sample
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredImage:
     """One image to cut patches from: its decoded file and its reference's, its score, which database it is of."""
 
     name: str
@@ -32,7 +32,9 @@ class Scored:
     scene: str
 
 
-def open_samples(samples: Sequence[tuple[int, Sample]], cache: Path, advance: Callable[[], None]) -> tuple[Scored, ...]:
+def open_samples(
+    samples: Sequence[tuple[int, Sample]], cache: Path, advance: Callable[[], None]
+) -> tuple[ScoredImage, ...]:
     """(number of the database, sample) -> decoded. DatasetError for an image that is unreadable, or not of its
     reference's size."""
     paths = [sample.path for _, sample in samples] + [s.reference for _, s in samples if s.reference is not None]
@@ -45,14 +47,16 @@ def open_samples(samples: Sequence[tuple[int, Sample]], cache: Path, advance: Ca
             raise DatasetError(
                 f"{sample.path} is {sizes[0]}, its reference {sample.reference} {sizes[1]}", "a pair has one size"
             )
-        found.append(Scored(str(sample.path), files[sample.path], reference, sample.quality, database, sample.scene))
+        found.append(
+            ScoredImage(str(sample.path), files[sample.path], reference, sample.quality, database, sample.scene)
+        )
     return tuple(found)
 
 
 class DatabasePatches:
     """A `Source` of the images. with_references: only those that have one; batches then hold both."""
 
-    def __init__(self, images: Sequence[Scored], patch: int, seed: int, *, with_references: bool) -> None:
+    def __init__(self, images: Sequence[ScoredImage], patch: int, seed: int, *, with_references: bool) -> None:
         self.images = [image for image in images if image.reference is not None or not with_references]
         self.patch, self.seed, self.with_references = patch, seed, with_references
 
@@ -64,7 +68,7 @@ class DatabasePatches:
         cut = [self._patch(number) for number in numbers]
         return batch_of([(image, distorted, reference) for image, distorted, reference in cut], self.with_references)
 
-    def _patch(self, number: int) -> tuple[Scored, np.ndarray, np.ndarray | None]:
+    def _patch(self, number: int) -> tuple[ScoredImage, np.ndarray, np.ndarray | None]:
         turn, place = divmod(number, len(self.images))
         image = self.images[epoch_order(len(self.images), self.seed, turn)[place]]
         random = np.random.default_rng([self.seed, number])
@@ -83,7 +87,7 @@ class DatabasePatches:
 class FixedPatches:
     """A `Source` for validation: `count` patches of each image, spread over it, as they are."""
 
-    def __init__(self, images: Sequence[Scored], patch: int, count: int, *, with_references: bool) -> None:
+    def __init__(self, images: Sequence[ScoredImage], patch: int, count: int, *, with_references: bool) -> None:
         self.images = [image for image in images if image.reference is not None or not with_references]
         self.patch, self.count, self.with_references = patch, count, with_references
 
@@ -112,7 +116,7 @@ def epoch_order(count: int, seed: int, turn: int) -> np.ndarray:
     return np.random.default_rng([seed, turn, count]).permutation(count)
 
 
-def batch_of(rows: Sequence[tuple[Scored, np.ndarray, np.ndarray | None]], with_references: bool) -> Batch:
+def batch_of(rows: Sequence[tuple[ScoredImage, np.ndarray, np.ndarray | None]], with_references: bool) -> Batch:
     """Patches as a batch; those of one database are ranked among one another."""
     references = [reference for _, _, reference in rows if reference is not None]
     database = torch.tensor([image.database for image, _, _ in rows])

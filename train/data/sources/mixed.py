@@ -13,38 +13,38 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.batch import Batch, Source
+from hiqa_train.data.batch import Batch, PatchSource
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.mdsi_labels import tile_quality
-from hiqa_train.data.whole_image import TILES, FixedSquares
+from hiqa_train.data.whole_image import TILES, FixedWholeImages
 from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, Stage
-from hiqa_train.trainer.distributed import Machine
+from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import Look
-from hiqa_train.uncertainty.coverage import Case
+from hiqa_train.uncertainty.coverage import IntervalCase
 
-from .base import DatabaseMaterial, SyntheticMaterial, database_patches, in_squares, seed_of
+from .base import DatabaseSource, SyntheticSource, database_patches, scores_whole_images, seed_of
 from .database import FixedPatches
 
 PHOTOGRAPHS = "photographs"  # the name, in a recipe's mix, of what is distorted on the way
 
 
-class MixedMaterial:
+class MixedSource:
     """See `material.Material`."""
 
     every_reference = False
     any_reference = True  # G is trained on the photographs alone
     marks_references = True
 
-    def __init__(self, photographs: SyntheticMaterial, databases: DatabaseMaterial) -> None:
+    def __init__(self, photographs: SyntheticSource, databases: DatabaseSource) -> None:
         self.photographs, self.databases = photographs, databases
         self.names = (PHOTOGRAPHS, *databases.names)
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> Source:
+    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         if isinstance(stage, GeneratorStage):
             return self.photographs.source(name, stage, with_references=with_references)
         mix = mix_of(stage, self.names, name)
-        sources: list[tuple[Source, int]] = []
+        sources: list[tuple[PatchSource, int]] = []
         for number, (database, count) in enumerate(mix.items()):
             if database == PHOTOGRAPHS:
                 sources.append((self.photographs.source(name, stage, with_references=True), count))
@@ -56,13 +56,13 @@ class MixedMaterial:
                 sources.append((database_patches(images, stage, seed, with_references=has), count))
         return MixedPatches(sources, with_references=with_references)
 
-    def validation(self, name: str, stage: Stage, machine: Machine, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         if isinstance(stage, GeneratorStage):
             return self.photographs.validation(name, stage, machine, with_references=True)
         mix = mix_of(stage, self.names, name)
         asked = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
-        if in_squares(stage):
-            fixed: Source = FixedSquares(asked, stage.patch, with_references=False)
+        if scores_whole_images(stage):
+            fixed: PatchSource = FixedWholeImages(asked, stage.patch, with_references=False)
         else:
             fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
         if PHOTOGRAPHS not in mix:
@@ -71,7 +71,7 @@ class MixedMaterial:
         both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
         return Validation(both, both.epoch, 1, stage.batch, machine)
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[Case]:
+    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         return self.photographs.cases(look, knots, tell) + self.databases.cases(look, knots[1:], tell)
 
     def describe(self) -> dict[str, Any]:
@@ -92,22 +92,26 @@ def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
         found = f"names {unknown[0]!r}" if unknown else "has no mix"
         raise UsageError(f"the recipe's stage {where} {found}", f"expected a mix of {', '.join(names)}")
     if mix.get(PHOTOGRAPHS, 0) % GROUP:
-        raise UsageError(f"the recipe's stage {where} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
-                         f"expected whole groups of {GROUP} versions")  # fmt: skip
-    torn = [name for name, count in mix.items() if in_squares(stage) and count % TILES]
+        raise UsageError(
+            f"the recipe's stage {where} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
+            f"expected whole groups of {GROUP} versions",
+        )
+    torn = [name for name, count in mix.items() if scores_whole_images(stage) and count % TILES]
     if torn:
-        raise UsageError(f"the recipe's stage {where} mixes {mix[torn[0]]} of {torn[0]}",
-                         f"expected whole squares of {TILES} patches")  # fmt: skip
+        raise UsageError(
+            f"the recipe's stage {where} mixes {mix[torn[0]]} of {torn[0]}",
+            f"expected whole squares of {TILES} patches",
+        )
     return mix
 
 
 class MixedPatches:
-    """A `Source` of several: of every `sum of counts` neighbours the first so many are of the first, and so on.
+    """A `PatchSource` of several: of every `sum of counts` neighbours the first so many are of the first, and so on.
 
     with_references: keep those that there are, and mark whose they are.
     """
 
-    def __init__(self, sources: Sequence[tuple[Source, int]], *, with_references: bool) -> None:
+    def __init__(self, sources: Sequence[tuple[PatchSource, int]], *, with_references: bool) -> None:
         self.sources, self.with_references = list(sources), with_references
         self.unit = sum(count for _, count in sources)
 
@@ -127,9 +131,9 @@ class MixedPatches:
 
 
 class ScoredPatches:
-    """A `Source` of databases alone, as a part of a mix: they count from 1."""
+    """A `PatchSource` of databases alone, as a part of a mix: they count from 1."""
 
-    def __init__(self, patches: Source) -> None:
+    def __init__(self, patches: PatchSource) -> None:
         self.patches = patches
 
     @property
@@ -141,9 +145,9 @@ class ScoredPatches:
 
 
 class JoinedPatches:
-    """A `Source` of one after another: the first `count` numbers are the first's, those after them the second's."""
+    """A `PatchSource` of two sources: the first `count` numbers are the first's, those after them the second's."""
 
-    def __init__(self, first: Source, count: int, second: Source) -> None:
+    def __init__(self, first: PatchSource, count: int, second: PatchSource) -> None:
         self.first, self.count, self.second = first, count, second
 
     @property
@@ -175,8 +179,15 @@ def scored(batch: Batch, *, with_references: bool = False) -> Batch:
     reference = (batch.reference if has else batch.distorted) if with_references else None
     known = torch.full((len(batch.files),), has) if with_references else None
     return Batch(
-        batch.distorted, reference, quality, database, batch.group, batch.files, known=known, place=batch.place,
-    )  # fmt: skip
+        batch.distorted,
+        reference,
+        quality,
+        database,
+        batch.group,
+        batch.files,
+        known=known,
+        place=batch.place,
+    )
 
 
 def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
@@ -196,13 +207,17 @@ def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
     if any(batch.place is not None for batch in batches):  # those beside squares are each by themselves
         alone = [torch.zeros(len(batch.files), 3, dtype=torch.int64) for batch in batches]
         places = torch.cat([a if batch.place is None else batch.place for batch, a in zip(batches, alone, strict=True)])
-    distorted, database, group = (torch.cat(parts)[asked] for parts in (
-        [batch.distorted for batch in batches], [batch.database for batch in batches], groups))  # fmt: skip
+    distorted, database, group = (
+        torch.cat(parts)[asked]
+        for parts in ([batch.distorted for batch in batches], [batch.database for batch in batches], groups)
+    )
     return Batch(
         distorted,
         joined([batch.reference for batch in batches]),
         joined([batch.quality for batch in batches]),
-        database, group, files[asked],
+        database,
+        group,
+        files[asked],
         known=joined([batch.known for batch in batches]),
         place=places[asked] if places is not None else None,
-    )  # fmt: skip
+    )

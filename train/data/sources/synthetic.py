@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from hiqa_train.data.batch import Batch, stacked
-from hiqa_train.data.clean_images import Pristine
-from hiqa_train.data.distortion_groups import GROUP, draw_group
+from hiqa_train.data.clean_images import CleanImage
+from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
 from hiqa_train.data.patches import draw_pair
 
 
 class SyntheticPairs:
     """A `Source` of pairs, each of a random photograph, kind and strength."""
 
-    def __init__(self, images: Sequence[Pristine], patch: int, shares: Mapping[str, float], seed: int) -> None:
+    def __init__(self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], seed: int) -> None:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
 
     @property
@@ -37,7 +37,7 @@ class SyntheticGroups:
     the groups (versions.py)."""
 
     def __init__(
-        self, images: Sequence[Pristine], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int
+        self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int
     ) -> None:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
         self.ladder_share = ladder_share
@@ -49,7 +49,7 @@ class SyntheticGroups:
     def draw(self, numbers: range) -> Batch:
         distorted, references, groups, names = [], [], [], []
         for group in range(numbers.start // GROUP, numbers.stop // GROUP):
-            drawn = draw_group(self.images, self.patch, self.shares, self.ladder_share, self.seed, group)
+            drawn = draw_distortion_group(self.images, self.patch, self.shares, self.ladder_share, self.seed, group)
             distorted += drawn.versions
             references += [drawn.reference] * GROUP
             groups += [group] * GROUP

@@ -8,9 +8,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.text_tables import read_csv
-from hiqa_train.datasets.sample import Reading, Scale, Split
+from hiqa_train.datasets.sample import Reading, ScoreScale, Split
 
-from .collect import Row, check_count, collect, number
+from .collect import TableRow, check_count, collect, number
 
 TABLES: tuple[tuple[str, Split, int], ...] = (
     ("Train (Images and MOS).csv", "training", 10000),
@@ -33,7 +33,7 @@ def read_biq2021(root: Path) -> Reading:
         for line, cells in lines:
             image = cells["image name"]
             rows.append(
-                Row(
+                TableRow(
                     name=f"Images/{image}",
                     score=number(cells["mos"], f"{table.name}, line {line}"),
                     scene=f"biq2021/{PurePosixPath(image).stem}",
@@ -49,7 +49,7 @@ BIQ2021 = Database(
     title="BIQ2021",
     images=12000,
     references=0,
-    scale=Scale("MOS", 0, 1, 0, 1, high_is_good=True),
+    scale=ScoreScale("MOS", 0, 1, 0, 1, high_is_good=True),
     source="its authors' public project on GitHub: nisarahmedrana/BIQ2021",
     terms="free for research as its authors describe; no licence file; two thirds are under Unsplash's licence",
     layout=f"Images/'ss01 (1).jpg' .., '{TABLES[0][0]}', '{TABLES[1][0]}'",

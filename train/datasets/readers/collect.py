@@ -9,13 +9,13 @@ from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
-from hiqa_train.datasets.sample import Reading, Sample, Scale, Split
+from hiqa_train.datasets.sample import Reading, Sample, ScoreScale, Split
 
 ALTERED = "this copy was altered or cut: unpack the published archive again"
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of a score table, before its files are looked for.
 
     name, reference: as messages name the files, relative to the database; the fields as in Sample.
@@ -50,7 +50,7 @@ def check_count(found: int, expected: int, what: str, hint: str = ALTERED) -> No
         raise DatasetError(f"{what}: expected {expected:,}, found {found:,}", hint)
 
 
-def check_score(row: Row, scale: Scale, table: str) -> None:
+def check_score(row: TableRow, scale: ScoreScale, table: str) -> None:
     """DatasetError where a score cannot be one of this database's."""
     if not scale.plausible_low <= row.score <= scale.plausible_high:  # NaN fails this as well
         raise DatasetError(
@@ -69,7 +69,7 @@ def check_different(names: Iterable[str], table: str) -> None:
         seen.add(name)
 
 
-def check_levels(rows: Iterable[Row], scale: Scale, table: str) -> None:
+def check_levels(rows: Iterable[TableRow], scale: ScoreScale, table: str) -> None:
     """DatasetError where the highest level is on the mean better than the lowest: the scores are upside down."""
     by_level: dict[int, list[float]] = {}
     for row in rows:
@@ -89,7 +89,7 @@ def check_levels(rows: Iterable[Row], scale: Scale, table: str) -> None:
 def collect(
     database: Database,
     root: Path,
-    rows: list[Row],
+    rows: list[TableRow],
     table: str,
     image: Find,
     reference: Find | None = None,
@@ -130,7 +130,7 @@ def collect(
     )
 
 
-def as_sample(row: Row, path: Path, reference: Path | None, scale: Scale) -> Sample:
+def as_sample(row: TableRow, path: Path, reference: Path | None, scale: ScoreScale) -> Sample:
     """The row with its files."""
     return Sample(
         path=path,

@@ -8,9 +8,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.workbook import read_sheet, text
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 
-from .collect import Row, collect, number
+from .collect import TableRow, collect, number
 
 WORKBOOK = "csiq.DMOS.xlsx"
 SHEET = "all_by_image"
@@ -42,7 +42,7 @@ def read_csiq(root: Path) -> Reading:
             raise DatasetError(f"{where}: expected a type of {', '.join(TYPES)} and a level, found {kind!r}, {level!r}")
         folder, word = TYPES[kind]
         rows.append(
-            Row(
+            TableRow(
                 name=f"dst_imgs/{folder}/{image}.{word}.{level}.png",
                 score=number(text(cells["dmos"]), where),
                 scene=f"csiq/{image}".lower(),
@@ -67,7 +67,7 @@ CSIQ = Database(
     title="CSIQ",
     images=866,
     references=30,
-    scale=Scale("DMOS", 0, 1, 0, 1, high_is_good=False),
+    scale=ScoreScale("DMOS", 0, 1, 0, 1, high_is_good=False),
     source="the CSIQ page of its authors, D. Chandler's group: vision.eng.shizuoka.ac.jp",
     terms="as its page states; cite Larson and Chandler 2010",
     layout="src_imgs/NAME.png, dst_imgs/TYPE/NAME.TYPE.LEVEL.png, csiq.DMOS.xlsx",

@@ -9,9 +9,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, fold, locate
 from hiqa_train.datasets.files.text_tables import read_csv
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 
-from .collect import ALTERED, Row, collect, number
+from .collect import ALTERED, TableRow, collect, number
 
 TABLE = "dmos.csv"
 TYPES = (  # in the order of their numbers
@@ -59,7 +59,7 @@ def read_kadid10k(root: Path) -> Reading:
         if fold(reference) != f"i{scene:02}.png":
             raise DatasetError(f"{where}: the reference of {image} is given as {reference}", ALTERED)
         rows.append(
-            Row(
+            TableRow(
                 name=f"images/{image}",
                 score=number(cells["dmos"], where),
                 scene=f"kadid10k/i{scene:02}",
@@ -81,7 +81,7 @@ KADID10K = Database(
     title="KADID-10k",
     images=10125,
     references=81,
-    scale=Scale("DMOS", 1, 5, 1, 5, high_is_good=True),
+    scale=ScoreScale("DMOS", 1, 5, 1, 5, high_is_good=True),
     source="University of Konstanz, MMSP: database.mmsp-kn.de/kadid-10k-database.html",
     terms="as its page states; cite Lin, Hosu and Saupe 2019",
     layout="images/I01.png .. and images/I01_01_01.png .., dmos.csv",

@@ -8,9 +8,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.text_tables import read_csv
-from hiqa_train.datasets.sample import Reading, Scale, Split
+from hiqa_train.datasets.sample import Reading, ScoreScale, Split
 
-from .collect import ALTERED, Row, collect, number
+from .collect import ALTERED, TableRow, collect, number
 
 SETS, SCORES = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
 SIZES = ("1024x768", "512x384")
@@ -38,7 +38,7 @@ def read_koniq10k(root: Path) -> Reading:
             raise DatasetError(f"{where}: expected a set of {', '.join(SPLITS)}, found {cells['set']!r}", ALTERED)
         image = cells["image_name"]
         rows.append(
-            Row(
+            TableRow(
                 name=f"{folder.name}/{image}",
                 score=number(cells[column], where),
                 scene=f"koniq10k/{PurePosixPath(image).stem}",
@@ -55,7 +55,7 @@ KONIQ10K = Database(
     title="KonIQ-10k",
     images=10073,
     references=0,
-    scale=Scale("MOS", 0, 100, 0, 100, high_is_good=True),
+    scale=ScoreScale("MOS", 0, 100, 0, 100, high_is_good=True),
     source="University of Konstanz, MMSP: database.mmsp-kn.de/koniq-10k-database.html",
     terms="as its page states; cite Hosu et al. 2020",
     layout=f"1024x768/*.jpg or 512x384/*.jpg, {SETS} or {SCORES}",

@@ -10,10 +10,10 @@ from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, entries, fold, locate
 from hiqa_train.datasets.files.matlab import names, read_mat, vector
 from hiqa_train.datasets.files.text_tables import read_text
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 from hiqa_train.datasets.scenes import live_scene
 
-from .collect import ALTERED, Row, check_count, collect
+from .collect import ALTERED, TableRow, check_count, collect
 
 FOLDERS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}  # in the order of the arrays
 ORIGINALS = {"jp2k": 58, "jpeg": 58, "wn": 29, "gblur": 29, "fastfading": 29}  # undistorted images among them
@@ -55,8 +55,8 @@ def read_live(root: Path) -> Reading:
     return collect(LIVE, root, rows, table.name, images.get, lambda name: files.find(PurePosixPath(name).name), notes)
 
 
-def _row(folder: str, number: int, score: float, reference: str) -> Row:
-    return Row(
+def _row(folder: str, number: int, score: float, reference: str) -> TableRow:
+    return TableRow(
         name=f"{folder}/img{number}.bmp",
         score=score,
         scene=live_scene(Path(reference).stem),
@@ -102,7 +102,7 @@ LIVE = Database(
     images=779,
     references=29,
     # realigned scores run from -2.6 to 111.8 around their nominal range
-    scale=Scale("DMOS", 0, 100, -15, 125, high_is_good=False),
+    scale=ScoreScale("DMOS", 0, 100, -15, 125, high_is_good=False),
     source="LIVE, University of Texas at Austin, on request: live.ece.utexas.edu/research/quality/subjective.htm",
     terms="free use with the copyright notice and citation",
     layout="refimgs/ jp2k/ jpeg/ wn/ gblur/ fastfading/ (img1.bmp ..), dmos_realigned.mat or dmos.mat, "

@@ -8,9 +8,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.matlab import names, read_mat, vector
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 
-from .collect import ALTERED, Row, collect
+from .collect import ALTERED, TableRow, collect
 
 TRAINING = 7  # images that taught the observers; the first of the list, and no part of the database proper
 IMAGES = 1162
@@ -31,7 +31,7 @@ def read_livec(root: Path) -> Reading:
     if not all(name.lower().startswith("t") for name in images[:TRAINING]):
         raise DatasetError(f"{name_file}: expected the {TRAINING} images t*.* first, found {images[0]}", ALTERED)
     rows = [
-        Row(name=f"Images/{name}", score=score, scene=f"livec/{PurePosixPath(name).stem}")
+        TableRow(name=f"Images/{name}", score=score, scene=f"livec/{PurePosixPath(name).stem}")
         for name, score in zip(images[TRAINING:], scores[TRAINING:], strict=True)
     ]
     files = Files(folder, depth=0)
@@ -43,7 +43,7 @@ LIVEC = Database(
     title="LIVE in the Wild",
     images=IMAGES,
     references=0,
-    scale=Scale("MOS", 0, 100, 0, 100, high_is_good=True),
+    scale=ScoreScale("MOS", 0, 100, 0, 100, high_is_good=True),
     source="LIVE, University of Texas at Austin, on request: live.ece.utexas.edu/research/ChallengeDB",
     terms="free use with the copyright notice and citation",
     layout=f"Images/*.JPG and *.bmp, Data/{NAMES}.mat, Data/{SCORES}.mat",

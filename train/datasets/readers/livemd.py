@@ -9,9 +9,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, fold, locate
 from hiqa_train.datasets.files.matlab import names, read_mat, vector
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 
-from .collect import ALTERED, Row, collect
+from .collect import ALTERED, TableRow, collect
 
 PARTS = {"Part 1": "blurjpeg", "Part 2": "blurnoise"}
 IMAGES, REFERENCES = 225, 15  # a part
@@ -20,7 +20,7 @@ LISTS, SCORES = "Imagelists.mat", "Scores.mat"
 
 def read_livemd(root: Path) -> Reading:
     """Read both parts. An image that is only blurred is in both, as two files with two scores: 450 in all."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     files = {}
     for part, folder in PARTS.items():
         where = locate(root, part, part.replace(" ", ""))
@@ -41,7 +41,7 @@ def read_livemd(root: Path) -> Reading:
     return collect(LIVEMD, root, rows, SCORES, image, reference)
 
 
-def _rows(where: Path, part: str, folder: str) -> list[Row]:
+def _rows(where: Path, part: str, folder: str) -> list[TableRow]:
     list_file, score_file = locate(where, LISTS, depth=1), locate(where, SCORES, depth=1)
     if list_file is None or score_file is None:
         raise DatasetError(f"{where} has no {LISTS if list_file is None else SCORES}", f"expected {LIVEMD.layout}")
@@ -59,7 +59,7 @@ def _rows(where: Path, part: str, folder: str) -> list[Row]:
         if fold(image).partition("_")[0] != scene:
             raise DatasetError(f"{list_file}: the reference of {image} is given as {reference}", ALTERED)
         rows.append(
-            Row(
+            TableRow(
                 name=f"{part}/{folder}/{image}",
                 score=score,
                 scene=f"livemd/{scene}",
@@ -75,7 +75,7 @@ LIVEMD = Database(
     title="LIVE Multiply Distorted",
     images=len(PARTS) * IMAGES,
     references=REFERENCES,
-    scale=Scale("DMOS", 0, 100, -10, 110, high_is_good=False),
+    scale=ScoreScale("DMOS", 0, 100, -10, 110, high_is_good=False),
     source="LIVE, University of Texas at Austin, on request: live.ece.utexas.edu/research/quality",
     terms="free use with the copyright notice and citation",
     layout="'Part 1'/blurjpeg/ and 'Part 2'/blurnoise/ (REF.bmp, REF_blur1_jpeg1.bmp ..), "

@@ -8,9 +8,9 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.workbook import read_sheet, text
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 
-from .collect import Row, collect, number
+from .collect import TableRow, collect, number
 
 WORKBOOK = "MOS and Image attribute scores.xlsx"
 
@@ -27,7 +27,7 @@ def read_spaq(root: Path) -> Reading:
     for line, cells in read_sheet(workbook, None, ("Image name", "MOS")):
         image = text(cells["image name"])
         rows.append(
-            Row(
+            TableRow(
                 name=f"TestImage/{image}",
                 score=number(text(cells["mos"]), f"{workbook.name}, row {line}"),
                 scene=f"spaq/{PurePosixPath(image).stem}",
@@ -54,7 +54,7 @@ SPAQ = Database(
     title="SPAQ",
     images=11125,
     references=0,
-    scale=Scale("MOS", 0, 100, 0, 100, high_is_good=True),
+    scale=ScoreScale("MOS", 0, 100, 0, 100, high_is_good=True),
     source="its authors' public project on GitHub: h4nwei/SPAQ",
     terms="as its project states; cite Fang et al. 2020",
     layout=f"TestImage/00001.jpg .., 'Annotations/{WORKBOOK}'",

@@ -15,10 +15,10 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import Database
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.text_tables import read_pairs
-from hiqa_train.datasets.sample import Reading, Scale
+from hiqa_train.datasets.sample import Reading, ScoreScale
 from hiqa_train.datasets.scenes import tid_scene
 
-from .collect import ALTERED, Row, check_count, collect, number
+from .collect import ALTERED, TableRow, check_count, collect, number
 
 TABLE = "mos_with_names.txt"
 DISTORTED, REFERENCES_FOLDER = "distorted_images", "reference_images"
@@ -74,7 +74,7 @@ def read_tid(name: str, types: int, levels: int, references: int, root: Path) ->
         if not (1 <= scene <= references and 1 <= kind <= types and 1 <= level <= levels):
             raise DatasetError(f"{where}: {image} is no image of {database.title}", ALTERED)
         rows.append(
-            Row(
+            TableRow(
                 name=f"{DISTORTED}/i{scene:02}_{kind:02}_{level}.bmp",
                 score=number(score, where),
                 scene=tid_scene(scene),
@@ -101,7 +101,7 @@ def _database(name: str, types: int, levels: int) -> Database:
         title=name.upper(),
         images=REFERENCES * types * levels,
         references=REFERENCES,
-        scale=Scale("MOS", 0, 9, 0, 9, high_is_good=True),
+        scale=ScoreScale("MOS", 0, 9, 0, 9, high_is_good=True),
         source=f"N. Ponomarenko's page: ponomarenko.info/{name}.htm",
         terms="educational and research use, not to be modified without permission; cite Ponomarenko et al.",
         layout=f"{REFERENCES_FOLDER}/I01.BMP .., {DISTORTED}/i01_01_1.bmp .., {TABLE}",

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_train.data.clean_images import Pristine
+from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.distortions import add_noise, blur, decode, jpeg, jpeg2000_bytes, reduce
 
 # Strengths from mild to strong: sigma in levels, sigma in px, quality, bits a pixel, factor.
@@ -49,7 +49,7 @@ class LadderResult:
         return float(np.mean([hit for hits in self.above.values() for hit in hits]))
 
 
-def seeded_noise(image: Pristine, sigma: float) -> np.ndarray:
+def seeded_noise(image: CleanImage, sigma: float) -> np.ndarray:
     """The same noise for the same picture and strength, on every machine."""
     seed = [zlib.crc32(image.name.encode()), round(sigma * 10)]
     return add_noise(image.pixels, sigma, np.random.default_rng(seed))
@@ -76,7 +76,7 @@ def jpeg2000_at_most(pixels: np.ndarray, bits_per_pixel: float) -> tuple[np.ndar
     return decode(best), best.size * 8 / places
 
 
-def steps(image: Pristine, kind: str) -> Iterator[tuple[float, np.ndarray, float]]:
+def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, float]]:
     """(strength, distorted picture, rate or 0) for each strength of a kind."""
     simple: dict[str, Callable[[float], np.ndarray]] = {
         "noise": lambda strength: seeded_noise(image, strength),
@@ -93,7 +93,7 @@ def steps(image: Pristine, kind: str) -> Iterator[tuple[float, np.ndarray, float
 
 
 def measure_ladders(
-    scorer: Scorer, images: list[Pristine], *, stride: int, tell: Callable[[str], None]
+    scorer: Scorer, images: list[CleanImage], *, stride: int, tell: Callable[[str], None]
 ) -> LadderResult:
     """Score every step of every ladder of every picture; `tell` gets a line a picture."""
     result = LadderResult()

@@ -14,7 +14,7 @@ import numpy as np
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.images.opencv import cv2
-from hiqa_train.data.clean_images import Pristine
+from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.distortions import blur, jpeg, reduce, to_8bit
 
 from .ladders import seeded_noise
@@ -28,7 +28,7 @@ def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
-DISTORTIONS: dict[str, Callable[[Pristine], np.ndarray]] = {
+DISTORTIONS: dict[str, Callable[[CleanImage], np.ndarray]] = {
     "noise 25": lambda image: seeded_noise(image, 25),
     "JPEG 10": lambda image: jpeg(image.pixels, 10),
     "down 4": lambda image: reduce(image.pixels, 4),
@@ -71,7 +71,7 @@ class Gain:
 
 
 def measure_gains(
-    scorer: Scorer, images: list[Pristine], *, stride: int, with_filters: bool, tell: Callable[[str], None]
+    scorer: Scorer, images: list[CleanImage], *, stride: int, with_filters: bool, tell: Callable[[str], None]
 ) -> tuple[dict[str, Gain], float]:
     """Gain for each distortion, and the mean PSNR of clean pictures against their own hallucinations (infinite ones
     counted as 60 dB)."""

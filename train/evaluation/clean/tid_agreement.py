@@ -61,7 +61,7 @@ def references(folder: Path, offsets: Path, seen: Collection[str] = ()) -> dict[
 
 
 @dataclass(frozen=True)
-class Agreement:
+class TidAgreement:
     """SROCC of hiqa's scores with the published ones: both types pooled, and each by itself."""
 
     pooled: float
@@ -71,9 +71,15 @@ class Agreement:
 
 
 def measure_people(
-    scorer: Scorer, folder: Path, scores: Path, offsets: Path, *, seen: Collection[str], stride: int,
+    scorer: Scorer,
+    folder: Path,
+    scores: Path,
+    offsets: Path,
+    *,
+    seen: Collection[str],
+    stride: int,
     tell: Callable[[str], None],
-) -> Agreement:  # fmt: skip
+) -> TidAgreement:
     """Build blur and JPEG from Kodak's photographs, score them, compare with the published scores.
 
     scores: CSV with reference, type, level, mos; offsets: CSV with reference, kodak, x, y, width, height. seen: scenes
@@ -101,4 +107,4 @@ def measure_people(
         a, b = ([value for kind in kinds for value in table[kind]] for table in (ours, theirs))
         return float(spearmanr(a, b)[0])
 
-    return Agreement(srocc((BLUR, JPEG)), srocc((BLUR,)), srocc((JPEG,)), 2 * len(ours[BLUR]))
+    return TidAgreement(srocc((BLUR, JPEG)), srocc((BLUR,)), srocc((JPEG,)), 2 * len(ours[BLUR]))

@@ -17,14 +17,14 @@ import numpy as np
 from hiqa_cli.errors import HiqaError, ImageError, UsageError
 from hiqa_cli.images.read import read_picture
 from hiqa_train.datasets.sample import Sample
-from hiqa_train.evaluation.predict import Unscored
-from hiqa_train.evaluation.score_cache import ImageStore, key_of
+from hiqa_train.evaluation.predict import UnscoredImage
+from hiqa_train.evaluation.score_cache import ScoreCache, key_of
 from hiqa_train.trainer.loop import StopSignal
 
 from .folds import Fold
 from .gmsd import gmsd
 from .kernel_ridge import RIDGES, WIDTHS, KernelRidge, choose_and_fit
-from .methods import Fitted, Tell
+from .methods import FittedMethod, Tell
 from .nss import natural_scene_features
 
 
@@ -51,19 +51,19 @@ class NaturalScenes:
     def check(self, folds: list[Fold]) -> None:
         """Every fold can be done."""
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
         training = self._examples([sample for part in fold.parts for sample in part.training], stop)
         validation = self._examples([sample for part in fold.parts for sample in part.validation], stop)
         if training is None or validation is None:
             return None
         model = choose_and_fit(training, validation)
         tell(f"nss, split {fold.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation part")
-        return Fitted("nss", partial(NaturalScenePredictor, model, self))
+        return FittedMethod("nss", partial(NaturalScenePredictor, model, self))
 
     def _examples(self, samples: Sequence[Sample], stop: StopSignal) -> tuple[np.ndarray, np.ndarray] | None:
         """(N, 36) features and (N,) qualities; None where it was stopped."""
         rows = []
-        with ImageStore(self.features) as store:
+        with ScoreCache(self.features) as store:
             for sample in samples:
                 if stop.asked:
                     return None
@@ -73,7 +73,7 @@ class NaturalScenes:
                     raise HiqaError(f"{sample.path}: {error.message}", error.hint) from error
         return np.stack(rows), np.array([sample.quality for sample in samples])
 
-    def features_of(self, path: Path, store: ImageStore) -> np.ndarray:
+    def features_of(self, path: Path, store: ScoreCache) -> np.ndarray:
         """(36,) of an image, as kept or computed now."""
         key = key_of(str(path.resolve()), path)
         held = store.get(key)
@@ -90,8 +90,8 @@ class NaturalScenePredictor:
     model: KernelRidge
     baseline: NaturalScenes
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
-        with ImageStore(self.baseline.features) as store:
+    def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | HiqaError]:
+        with ScoreCache(self.baseline.features) as store:
             for image in images:
                 try:
                     yield float(self.model(self.baseline.features_of(image.path, store)[None])[0])
@@ -117,17 +117,17 @@ class Gmsd:
                 if any(sample.reference is None for sample in test.samples):
                     raise UsageError(f"gmsd needs references, which {test.reading.name} lacks", "leave it out")
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
-        return Fitted("gmsd", lambda: self)
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
+        return FittedMethod("gmsd", lambda: self)
 
-    def predict(self, images: Sequence[Unscored]) -> Iterator[float | HiqaError]:
+    def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | HiqaError]:
         for image in images:
             try:
                 yield self._score(image)
             except ImageError as error:
                 yield error
 
-    def _score(self, image: Unscored) -> float:
+    def _score(self, image: UnscoredImage) -> float:
         assert image.reference is not None  # check() has seen to it
         distorted = pixels_of(image.path)
         try:

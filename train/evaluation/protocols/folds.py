@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import shared_scenes
 from hiqa_train.data.parts import DatabasePart, part_of
-from hiqa_train.data.splits import Division, Splits, draw_splits, take, without_scenes_of
+from hiqa_train.data.splits import SplitRule, Splits, draw_splits, take, without_scenes_of
 from hiqa_train.datasets.sample import Reading, Sample
 from hiqa_train.evaluation.correlation import FEWEST
 from hiqa_train.evaluation.images import of_types
@@ -81,14 +81,14 @@ def split_folds(study: Study, splits: Splits) -> list[Fold]:
     return [_fold(number, study, division) for number, division in enumerate(splits.divisions)]
 
 
-def _fold(number: int, study: Study, division: Division) -> Fold:
+def _fold(number: int, study: Study, division: SplitRule) -> Fold:
     parts = tuple(_training_part(reading, division, study.source_types) for reading in study.sources)
     where = f"split {number}"
     tests = tuple(_test(r, take(division, r.samples).test, study.types, where) for r in study.targets)
     return Fold(number, parts, tests)
 
 
-def _training_part(reading: Reading, division: Division, types: Sequence[str]) -> DatabasePart:
+def _training_part(reading: Reading, division: SplitRule, types: Sequence[str]) -> DatabasePart:
     part, _ = part_of(reading, division)
     return DatabasePart(
         part.name, of_types(part.training, types, reading.name), of_types(part.validation, types, reading.name)
@@ -119,7 +119,7 @@ def cross_fold(study: Study, seed: int) -> Fold:
         raise UsageError(f"{both[0]} is trained on and tested", "across databases these differ")
     drawn = draw_splits(study.sources, seed=seed, count=1).divisions[0]
     # nothing of the sources is tested: what would be their test part is trained on
-    division = Division(tuple(sorted((*drawn.training, *drawn.test))), drawn.validation, ())
+    division = SplitRule(tuple(sorted((*drawn.training, *drawn.test))), drawn.validation, ())
     parts = tuple(_training_part(reading, division, study.source_types) for reading in study.sources)
     known = [sample for part in parts for sample in (*part.training, *part.validation)]
     tests = []

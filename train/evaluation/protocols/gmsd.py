@@ -18,8 +18,10 @@ LUMA = (0.2989, 0.5870, 0.1140)  # ITU-R BT.601
 
 def gmsd(distorted: np.ndarray, reference: np.ndarray) -> float:
     """GMSD of two pictures (H, W, 3) RGB of one size, values in 0..255, H and W at least 2."""
-    luma = [torch.from_numpy(np.asarray(picture, np.float64) @ np.array(LUMA))[None, None].float()
-            for picture in (distorted, reference)]  # fmt: skip
+    luma = [
+        torch.from_numpy(np.asarray(picture, np.float64) @ np.array(LUMA))[None, None].float()
+        for picture in (distorted, reference)
+    ]
     d, r = (gradient_magnitude(functional.avg_pool2d(plane, 2)) for plane in luma)  # at half the resolution
     similarity = (2 * d * r + C) / (d.square() + r.square() + C)
     return float(similarity.double().std())

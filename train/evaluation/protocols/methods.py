@@ -17,12 +17,12 @@ from typing import Any, Literal, Protocol
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_train.data.leakage import RUN_RECORD, Seen, refuse_seen, seen_by, seen_of
+from hiqa_train.data.leakage import RUN_RECORD, TrainedScenes, refuse_leakage, trained_scenes, trained_scenes_of
 from hiqa_train.evaluation.cached_predictor import viewed_predictor
 from hiqa_train.evaluation.predict import Predictor, WeightsPredictor
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.run import RunOptions, train_databases
-from hiqa_train.stages.initialise import begin_seen
+from hiqa_train.stages.initialise import initial_trained_scenes
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.metrics_log import Progress
 
@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedMethod:
     """A method, ready for the test images of one fold.
 
     id: another word for whatever would predict otherwise. predictor: made when it is needed.
@@ -54,7 +54,7 @@ class Method(Protocol):
     def check(self, folds: list[Fold]) -> None:
         """UsageError, before any work, where a fold cannot be done, or not without leakage."""
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
         """Train on the fold's parts, in a folder that may hold what an earlier call left; None where it was stopped."""
 
 
@@ -115,10 +115,10 @@ class TrainedHiqa:
             "recipe": self.recipe.to_dict(),
             "seed": self.seed,
             **self.loading.settings,
-            "generator": None if self.generator is None else seen_by(self.generator).weights_id,
+            "generator": None if self.generator is None else trained_scenes(self.generator).weights_id,
         }
         if self.begin is not None:
-            settings["begin"] = begin_seen(self.begin).weights_id
+            settings["begin"] = initial_trained_scenes(self.begin).weights_id
         return settings | ({"whole_views": True} if self.whole_views else {})
 
     def check(self, folds: list[Fold]) -> None:
@@ -127,13 +127,13 @@ class TrainedHiqa:
         if self.generator is not None or takes_own:
             whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
-            refuse_seen(seen_by(self.generator), tested, whose, "give a G that was trained on other scenes")
+            refuse_leakage(trained_scenes(self.generator), tested, whose, "give a G that was trained on other scenes")
         if self.begin is not None:
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
             hint = "give an R that was trained on other scenes"
-            refuse_seen(begin_seen(self.begin), tested, f"--begin {self.begin}", hint)
+            refuse_leakage(initial_trained_scenes(self.begin), tested, f"--begin {self.begin}", hint)
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
         begun = (folder / RUN_RECORD).exists()
         if not begun and folder.exists():  # a kill came before the run had begun
             shutil.rmtree(folder)
@@ -153,18 +153,24 @@ class TrainedHiqa:
             weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
         if weights is None:
             return None
-        seen = seen_by(folder) if self.whole_views else seen_of(read_manifest(weights))
-        refuse_seen(
-            Seen(seen.weights_id, self._scored_by(seen.scenes, fold)), fold.tested_scenes,
-            f"the network trained for split {fold.number}", "this is a fault of hiqa's, please report it",
-        )  # fmt: skip
+        seen = trained_scenes(folder) if self.whole_views else trained_scenes_of(read_manifest(weights))
+        refuse_leakage(
+            TrainedScenes(seen.weights_id, self._scored_by(seen.scenes, fold)),
+            fold.tested_scenes,
+            f"the network trained for split {fold.number}",
+            "this is a fault of hiqa's, please report it",
+        )
         if self.whole_views:
             found = viewed_predictor(
-                folder, self.recipe, self.generator, device=self.loading.device, precision=self.loading.precision,
+                folder,
+                self.recipe,
+                self.generator,
+                device=self.loading.device,
+                precision=self.loading.precision,
                 stride=self.loading.scoring.stride,
-            )  # fmt: skip
-            return Fitted(found.id, lambda: found)
-        return Fitted(seen.weights_id, lambda: self.loading.predictor(weights))
+            )
+            return FittedMethod(found.id, lambda: found)
+        return FittedMethod(seen.weights_id, lambda: self.loading.predictor(weights))
 
     def _scored_by(self, seen: frozenset[str] | None, fold: Fold) -> frozenset[str] | None:
         """What the networks that scores depend on have seen: all that are in the folder, but for an R on images alone
@@ -172,8 +178,8 @@ class TrainedHiqa:
         if seen is None:
             return None
         if self.kind == "alone" and self.generator is None:
-            begun = None if self.begin is None else begin_seen(self.begin).scenes
-            seen = seen - (seen_by(None).scenes or frozenset()) | (begun or frozenset())
+            begun = None if self.begin is None else initial_trained_scenes(self.begin).scenes
+            seen = seen - (trained_scenes(None).scenes or frozenset()) | (begun or frozenset())
         return seen | fold.known_scenes
 
 
@@ -190,14 +196,16 @@ class GivenWeights:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"weights": seen_by(self.weights).weights_id, **self.loading.settings}
+        return {"weights": trained_scenes(self.weights).weights_id, **self.loading.settings}
 
     def check(self, folds: list[Fold]) -> None:
         tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
-        refuse_seen(seen_by(self.weights), tested, "these weights", "give weights that were trained on other scenes")
+        refuse_leakage(
+            trained_scenes(self.weights), tested, "these weights", "give weights that were trained on other scenes"
+        )
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> Fitted | None:
-        return Fitted(seen_by(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
+        return FittedMethod(trained_scenes(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
 
 
 def _has_references(fold: Fold) -> bool:

@@ -19,10 +19,10 @@ from typing import Any
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.datasets.sample import Sample
-from hiqa_train.evaluation.agreement import Measured, measure_types, row_object, rows_from_objects
+from hiqa_train.evaluation.agreement import TypeAgreement, measure_types, row_object, rows_from_objects
 from hiqa_train.evaluation.images import below
 from hiqa_train.evaluation.predict import predict_all
-from hiqa_train.evaluation.score_cache import ImageStore
+from hiqa_train.evaluation.score_cache import ScoreCache
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.whole_files import as_json, write_whole
 
@@ -39,7 +39,7 @@ class FoldResult:
 
     method: str
     number: int
-    databases: Mapping[str, tuple[Measured, ...]]
+    databases: Mapping[str, tuple[TypeAgreement, ...]]
 
 
 def no_progress(images: int) -> AbstractContextManager[Callable[[], None]]:
@@ -143,12 +143,12 @@ def _run_fold(
     fitted = method.fit(fold, folder / "training", stop, tell)
     if fitted is None or stop.asked:
         return None
-    measured: dict[str, tuple[Measured, ...]] = {}
+    measured: dict[str, tuple[TypeAgreement, ...]] = {}
     record: dict[str, Any] = {}
     for test in fold.tests:
         name, root = test.reading.name, test.reading.root
         with (
-            ImageStore(folder / f"scores-{name}-{fitted.id}.jsonl") as store,
+            ScoreCache(folder / f"scores-{name}-{fitted.id}.jsonl") as store,
             progress(len(test.samples)) as advance,
         ):
             predictions = predict_all(

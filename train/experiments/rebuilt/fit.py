@@ -25,9 +25,19 @@ from hiqa_train.rebuilt.tid_distortions import LEVELS, Strength, make, types
 
 # Strengths to search between, from mild to strong.
 RANGES: dict[int, tuple[float, float]] = {
-    4: (1, 1000), 9: (0.5, 250), 11: (2, 5000), 12: (1, 600), 13: (1, 200), 14: (1, 2000), 19: (0.005, 1),
-    20: (2, 5000), 21: (0.3, 100), 22: (1024, 2), 23: (0.05, 60), 24: (900, 4),
-}  # fmt: skip
+    4: (1, 1000),
+    9: (0.5, 250),
+    11: (2, 5000),
+    12: (1, 600),
+    13: (1, 200),
+    14: (1, 2000),
+    19: (0.005, 1),
+    20: (2, 5000),
+    21: (0.3, 100),
+    22: (1024, 2),
+    23: (0.05, 60),
+    24: (900, 4),
+}
 WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
 CLOSE = 0.02  # dB; nearer is near enough
 MEETS = {11: 0.08, 12: 0.1, 18: 2e-5, 22: 0.05, 24: 0.08}  # ... but can be met exactly, or moves in steps

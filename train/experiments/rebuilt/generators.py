@@ -23,8 +23,8 @@ from torch import Tensor
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch
-from hiqa_train.data.leakage import seen_by, seen_in_all
-from hiqa_train.data.sources.base import Material
+from hiqa_train.data.leakage import all_trained_scenes, trained_scenes
+from hiqa_train.data.sources.base import DataSource
 from hiqa_train.experiments.script_main import run_command, tell
 from hiqa_train.losses.terms import PIXEL_LOSSES, feature_loss
 from hiqa_train.recipes.checks import check_recipe
@@ -34,12 +34,12 @@ from hiqa_train.runs.ablation import variant
 from hiqa_train.runs.plan import generator_stage
 from hiqa_train.runs.run import RECORD, RunOptions
 from hiqa_train.runs.synthetic import open_photographs
-from hiqa_train.stages.factory import Builder
-from hiqa_train.stages.initialise import Finished, ready_generator
+from hiqa_train.stages.factory import StageFactory
+from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.trainer.checkpoint import LAST, first_difference
-from hiqa_train.trainer.distributed import Machine, joined
+from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
-from hiqa_train.trainer.metrics_log import Watcher
+from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.validation import hallucination_measures
 from hiqa_train.whole_files import as_json, write_whole
 
@@ -50,11 +50,11 @@ GENERATORS = ("HCM", "QPL", "ADV", "QADV")  # in the words of `ablation.VARIANTS
 
 
 @dataclasses.dataclass(frozen=True)
-class Bench:
+class GeneratorStudy:
     """What the four have in common. pretrained: the OUT of `pretraining`; out: the folder of their runs."""
 
     recipe: Recipe
-    material: Material
+    material: DataSource
     pretrained: Path
     out: Path
     options: RunOptions
@@ -70,33 +70,48 @@ class Bench:
         assert isinstance(stage, GeneratorStage)
         return recipe, stage
 
-    def train(self, name: str, machine: Machine, stop: StopSignal) -> bool:
+    def train(self, name: str, machine: RunDevice, stop: StopSignal) -> bool:
         """One G, or what is left of it; False where a signal ended it early."""
         recipe, stage = self.only(name)
         folder = self.out / name
         self._record(folder, stage)
-        begun = Finished(self.pretrained, None)
-        builder = Builder(
-            recipe, self.material, machine, self.options.seed, None, ready_generator(self.options.generator),
+        begun = TrainedNetworks(self.pretrained, None)
+        builder = StageFactory(
+            recipe,
+            self.material,
+            machine,
+            self.options.seed,
+            None,
+            load_generator(self.options.generator),
             first_judge=begun.regressor(stage.psi),
-        )  # fmt: skip
+        )
         training = builder.build(self.stage, begun)
         return run_stage(
-            training, folder / self.stage, recipe.watch, machine, Watcher(folder, None, board=False),
-            resume=(folder / self.stage / LAST).exists(), stop=stop, tell=lambda line: tell(f"{name}: {line}"),
-        )  # fmt: skip
+            training,
+            folder / self.stage,
+            recipe.watch,
+            machine,
+            ProgressListener(folder, None, board=False),
+            resume=(folder / self.stage / LAST).exists(),
+            stop=stop,
+            tell=lambda line: tell(f"{name}: {line}"),
+        )
 
     def _record(self, folder: Path, stage: GeneratorStage) -> None:
         """What a G hangs on: written when its run begins, compared when it goes on. UsageError where it differs."""
-        pasts = [seen_by(self.options.generator), seen_by(self.pretrained)]
-        seen = seen_in_all(self.material.scenes(), pasts[0])
+        pasts = [trained_scenes(self.options.generator), trained_scenes(self.pretrained)]
+        seen = all_trained_scenes(self.material.scenes(), pasts[0])
         known = pasts[1].scenes
         seen = None if seen is None or known is None else seen | known
         record = {
-            "stage": dataclasses.asdict(stage), "networks": dataclasses.asdict(self.recipe.networks),
-            "seed": self.options.seed, "material": self.material.describe(), "begin": pasts[0].weights_id,
-            "pretrained": pasts[1].weights_id, "seen_scenes": None if seen is None else sorted(seen),
-        }  # fmt: skip
+            "stage": dataclasses.asdict(stage),
+            "networks": dataclasses.asdict(self.recipe.networks),
+            "seed": self.options.seed,
+            "material": self.material.describe(),
+            "begin": pasts[0].weights_id,
+            "pretrained": pasts[1].weights_id,
+            "seen_scenes": None if seen is None else sorted(seen),
+        }
         record = json.loads(json.dumps(record))
         file = folder / RECORD
         if not file.exists():
@@ -106,10 +121,10 @@ class Bench:
         if difference:
             raise UsageError(f"{file} is of another run: {difference}", "give another --out")
 
-    def measures(self, network: Generator, machine: Machine) -> dict[str, float]:
+    def measures(self, network: Generator, machine: RunDevice) -> dict[str, float]:
         """Any G on the validation pairs: `pixel`, `psi` (whether or not it was trained by it), `gain_db`."""
         recipe, stage = self.only("QPL")
-        psi = Finished(self.pretrained, None).regressor(stage.psi).regressor.to(machine.device)
+        psi = TrainedNetworks(self.pretrained, None).regressor(stage.psi).regressor.to(machine.device)
         layer = stage.psi_layer - 1
 
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
@@ -132,9 +147,13 @@ def fakes(folder: Path) -> tuple[float, float, float] | None:
 
 
 def train_generators(
-    folders: list[Path], recipe: Recipe, pretrained: Path, out: Path, options: RunOptions,
+    folders: list[Path],
+    recipe: Recipe,
+    pretrained: Path,
+    out: Path,
+    options: RunOptions,
     names: Sequence[str] = GENERATORS,
-) -> bool:  # fmt: skip
+) -> bool:
     """Train the named Gs one after the other in OUT/NAME; False where a signal ended it early.
 
     options: device, precision, seed, and the G to begin with. UsageError where OUT holds another run, PRE has no
@@ -143,9 +162,9 @@ def train_generators(
     if any(name not in GENERATORS for name in names):
         raise UsageError(f"no such G among {', '.join(names)}", f"some of {', '.join(GENERATORS)}")
     stop = StopSignal()
-    with joined(options.device, options.precision) as machine:
+    with join_processes(options.device, options.precision) as machine:
         check_recipe(recipe, machine)
-        bench = Bench(recipe, open_photographs(folders, recipe, options, tell), pretrained, out, options)
+        bench = GeneratorStudy(recipe, open_photographs(folders, recipe, options, tell), pretrained, out, options)
         for name in names:
             if not bench.train(name, machine, stop):
                 return False
@@ -154,10 +173,10 @@ def train_generators(
 
 
 @torch.no_grad()
-def table(bench: Bench, names: Sequence[str], machine: Machine) -> list[str]:
+def table(bench: GeneratorStudy, names: Sequence[str], machine: RunDevice) -> list[str]:
     """The Gs on the same validation pairs, the beginning first."""
-    networks = {"the beginning": ready_generator(bench.options.generator)}
-    networks |= {name: Finished(bench.out / name, None).generator(bench.stage) for name in names}
+    networks = {"the beginning": load_generator(bench.options.generator)}
+    networks |= {name: TrainedNetworks(bench.out / name, None).generator(bench.stage) for name in names}
     lines = table_head(["G", "pixel loss", "psi loss", "gain, dB", "d_fake = 1 (lowest, highest)"])
     for name, network in networks.items():
         found = bench.measures(network, machine)

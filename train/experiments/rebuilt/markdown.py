@@ -57,10 +57,18 @@ def all_table(results: Results) -> list[str]:
     for row, found in results.items():
         by_name = pooled(found)
         srocc = by_name["srocc"]
-        lines.append(table_line([
-            row, str(srocc.splits), of_splits(srocc), f"{decimals(srocc.low)}, {decimals(srocc.high)}",
-            of_splits(by_name["plcc"]), of_splits(by_name["plcc_unfitted"]),
-        ]))  # fmt: skip
+        lines.append(
+            table_line(
+                [
+                    row,
+                    str(srocc.splits),
+                    of_splits(srocc),
+                    f"{decimals(srocc.low)}, {decimals(srocc.high)}",
+                    of_splits(by_name["plcc"]),
+                    of_splits(by_name["plcc_unfitted"]),
+                ]
+            )
+        )
     return lines
 
 

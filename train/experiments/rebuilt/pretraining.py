@@ -15,20 +15,20 @@ import argparse
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.leakage import seen_by, seen_in_all
+from hiqa_train.data.leakage import all_trained_scenes, trained_scenes
 from hiqa_train.experiments import lockstep as abreast
 from hiqa_train.experiments.script_main import tell
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe, RegressorStage
 from hiqa_train.runs.run import RECORD, RunOptions
 from hiqa_train.runs.synthetic import open_photographs
-from hiqa_train.stages.factory import Builder
-from hiqa_train.stages.initialise import Finished, ready_generator
+from hiqa_train.stages.factory import StageFactory
+from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.stages.regressor import RegressorTraining
 from hiqa_train.trainer.checkpoint import LAST
-from hiqa_train.trainer.distributed import joined
+from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
-from hiqa_train.trainer.metrics_log import Watcher
+from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.whole_files import as_json, write_whole
 
 RECIPE = Path(__file__).with_name("pretraining.toml")
@@ -43,24 +43,32 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
         if not isinstance(stage, RegressorStage) or stage.begin or stage.shares != shares:
             raise UsageError(f"the stage {name}: expected an R that begins at random, on the distortions of the others")
     material = open_photographs(folders, recipe, options, tell)
-    with joined(options.device, options.precision) as machine:
-        builder = Builder(recipe, material, machine, options.seed, None)
-        networks = Finished(out, ready_generator(options.generator))
+    with join_processes(options.device, options.precision) as machine:
+        builder = StageFactory(recipe, material, machine, options.seed, None)
+        networks = TrainedNetworks(out, load_generator(options.generator))
         stages = [builder.build(name, networks) for name in recipe.stages]
-        seen = seen_in_all(material.scenes(), seen_by(options.generator))
+        seen = all_trained_scenes(material.scenes(), trained_scenes(options.generator))
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / RECORD, as_json({
-            "recipe": recipe.to_dict(), "seed": options.seed, "material": material.describe(),
-            "generator": seen_by(options.generator).weights_id, "seen_scenes": None if seen is None else sorted(seen),
-        }))  # fmt: skip
-        together = abreast.Abreast([stage for stage in stages if isinstance(stage, RegressorTraining)])
-        watcher = Watcher(out, None, board=False)
+        write_whole(
+            out / RECORD,
+            as_json(
+                {
+                    "recipe": recipe.to_dict(),
+                    "seed": options.seed,
+                    "material": material.describe(),
+                    "generator": trained_scenes(options.generator).weights_id,
+                    "seen_scenes": None if seen is None else sorted(seen),
+                }
+            ),
+        )
+        together = abreast.LockstepTraining([stage for stage in stages if isinstance(stage, RegressorTraining)])
+        watcher = ProgressListener(out, None, board=False)
         begun = (out / abreast.NAME / LAST).exists()
         done = run_stage(
             together, out / abreast.NAME, recipe.watch, machine, watcher, resume=begun, stop=StopSignal(), tell=tell
         )
     if done:
-        abreast.part(out, together.stages)
+        abreast.split_checkpoint(out, together.stages)
     return done
 
 

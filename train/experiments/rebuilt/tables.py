@@ -43,7 +43,7 @@ TYPES = ("jpeg2000", "jpeg", "noise", "blur")  # LIVE's, as far as TID2008 has t
 
 
 @dataclasses.dataclass(frozen=True)
-class Bench:
+class TableStudy:
     """What the rows of a table have in common. pretrained: of `pretraining`; generator: the G of all splits."""
 
     pretrained: Path
@@ -70,7 +70,7 @@ class Bench:
         return TrainedHiqa(recipe, self.loading, self.seed, generator or self.generator, begin=begin, whole_views=True)
 
 
-def rows_of_two(bench: Bench) -> dict[str, Method]:
+def rows_of_two(bench: TableStudy) -> dict[str, Method]:
     """The rows of the tables within and across databases, by their words for --rows."""
     fine, scratch = partial(bench.recipe, "finetuning"), partial(bench.recipe, "scratch")
     return {
@@ -84,7 +84,7 @@ def rows_of_two(bench: Bench) -> dict[str, Method]:
     }
 
 
-def rows_of_ablation(bench: Bench, generators: Path) -> dict[str, Method]:
+def rows_of_ablation(bench: TableStudy, generators: Path) -> dict[str, Method]:
     """Figure 4's rows. Each R begins as the R on images alone; what else it is shown begins unheard."""
     begin = bench.pretrained / "alone"
     found: dict[str, Method] = {}
@@ -138,7 +138,7 @@ def prepared(given: argparse.Namespace) -> tuple[Study, dict[str, Method]]:
     of_g = getattr(given, needed)
     if of_g is None:
         raise UsageError(f"{given.table} needs --{needed} DIR")
-    bench = Bench(given.pretrained, of_g, given.out, given.seed)
+    bench = TableStudy(given.pretrained, of_g, given.out, given.seed)
     if given.table == "ablation":
         reading = open_rebuilt("tid2008-rebuilt", given.tid2008)
         return Study((reading,), (reading,)), rows_of_ablation(bench, of_g)
