@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from hiqa_cli.errors import UsageError
 
-from .options import one_of
-
 if TYPE_CHECKING:
     from hiqa_train.datasets import Reading
-
-DIRECTIONS = ("high", "low")
 
 DatasetNames = Annotated[
     list[str] | None,
@@ -27,13 +23,10 @@ Roots = Annotated[
         "--root", metavar="DIR", help="Where a database lies, if not where it is set; for several one each, in order."
     ),
 ]
-Direction = Annotated[
-    str | None,
+HigherIsBetter = Annotated[
+    bool | None,
     typer.Option(
-        "--direction",
-        metavar="|".join(DIRECTIONS),
-        parser=one_of("--direction", DIRECTIONS),
-        help="Of a table: which scores are good.",
+        "--higher-is-better/--lower-is-better", show_default=False, help="Direction of a table's scores; required."
     ),
 ]
 NominalRange = Annotated[
@@ -52,9 +45,16 @@ class DatasetOptions:
 
     names: tuple[str, ...]
     roots: tuple[Path, ...]
-    direction: str | None
+    higher_is_better: bool | None
     nominal: tuple[float, float] | None
     allow_missing: bool
+
+
+def direction_of(higher_is_better: bool | None) -> Literal["high", "low"] | None:
+    """The direction of a table's scores as `hiqa_train` names it."""
+    if higher_is_better is None:
+        return None
+    return "high" if higher_is_better else "low"
 
 
 def open_datasets(given: DatasetOptions) -> list[Reading]:
@@ -66,11 +66,14 @@ def open_datasets(given: DatasetOptions) -> list[Reading]:
     databases = [name for name in given.names if name not in tables]
     if given.roots and len(given.roots) != len(databases):
         raise UsageError(f"--root: expected one for each of {len(databases)} databases, found {len(given.roots)}")
-    if not tables and (given.direction is not None or given.nominal is not None or given.allow_missing):
-        raise UsageError("--direction, --range and --allow-missing are for tables", "a database's are known")
+    if not tables and (given.higher_is_better is not None or given.nominal is not None or given.allow_missing):
+        raise UsageError(
+            "--higher-is-better, --lower-is-better, --range and --allow-missing are for tables",
+            "a database's are known",
+        )
     places: dict[str, Path | None] = dict.fromkeys(databases)
     places.update(zip(databases, given.roots, strict=bool(given.roots)))
-    direction = cast(Literal["high", "low"] | None, given.direction)
+    direction = direction_of(given.higher_is_better)
     readings = [
         open_dataset(name, places[name])
         if name in places

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -20,7 +20,7 @@ from hiqa_cli.errors import DatasetError, UsageError
 from hiqa_cli.rows.row import as_text
 from hiqa_cli.scoring.row_printer import write
 
-from .dataset_options import AllowMissing, Direction, NominalRange
+from .dataset_options import AllowMissing, HigherIsBetter, NominalRange, direction_of
 from .datasets_rebuilt import build_dataset, measure_dataset
 from .options import Quiet
 
@@ -81,7 +81,7 @@ def verify_dataset(
     root: Annotated[
         Path | None, typer.Option("--root", metavar="DIR", help="Where the database lies, if not where it is set.")
     ] = None,
-    direction: Direction = None,
+    higher_is_better: HigherIsBetter = None,
     nominal: NominalRange = None,
     allow_missing: AllowMissing = False,
     as_json: AsJson = False,
@@ -99,7 +99,7 @@ def verify_dataset(
         reading = open_dataset(
             name,
             root,
-            direction=cast(Literal["high", "low"] | None, direction),
+            direction=direction_of(higher_is_better),
             nominal=nominal,
             allow_missing=allow_missing,
         )

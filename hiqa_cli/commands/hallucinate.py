@@ -76,7 +76,7 @@ def hallucinate(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     overwrite: common.Overwrite = False,
-    engine: common.Engine = DEFAULT_BACKEND,
+    backend: common.Backend = DEFAULT_BACKEND,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -109,7 +109,7 @@ def hallucinate(
             panel=panel,
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
-            engine=BackendOptions(device, precision, batch_size, threads, weights, engine),
+            engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,
         )

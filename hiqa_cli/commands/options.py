@@ -19,7 +19,7 @@ from hiqa_cli.engine.backends.names import BACKENDS
 from hiqa_cli.engine.config import DEFAULT_MODE, MODES
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.limits import Limits
-from hiqa_cli.report.options import MAX_MB
+from hiqa_cli.report.options import EMBED_LIMIT_MB
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -104,14 +104,14 @@ Mode = Annotated[
         f"one pass over the image. {DEFAULT_MODE} if not given.",
     ),
 ]
-Engine = Annotated[
+Backend = Annotated[
     str,
     typer.Option(
-        "--engine",
+        "--backend",
         metavar="|".join(BACKENDS),
-        parser=one_of("--engine", BACKENDS, "HIQA_ENGINE"),
+        parser=one_of("--backend", BACKENDS, "HIQA_BACKEND"),
         autocompletion=lambda: list(BACKENDS),
-        envvar="HIQA_ENGINE",
+        envvar="HIQA_BACKEND",
         help="What computes. openvino starts sooner, on processors: pip install 'hiqa[openvino]'.",
     ),
 ]
@@ -181,14 +181,14 @@ MaxBytes = Annotated[
         help=f"Refuse files of more bytes; {Limits().max_bytes:,} if not given.",
     ),
 ]
-MaxMb = Annotated[
+EmbedLimitMb = Annotated[
     int | None,
     typer.Option(
-        "--max-mb",
+        "--embed-limit-mb",
         metavar="N",
-        parser=whole_number("--max-mb"),
+        parser=whole_number("--embed-limit-mb"),
         help="How many million bytes a report's page may have, the rest lies in a folder beside it; "
-        f"{MAX_MB} if not given.",
+        f"{EMBED_LIMIT_MB} if not given.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

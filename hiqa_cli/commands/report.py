@@ -9,7 +9,7 @@ import typer
 
 from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.errors import UsageError
-from hiqa_cli.report.options import MAX_MB, WORST, ReportTarget
+from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.scoring.options import BackendOptions, limits_from, scoring_from
 
 from . import options as common
@@ -51,7 +51,7 @@ def report(
             help=f"How many images a contact sheet shows; {WORST} if not given.",
         ),
     ] = None,
-    max_mb: common.MaxMb = None,
+    embed_limit_mb: common.EmbedLimitMb = None,
     min_score: Annotated[
         float | None,
         typer.Option(
@@ -70,7 +70,7 @@ def report(
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,
     all_tiles: AllTiles = False,
-    engine: common.Engine = DEFAULT_BACKEND,
+    backend: common.Backend = DEFAULT_BACKEND,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -99,14 +99,14 @@ def report(
 
     if worst is not None and not png:
         raise UsageError("--worst says how many images a contact sheet shows", "give --png as well")
-    if max_mb is not None and png:
-        raise UsageError("--max-mb says how large a page may be, --png writes a picture", "give one of them")
+    if embed_limit_mb is not None and png:
+        raise UsageError("--embed-limit-mb says how large a page may be, --png writes a picture", "give one of them")
     default = DEFAULT_SHEET if png else DEFAULT_PAGE
     return run_report(
         ReportOptions(
             images=tuple(images or ()),
             compare=compare,
-            target=ReportTarget(output or default, "--output", max_mb or MAX_MB, png, worst or WORST),
+            target=ReportTarget(output or default, "--output", embed_limit_mb or EMBED_LIMIT_MB, png, worst or WORST),
             recursive=recursive,
             files_from=files_from,
             nul_separated=null,
@@ -115,7 +115,7 @@ def report(
             scoring_given=all_tiles or any(one is not None for one in (mode, stride, tolerance, max_tiles)),
             overwrite=overwrite,
             limits=limits_from(max_pixels, max_bytes),
-            engine=BackendOptions(device, precision, batch_size, threads, weights, engine),
+            engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,
         )

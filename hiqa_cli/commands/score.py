@@ -10,7 +10,7 @@ import typer
 from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
 from hiqa_cli.engine.config import DEFAULT_MAX_TILES, DEFAULT_STRIDE, DEFAULT_TOLERANCE, TILE
 from hiqa_cli.errors import UsageError
-from hiqa_cli.report.options import MAX_MB, ReportTarget
+from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.options import BackendOptions, ScoreOptions, existing_policy, limits_from, scoring_from
 
 from . import options as common
@@ -121,7 +121,7 @@ def score(
     jsonl: JsonLinesFile = None,
     maps: MapsFolder = None,
     report: ReportFile = None,
-    max_mb: common.MaxMb = None,
+    embed_limit_mb: common.EmbedLimitMb = None,
     overwrite: common.Overwrite = False,
     resume: Resume = False,
     min_score: MinScore = None,
@@ -132,7 +132,7 @@ def score(
     tolerance: Tolerance = None,
     max_tiles: MaxTiles = None,
     all_tiles: AllTiles = False,
-    engine: common.Engine = DEFAULT_BACKEND,
+    backend: common.Backend = DEFAULT_BACKEND,
     device: common.Device = "auto",
     precision: common.Precision = "auto",
     batch_size: common.BatchSize = None,
@@ -158,8 +158,8 @@ def score(
     """
     from hiqa_cli.scoring.run import run_score
 
-    if max_mb is not None and report is None:
-        raise UsageError("--max-mb says how large a report may be", "give --report FILE")
+    if embed_limit_mb is not None and report is None:
+        raise UsageError("--embed-limit-mb says how large a report may be", "give --report FILE")
     return run_score(
         ScoreOptions(
             images=tuple(images or ()),
@@ -175,9 +175,9 @@ def score(
             worst=worst,
             scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
             limits=limits_from(max_pixels, max_bytes),
-            engine=BackendOptions(device, precision, batch_size, threads, weights, engine),
+            engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,
-            report=None if report is None else ReportTarget(report, "--report", max_mb or MAX_MB),
+            report=None if report is None else ReportTarget(report, "--report", embed_limit_mb or EMBED_LIMIT_MB),
         )
     )

@@ -16,7 +16,7 @@ from hiqa_cli.console.progress import StageProgress
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.row_printer import write
 
-from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, Direction, NominalRange, Roots
+from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, HigherIsBetter, NominalRange, Roots
 from .options import Device, Precision, Quiet, Threads, one_of, whole_number
 from .train_setup import choose_vgg, open_readings
 
@@ -40,10 +40,10 @@ def train(
         ),
     ] = None,
     dataset: DatasetNames = None,
-    pristine: Annotated[
+    clean_images: Annotated[
         list[Path] | None,
         typer.Option(
-            "--pristine",
+            "--clean-images",
             metavar="DIR",
             help="Undistorted photographs, at least 320 px a side, instead of --dataset or beside it; repeat it for "
             "several folders.",
@@ -54,7 +54,7 @@ def train(
         typer.Option(
             "--recipe",
             metavar="NAME|FILE",
-            help="paper, best, smoke, synthetic or release, or a TOML file; best if not given, with --pristine "
+            help="paper, best, smoke, synthetic or release, or a TOML file; best if not given, with --clean-images "
             "synthetic, with both release.",
         ),
     ] = None,
@@ -64,21 +64,21 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what --out holds.")] = False,
     root: Roots = None,
-    direction: Direction = None,
+    higher_is_better: HigherIsBetter = None,
     nominal: NominalRange = None,
     allow_missing: AllowMissing = False,
-    keep_out: Annotated[
+    test_scenes: Annotated[
         str | None,
         typer.Option(
-            "--keep-out",
+            "--test-scenes",
             metavar="SCENE,...",
             help="Scenes kept for tests in every database and folder, in place of drawn ones (kodim04,kodim08).",
         ),
     ] = None,
-    begin: Annotated[
+    init_from: Annotated[
         Path | None,
         typer.Option(
-            "--begin",
+            "--init-from",
             metavar="DIR",
             help="Weights that training begins with: G with their G; R, where it learns distortions beside a prior, "
             "with their R, and the prior with theirs.",
@@ -95,8 +95,8 @@ def train(
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", parser=whole_number("--seed", 0, 2**31), help="Of everything random.")
     ] = 1,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", metavar="DIR", help="Decoded images; the user's cache if not given.")
+    cache_dir: Annotated[
+        Path | None, typer.Option("--cache-dir", metavar="DIR", help="Decoded images; the user's cache if not given.")
     ] = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Train nothing: print each stage's rate and where its time goes.")
@@ -110,10 +110,10 @@ def train(
 
     Ctrl-C keeps a checkpoint that --resume goes on with. Ends with weights in --out, which hiqa score --weights takes.
     """
-    if not (dataset or pristine):
-        raise UsageError("what to train on: give --dataset, --pristine or both", "hiqa datasets lists databases")
-    if keep_out is not None and not dataset:
-        raise UsageError("--keep-out: photographs alone are divided by their names", "give --dataset too")
+    if not (dataset or clean_images):
+        raise UsageError("what to train on: give --dataset, --clean-images or both", "hiqa datasets lists databases")
+    if test_scenes is not None and not dataset:
+        raise UsageError("--test-scenes: photographs alone are divided by their names", "give --dataset too")
     import torch
 
     from hiqa_train.recipes.loader import DEFAULT, RELEASE, SYNTHETIC, load_recipe
@@ -127,29 +127,29 @@ def train(
     leads = is_leader()
     progress = StageProgress(wanted=leads and not quiet)
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
-    usual = DEFAULT if not pristine else RELEASE if dataset else SYNTHETIC
+    usual = DEFAULT if not clean_images else RELEASE if dataset else SYNTHETIC
     chosen = load_recipe(recipe or usual)
-    begins_r = begin is not None and goes_on_from_r(chosen)
-    if begin is not None and generator is not None and not begins_r:
-        raise UsageError("--begin is for a G that is trained, --generator gives a ready one", "give one of them")
-    where = out or default_out([*(dataset or []), *map(str, pristine or [])], resume)
-    given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), direction, nominal, allow_missing)
+    begins_r = init_from is not None and goes_on_from_r(chosen)
+    if init_from is not None and generator is not None and not begins_r:
+        raise UsageError("--init-from is for a G that is trained, --generator gives a ready one", "give one of them")
+    where = out or default_out([*(dataset or []), *map(str, clean_images or [])], resume)
+    given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), higher_is_better, nominal, allow_missing)
     options = RunOptions(
         device=device,
         precision=precision,
         seed=seed,
         resume=resume,
         generator=generator,
-        first_generator=begin if generator is None else None,
-        begin=begin if begins_r else None,
+        first_generator=init_from if generator is None else None,
+        begin=init_from if begins_r else None,
         kinds=None if stage in (None, "ablation") else (stage,),
-        cache=cache,
+        cache=cache_dir,
         watch=progress.advance,
     )
     stop = StopSignal()
-    kept = tuple(word.strip() for word in (keep_out or "").split(",") if word.strip())
+    kept = tuple(word.strip() for word in (test_scenes or "").split(",") if word.strip())
     try:
-        run = Training(given, tuple(pristine or ()), kept, chosen, vgg, where, options, stop, say)
+        run = Training(given, tuple(clean_images or ()), kept, chosen, vgg, where, options, stop, say)
         if profile:
             return run.profile()
         done = run.ablation() if stage == "ablation" else run.train()
@@ -178,8 +178,8 @@ class Training:
     def __init__(
         self,
         given: DatasetOptions,
-        pristine: tuple[Path, ...],
-        keep_out: tuple[str, ...],
+        clean_images: tuple[Path, ...],
+        test_scenes: tuple[str, ...],
         recipe: Recipe,
         vgg: str | None,
         out: Path,
@@ -187,10 +187,10 @@ class Training:
         stop: StopSignal,
         say: Messages,
     ) -> None:
-        self.pristine, self.out, self.stop, self.tell = pristine, out, stop, say.warn
-        self.opened = open_readings(given, options, keep_out, say.warn) if given.names else None
+        self.clean_images, self.out, self.stop, self.tell = clean_images, out, stop, say.warn
+        self.opened = open_readings(given, options, test_scenes, say.warn) if given.names else None
         options = options if self.opened is None else self.opened.options
-        has_references = bool(pristine) or self.opened is None or self.opened.has_references
+        has_references = bool(clean_images) or self.opened is None or self.opened.has_references
         self.recipe, file = choose_vgg(recipe, vgg, options, say.warn, has_references=has_references)
         self.options = dataclasses.replace(options, vgg=file)
 
@@ -201,12 +201,12 @@ class Training:
         from hiqa_train.runs.synthetic import train_synthetic
 
         if self.opened is None:
-            return train_synthetic(self.pristine, self.recipe, self.out, self.options, self.stop, self.tell)
-        if self.pristine:
+            return train_synthetic(self.clean_images, self.recipe, self.out, self.options, self.stop, self.tell)
+        if self.clean_images:
             return train_mixed(
                 self.opened.parts,
                 self.opened.tested,
-                self.pristine,
+                self.clean_images,
                 self.recipe,
                 self.out,
                 self.options,
@@ -219,7 +219,7 @@ class Training:
         """The paper's figure 4 and its oracle, on the test part; the table on standard output."""
         from hiqa_train.runs.ablation import run_ablation, table
 
-        if self.opened is None or self.pristine or len(self.opened.parts) != 1:
+        if self.opened is None or self.clean_images or len(self.opened.parts) != 1:
             raise UsageError("the ablation is measured on the test part of one database", "give one --dataset")
         part, tests = self.opened.parts[0], self.opened.tests[0]
         rows = run_ablation(part, tests, self.recipe, self.out, self.options, self.stop, self.tell)
@@ -238,10 +238,16 @@ class Training:
 
         material: DataSource
         if self.opened is None:
-            material = open_photographs(self.pristine, self.recipe, self.options, self.tell)
-        elif self.pristine:
+            material = open_photographs(self.clean_images, self.recipe, self.options, self.tell)
+        elif self.clean_images:
             material = open_mixed(
-                self.opened.parts, self.opened.tested, self.pristine, self.recipe, self.options, self.stop, self.tell
+                self.opened.parts,
+                self.opened.tested,
+                self.clean_images,
+                self.recipe,
+                self.options,
+                self.stop,
+                self.tell,
             )
         else:
             material = open_databases(self.opened.parts, self.recipe, self.options, self.stop, self.tell)

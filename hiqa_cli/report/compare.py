@@ -43,7 +43,7 @@ def run_compare(
     names = (name_text(first), name_text(second))
     title = " and ".join(names)
     told = (facts_of_run(runs[0], names[0], None), facts_of_run(runs[1], names[1], None))
-    page = ComparePage(target.path, title, told, target.max_mb * BYTES_OF_MB, len(matching.pairs))
+    page = ComparePage(target.path, title, told, target.embed_limit_mb * BYTES_OF_MB, len(matching.pairs))
     progress = ImageProgress(len(matching.pairs), wanted=not messages.quiet)
     messages.clear = progress.cleared
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-MAX_MB = 50  # millions of bytes that a page itself may have
+EMBED_LIMIT_MB = 50  # millions of bytes that a page itself may have
 WORST = 20  # images on a contact sheet
 
 
@@ -13,11 +13,12 @@ WORST = 20  # images on a contact sheet
 class ReportTarget:
     """A report to be written: a page, or a contact sheet as PNG.
 
-    option: what the command line calls it. max_mb: millions of bytes that a page may have. worst: images on a sheet.
+    option: the option that names the file. embed_limit_mb: largest page, in millions of bytes. worst: images on a
+    contact sheet.
     """
 
     path: Path
     option: str
-    max_mb: int
+    embed_limit_mb: int
     png: bool = False
     worst: int = WORST

@@ -74,7 +74,7 @@ def open_report(target: ReportTarget, title: str, expected: int) -> Report:
         return ContactSheet(target.path, target.worst)
     from .page.run_page import RunPage
 
-    return RunPage(target.path, title, target.max_mb * BYTES_OF_MB, expected)
+    return RunPage(target.path, title, target.embed_limit_mb * BYTES_OF_MB, expected)
 
 
 def finish_report(report: Output, target: ReportTarget, facts: RunFacts, messages: Messages) -> None:
@@ -84,7 +84,9 @@ def finish_report(report: Output, target: ReportTarget, facts: RunFacts, message
     finally:
         report.abandon()
     if beside is not None:
-        messages.warn(f"pictures beyond {target.max_mb} MB lie in {beside}{os.sep}: keep it beside {target.path.name}")
+        messages.warn(
+            f"pictures beyond {target.embed_limit_mb} MB lie in {beside}{os.sep}: keep it beside {target.path.name}"
+        )
 
 
 def report_title(given: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:
         raise DependencyError(f"{name} cannot be loaded: {error}", "install hiqa again with pip") from error
     scorer = Scorer.load(
         options.weights,
-        engine=options.engine,
+        engine=options.backend,
         device=options.device,
         precision=options.precision,
         batch_size=options.batch_size,

@@ -24,7 +24,7 @@ class BackendOptions:
     batch_size: int | None
     threads: int | None
     weights: Path | None
-    engine: str = DEFAULT_BACKEND
+    backend: str = DEFAULT_BACKEND
 
 
 def limits_from(max_pixels: int | None, max_bytes: int | None) -> Limits:

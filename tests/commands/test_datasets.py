@@ -144,12 +144,12 @@ def test_verify_of_an_altered_database_is_1_and_of_an_unknown_place_refused(
 
 def test_verify_reads_a_table_of_ones_own(run_hiqa: RunHiqa, tmp_path: Path):
     table = write_table(tmp_path / "my.csv", scenes=2)
-    done = run_hiqa("datasets", "verify", table, "--direction", "high", "--range", "1", "5")
+    done = run_hiqa("datasets", "verify", table, "--higher-is-better", "--range", "1", "5")
     assert (done.code, done.err) == (0, b"")
     assert "scores: MOS 1..5, high is good" in done.lines
     assert "ok   images: 18 of 18" in done.lines
     (tmp_path / "images" / "0_blur_1.png").unlink()
-    missing = run_hiqa("datasets", "verify", table, "--direction", "high")
+    missing = run_hiqa("datasets", "verify", table, "--higher-is-better")
     assert missing.code == 1
     assert "files missing: 1, the first" in missing.messages[0]
 
@@ -158,7 +158,10 @@ def test_verify_reads_a_table_of_ones_own(run_hiqa: RunHiqa, tmp_path: Path):
     ("arguments", "message"),
     [
         (["verfy", "live"], "expected verify, set, build or measure, found 'verfy'; did you mean verify?"),
-        (["verify", "live", "--direction", "up"], "--direction: expected high, low; found 'up'"),
+        (
+            ["verify", "live", "--higher-is-beter"],
+            "no such option: --higher-is-beter; did you mean --higher-is-better?",
+        ),
         (["--json", "verify", "live"], "--json goes behind the word that it belongs to; hiqa datasets verify --json"),
         (["verify"], "missing argument"),
     ],

@@ -54,7 +54,7 @@ def test_everything_is_measured_as_scipy_does_and_written_as_table_json_csv_and_
     files = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "png")}
     done = run_hiqa(
         "evaluate", "--dataset", "live", "--root", live, "--weights", tiny_weights, "--resamples", "20",
-        "--json", files["json"], "--csv", files["csv"], "--plot", files["png"], "--published",
+        "--json", files["json"], "--csv", files["csv"], "--plot", files["png"], "--show-literature",
         env={"XDG_CACHE_HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.code == 0, done.messages
@@ -130,7 +130,7 @@ def test_several_databases_and_a_table_are_measured_in_one_call(evaluate, live: 
     table = write_table(tmp_path / "my.csv", scenes=4)
     lines = evaluate(
         "--dataset", "live", "--dataset", table, "--dataset", "tid2013", "--root", live, "--root", tid,
-        "--direction", "high", "--part", "all", "--resamples", "0", "--plot", tmp_path / "plot.png",
+        "--higher-is-better", "--part", "all", "--resamples", "0", "--plot", tmp_path / "plot.png",
         "--csv", tmp_path / "a.csv",
     )  # fmt: skip
     heads = [line.split(",")[0] for line in lines if "weights" in line]
@@ -244,8 +244,11 @@ def test_an_image_that_cannot_be_read_is_named_and_what_was_scored_is_kept(evalu
     ("arguments", "message"),
     [
         (["--dataset", "liv"], "no such database: liv; did you mean live?"),
-        (["--dataset", "my.csv"], "which scores are good is not known; give --direction high or --direction low"),
-        (["--dataset", "live", "--direction", "high"], "--direction, --range and --allow-missing are for tables"),
+        (["--dataset", "my.csv"], "which scores are good is not known; give --higher-is-better or --lower-is-better"),
+        (
+            ["--dataset", "live", "--higher-is-better"],
+            "--higher-is-better, --lower-is-better, --range and --allow-missing are for tables",
+        ),
         (["--dataset", "live", "--root", "a", "--root", "b"], "--root: expected one for each of 1 databases, found 2"),
         (["--dataset", "TID", "--part", "validation"], "tid2013 has no validation part of its own; give --part all"),
         (["--dataset", "TID", "--types", "smear"], "tid2013 has no images of the type 'smear'; it has additive"),
@@ -255,7 +258,7 @@ def test_an_image_that_cannot_be_read_is_named_and_what_was_scored_is_kept(evalu
         (["--dataset", "TID", "--ladders", "/tmp"], "--dataset and measures on clean pictures do not go together"),
         (["--ladders", "/tmp", "--part", "all"], "--part goes with --dataset"),
         (["--dataset", "live", "--root", "TIDROOT"], "is not LIVE release 2"),
-        (["--dataset", "wrong.csv", "--direction", "high"], "'score'"),
+        (["--dataset", "wrong.csv", "--higher-is-better"], "'score'"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_line(

@@ -63,7 +63,7 @@ def hiqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def protocol(tid: Path, recipe: Path, out: Path) -> list[str]:
     return [
-        "evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--count", "2", "--recipe",
+        "evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--num-splits", "2", "--recipe",
         str(recipe), "--out", str(out), "--device", "cpu", "--precision", "fp32", "--stride", "256",
         "--threads", "1",  # sums come out the same to the bit with the same number of threads alone
     ]  # fmt: skip
@@ -155,7 +155,7 @@ def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
             assert sample.reference is not None
             write_picture(sample.reference, seed=8, width=72, height=64)
     networks, found = [], []
-    assert hiqa(*protocol(other, recipe, tmp_path / "out"), "--count", "1").code == 0
+    assert hiqa(*protocol(other, recipe, tmp_path / "out"), "--num-splits", "1").code == 0
     for out in (whole[0], tmp_path / "out"):
         split = out / "hiqa-tiny" / "split-00"
         loaded = load_weights(split / "training" / "weights")
@@ -167,8 +167,8 @@ def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
 
 
 def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Path, tmp_path: Path):
-    arguments = ["evaluate", "--dataset", "tid2013", "--root", tid, "--protocol", "splits", "--count", "3"]
-    arguments += ["--out", tmp_path / "out", "--method", "nss", "--method", "gmsd", "--published"]
+    arguments = ["evaluate", "--dataset", "tid2013", "--root", tid, "--protocol", "splits", "--num-splits", "3"]
+    arguments += ["--out", tmp_path / "out", "--method", "nss", "--method", "gmsd", "--show-literature"]
     done = hiqa(*arguments, "--json", tmp_path / "a.json")
     assert done.code == 0, done.messages
     data = json.loads((tmp_path / "a.json").read_text())
@@ -193,7 +193,7 @@ def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp
     done = hiqa(
         "evaluate", "--protocol", "cross", "--train-on", "live", "--dataset", "tid2008", "--root", tid, "--root", live,
         "--types", "jpeg,jpeg2000,noise,blur", "--train-types", "jpeg,jpeg2000,noise,blur", "--method", "nss",
-        "--out", tmp_path / "out", "--published", "--json", tmp_path / "a.json",
+        "--out", tmp_path / "out", "--show-literature", "--json", tmp_path / "a.json",
     )  # fmt: skip
     assert done.code == 0, done.messages
     said = "hiqa: tid2008: 2 scenes not tested, since they are, or may be, trained on: kodim03, kodim05"
@@ -208,7 +208,7 @@ def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp
 def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_path: Path):
     root = write_koniq10k(tmp_path / "koniq", images=8)
     done = hiqa(
-        "evaluate", "--protocol", "own", "--dataset", "koniq10k", "--root", root, "--method", "nss", "--out",
+        "evaluate", "--protocol", "official", "--dataset", "koniq10k", "--root", root, "--method", "nss", "--out",
         tmp_path / "out",
     )  # fmt: skip
     assert done.code == 0, done.messages
@@ -216,7 +216,7 @@ def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_pa
 
 
 def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunHere, tid: Path, tmp_path: Path):
-    arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--count", "1"]
+    arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--num-splits", "1"]
     arguments += ["--method", "nss", "--out", str(tmp_path / "out")]
 
     def little_room() -> None:
@@ -239,11 +239,14 @@ def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunH
     [
         (["--protocol", "splits"], "--protocol needs --out DIR"),
         (["--protocol", "cross", "--out", "o"], "--protocol cross needs --train-on NAME"),
-        (["--protocol", "own", "--out", "o"], "tid2013 has no division of its own"),
-        (["--protocol", "own", "--out", "o", "--count", "3"], "--splits and --count go with --protocol splits"),
+        (["--protocol", "official", "--out", "o"], "tid2013 has no division of its own"),
+        (
+            ["--protocol", "official", "--out", "o", "--num-splits", "3"],
+            "--splits and --num-splits go with --protocol splits",
+        ),
         (["--protocol", "splits", "--out", "o", "--part", "all"], "--part does not go with --protocol"),
         (["--protocol", "splits", "--out", "o", "--recipe", "nosuch"], "no such recipe: nosuch"),
-        (["--protocol", "splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, alone, weights, nss"),
+        (["--protocol", "splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, baseline, weights, nss"),
         (["--protocol", "splits", "--out", "o", "--splits", "none.json"], "none.json cannot be read"),
         (["--protocol", "splits", "--out", "file", "--method", "nss"], "cannot be written"),
         (["--protocol", "splits", "--out", "o", "--method", "weights", "--weights", "w"], "is not recorded"),

@@ -157,7 +157,7 @@ def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
     monkeypatch.chdir(tmp_path)
     for number in range(3):
         write_picture(f"{number}.png", number, width=256, height=256)
-    call = ["report", ".", "-r", "--max-mb", "1", "--weights", str(tiny_weights), "--min-score", "100"]
+    call = ["report", ".", "-r", "--embed-limit-mb", "1", "--weights", str(tiny_weights), "--min-score", "100"]
     monkeypatch.setattr("hiqa_cli.report.output.BYTES_OF_MB", 70_000)
     assert run(call) == 0  # the gate is the page's
     captured = capsys.readouterr()
@@ -255,7 +255,7 @@ def test_a_contact_sheet_of_the_worst(
         (["empty.jsonl"], "empty.jsonl holds no row"),
         (["broken.jsonl"], "broken.jsonl is not a table that --jsonl wrote: line 1 does not fit"),
         (["photos", "--worst", "3"], "give --png as well"),
-        (["photos", "--png", "--max-mb", "3"], "--png writes a picture"),
+        (["photos", "--png", "--embed-limit-mb", "3"], "--png writes a picture"),
         (["photos", "-o", "photos"], "is a folder, expected a file"),
         (["photos", "-o", "nowhere/x.html"], "no such folder: nowhere"),
         (["photos", "-o", "photos/a.jpg", "--overwrite"], "one of the files to be read"),
@@ -284,7 +284,7 @@ def test_a_report_and_a_table_never_share_a_file(scored: Scored, monkeypatch: py
     with pytest.raises(UsageError, match="are the same file"):
         run(["score", "photos", "--report", "x", "--csv", "./x"])
     with pytest.raises(UsageError, match="give --report FILE"):
-        run(["score", "photos", "--max-mb", "5"])
+        run(["score", "photos", "--embed-limit-mb", "5"])
 
 
 def test_a_signal_leaves_a_report_of_what_is_finished(tiny_weights: Path, tmp_path: Path) -> None:

@@ -88,5 +88,5 @@ def keep_array(file: Path, array: np.ndarray) -> None:
             beside.unlink()
         raise OutputError(
             f"{file.parent} cannot hold the decoded images: {(error.strerror or str(error)).lower()}",
-            "free space, or give another folder by --cache",
+            "free space, or give another folder by --cache-dir",
         ) from error

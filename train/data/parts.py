@@ -77,7 +77,7 @@ def check_shown(readings: Sequence[Reading], keep_out: Collection[str]) -> None:
     unknown = sorted(set(keep_out) - shown)
     if unknown:
         raise UsageError(
-            f"--keep-out: no database shows the scene {unknown[0]}",
+            f"--test-scenes: no database shows the scene {unknown[0]}",
             f"scenes are named as {', '.join(sorted(shown)[:3])}",
         )
 

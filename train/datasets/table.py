@@ -38,7 +38,7 @@ def read_table(
     Raises UsageError for the call, DatasetError for the table.
     """
     if direction is None:
-        raise UsageError(f"{path}: which scores are good is not known", "give --direction high or --direction low")
+        raise UsageError(f"{path}: which scores are good is not known", "give --higher-is-better or --lower-is-better")
     if nominal is not None and not nominal[0] < nominal[1]:
         raise UsageError(f"--range: expected the low end first, found {nominal[0]:g} {nominal[1]:g}")
     lines = read_csv(path, NEEDED)

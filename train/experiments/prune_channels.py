@@ -1,7 +1,7 @@
 """Narrows R1 of finished weights, for a training that goes on with fewer channels.
 
-    python -m hiqa_train.experiments.prune_channels --weights WEIGHTS --width 32 --pristine DIR --out NARROW
-    hiqa train ... --begin NARROW      (with regressor_width = 32 in the recipe)
+    python -m hiqa_train.experiments.prune_channels --weights WEIGHTS --width 32 --clean-images DIR --out NARROW
+    hiqa train ... --init-from NARROW      (with regressor_width = 32 in the recipe)
 
 Of every layer those channels stay that matter most: by how much they vary over distorted pictures, times how much is
 made of them further on. What the others are on the average goes into the biases of what they fed. NARROW's scores are
@@ -182,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.prune_channels")
     parser.add_argument("--weights", type=Path, required=True, help="a folder of weights")
     parser.add_argument("--width", type=int, required=True, help="channels of R1's first stage")
-    parser.add_argument("--pristine", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--clean-images", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="NARROW")
     given = parser.parse_args()
     run_command(lambda: narrow(given.weights, given.width, given.pristine, given.out))

@@ -16,8 +16,8 @@ from hiqa_cli.errors import UsageError
 from .schema import KINDS, GeneratorStage, JointStage, Networks, Recipe, RegressorStage, RunSettings, Stage
 
 DEFAULT = "best"  # the recipe of `hiqa train --dataset`
-SYNTHETIC = "synthetic"  # the recipe of `hiqa train --pristine`
-RELEASE = "release"  # the recipe of `hiqa train --dataset --pristine`
+SYNTHETIC = "synthetic"  # the recipe of `hiqa train --clean-images`
+RELEASE = "release"  # the recipe of `hiqa train --dataset --clean-images`
 
 OPTIONAL = ("shares", "mix", "half_width_growth")  # tables that may be left out: they are empty then
 

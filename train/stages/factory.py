@@ -51,7 +51,7 @@ class StageFactory:
             asked = [field for field in OF_PHOTOGRAPHS if getattr(self.recipe.stages[name], field, 0.0)]
             if asked and isinstance(self.material, DatabaseSource):
                 problem = f"the stage {name} has {asked[0]}, which is of photographs that are distorted on the way"
-                raise UsageError(problem, f"give --pristine too, or {asked[0]} = 0.0")
+                raise UsageError(problem, f"give --clean-images too, or {asked[0]} = 0.0")
 
     def build(self, name: str, networks: NetworkProvider) -> Training:
         """The stage of that name. networks: gives what it builds on."""

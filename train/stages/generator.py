@@ -95,7 +95,7 @@ class GeneratorTraining:
         if begin is not None:
             if begin.config != networks.generator:
                 sizes = f"its G is {begin.config}, the recipe's {networks.generator}"
-                raise UsageError(f"--begin: {sizes}", "change the recipe's networks")
+                raise UsageError(f"--init-from: {sizes}", "change the recipe's networks")
             self.network.load_state_dict(begin.state_dict())
         objective = GeneratorObjective(self.network, recipe, self.features)
         self.learner = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, machine)

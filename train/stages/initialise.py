@@ -115,7 +115,7 @@ def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
         network = MappedRegressor(load_weights(where).regressor, 1)
         shown = (network.regressor.config.discrepancy, network.regressor.config.semantic)
         if not all(has or not had for has, had in zip(_inputs(stage), shown, strict=True)):
-            raise UsageError(f"--begin {where}: its R is shown more than the stage is", "give an R on images alone")
+            raise UsageError(f"--init-from {where}: its R is shown more than the stage is", "give an R on images alone")
         return network.eval().requires_grad_(False)
     folders = [where] if (where / LAST).exists() else [path.parent for path in sorted(where.glob(f"*/{LAST}"))]
     found: dict[tuple[bool, bool], Path] = {}
@@ -125,7 +125,7 @@ def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
             found[described["regressor"]["discrepancy"], described["regressor"]["semantic"]] = folder
     chosen = found.get(_inputs(stage), found.get((False, False)))
     if chosen is None:
-        raise UsageError(f"--begin {where}: neither weights nor a run with an R that this stage can begin with")
+        raise UsageError(f"--init-from {where}: neither weights nor a run with an R that this stage can begin with")
     return TrainedNetworks(chosen.parent, None).regressor(chosen.name)
 
 

@@ -10,7 +10,7 @@ from hiqa_cli.commands.dataset_options import (
     AllowMissing,
     DatasetNames,
     DatasetOptions,
-    Direction,
+    HigherIsBetter,
     NominalRange,
     Roots,
     open_datasets,
@@ -46,7 +46,7 @@ def evaluate(
     context: typer.Context,
     dataset: DatasetNames = None,
     root: Roots = None,
-    direction: Direction = None,
+    higher_is_better: HigherIsBetter = None,
     nominal: NominalRange = None,
     allow_missing: AllowMissing = False,
     part: own.Part = None,
@@ -56,8 +56,8 @@ def evaluate(
     unseen: own.Unseen = False,
     resamples: own.Resamples = 1000,
     seed: own.Seed = 0,
-    published: own.ShowPublished = False,
-    cached: own.Cached = True,
+    show_literature: own.ShowLiterature = False,
+    no_cache: own.NoCache = False,
     protocol: own.Protocol = None,
     out: own.Out = None,
     method: own.MethodNames = None,
@@ -65,10 +65,10 @@ def evaluate(
     train_on: own.TrainOn = None,
     train_types: own.TrainTypes = None,
     generator: own.GeneratorFolder = None,
-    begin: own.Begin = None,
+    init_from: own.InitFrom = None,
     whole_views: own.WholeViews = False,
     vgg: own.Vgg = None,
-    splits_count: own.SplitCount = None,
+    num_splits: own.NumSplits = None,
     ladders: own.Ladders = None,
     gains: own.Gains = None,
     uncertainty: own.Uncertainty = None,
@@ -123,7 +123,7 @@ def evaluate(
         "--splits": splits,
         "--split": split,
         "--unseen": unseen,
-        "--published": published,
+        "--show-literature": show_literature,
         "--csv": csv_file,
         "--plot": plot,
         "--protocol": protocol,
@@ -136,10 +136,10 @@ def evaluate(
         "--train-on": train_on,
         "--train-types": train_types,
         "--generator": generator,
-        "--begin": begin,
+        "--init-from": init_from,
         "--whole-views": whole_views,
         "--vgg": vgg,
-        "--count": splits_count,
+        "--num-splits": num_splits,
     }
     if bool(dataset) == pictures.asked:
         what = "--dataset and measures on clean pictures do not go together" if dataset else "nothing to measure"
@@ -150,34 +150,42 @@ def evaluate(
         evaluate_pictures(pictures, engine, step, json_file, say)
         return ExitCode.OK
     names = [*dataset, *(name for name in train_on or [] if name not in dataset)]
-    given = DatasetOptions(tuple(names), tuple(root or ()), direction, nominal, allow_missing)
+    given = DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing)
     if protocol is None:
         refuse(of_protocols, "goes with --protocol")
         readings = opened(given, say)
         question = EvaluationOptions(
-            cast("PartName | None", part), words(types), splits, split, unseen, resamples, seed, published, cached
+            cast("PartName | None", part),
+            words(types),
+            splits,
+            split,
+            unseen,
+            resamples,
+            seed,
+            show_literature,
+            not no_cache,
         )
         evaluate_databases(readings, question, engine, scoring, ResultFiles(json_file, csv_file, plot, overwrite), say)
         return ExitCode.OK
     if weights is not None and "weights" not in (method or ()) and given_by_hand(context, "weights"):
-        raise UsageError("--weights goes with --method weights", "--generator and --begin take weights too")
+        raise UsageError("--weights goes with --method weights", "--generator and --init-from take weights too")
     refuse({"--part": part, "--split": split, "--unseen": unseen, "--plot": plot}, "does not go with --protocol")
     readings = opened(given, say)
     asked = ProtocolOptions(
-        protocol=cast("Literal['splits', 'own', 'cross']", protocol),
+        protocol=cast("Literal['splits', 'official', 'cross']", protocol),
         out=out,
         methods=tuple(method or ("hiqa",)),
         recipe=recipe,
         types=words(types),
         source_types=words(train_types),
         splits=splits,
-        count=splits_count,
+        num_splits=num_splits,
         seed=seed,
         generator=generator,
-        begin=begin,
+        init_from=init_from,
         whole_views=whole_views,
         vgg=vgg,
-        published=published,
+        show_literature=show_literature,
         resamples=resamples,
         scoring=scoring,
         json=json_file,

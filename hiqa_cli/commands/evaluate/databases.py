@@ -69,7 +69,7 @@ class EvaluationOptions:
     unseen: bool
     resamples: int
     seed: int
-    published: bool
+    show_literature: bool
     cached: bool
 
 
@@ -97,7 +97,7 @@ def evaluate_databases(
     results = [work.measured(choice, left_out, seen.scenes is not None) for choice, left_out in chosen]
     for result in results:
         write("\n".join(measure_lines(result, seen.weights_id)) + "\n")
-        if question.published:
+        if question.show_literature:
             write("\n".join(["", *published_lines(result)]) + "\n")
         write("\n" if result is not results[-1] else "")
     _write_files(results, seen.weights_id, work.settings(), files, names)

@@ -10,8 +10,8 @@ import typer
 from hiqa_cli.commands.options import one_of, whole_number
 
 PARTS = ("test", "validation", "training", "all")
-PROTOCOLS = ("splits", "own", "cross")
-METHODS = ("hiqa", "alone", "weights", "nss", "gmsd")
+PROTOCOLS = ("splits", "official", "cross")
+METHODS = ("hiqa", "baseline", "weights", "nss", "gmsd")
 
 
 def _folder(name: str, help_text: str) -> Any:
@@ -40,8 +40,10 @@ SplitNumber = Annotated[int | None, _number("--split", "Which division of --spli
 Unseen = Annotated[bool, typer.Option("--unseen", help="Leave out scenes that the weights were trained on.")]
 Resamples = Annotated[int, _number("--resamples", "For the intervals; 0 for none.")]
 Seed = Annotated[int, _number("--seed", "Of whatever is drawn.")]
-ShowPublished = Annotated[bool, typer.Option("--published", help="Print published numbers beside, with their sources.")]
-Cached = Annotated[bool, typer.Option("--cache/--no-cache", help="Keep scores, and go on with those that are kept.")]
+ShowLiterature = Annotated[
+    bool, typer.Option("--show-literature", help="Print published numbers beside, with their sources.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Score every image again, and keep no scores.")]
 
 # methods trained and tested by a protocol
 Protocol = Annotated[
@@ -60,8 +62,8 @@ TrainTypes = Annotated[str | None, _value("--train-types", "Distortion types tha
 GeneratorFolder = Annotated[
     Path | None, _value("--generator", "Of a protocol: weights whose G serves all splits.", "DIR")
 ]
-Begin = Annotated[
-    Path | None, _value("--begin", "Of a protocol: weights, or a run, whose R every training begins with.", "DIR")
+InitFrom = Annotated[
+    Path | None, _value("--init-from", "Of a protocol: weights, or a run, whose R every training begins with.", "DIR")
 ]
 WholeViews = Annotated[
     bool, typer.Option("--whole-views", help="Of a protocol: G, which is given, looks once at every whole image.")
@@ -69,7 +71,7 @@ WholeViews = Annotated[
 Vgg = Annotated[
     str | None, _value("--vgg", "Of a protocol: VGG19's weights for the perceptual loss.", "FILE|download|off")
 ]
-SplitCount = Annotated[int | None, _number("--count", "How many splits are drawn; ten if not given.", 1, 1000)]
+NumSplits = Annotated[int | None, _number("--num-splits", "How many splits are drawn; ten if not given.", 1, 1000)]
 
 # measures on clean pictures
 Ladders = Annotated[Path | None, _folder("--ladders", "Rank correlation of score with strength, on clean pictures.")]

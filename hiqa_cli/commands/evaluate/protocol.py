@@ -37,26 +37,27 @@ class ProtocolOptions:
     """What is run.
 
     resamples: for the intervals where there is one split; several tell their own spread.
-    protocol: "splits", "own" (the division that the databases come with) or "cross". methods: words of --method.
+    protocol: "splits", "official" (the division that the databases come with) or "cross". methods: words of --method.
     types, source_types: distortion types that are tested and trained on; all where none is named.
-    splits: a file of divisions in place of ones drawn with `seed`; count: how many are drawn, or taken from the file.
-    generator: a ready G for all splits. begin: the R that each begins with. whole_views: G looks at whole images.
+    splits: a file of divisions in place of ones drawn with `seed`; num_splits: how many
+    are drawn, or taken from the file.
+    generator: a ready G for all splits. init_from: the R that each begins with. whole_views: G looks at whole images.
     """
 
-    protocol: Literal["splits", "own", "cross"]
+    protocol: Literal["splits", "official", "cross"]
     out: Path | None
     methods: tuple[str, ...]
     recipe: str | None
     types: tuple[str, ...]
     source_types: tuple[str, ...]
     splits: Path | None
-    count: int | None
+    num_splits: int | None
     seed: int
     generator: Path | None
-    begin: Path | None
+    init_from: Path | None
     whole_views: bool
     vgg: str | None
-    published: bool
+    show_literature: bool
     resamples: int
     scoring: Scoring
     json: Path | None
@@ -116,8 +117,8 @@ def _folds(study: Study, question: ProtocolOptions, out: Path, say: Messages) ->
     from hiqa_train.data.splits import COUNT, draw_splits, read_splits, write_splits
     from hiqa_train.evaluation.protocols.folds import cross_fold, split_folds
 
-    if question.protocol != "splits" and (question.splits is not None or question.count is not None):
-        raise UsageError("--splits and --count go with --protocol splits")
+    if question.protocol != "splits" and (question.splits is not None or question.num_splits is not None):
+        raise UsageError("--splits and --num-splits go with --protocol splits")
     if question.protocol == "cross":
         if not study.across:
             raise UsageError("--protocol cross needs --train-on NAME", "a database other than --dataset")
@@ -129,7 +130,7 @@ def _folds(study: Study, question: ProtocolOptions, out: Path, say: Messages) ->
                     f"trained on: {', '.join(test.left_out)}"
                 )
         return [fold]
-    if question.protocol == "own":
+    if question.protocol == "official":
         without = [reading.name for reading in study.readings if not all(s.split for s in reading.samples)]
         if without or study.across:
             raise UsageError(
@@ -139,10 +140,10 @@ def _folds(study: Study, question: ProtocolOptions, out: Path, say: Messages) ->
         splits = divide(study.readings, question.seed)[2]
     elif question.splits is not None:
         splits = read_splits(question.splits)
-        if question.count is not None:
-            splits = dataclasses.replace(splits, divisions=splits.divisions[: question.count])
+        if question.num_splits is not None:
+            splits = dataclasses.replace(splits, divisions=splits.divisions[: question.num_splits])
     else:
-        splits = draw_splits(study.readings, seed=question.seed, count=question.count or COUNT)
+        splits = draw_splits(study.readings, seed=question.seed, count=question.num_splits or COUNT)
     folds = split_folds(study, splits)
     write_splits(out / "splits.json", splits, study.readings)
     return folds
@@ -158,11 +159,11 @@ def _method(
     from hiqa_train.runs.run import RunOptions
 
     loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, question.scoring)
-    if word in ("hiqa", "alone"):
+    if word in ("hiqa", "baseline"):
         recipe = load_recipe(question.recipe or DEFAULT)
         has_references = any(reading.has_references for reading in study.sources)
         kind = cast("Literal['hiqa', 'alone']", word)
-        if kind == "alone":
+        if kind == "baseline":
             recipe = variant(recipe, "BL")
         generator = question.generator if kind == "hiqa" else None
         options = RunOptions(generator=generator)
@@ -175,7 +176,7 @@ def _method(
             vgg,
             kind,
             partial(_watching, say),
-            question.begin,
+            question.init_from,
             question.whole_views,
         )
     if word == "weights":
@@ -231,7 +232,7 @@ def _show(
             for method, found in results.items():
                 lines += row_lines(method, found[0].databases[reading.name])
         write("\n".join(lines) + "\n")
-        if question.published:
+        if question.show_literature:
             from hiqa_train.evaluation.published import published_for
 
             first = [row for row in mine if row.method == mine[0].method]

@@ -142,7 +142,7 @@ def place_here(core: Any, device: str, precision: str) -> Placement:
     """Settle `auto` for OpenVINO; DeviceError where what was asked for is not to be had here."""
     check_words(device, precision)
     if device not in ("auto", "cpu"):
-        raise DeviceError(f"OpenVINO runs on the processor here, not on {device}", "use --engine torch")
+        raise DeviceError(f"OpenVINO runs on the processor here, not on {device}", "use --backend torch")
     has_bf16 = "BF16" in core.get_property(PROCESSOR, "OPTIMIZATION_CAPABILITIES")
     if precision == "bf16" and not has_bf16:
         raise DeviceError("this processor has no bf16 instructions for OpenVINO", "use --precision fp32")

@@ -92,7 +92,7 @@ def make_models(core: Any, weights: Path) -> OpenvinoModels:
     loaded = load_weights(weights)
     generator, regressor = loaded.generator, loaded.regressor
     if not regressor.config.blocks:
-        raise DeviceError("OpenVINO has no way for weights whose R is a prior alone", "use --engine torch")
+        raise DeviceError("OpenVINO has no way for weights whose R is a prior alone", "use --backend torch")
     fold_batch_norms(regressor)
     channels = regressor.pooled_channels
     tiles, head = ExportedTiles(generator, regressor).eval(), ExportedHead(regressor).eval()
@@ -134,7 +134,7 @@ def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) ->
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        hint = "give XDG_CACHE_HOME a folder that can be, or use --engine torch"
+        hint = "give XDG_CACHE_HOME a folder that can be, or use --backend torch"
         raise OutputError(f"{folder} cannot be written: {reason}", hint) from error
 
 

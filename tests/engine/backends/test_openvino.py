@@ -58,8 +58,8 @@ def test_networks_are_made_once_and_then_score_without_torch_as_torch_does(
     quiet = without(tmp_path / "quiet", "openvino_telemetry")
     alone = without(tmp_path / "alone", "openvino_telemetry", "torch")
     by_torch = run_hiqa(*asked, weights=tiny_weights)
-    first = run_hiqa(*asked, "--engine", "openvino", weights=tiny_weights, env={**here, **quiet})
-    second = run_hiqa(*asked, "--engine", "openvino", weights=tiny_weights, env={**here, **alone})
+    first = run_hiqa(*asked, "--backend", "openvino", weights=tiny_weights, env={**here, **quiet})
+    second = run_hiqa(*asked, "--backend", "openvino", weights=tiny_weights, env={**here, **alone})
     assert (by_torch.code, first.code, second.code) == (1, 1, 1)  # one picture is broken
     assert "ready for OpenVINO, once" in first.messages[0]
     assert first.messages[1:] == second.messages == by_torch.messages
@@ -79,9 +79,9 @@ def test_a_missing_package_is_one_line_with_the_command(
     (tmp_path / "absent").mkdir()
     (tmp_path / "absent" / "openvino.py").write_text("raise ModuleNotFoundError('gone', name='openvino')\n")
     env = {"PYTHONPATH": f"{tmp_path / 'absent'}:{CHECKOUT}"}
-    done = run_hiqa("score", "--engine", "openvino", str(pictures[0]), weights=tiny_weights, env=env)
+    done = run_hiqa("score", "--backend", "openvino", str(pictures[0]), weights=tiny_weights, env=env)
     assert done.code == 2
-    assert done.messages == ["hiqa: openvino is not installed; pip install 'hiqa[openvino]', or use --engine torch"]
+    assert done.messages == ["hiqa: openvino is not installed; pip install 'hiqa[openvino]', or use --backend torch"]
 
 
 @pytest.mark.parametrize("mode", ["fast", "exact"])
@@ -139,7 +139,7 @@ def test_networks_that_are_altered_are_made_anew_and_weights_that_are_refused(
 def test_what_it_cannot_do_is_refused_in_a_line(
     tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DeviceError, match="on the processor here, not on cuda; use --engine torch"):
+    with pytest.raises(DeviceError, match="on the processor here, not on cuda; use --backend torch"):
         Scorer.load(tiny_weights, engine="openvino", device="cuda")
     with pytest.raises(UsageError, match="one of torch, openvino, found 'onnx'"):
         Scorer.load(tiny_weights, engine="onnx")
@@ -188,5 +188,5 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
     assert found.uncertainty == pytest.approx(expected.uncertainty, rel=0.01)
     assert np.abs(found.hallucination - expected.hallucination).max() <= 1
     assert Scorer.load(both, engine="openvino").score(pixels).score == pytest.approx(expected.score, abs=3)
-    with pytest.raises(DeviceError, match="no way for weights whose R is a prior alone; use --engine torch"):
+    with pytest.raises(DeviceError, match="no way for weights whose R is a prior alone; use --backend torch"):
         Scorer.load(alone, engine="openvino")

@@ -129,7 +129,7 @@ def evaluate(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def call(*more: str | Path, out: str = "out") -> Path:
         arguments = [
-            "evaluate", "--dataset", "tid2013", "--root", tree, "--protocol", "splits", "--count", "2", "--recipe",
+            "evaluate", "--dataset", "tid2013", "--root", tree, "--protocol", "splits", "--num-splits", "2", "--recipe",
             recipe, "--out", tmp_path / out, "--device", "cpu", "--precision", "fp32", "--quiet", *more,
         ]  # fmt: skip
         assert run(list(map(str, arguments))) == 0
@@ -146,7 +146,7 @@ def scores_of(out: Path, split: int) -> list[list[object]]:
 
 
 def test_a_protocol_with_whole_views_goes_on_and_is_the_same_for_the_same_seed(evaluate, weights: Path):
-    ready = ["--generator", weights, "--whole-views", "--method", "hiqa", "--method", "alone"]
+    ready = ["--generator", weights, "--whole-views", "--method", "hiqa", "--method", "baseline"]
     out = evaluate(*ready)
     found = scores_of(out, 0), scores_of(out, 1)
     assert len({score for _, _, score in found[0]}) > 5
@@ -168,8 +168,8 @@ def test_what_makes_no_sense_is_refused(evaluate, weights: Path, tmp_path: Path,
         evaluate("--weights", weights)
     saw = weights_that_saw(tmp_path / "saw", [f"kodim{number:02}" for number in range(1, 25)])
     with pytest.raises(UsageError, match="saw scenes that are tested"):
-        evaluate("--begin", saw, "--generator", weights)
+        evaluate("--init-from", saw, "--generator", weights)
     with pytest.raises(UsageError, match="has other sizes"):
-        evaluate("--begin", weights_that_saw(tmp_path / "smaller", []), "--generator", weights)
+        evaluate("--init-from", weights_that_saw(tmp_path / "smaller", []), "--generator", weights)
     monkeypatch.setenv("HIQA_WEIGHTS", str(weights))
     evaluate("--method", "gmsd")  # what the environment names is for other commands

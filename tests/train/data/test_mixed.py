@@ -199,7 +199,7 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
     for name, value in before.items():
         torch.testing.assert_close(after[name], value, atol=2e-3, rtol=1e-2)  # released in float16
     larger = dataclasses.replace(other.networks, generator_channels=(8, 4, 4, 4, 4))
-    with pytest.raises(UsageError, match="--begin: its G is GeneratorConfig"):
+    with pytest.raises(UsageError, match="--init-from: its G is GeneratorConfig"):
         train_mixed(
             parts, tested, folders, dataclasses.replace(other, networks=larger), tmp_path / "no", more, StopSignal(),
             quiet,
@@ -252,7 +252,7 @@ def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
     parts = material[0]
     for field, others in (("relative_share", {}), ("order_weight", {"local_weight": 0.0})):
         found = short_recipe(steps=2).only("alone").with_stage("alone", **{field: 0.5}, **others)
-        with pytest.raises(UsageError, match=rf"alone has {field}, .* give --pristine too"):
+        with pytest.raises(UsageError, match=rf"alone has {field}, .* give --clean-images too"):
             train_databases(parts, found, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
         assert not (tmp_path / "run").exists()
 

@@ -41,7 +41,7 @@ def test_low_direction_turns_the_quality_around_and_keeps_the_score(table: Path)
 
 
 def test_a_table_has_no_default_direction(table: Path):
-    with pytest.raises(UsageError, match="give --direction high or --direction low"):
+    with pytest.raises(UsageError, match="give --higher-is-better or --lower-is-better"):
         read_table(table, None)
 
 

@@ -83,7 +83,7 @@ def test_the_command_writes_weights_that_load(tmp_path: Path):
         "--width",
         "2",
     ]
-    command += ["--pristine", str(tmp_path / "photographs"), "--out", str(tmp_path / "narrow")]
+    command += ["--clean-images", str(tmp_path / "photographs"), "--out", str(tmp_path / "narrow")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     loaded = load_weights(tmp_path / "narrow")

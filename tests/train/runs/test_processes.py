@@ -37,8 +37,8 @@ def command(table: Path, recipe: Recipe, out: Path, *more: str) -> list[str]:
     file = out.with_suffix(".toml")
     file.write_text(as_toml(recipe))
     return [
-        "train", "--dataset", str(table), "--direction", "high", "--range", "1", "5", "--recipe", str(file),
-        "--out", str(out), "--cache", str(table.parent / "cache"), "--device", "cpu", "--precision", "fp32", *more,
+        "train", "--dataset", str(table), "--higher-is-better", "--range", "1", "5", "--recipe", str(file),
+        "--out", str(out), "--cache-dir", str(table.parent / "cache"), "--device", "cpu", "--precision", "fp32", *more,
     ]  # fmt: skip
 
 
@@ -184,20 +184,20 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["train"], 2, "what to train on: give --dataset, --pristine or both"),
+        (["train"], 2, "what to train on: give --dataset, --clean-images or both"),
         (["train", "--dataset", "live"], 2, "HIQA_LIVE_ROOT"),
-        (["train", "--dataset", "TABLE"], 2, "which scores are good is not known; give --direction high"),
-        (["train", "--dataset", "TABLE", "--direction", "high"], 2,
+        (["train", "--dataset", "TABLE"], 2, "which scores are good is not known; give --higher-is-better"),
+        (["train", "--dataset", "TABLE", "--higher-is-better"], 2,
          "the recipe best needs VGG19's weights in training; give --vgg FILE, --vgg download or --vgg off"),
-        (["train", "--dataset", "TABLE", "--direction", "high", "--vgg", "/no"], 2, "--vgg /no: no such file"),
-        (["train", "--dataset", "TABLE", "--direction", "high", "--recipe", "bets"], 2, "no such recipe: bets"),
-        (["train", "--dataset", "WRONG", "--direction", "high"], 2, "has no column 'score', found path, mos"),
-        (["train", "--dataset", "LOST", "--direction", "high"], 2, "files missing: 2, the first"),
+        (["train", "--dataset", "TABLE", "--higher-is-better", "--vgg", "/no"], 2, "--vgg /no: no such file"),
+        (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "bets"], 2, "no such recipe: bets"),
+        (["train", "--dataset", "WRONG", "--higher-is-better"], 2, "has no column 'score', found path, mos"),
+        (["train", "--dataset", "LOST", "--higher-is-better"], 2, "files missing: 2, the first"),
         (["train", "--dataset", "tid2013", "--root", "ROOT"], 2, "is not TID2013: it has no mos_with_names.txt"),
         (["train", "generators", "--dataset", "live"], 2, "did you mean generator?"),
-        (["train", "--dataset", "TABLE", "--direction", "high", "--recipe", "smoke", "--generator", "ROOT"], 2,
+        (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "smoke", "--generator", "ROOT"], 2,
          "neither a folder of weights nor a run with a trained G"),
-        (["train", "--dataset", "TABLE", "--direction", "high", "--resume"], 2, "which run is not known; give its"),
+        (["train", "--dataset", "TABLE", "--higher-is-better", "--resume"], 2, "which run is not known; give its"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_one_line(table, tmp_path, monkeypatch, arguments, code, message):

@@ -26,7 +26,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, ...]
     return {
         "tid2013": ("--dataset", "tid2013", "--root", str(tid)),
         "koniq10k": ("--dataset", "koniq10k", "--root", str(koniq)),
-        "table": ("--dataset", str(table), "--direction", "high"),
+        "table": ("--dataset", str(table), "--higher-is-better"),
     }
 
 
@@ -37,7 +37,7 @@ def test_smoke_goes_through_every_stage_learns_in_each_and_ends_with_weights(
     run_hiqa: RunHiqa, trees, tmp_path: Path, kind: str, stages: list[str]
 ):
     out = tmp_path / "run"
-    done = run_hiqa("train", *trees[kind], "--recipe", "smoke", "--out", out, "--cache", tmp_path / "cache")
+    done = run_hiqa("train", *trees[kind], "--recipe", "smoke", "--out", out, "--cache-dir", tmp_path / "cache")
     assert done.code == 0, done.messages
     by_stage = defaultdict(list)
     for line in map(json.loads, (out / "metrics.jsonl").read_text().splitlines()):
@@ -68,7 +68,7 @@ def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, tree
     recipe.write_text(as_toml(short_recipe(steps=2)))
     out = tmp_path / "run"
     cache = tmp_path / "cache"
-    done = run_hiqa("train", "ablation", *trees["tid2013"], "--recipe", recipe, "--out", out, "--cache", cache)
+    done = run_hiqa("train", "ablation", *trees["tid2013"], "--recipe", recipe, "--out", out, "--cache-dir", cache)
     assert done.code == 0, done.messages
     rows = [line.split() for line in done.lines[3:]]
     assert [row[0] for row in rows] == ["BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle"]
@@ -90,7 +90,7 @@ def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, tree
 def test_the_profile_tells_rates_and_where_the_time_goes(run_hiqa: RunHiqa, trees, tmp_path: Path):
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(as_toml(short_recipe(steps=12)))
-    more = ("--out", tmp_path / "run", "--cache", tmp_path / "cache")
+    more = ("--out", tmp_path / "run", "--cache-dir", tmp_path / "cache")
     done = run_hiqa("train", *trees["table"], "--recipe", recipe, "--profile", *more)
     assert done.code == 0, done.messages
     assert [line.split()[0] for line in done.lines[1:-2:2]] == WITH_REFERENCES

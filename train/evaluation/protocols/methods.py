@@ -91,7 +91,7 @@ class TrainedHiqa:
     have seen a test scene.
 
     whole_views: G is asked once an image, about the whole of it, in training and in the test.
-    kind: "hiqa" for the whole recipe, "alone" for its R on distorted images alone (the ablation's BL): a baseline.
+    kind: "hiqa" for the whole recipe, "baseline" for its R on distorted images alone (the ablation's BL): a baseline.
     watching: gives, while a network is trained, what is told how far it is.
     """
 
@@ -100,7 +100,7 @@ class TrainedHiqa:
     seed: int
     generator: Path | None = None
     vgg: Path | None = None
-    kind: Literal["hiqa", "alone"] = "hiqa"
+    kind: Literal["hiqa", "baseline"] = "hiqa"
     watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
     begin: Path | None = None
     whole_views: bool = False
@@ -131,7 +131,7 @@ class TrainedHiqa:
         if self.begin is not None:
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
             hint = "give an R that was trained on other scenes"
-            refuse_leakage(initial_trained_scenes(self.begin), tested, f"--begin {self.begin}", hint)
+            refuse_leakage(initial_trained_scenes(self.begin), tested, f"--init-from {self.begin}", hint)
 
     def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
         begun = (folder / RUN_RECORD).exists()
@@ -177,7 +177,7 @@ class TrainedHiqa:
         not the G of hiqa's weights, which lies beside it for hallucinations."""
         if seen is None:
             return None
-        if self.kind == "alone" and self.generator is None:
+        if self.kind == "baseline" and self.generator is None:
             begun = None if self.begin is None else initial_trained_scenes(self.begin).scenes
             seen = seen - (trained_scenes(None).scenes or frozenset()) | (begun or frozenset())
         return seen | fold.known_scenes

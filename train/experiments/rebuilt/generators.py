@@ -1,7 +1,7 @@
 """Trains the four Gs of the ablation on synthetic pairs: each once, on an equal budget, from a common beginning.
 
     GENERATORS="python -m hiqa_train.experiments.rebuilt.generators"
-    $GENERATORS --pristine CID22 --pristine BIQ --pretrained PRE --generator WEIGHTS --out GS
+    $GENERATORS --clean-images CID22 --clean-images BIQ --pretrained PRE --generator WEIGHTS --out GS
 
 GS gets the runs HCM, QPL, ADV and QADV, each with a G that `tables ablation --generators GS` takes. All four begin with
 the G of WEIGHTS, see the same pairs in the same order, and take as many steps; psi of formula (5) is the R on images
@@ -190,7 +190,7 @@ def table(bench: GeneratorStudy, names: Sequence[str], machine: RunDevice) -> li
 def main() -> None:
     """See the module's words."""
     parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.generators")
-    parser.add_argument("--pristine", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--clean-images", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--pretrained", type=Path, required=True, metavar="PRE", help="the OUT of `pretraining`")
     parser.add_argument("--generator", type=Path, help="weights whose G all begin with; hiqa's own if not given")
     parser.add_argument("--out", type=Path, required=True, metavar="GS")

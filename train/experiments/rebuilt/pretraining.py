@@ -1,11 +1,11 @@
 """Pretrains the two Rs that are compared on the rebuilt databases, on synthetic patches, abreast.
 
-    python -m hiqa_train.experiments.rebuilt.pretraining --pristine CID22 \
-        --pristine BIQ --out PRE [--generator DIR] [--only alone]
+    python -m hiqa_train.experiments.rebuilt.pretraining --clean-images CID22 \
+        --clean-images BIQ --out PRE [--generator DIR] [--only alone]
 
 R on the image alone and R with hallucination see the same patches in the same order; the
 protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then
-what `hiqa evaluate --begin PRE` takes. With `--only alone` the R on the image alone is trained by
+what `hiqa evaluate --init-from PRE` takes. With `--only alone` the R on the image alone is trained by
 itself, the same one: all that the ablation takes.
 """
 
@@ -75,7 +75,7 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
 def main() -> None:
     """See the module's words."""
     parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.pretraining")
-    parser.add_argument("--pristine", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--clean-images", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--generator", type=Path, help="weights, or a run with a trained G; hiqa's own if not given")
     parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")

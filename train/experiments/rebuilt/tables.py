@@ -60,12 +60,12 @@ class TableStudy:
         return dataclasses.replace(load_recipe(str(HERE / f"{file}.toml")), name=name)
 
     def trained(
-        self, kind: Literal["hiqa", "alone"], recipe: Recipe, begin: Path | None, generator: Path | None = None
+        self, kind: Literal["hiqa", "baseline"], recipe: Recipe, begin: Path | None, generator: Path | None = None
     ) -> TrainedHiqa:
         """A row: R by a recipe. begin: what it begins with; generator: in place of the bench's."""
-        if kind == "alone":
+        if kind == "baseline":
             return TrainedHiqa(
-                variant(recipe, "BL"), self.loading, self.seed, kind="alone", begin=begin, whole_views=True
+                variant(recipe, "BL"), self.loading, self.seed, kind="baseline", begin=begin, whole_views=True
             )
         return TrainedHiqa(recipe, self.loading, self.seed, generator or self.generator, begin=begin, whole_views=True)
 
@@ -75,12 +75,12 @@ def rows_of_two(bench: TableStudy) -> dict[str, Method]:
     fine, scratch = partial(bench.recipe, "finetuning"), partial(bench.recipe, "scratch")
     return {
         "hiqa-pretrained": bench.trained("hiqa", fine("pretrained"), bench.pretrained),
-        "alone-pretrained": bench.trained("alone", fine("pretrained"), bench.pretrained),
+        "alone-pretrained": bench.trained("baseline", fine("pretrained"), bench.pretrained),
         "gmsd": Gmsd(),
         "nss": NaturalScenes(bench.out / "nss" / "features.jsonl"),
         "hiqa-released": bench.trained("hiqa", fine("released"), bench.generator),
         "hiqa-scratch": bench.trained("hiqa", scratch("scratch"), None),
-        "alone-scratch": bench.trained("alone", scratch("scratch"), None),
+        "alone-scratch": bench.trained("baseline", scratch("scratch"), None),
     }
 
 
@@ -91,7 +91,7 @@ def rows_of_ablation(bench: TableStudy, generators: Path) -> dict[str, Method]:
     for name in VARIANTS:
         recipe = dataclasses.replace(variant(bench.recipe("finetuning", name), name), name=name)
         if name == "BL":
-            found[name] = bench.trained("alone", bench.recipe("finetuning", name), begin)
+            found[name] = bench.trained("baseline", bench.recipe("finetuning", name), begin)
         else:
             of_g = name if name in ("HCM", "QPL", "ADV") else "QADV"
             found[name] = bench.trained("hiqa", recipe, begin, generators / of_g)
