@@ -16,7 +16,7 @@ from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 from hiqa_train.data.batch import Batch, FeatureView
-from hiqa_train.data.mdsi_labels import local_loss_of_quality, tile_quality
+from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
 from hiqa_train.data.whole_image import score_images
 from hiqa_train.recipes.schema import GeneratorStage
 from hiqa_train.stages.frozen_generator import FrozenGenerator
@@ -36,7 +36,7 @@ from .terms import (
 )
 from .vgg import Vgg19Features
 
-LOCAL_CHANNELS = 2  # of labels.local_loss_of_quality
+LOCAL_CHANNELS = 2  # of mdsi.local_quality_loss
 
 
 def quality_of(batch: Batch) -> Tensor:
@@ -44,7 +44,7 @@ def quality_of(batch: Batch) -> Tensor:
     if batch.quality is not None:
         return batch.quality
     assert batch.reference is not None
-    return tile_quality(batch.distorted, batch.reference)
+    return mdsi_quality(batch.distorted, batch.reference)
 
 
 def discrepancy_of(distorted: Tensor, hallucination: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class RegressorObjective(nn.Module):
         if batch.known is not None:
             distorted, reference = distorted[batch.known], reference[batch.known]
             features = [stage[batch.known] for stage in features]
-        maps = local_loss_of_quality(distorted, reference)
+        maps = local_quality_loss(distorted, reference)
         # beside R1's last features are its prior's
         own = [stage[:, : head.in_channels] for head, stage in zip(self.local, features, strict=True)]
         found = [head(stage).float() for head, stage in zip(self.local, own, strict=True)]

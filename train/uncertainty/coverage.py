@@ -13,7 +13,7 @@ import numpy as np
 
 from hiqa_cli.engine.results import TileScore
 from hiqa_train.data.clean_images import CleanImage
-from hiqa_train.data.mdsi_labels import tile_quality
+from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.patches import to_tensor
 from hiqa_train.distortions import RANDOM, Random, distort
 
@@ -66,7 +66,7 @@ def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileSco
     def cut(picture: np.ndarray) -> list[np.ndarray]:
         return [picture[tile.y : tile.y + TILE, tile.x : tile.x + TILE] for tile in tiles]
 
-    quality = tile_quality(to_tensor(cut(distorted)), to_tensor(cut(reference)))
+    quality = mdsi_quality(to_tensor(cut(distorted)), to_tensor(cut(reference)))
     return 100 * float(quality.mean())
 
 

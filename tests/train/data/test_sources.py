@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import convolve
 from support.photographs import photograph
 
 from hiqa_cli.errors import DatasetError, OutputError, UsageError
@@ -18,9 +17,10 @@ from hiqa_train import distortions
 from hiqa_train.data import image_cache as cache
 from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
 from hiqa_train.data.distortion_groups import GROUP
-from hiqa_train.data.mdsi import mdsi, mdsi_of_arrays
-from hiqa_train.data.mdsi_labels import WORTHLESS, local_loss_of_quality, quality_from_mdsi, tile_quality
-from hiqa_train.data.patches import draw_pair, to_tensor
+from hiqa_train.data.mdsi import (
+    mdsi_quality,
+)
+from hiqa_train.data.patches import draw_pair
 from hiqa_train.data.sources.database import DatabasePatches, FixedPatches, open_samples
 from hiqa_train.data.sources.synthetic import SyntheticGroups
 from hiqa_train.datasets.sample import Sample
@@ -29,64 +29,6 @@ from hiqa_train.evaluation.clean.ladders import jpeg2000_at_most, seeded_noise
 PHOTO = photograph()
 PICTURES = [CleanImage(f"{n}.png", photograph(n)) for n in range(3)]
 SHARES = {"noise": 1.0, "jpeg": 1.0, "blur": 1.0, "jpeg2000": 0.3, "mixture": 0.3, "clean": 0.3}
-
-
-@pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "down"])
-def test_stronger_distortions_have_lower_quality(kind):
-    strengths = {"noise": (3, 12, 50), "blur": (0.7, 2, 6), "jpeg": (80, 25, 5), "down": (1.5, 3, 6)}[kind]
-    versions = {
-        "noise": lambda s: distortions.add_noise(PHOTO, s, np.random.default_rng(0)),
-        "blur": lambda s: distortions.blur(PHOTO, s),
-        "jpeg": lambda s: distortions.jpeg(PHOTO, s),
-        "down": lambda s: distortions.reduce(PHOTO, s),
-    }[kind]
-    quality = [1 - mdsi_of_arrays(versions(s), PHOTO) / WORTHLESS for s in strengths]
-    assert 1 > quality[0] > quality[1] > quality[2]
-
-
-def test_mdsi_agrees_with_its_formula_written_out_in_numpy():
-    distorted = distortions.jpeg(PHOTO, 20)
-
-    def halve(x: np.ndarray) -> np.ndarray:
-        return x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2, 3).mean(axis=(1, 3))
-
-    d, r = halve(distorted.astype(float)), halve(PHOTO.astype(float))
-    luma, h, m = ([0.2989, 0.5870, 0.1140], [0.30, 0.04, -0.35], [0.34, -0.60, 0.17])
-    kernel = np.array([[1, 0, -1]] * 3) / 3
-
-    def gradient(x: np.ndarray) -> np.ndarray:
-        across, down = (convolve(x, k, mode="constant") for k in (kernel, kernel.T))
-        return np.sqrt(across**2 + down**2)
-
-    gd, gr, gf = gradient(d @ luma), gradient(r @ luma), gradient((d @ luma + r @ luma) / 2)
-
-    def s(a: np.ndarray, b: np.ndarray, c: float) -> np.ndarray:
-        return (2 * a * b + c) / (a * a + b * b + c)
-
-    gradients = s(gd, gr, 140) + s(gd, gf, 55) - s(gr, gf, 55)
-    top = 2 * ((d @ h) * (r @ h) + (d @ m) * (r @ m)) + 550
-    chroma = top / ((d @ h) ** 2 + (r @ h) ** 2 + (d @ m) ** 2 + (r @ m) ** 2 + 550)
-    combined = np.maximum(0.6 * gradients + 0.4 * chroma, 0) ** 0.25
-    expected = np.abs(combined - combined.mean()).mean() ** 0.25
-    assert mdsi_of_arrays(distorted, PHOTO) == pytest.approx(expected, abs=2e-4)
-
-
-def test_an_undistorted_tile_is_worth_one_and_the_scale_ends_at_nothing():
-    tile = torch.rand(2, 3, 64, 64)
-    assert torch.allclose(mdsi(tile, tile), torch.zeros(2), atol=1e-3)
-    assert quality_from_mdsi(torch.tensor([0.0, 0.3, 0.6, 0.9])).tolist() == pytest.approx([1, 0.5, 0, 0])
-    assert tile_quality(tile, tile.flip(3)).max() < 0.6
-
-
-def test_local_losses_are_where_the_distortion_is():
-    reference = to_tensor([PHOTO[:128, :128]])
-    distorted = reference.clone()
-    distorted[..., :32, :32] += 0.2 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    stages = local_loss_of_quality(distorted, reference)
-    assert [tuple(stage.shape) for stage in stages] == [(1, 2, side, side) for side in (32, 16, 8, 4)]
-    local = stages[-1]
-    assert local[0, 1, 0, 0] > 0.5
-    assert local[0, :, 2:, 2:].abs().max() < 1e-3
 
 
 def test_patch_number_n_of_a_seed_is_always_the_same():
@@ -107,7 +49,7 @@ def test_a_group_is_one_reference_in_versions():
     assert batch.distorted.shape == batch.reference.shape == (2 * GROUP, 3, 64, 64)
     assert batch.group.tolist() == [4] * GROUP + [5] * GROUP
     assert all(torch.equal(batch.reference[n], batch.reference[0]) for n in range(GROUP))
-    quality = tile_quality(batch.distorted, batch.reference)
+    quality = mdsi_quality(batch.distorted, batch.reference)
     assert 0 <= quality.min() < quality.max() <= 1
     assert torch.equal(source.draw(range(4 * GROUP, 6 * GROUP)).distorted, drawn.distorted)
     assert not torch.equal(source.draw(range(6 * GROUP, 8 * GROUP)).distorted, drawn.distorted)
@@ -119,7 +61,7 @@ def test_a_group_is_one_reference_in_versions():
 def test_a_ladder_is_the_reference_and_three_strengths_of_one_kind():
     shares = {"blur": 1.0}
     drawn = SyntheticGroups(PICTURES, 64, shares, 1.0, seed=1).draw(range(4 * GROUP)).on(torch.device("cpu"))
-    quality = tile_quality(drawn.distorted, drawn.reference).view(4, GROUP)
+    quality = mdsi_quality(drawn.distorted, drawn.reference).view(4, GROUP)
     assert (quality[:, 3] == 1).all()
     assert (quality[:, :3] < 1).all()
     assert all(len(set(group.tolist())) == GROUP for group in quality)

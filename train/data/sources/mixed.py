@@ -15,7 +15,7 @@ from torch import Tensor
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.batch import Batch, PatchSource
 from hiqa_train.data.distortion_groups import GROUP
-from hiqa_train.data.mdsi_labels import tile_quality
+from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.whole_image import TILES, FixedWholeImages
 from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, Stage
 from hiqa_train.trainer.distributed import RunDevice
@@ -174,7 +174,7 @@ def scored(batch: Batch, *, with_references: bool = False) -> Batch:
     if quality is None:
         seen = batch.on(torch.device("cpu"))
         assert seen.reference is not None
-        quality = tile_quality(seen.distorted, seen.reference)
+        quality = mdsi_quality(seen.distorted, seen.reference)
     database = batch.database if batch.quality is None else batch.database + 1
     reference = (batch.reference if has else batch.distorted) if with_references else None
     known = torch.full((len(batch.files),), has) if with_references else None

@@ -1,6 +1,6 @@
 """Patches of undistorted photographs, distorted on the way: pairs for G, groups of versions for R.
 
-Their quality is told from the reference (`labels.tile_quality`); nothing is stored.
+Their quality is told from the reference (`mdsi.mdsi_quality`); nothing is stored.
 """
 
 from __future__ import annotations
