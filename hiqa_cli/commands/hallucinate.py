@@ -14,8 +14,7 @@ from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, for_pipe, name_text
-from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
-from hiqa_cli.engine.config import Scoring
+from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.rows.row import as_text

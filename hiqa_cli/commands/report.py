@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
+from hiqa_cli.engine.config import DEFAULT_BACKEND
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.scoring.options import BackendOptions, limits_from, scoring_from

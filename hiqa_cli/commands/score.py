@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
-from hiqa_cli.engine.config import DEFAULT_MAX_TILES, DEFAULT_STRIDE, DEFAULT_TOLERANCE, TILE
+from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, DEFAULT_STRIDE, DEFAULT_TOLERANCE, TILE
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.options import BackendOptions, ScoreOptions, existing_policy, limits_from, scoring_from

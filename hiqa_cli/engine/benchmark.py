@@ -123,7 +123,7 @@ def bench(
     _time_networks(scorer, tiles, stages)
     seconds = median(_whole(scorer, images, scoring, limits, write) for _ in range(ROUNDS))
     alone, operations = time_convolutions(scorer, ROUNDS)
-    batches = len(tiles) / scorer.runner.batch_size
+    batches = len(tiles) / scorer.backend.batch_size
     return BenchResult(
         images=len(images),
         megapixels=pixels / 1e6,
@@ -173,9 +173,9 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
 
 def torch_runner(scorer: Scorer) -> TorchBackend:
     """UsageError for a scorer whose networks torch cannot look into."""
-    if not isinstance(scorer.runner, TorchBackend):
-        raise UsageError(f"the stages are those of torch, not of {scorer.engine}", "load the scorer with torch")
-    return scorer.runner
+    if not isinstance(scorer.backend, TorchBackend):
+        raise UsageError(f"the stages are those of torch, not of {scorer.backend.name}", "load the scorer with torch")
+    return scorer.backend
 
 
 def _settle() -> None:
@@ -213,7 +213,7 @@ def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
     in the networks' precision, for one batch: the sum of the medians of each layer alone."""
     network, device = torch_runner(scorer).network, scorer.device
     seconds = operations = 0.0
-    for layer, shape in convolution_shapes(network, scorer.runner.batch_size):
+    for layer, shape in convolution_shapes(network, scorer.backend.batch_size):
         like = layer.weight
         x = torch.rand(shape, device=device).to(like.dtype).to(memory_format=torch.channels_last)
         weight = like.detach().to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""How a picture is scored: which mode, how dense the tiles, how many of a large picture. Imports no numpy, no torch."""
+"""Settings of the engine: backends, tiles, scoring modes, grades. Imports neither numpy nor torch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 
+TORCH, OPENVINO = "torch", "openvino"
+BACKENDS = (TORCH, OPENVINO)
+DEFAULT_BACKEND = TORCH
+
 TILE = 256  # px, the side of a scoring tile; the paper's patch (section 3.4)
 DEFAULT_STRIDE = 128  # px between tiles; the paper says "a fixed stride" (section 3.4) without a number
 MODES = ("exact", "fast")
 DEFAULT_MODE = "fast"
 DEFAULT_TOLERANCE = 0.5  # points
 DEFAULT_MAX_TILES = 96  # 6.3 megapixels
+
+GRADES = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, in steps of 20 points from 0
 
 
 @dataclass(frozen=True)
@@ -60,3 +66,9 @@ def check_stride(stride: int) -> int:
             "smaller strides score more tiles and take longer",
         )
     return stride
+
+
+def grade(score: float) -> str:
+    """The grade of a score in points; scores outside 0..100 get the first or the last one."""
+    step = 100.0 / len(GRADES)
+    return GRADES[min(max(int(score // step), 0), len(GRADES) - 1)]

@@ -26,9 +26,8 @@ from hiqa_cli.images.read import read_picture
 
 from .backends.backend import Backend
 from .backends.devices import BATCH_SIZE, Placement, default_batch_size, place
-from .backends.names import BACKENDS, DEFAULT_BACKEND, OPENVINO
 from .calibration import Calibration
-from .config import Scoring
+from .config import BACKENDS, DEFAULT_BACKEND, OPENVINO, Scoring
 from .outputs.outputs import Outputs, open_sinks
 from .outputs.sinks import Sink, WholeArrays
 from .pipeline.job import Job
@@ -47,14 +46,12 @@ class Scorer:
     """Weights on a device, ready to score; make one with Scorer.load(). For one thread at a time.
 
     weights_id: first 8 hex digits of the sha256 of the weights' manifest.
-    engine: "torch" or "openvino". device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
+    backend: what runs the networks; its `name` is "torch" or "openvino".
+    device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
     """
 
-    def __init__(
-        self, engine: str, runner: Backend, placement: Placement, calibration: Calibration, weights_id: str
-    ) -> None:
-        self.engine = engine
-        self.runner = runner
+    def __init__(self, backend: Backend, placement: Placement, calibration: Calibration, weights_id: str) -> None:
+        self.backend = backend
         self._calibration = calibration
         self.weights_id = weights_id
         self.device = placement.device
@@ -65,7 +62,7 @@ class Scorer:
         cls,
         weights: Path | str | None = None,
         *,
-        engine: str = DEFAULT_BACKEND,
+        backend: str = DEFAULT_BACKEND,
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
@@ -75,7 +72,7 @@ class Scorer:
         """Load weights and settle where they run.
 
         weights: a folder with a manifest; None: the weights installed with hiqa.
-        engine: "torch", or "openvino" (the extra hiqa[openvino]; processors only), which imports torch the first time
+        backend: "torch", or "openvino" (the extra hiqa[openvino]; processors only), which imports torch the first time
             for these weights only, and starts sooner.
         device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda" or "mps".
         precision: "auto" (bf16 where the hardware multiplies in it, else fp32), "fp32" or "bf16".
@@ -88,22 +85,22 @@ class Scorer:
         """
         check_count("batch size", batch_size)
         check_count("number of threads", threads)
-        if engine not in BACKENDS:
-            raise UsageError(f"engine must be one of {', '.join(BACKENDS)}, found {engine!r}")
+        if backend not in BACKENDS:
+            raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, found {backend!r}")
         tell = notice if notice is not None else ignore
-        if engine == OPENVINO:
+        if backend == OPENVINO:
             from .backends.openvino_backend import load_openvino
 
             size = batch_size if batch_size is not None else BATCH_SIZE["cpu"]
             loaded = load_openvino(
                 weights, device=device, precision=precision, batch_size=size, threads=threads, tell=tell
             )
-            return cls(engine, *loaded)
+            return cls(*loaded)
         placement = place(device, precision)
         if placement.notice:
             tell(placement.notice)
         size = batch_size if batch_size is not None else default_batch_size(placement.device)
-        return cls(engine, *with_torch(weights, placement, size, threads, tell))
+        return cls(*with_torch(weights, placement, size, threads, tell))
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -111,11 +108,11 @@ class Scorer:
         return {
             "hiqa": __version__,
             "weights": self.weights_id,
-            "engine": self.engine,
+            "engine": self.backend.name,
             "device": self.device,
             "precision": self.precision,
-            "batch_size": self.runner.batch_size,
-            **self.runner.settings,
+            "batch_size": self.backend.batch_size,
+            **self.backend.settings,
         }
 
     def score(
@@ -169,7 +166,7 @@ class Scorer:
         self, jobs: Iterable[Job], sinks: OpenSinks, scoring: Scoring
     ) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
         yield from ScoreStream(
-            self.runner,
+            self.backend,
             self._calibration,
             Prefetcher(jobs),
             sinks,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiqa_cli.engine.grades import grade
+from hiqa_cli.engine.config import grade
 from hiqa_cli.engine.outputs.draw_text import PAPER, draw_text
 from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text

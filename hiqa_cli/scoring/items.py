@@ -49,14 +49,14 @@ def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:
         raise DependencyError(f"{name} cannot be loaded: {error}", "install hiqa again with pip") from error
     scorer = Scorer.load(
         options.weights,
-        engine=options.backend,
+        backend=options.backend,
         device=options.device,
         precision=options.precision,
         batch_size=options.batch_size,
         threads=options.threads,
         notice=messages.warn,
     )
-    messages.detail(f"weights {scorer.weights_id}, {scorer.engine}, {scorer.device}, {scorer.precision}")
+    messages.detail(f"weights {scorer.weights_id}, {scorer.backend.name}, {scorer.device}, {scorer.precision}")
     return scorer
 
 

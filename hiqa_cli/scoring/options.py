@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
-from hiqa_cli.engine.config import DEFAULT_MAX_TILES, DEFAULT_MODE, DEFAULT_STRIDE, DEFAULT_TOLERANCE, Scoring
+from hiqa_cli.engine.config import (
+    DEFAULT_BACKEND,
+    DEFAULT_MAX_TILES,
+    DEFAULT_MODE,
+    DEFAULT_STRIDE,
+    DEFAULT_TOLERANCE,
+    Scoring,
+)
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.report.options import ReportTarget

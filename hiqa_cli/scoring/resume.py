@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hiqa_cli.engine.backends.names import DEFAULT_BACKEND
+from hiqa_cli.engine.config import DEFAULT_BACKEND
 from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.row import Row, key_text
 from hiqa_cli.rows.table import Table

@@ -188,6 +188,6 @@ def bar(score: float) -> str:
 
 def grade_word(score: float) -> str:
     """The word for a score, as the engine has it."""
-    from hiqa_cli.engine.grades import grade
+    from hiqa_cli.engine.config import grade
 
     return grade(score)

@@ -78,7 +78,7 @@ def test_bench_takes_images_and_refuses_what_it_cannot_score(
 
 
 def test_every_convolution_is_timed_in_the_shape_that_it_sees(scorer: Scorer) -> None:
-    network = scorer.runner.network
+    network = scorer.backend.network
     layers = convolution_shapes(network, 8)
     assert len(layers) == sum(1 for module in network.modules() if type(module).__name__ == "Conv2d")
     assert {shape[0] for _, shape in layers} == {8}

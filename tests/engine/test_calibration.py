@@ -7,7 +7,7 @@ import math
 import pytest
 
 from hiqa_cli.engine.calibration import Calibration
-from hiqa_cli.engine.grades import grade
+from hiqa_cli.engine.config import grade
 
 
 def test_the_half_width_follows_its_formula() -> None:

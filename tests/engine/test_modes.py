@@ -100,8 +100,8 @@ def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) 
 def test_a_tile_has_the_same_score_in_a_batch_of_any_size(scorer: Scorer, tmp_path: Path, precision: str) -> None:
     other = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision=precision)
     tiles = [picture(TILE, TILE, seed) for seed in range(7)]
-    (together,) = other.runner.run(tiles, corrections=False)
-    alone = [next(other.runner.run([tile], corrections=False)).verdicts[0] for tile in tiles]
+    (together,) = other.backend.run(tiles, corrections=False)
+    alone = [next(other.backend.run([tile], corrections=False)).verdicts[0] for tile in tiles]
     tolerance = 1e-3 if precision == "fp32" else 0.02
     np.testing.assert_allclose(alone, together.verdicts, rtol=0, atol=tolerance)
 
@@ -119,7 +119,7 @@ def test_modes_agree_to_the_digit_where_every_window_is_a_tile(scorer: Scorer, s
 
 def test_a_window_between_tiles_is_pooled_from_their_features(scorer: Scorer) -> None:
     pixels = picture(512, 512, 3)
-    runner = scorer.runner
+    runner = scorer.backend
     tiles = [cut_tile(pixels, x, y) for y in (0, 256) for x in (0, 256)]
     (outputs,) = runner.run(tiles, corrections=False, features=True)
     assert outputs.features is not None

@@ -10,7 +10,7 @@ import torch
 
 from hiqa_cli.engine.backends.backend import TileOutputs
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
-from hiqa_cli.engine.config import DEFAULT_STRIDE
+from hiqa_cli.engine.config import DEFAULT_STRIDE, TORCH
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer
 
@@ -39,6 +39,8 @@ class RecordingBackend:
         self.of_tiles: list[np.ndarray] = []
         self.of_windows: list[np.ndarray] = []
 
+    name = TORCH
+
     @property
     def batch_size(self) -> int:
         return self._runner.batch_size
@@ -60,10 +62,10 @@ class RecordingBackend:
 
 def observe_activations(scorer: Scorer) -> Look:
     """Scores (mode "fast") and hidden units; the scorer runs on torch, and is for this alone from now on."""
-    runner = scorer.runner
+    runner = scorer.backend
     assert isinstance(runner, TorchBackend)
     overheard = RecordingBackend(runner)
-    scorer.runner = overheard  # type: ignore[assignment]  # batch_size is only read
+    scorer.backend = overheard  # type: ignore[assignment]  # batch_size is only read
 
     def look(pixels: np.ndarray) -> Activations:
         overheard.of_tiles.clear()

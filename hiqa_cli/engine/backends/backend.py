@@ -51,8 +51,13 @@ class TileOutputs:
 
 
 class Backend(Protocol):
-    """The networks where they run. batch_size: tiles under way at once; may become smaller while it runs."""
+    """Networks loaded on a device.
 
+    name: "torch" or "openvino".
+    batch_size: tiles that go through the networks at once; shrinks where memory runs out.
+    """
+
+    name: str
     batch_size: int
 
     @property

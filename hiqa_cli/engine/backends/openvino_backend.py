@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.config import OPENVINO
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.engine.weights import read_facts
 from hiqa_cli.errors import DeviceError
@@ -60,7 +61,9 @@ class Lane:
 
 
 class OpenvinoBackend:
-    """A `TileRunner`. threads: None: as OpenVINO has it."""
+    """A `Backend`. threads: None: OpenVINO's own default."""
+
+    name = OPENVINO
 
     def __init__(self, core: Any, models: OpenvinoModels, precision: str, batch_size: int, threads: int | None) -> None:
         self.batch_size = batch_size

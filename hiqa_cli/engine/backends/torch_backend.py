@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from hiqa_cli.engine.config import TILE
+from hiqa_cli.engine.config import TILE, TORCH
 from hiqa_cli.errors import DeviceError
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.onednn.packing import Layout
@@ -28,6 +28,8 @@ from .memory import keep_freed_memory
 
 class TorchBackend:
     """The networks on their device; run() takes any number of tiles."""
+
+    name = TORCH
 
     def __init__(
         self,

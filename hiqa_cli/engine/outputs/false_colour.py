@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiqa_cli.engine.grades import GRADES
+from hiqa_cli.engine.config import GRADES
 from hiqa_cli.images.opencv import cv2
 
 

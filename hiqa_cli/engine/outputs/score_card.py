@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_cli.engine.grades import GRADES, grade
+from hiqa_cli.engine.config import GRADES, grade
 
 from .draw_text import INK, draw_text
 from .false_colour import DISCREPANCY_SCALE, QUALITY_SCALE

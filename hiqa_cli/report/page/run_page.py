@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hiqa_cli.engine.grades import GRADES
+from hiqa_cli.engine.config import GRADES
 from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
 from hiqa_cli.engine.outputs.webp_stamp import check_webp
 from hiqa_cli.engine.results import TILE

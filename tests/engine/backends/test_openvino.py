@@ -30,7 +30,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def both(cache: Path, tiny_weights: Path) -> tuple[Scorer, Scorer]:
     """torch, OpenVINO."""
     torch = Scorer.load(tiny_weights, device="cpu", precision="fp32")
-    return torch, Scorer.load(tiny_weights, engine="openvino", precision="fp32")
+    return torch, Scorer.load(tiny_weights, backend="openvino", precision="fp32")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_scores_tiles_and_pictures_are_those_of_torch(
 
 def test_neither_threads_nor_batch_size_move_a_score(both: tuple[Scorer, Scorer], tiny_weights: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (520, 300, 3), np.uint8)
-    other = Scorer.load(tiny_weights, engine="openvino", precision="fp32", threads=1, batch_size=3)
+    other = Scorer.load(tiny_weights, backend="openvino", precision="fp32", threads=1, batch_size=3)
     assert other.score(pixels).score == pytest.approx(both[1].score(pixels).score, abs=1e-3)
     assert (other.settings["threads"], other.settings["batch_size"]) == (1, 3)
     assert other.settings["engine"] == "openvino"
@@ -115,7 +115,7 @@ def test_networks_that_are_altered_are_made_anew_and_weights_that_are_refused(
     told: list[str] = []
 
     def load() -> None:
-        Scorer.load(other_weights, engine="openvino", precision="fp32", notice=told.append)
+        Scorer.load(other_weights, backend="openvino", precision="fp32", notice=told.append)
 
     load()
     load()
@@ -140,13 +140,13 @@ def test_what_it_cannot_do_is_refused_in_a_line(
     tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DeviceError, match="on the processor here, not on cuda; use --backend torch"):
-        Scorer.load(tiny_weights, engine="openvino", device="cuda")
+        Scorer.load(tiny_weights, backend="openvino", device="cuda")
     with pytest.raises(UsageError, match="one of torch, openvino, found 'onnx'"):
-        Scorer.load(tiny_weights, engine="onnx")
+        Scorer.load(tiny_weights, backend="onnx")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="cannot be written"):
-        Scorer.load(tiny_weights, engine="openvino", precision="fp32")
+        Scorer.load(tiny_weights, backend="openvino", precision="fp32")
 
 
 def test_released_weights_score_an_example_as_torch_does_in_both_precisions(cache: Path) -> None:
@@ -154,9 +154,9 @@ def test_released_weights_score_an_example_as_torch_does_in_both_precisions(cach
     expected, _ = json.loads((Path(__file__).parents[2] / "golden" / "examples.json").read_text())["scores"][
         example.name
     ]
-    assert Scorer.load(engine="openvino", precision="fp32").score(example).score == pytest.approx(expected, abs=0.05)
+    assert Scorer.load(backend="openvino", precision="fp32").score(example).score == pytest.approx(expected, abs=0.05)
     try:
-        rounded = Scorer.load(engine="openvino", precision="bf16")
+        rounded = Scorer.load(backend="openvino", precision="bf16")
     except DeviceError:
         return  # a processor without it
     assert rounded.score(example).score == pytest.approx(expected, abs=0.5)
@@ -179,7 +179,7 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
         half_width = Calibration((1.0, 0.2, -0.3, 0.1, -0.1), 1.0)
         save_weights(folder, generator, r, half_width, training_data=[], measured={}, **facts)
     pixels = np.random.default_rng(2).integers(0, 256, (300, 280, 3), np.uint8)
-    ours = Scorer.load(both, engine="openvino", precision="fp32")
+    ours = Scorer.load(both, backend="openvino", precision="fp32")
     theirs = Scorer.load(both, device="cpu", precision="fp32")
     expected = theirs.score(pixels, hallucination=True)
     found = ours.score(pixels, hallucination=True)
@@ -187,6 +187,6 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
     assert found.tiles[0].doubt != 0
     assert found.uncertainty == pytest.approx(expected.uncertainty, rel=0.01)
     assert np.abs(found.hallucination - expected.hallucination).max() <= 1
-    assert Scorer.load(both, engine="openvino").score(pixels).score == pytest.approx(expected.score, abs=3)
+    assert Scorer.load(both, backend="openvino").score(pixels).score == pytest.approx(expected.score, abs=3)
     with pytest.raises(DeviceError, match="no way for weights whose R is a prior alone; use --backend torch"):
-        Scorer.load(alone, engine="openvino")
+        Scorer.load(alone, backend="openvino")
