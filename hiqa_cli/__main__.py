@@ -8,7 +8,7 @@ import traceback
 from .console import interrupts, streams
 from .console.exit_codes import ExitCode, code_for_error
 from .console.messages import say
-from .errors import HiqaError
+from .errors import HiqaError, os_reason
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def _guarded(arguments: list[str]) -> int:
     except OSError as error:  # the system refused something that no command foresaw
         _show_traceback(arguments)
         where = f"{error.filename}: " if error.filename is not None else ""
-        say(f"{where}{(error.strerror or str(error)).lower()}")
+        say(f"{where}{os_reason(error)}")
         return ExitCode.FAILED
     except MemoryError:
         _show_traceback(arguments)

@@ -1,14 +1,15 @@
-"""Errors that people can cause: one line each, saying what, where, expected and found, and what to do.
+"""Errors that a user can cause or fix. A message is one line: what, where, expected and found.
 
-Imports nothing heavy: commands, engine and training all raise these, and only the commands turn them
-into messages and exit codes.
+Every part of hiqa raises these; only the command line turns them into messages and exit codes.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class HiqaError(Exception):
-    """A fault with a message of one line and, where there is one, a hint that says what to do next."""
+    """An error with a one-line message and an optional hint: what to do next."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -20,11 +21,11 @@ class HiqaError(Exception):
 
 
 class ImageError(HiqaError):
-    """One image cannot be read or scored: becomes an error row, the others go on."""
+    """One image cannot be read or scored: it becomes an error row and the run continues."""
 
 
 class UsageError(HiqaError):
-    """The call itself is wrong (options, targets that exist): nothing was started."""
+    """The call itself is wrong (options, existing output files); raised before any work."""
 
 
 class WeightsError(HiqaError):
@@ -32,11 +33,11 @@ class WeightsError(HiqaError):
 
 
 class DeviceError(HiqaError):
-    """The device or precision asked for is not to be had here."""
+    """The requested device or precision is not available."""
 
 
 class OutputError(HiqaError):
-    """A result could not be written once work had begun (disk full, folder vanished)."""
+    """A result could not be written after work had begun (disk full, folder removed)."""
 
 
 class DependencyError(HiqaError):
@@ -44,4 +45,14 @@ class DependencyError(HiqaError):
 
 
 class DatasetError(UsageError):
-    """A database on disk, or a table of one's own, is not what it should be: nothing was started."""
+    """An IQA database or a table of the user's is incomplete or malformed; raised before any work."""
+
+
+def os_reason(error: OSError) -> str:
+    """The system's reason in lower case, without error number and path: "no space left on device"."""
+    return (error.strerror or str(error)).lower()
+
+
+def cannot_write(target: Path | str, error: OSError, hint: str = "") -> OutputError:
+    """The error of a file, folder or stream that the system refuses to write."""
+    return OutputError(f"{target} cannot be written: {os_reason(error)}", hint)

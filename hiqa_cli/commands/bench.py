@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hiqa_cli.atomic import write_bytes
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.row import csv_row, row_of_result
@@ -104,7 +105,7 @@ def bench(
         return
     write("\n".join(as_lines(result, facts["settings"])) + "\n")
     if out is not None:
-        Path(out).write_text(text, encoding="utf-8")
+        write_bytes(Path(out), text.encode("utf-8"))
 
 
 def derived(result: BenchResult) -> dict[str, float]:

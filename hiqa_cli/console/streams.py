@@ -14,7 +14,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from hiqa_cli.errors import OutputError
+from hiqa_cli.errors import OutputError, os_reason
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -51,7 +51,7 @@ class StandardOutputBuffer(io.BufferedWriter):
         silence(self.fileno())
         if error.errno in PIPE_CLOSED:
             return ClosedPipe()
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         return OutputError(f"standard output cannot be written: {reason}")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.errors import WeightsError
+from hiqa_cli.errors import WeightsError, os_reason
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data = path.read_bytes()
     except OSError as error:
-        what = "no such folder" if not folder.is_dir() else (error.strerror or str(error)).lower()
+        what = "no such folder" if not folder.is_dir() else os_reason(error)
         raise WeightsError(
             f"no weights in {folder}: {MANIFEST}: {what}",
             f"a folder of weights holds {MANIFEST}, {GENERATOR_FILE} and {REGRESSOR_FILE}",
@@ -141,7 +141,7 @@ def read_verified(folder: Path, manifest: Manifest, name: str) -> bytes:
             raise WeightsError(f"{path} has {found_size} bytes, its manifest says {size}", REINSTALL)
         data = path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise WeightsError(f"{path} cannot be read: {reason}", REINSTALL) from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hiqa_cli._version import __version__
+from hiqa_cli.atomic import write_bytes
 from hiqa_cli.errors import WeightsError
 
 from .calibration import Calibration
@@ -221,9 +222,8 @@ def save_weights(
     training_data: one {"name", "terms", "use"} a data set. seen_scenes: what any of the networks was trained on or
     chosen by, so that nobody measures on it unawares; None: not known. The manifest is written last and every
     file under a temporary name first, so that a folder cut short is never mistaken for a whole one.
-    Raises WeightsError where a tensor is not finite, or too large for float16.
+    Raises WeightsError where a tensor is not finite, or too large for float16, and OutputError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     files = {}
     extra = {"hiqa.calibration": json.dumps(calibration.to_dict())}
     for file, kind, network, more in (
@@ -231,7 +231,7 @@ def save_weights(
         (REGRESSOR_FILE, "regressor", regressor, extra),
     ):
         data = _packed(kind, network, json.dumps(network.config.to_dict()), more)
-        _write_whole(folder / file, data)
+        write_bytes(folder / file, data)
         files[file] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     manifest = {
         "format": FORMAT,
@@ -244,7 +244,7 @@ def save_weights(
         "files": files,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    _write_whole(folder / MANIFEST, text.encode("utf-8"))
+    write_bytes(folder / MANIFEST, text.encode("utf-8"))
     return read_manifest(folder).weights_id
 
 
@@ -280,9 +280,3 @@ def _in_order(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of 8 bytes
     return len(text).to_bytes(8, "little") + text + data[end:]
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)

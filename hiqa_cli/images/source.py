@@ -11,7 +11,7 @@ import os
 import stat
 from typing import BinaryIO
 
-from hiqa_cli.errors import ImageError
+from hiqa_cli.errors import ImageError, os_reason
 
 from .limits import Limits
 from .sniff import SNIFFED, sniff
@@ -103,7 +103,7 @@ def _reason(error: OSError) -> str:
         return "no such file"
     if isinstance(error, PermissionError):
         return "no permission to read it"
-    return f"cannot be read: {error.strerror or type(error).__name__}"
+    return f"cannot be read: {os_reason(error)}"
 
 
 def _too_large(what: str, limits: Limits) -> ImageError:

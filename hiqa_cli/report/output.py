@@ -10,6 +10,7 @@ from typing import Protocol
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import for_message, name_text
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import check_new_file, check_output_file
 
 from .entry import ReportEntry, RunFacts
 from .options import ReportTarget
@@ -44,19 +45,12 @@ def check_report(target: ReportTarget, sources: Iterable[str], *, may_exist: boo
     sources: real paths of what is read for it.
     """
     path, option = target.path, target.option
-    folder = path.parent
     if str(path) == "-":
         raise UsageError(f"{option}: expected a file, found -", "a file of that name is ./-")
-    if path.is_dir():
-        raise UsageError(f"{option} {path}: is a folder, expected a file")
-    if not folder.is_dir():
-        raise UsageError(f"{option} {path}: no such folder: {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{option} {path}: {folder} cannot be written to")
+    check_output_file(path, option)
     if os.path.realpath(path) in set(sources):
         raise UsageError(f"{path} is one of the files to be read", "give another file")
-    if os.path.lexists(path) and not may_exist:
-        raise UsageError(f"{option} {path}: exists already", "replace it by --overwrite, or give another file")
+    check_new_file(path, option, overwrite=may_exist)
     beside = folder_of(path)
     if target.png or not os.path.lexists(beside):
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hiqa_cli.errors import UsageError
+from hiqa_cli.errors import UsageError, os_reason
 
 from .codec import JSON_LINES, decode_json_whole, each_line
 from .row import Row
@@ -53,7 +53,7 @@ class SavedRun:
                     if row is not None and (row.is_finished or row.path not in self._outdone):
                         yield start, row
         except OSError as error:
-            raise UsageError(f"{self.name} cannot be read: {(error.strerror or str(error)).lower()}") from error
+            raise UsageError(f"{self.name} cannot be read: {os_reason(error)}") from error
 
     def row_at(self, start: int) -> Row:
         """The row that starts at this byte."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
-import tempfile
 from collections import defaultdict, deque
 from enum import Enum
+from pathlib import Path
 from typing import BinaryIO
 
-from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.atomic import atomic_file
+from hiqa_cli.errors import OutputError, UsageError, cannot_write, os_reason
+from hiqa_cli.output_checks import check_output_file
 
 from .codec import Record, TableFormat, read_records
 from .row import Row, key_text
@@ -55,21 +56,9 @@ class Table:
 
     def _check(self, existing: Existing) -> None:
         option = self.form.option
-        try:
-            status = os.stat(self.path)
-        except FileNotFoundError:
-            folder = os.path.dirname(self.path)
-            if not os.path.isdir(folder):
-                raise UsageError(f"{option} {self.name}: no such folder: {folder}") from None
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise UsageError(f"{option} {self.name}: {folder} cannot be written to") from None
+        status = check_output_file(self.name, option, in_place=True)
+        if status is None:
             return
-        except OSError as error:
-            raise UsageError(f"{option} {self.name}: {_reason(error)}") from error
-        if stat.S_ISDIR(status.st_mode):
-            raise UsageError(f"{option} {self.name}: is a folder, expected a file")
-        if not os.access(self.path, os.W_OK):
-            raise UsageError(f"{option} {self.name}: cannot be written to")
         if existing is Existing.RESUME:
             self._read(status)
         elif status.st_size and existing is Existing.REFUSE:
@@ -85,7 +74,7 @@ class Table:
             with open(self.path, "rb") as file:
                 self.records, self._whole = read_records(file, self.form, self.name)
         except OSError as error:
-            raise UsageError(f"{self.form.option} {self.name}: {_reason(error)}") from error
+            raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
 
     def bytes_of(self, start: int, end: int) -> bytes:
         """These bytes of the file as it was found. OutputError where it cannot be read any more."""
@@ -94,7 +83,7 @@ class Table:
                 file.seek(start)
                 return file.read(end - start)
         except OSError as error:
-            raise OutputError(f"{self.name} cannot be read again: {_reason(error)}") from error
+            raise OutputError(f"{self.name} cannot be read again: {os_reason(error)}") from error
 
     def replace(self, place: int) -> None:
         """The next row of the same path takes the place of this one."""
@@ -115,7 +104,7 @@ class Table:
                 os.ftruncate(self._file, self._whole)
             self._size = os.fstat(self._file).st_size
         except OSError as error:
-            raise UsageError(f"{self.form.option} {self.name}: {_reason(error)}") from error
+            raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
         if not self._size:
             self._write(self.form.header)
 
@@ -138,10 +127,7 @@ class Table:
         except OSError as error:
             with contextlib.suppress(OSError):  # not every file can be cut
                 os.ftruncate(self._file, self._size)
-            raise OutputError(
-                f"{self.name} cannot be written: {_reason(error)}",
-                "its finished rows stay, --resume goes on from them",
-            ) from error
+            raise cannot_write(self.name, error, "finished rows are kept; make room, then --resume") from error
         self._size += written
 
     def close(self) -> None:
@@ -156,25 +142,12 @@ class Table:
             self._settle(size)
 
     def _settle(self, size: int) -> None:
-        folder, name = os.path.split(self.path)
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-        except OSError as error:
-            raise OutputError(f"{self.name} cannot be put in order: {_reason(error)}") from error
-        try:
-            with os.fdopen(handle, "wb") as new, open(self.path, "rb") as old:
+            with atomic_file(Path(self.path), preserve=True) as new, open(self.path, "rb") as old:
                 for start, end in self._settled_spans(size):
                     _copy(old, new, start, end)
-                new.flush()
-                os.fsync(new.fileno())
-            shutil.copymode(self.path, temporary)
-            os.replace(temporary, self.path)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            if isinstance(error, OSError):
-                raise OutputError(f"{self.name} cannot be put in order: {_reason(error)}") from error
-            raise
+        except OSError as error:
+            raise OutputError(f"{self.name}: new rows cannot replace old ones: {os_reason(error)}") from error
 
     def _settled_spans(self, size: int) -> list[tuple[int, int]]:
         """Which bytes of the file make up the new one, in order."""
@@ -198,7 +171,3 @@ def _copy(old: BinaryIO, new: BinaryIO, start: int, end: int) -> None:
             raise OSError("the file was shortened by somebody else")
         new.write(piece)
         left -= len(piece)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

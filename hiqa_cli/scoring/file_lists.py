@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hiqa_cli.errors import UsageError
+from hiqa_cli.errors import UsageError, os_reason
 
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -35,7 +35,7 @@ def _read(source: str) -> bytes:
         with open(source, "rb") as file:
             return file.read()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise UsageError(f"{_called(source)} cannot be read: {reason}") from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hiqa_cli.console.text import count, name_text
-from hiqa_cli.errors import UsageError
+from hiqa_cli.errors import UsageError, os_reason
 from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_own_picture
 
 from .file_lists import STANDARD_INPUT, read_file_list
@@ -119,7 +119,7 @@ def _missing(path: str) -> str:
     except FileNotFoundError:
         return "a link that leads nowhere" if os.path.islink(path) else "no such file or folder"
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return os_reason(error)
     return ""
 
 
@@ -171,7 +171,7 @@ def _listing(folder: str) -> Iterator[os.DirEntry[str] | tuple[str, str]]:
         with os.scandir(folder) as entries:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         return iter([(folder, f"the folder cannot be read: {reason}")])
 
 

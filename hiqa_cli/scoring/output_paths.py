@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import check_output_folder
 
 from .inputs import Input, real_paths
 
@@ -130,7 +131,7 @@ def check_output_paths(
 
     may_exist: existing pictures are replaced or kept; else the first is named, with the way out.
     """
-    check_folder(folder)
+    check_output_folder(folder)
     inside = os.path.realpath(folder)
     targets = {path for plan in plans if plan for path in plan.pictures.values()}
     for parent in sorted({path.parent for path in targets}):
@@ -146,16 +147,3 @@ def check_output_paths(
     if existing and not may_exist:
         others = f" (and {count(len(existing) - 1, 'other')})" if len(existing) > 1 else ""
         raise UsageError(f"{existing[0]} exists already{others}", way_out)
-
-
-def check_folder(folder: Path) -> None:
-    """UsageError where a folder does not exist and cannot be made, or cannot be written to."""
-    if str(folder) == "-":
-        raise UsageError("a folder is expected, found -", "a folder of that name is ./-")
-    nearest = folder
-    while not os.path.lexists(nearest) and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise UsageError(f"{nearest} is not a folder", f"{folder} cannot be made or written to")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError(f"{nearest} cannot be written to", "give another folder")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hiqa_cli.console.text import count, for_pipe, for_terminal
-from hiqa_cli.errors import OutputError
+from hiqa_cli.errors import OutputError, os_reason
 from hiqa_cli.rows.row import COLUMNS, Row, csv_line, csv_row, json_row
 
 from .summary import RunSummary
@@ -123,7 +123,7 @@ class TerminalPrinter:
             self._console.print(text, soft_wrap=True)  # never cut, never padded
             self._console.file.flush()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os_reason(error)
             raise OutputError(f"standard output cannot be written: {reason}") from error
 
 

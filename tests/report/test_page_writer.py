@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.report_material import MB, block, detail, entry, many, preview, rows, write_page
 
-from hiqa_cli.atomic import remove_unfinished
+from hiqa_cli.atomic import discard_unfinished
 from hiqa_cli.errors import OutputError
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.sniff import is_own_picture
@@ -120,7 +120,7 @@ def test_nothing_is_left_of_a_report_that_is_given_up_and_the_old_one_stays(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text() == "old"
     RunPage(tmp_path / "other.html", "never finished", MB, 1)
-    remove_unfinished()  # as the end of the process does
+    discard_unfinished()  # as the end of the process does
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.engine.tiling.grid import cut_tile
+from hiqa_cli.errors import cannot_write
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.losses.objectives import discrepancy_of
 from hiqa_train.trainer.distributed import RunDevice
-from hiqa_train.whole_files import cannot_write
 
 from .image_cache import keep_array, mapped
 

@@ -6,7 +6,6 @@ written under another name and renamed, so that several runs can fill one folder
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -17,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_dir
 
-from hiqa_cli.errors import DatasetError, ImageError, OutputError
+from hiqa_cli.atomic import atomic_file
+from hiqa_cli.errors import DatasetError, ImageError, OutputError, cannot_write, os_reason
 from hiqa_cli.images.read import read_picture
 
 HELD = 2048  # mapped files a process holds open
@@ -37,7 +37,7 @@ def decoded_files(paths: Iterable[Path], folder: Path, advance: Callable[[], Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {(error.strerror or str(error)).lower()}") from error
+        raise cannot_write(folder, error) from error
 
     def ready(path: Path) -> Path:
         file = folder / _name(path)
@@ -61,7 +61,7 @@ def _name(path: Path) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise DatasetError(f"{path} cannot be read: {os_reason(error)}") from error
     word = f"1\0{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
     return f"{hashlib.sha256(word.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npy"
 
@@ -78,15 +78,11 @@ def _decode(path: Path, file: Path) -> None:
 
 def keep_array(file: Path, array: np.ndarray) -> None:
     """Write an array that `mapped` reads, whole or not at all; OutputError."""
-    beside = file.with_suffix(f".{os.getpid()}.part")
     try:
-        with open(beside, "wb") as out:
+        with atomic_file(file, sync=False) as out:
             np.save(out, array)
-        os.replace(beside, file)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise OutputError(
-            f"{file.parent} cannot hold the decoded images: {(error.strerror or str(error)).lower()}",
-            "free space, or give another folder by --cache-dir",
+            f"{file.parent} cannot hold the decoded images: {os_reason(error)}",
+            "make room, or give another folder by --cache-dir",
         ) from error

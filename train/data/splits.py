@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.errors import UsageError
+from hiqa_cli.atomic import write_json
+from hiqa_cli.errors import UsageError, os_reason
 from hiqa_train.datasets.sample import Reading, Sample
 from hiqa_train.datasets.scenes import tied_together
-from hiqa_train.whole_files import as_json, write_whole
 
 FORMAT = 1
 COUNT = 10
@@ -146,7 +146,7 @@ def write_splits(path: Path, splits: Splits, readings: Sequence[Reading]) -> Non
             raise UsageError(f"{path} holds other splits", "give another file, or remove it")
         return
     # names of files that are not UTF-8 are escaped, not refused
-    write_whole(path, as_json(data))
+    write_json(path, data)
 
 
 def read_splits(path: Path) -> Splits:
@@ -154,7 +154,7 @@ def read_splits(path: Path) -> Splits:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
     except ValueError as error:
         raise UsageError(f"{path} is no JSON file of splits: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:

@@ -8,19 +8,17 @@ Python reads TOML but writes none: one line is put in or replaced, and every oth
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_dir
 
-from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.atomic import atomic_file
+from hiqa_cli.errors import UsageError, cannot_write, os_reason
 
 SECTION = "datasets"
 
@@ -97,7 +95,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start:,})", "put it right, or remove it") from error
 
@@ -117,23 +115,9 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """The file anew, whole or not at all; a link to it stays a link, and its permissions stay."""
-    target = Path(os.path.realpath(path))
-    temporary = None
+    """Replace the file; a link to it stays a link, and its permissions stay."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".config.", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
+        with atomic_file(path, preserve=True) as file:
             file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
-        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error

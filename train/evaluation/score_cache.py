@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from hiqa_cli.errors import OutputError
+from hiqa_cli.errors import OutputError, os_reason
 
 Key = tuple[str, int, int]  # path below the root, bytes, time of change in ns
 
@@ -98,5 +98,5 @@ class ScoreCache:
         return whole
 
     def _refusal(self, error: OSError) -> OutputError:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         return OutputError(f"results cannot be kept in {self.path}: {reason}", "what is finished stays there")

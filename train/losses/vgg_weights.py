@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from hiqa_cli.errors import HiqaError, OutputError
+from hiqa_cli.errors import HiqaError, OutputError, os_reason
 from hiqa_train.data.image_cache import default_folder
 
 # torchvision's VGG19_Weights.IMAGENET1K_V1; the digits in the name are the first of the file's sha256.
@@ -59,7 +59,7 @@ def download(tell: Callable[[str], None], *, folder: Path | None = None, address
             )
         os.replace(part, target)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise OutputError(f"{target} cannot be written: {reason}", "make room, or give --vgg FILE") from error
     return target
 

@@ -19,13 +19,13 @@ import numpy as np
 import scipy
 
 from hiqa_cli._version import __version__
-from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.atomic import write_bytes
+from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets.files.text_tables import read_csv
 from hiqa_train.datasets.readers.collect import number
 from hiqa_train.datasets.readers.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
 from hiqa_train.distortions.codecs import pillow
-from hiqa_train.whole_files import write_whole
 
 from .kodak import SCENES, find_references
 from .tid_distortions import fingerprint, rebuild
@@ -123,7 +123,7 @@ def build(
         path = tree / DISTORTED / image_name(scene, kind, own)
         if path.exists():
             return False
-        write_whole(path, as_bmp(rebuild(references[scene], kind, level, scene)))
+        write_bytes(path, as_bmp(rebuild(references[scene], kind, level, scene)))
         return True
 
     written = 0
@@ -178,7 +178,7 @@ def begin(tree: Path, wanted: dict[str, Any]) -> None:
         for folder in (tree / DISTORTED, tree / REFERENCES_FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{tree} cannot be made: {(error.strerror or str(error)).lower()}") from error
+        raise cannot_write(tree, error) from error
     keep(file, (json.dumps(wanted, indent=2) + "\n").encode())
 
 
@@ -188,7 +188,7 @@ def keep(path: Path, data: bytes) -> None:
         if path.read_bytes() != data:
             raise UsageError(f"{path} is there, and is not what would be written", "give a new folder --to")
     else:
-        write_whole(path, data)
+        write_bytes(path, data)
 
 
 def as_bmp(image: np.ndarray) -> bytes:

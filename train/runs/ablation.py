@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from hiqa_cli.errors import UsageError
+from hiqa_cli.atomic import write_json
+from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_train.data.image_cache import default_folder
 from hiqa_train.data.parts import DatabasePart
 from hiqa_train.data.sources.database import open_samples
@@ -31,10 +32,9 @@ from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.stages.initialise import TrainedNetworks
-from hiqa_train.trainer.checkpoint import BEST, LAST
+from hiqa_train.trainer.checkpoint import BEST, LAST, RESUME_HINT
 from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal
-from hiqa_train.whole_files import GO_ON, as_json, cannot_write, write_whole
 
 from .plan import generator_stage
 from .run import RECORD, RunOptions, train_databases
@@ -129,7 +129,7 @@ def take_over(recipe: Recipe, where: Path, trained: dict[str, Path]) -> bool:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     os.link(source / file, target)  # checkpoints are replaced, never written into
                 except OSError as error:
-                    raise cannot_write(target, error, GO_ON) from error
+                    raise cannot_write(target, error, RESUME_HINT) from error
             taken = True
     return taken
 
@@ -155,7 +155,7 @@ def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sa
 def write_rows(path: Path, database: str, rows: Sequence[AblationRow]) -> None:
     """The table as JSON. OutputError."""
     data = {"database": database, "rows": {row.variant: asdict(row.agreement) for row in rows}}
-    write_whole(path, as_json(data))
+    write_json(path, data)
 
 
 def table(database: str, rows: Sequence[AblationRow]) -> list[str]:

@@ -10,13 +10,14 @@ from typing import Any
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
+from hiqa_cli.errors import OutputError
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.sources.base import DataSource
 from hiqa_train.losses.score_maps import MappedRegressor
+from hiqa_train.trainer.checkpoint import RESUME_HINT
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.interval_fit import fit_half_width
 from hiqa_train.uncertainty.scale_anchor import fit_anchor
-from hiqa_train.whole_files import GO_ON, cannot_write
 
 UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
 LICENCE = "as the owner of this run decides, within the terms of its training data"
@@ -55,8 +56,8 @@ def release(
                 measured={**measured, "maps": maps},
                 seen_scenes=seen,
             )
-        except OSError as error:
-            raise cannot_write(where, error, GO_ON) from error
+        except OutputError as error:
+            raise OutputError(error.message, RESUME_HINT) from error
 
     unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
     save(unfitted, UNFITTED)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from hiqa_cli._version import __version__
+from hiqa_cli.atomic import write_json
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.feature_cache import FeatureCache
@@ -44,7 +45,6 @@ from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import Progress, ProgressListener
 from hiqa_train.trainer.time_estimate import estimate
-from hiqa_train.whole_files import as_json, write_whole
 
 from .plan import generator_stage, last_regressor, make_plan, missing_needs
 from .release import release
@@ -276,7 +276,7 @@ class Run:
                 versions = {"hiqa": __version__, "torch": str(torch.__version__)}
                 seen = None if self.seen is None else sorted(self.seen)
                 record = {"versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
-                write_whole(path, as_json({**identity, **record}))
+                write_json(path, {**identity, **record})
                 if self.options.begun is not None:
                     self.options.begun(self.out)
         self.machine.wait()

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hiqa_cli.errors import UsageError
-from hiqa_train.whole_files import GO_ON, cannot_write
+from hiqa_cli.atomic import atomic_file
+from hiqa_cli.errors import UsageError, cannot_write
 
 LAST, BEST = "last.ckpt", "best.ckpt"
+RESUME_HINT = "checkpoints written before are complete: make room, then continue with --resume"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` beside `path` and rename: a kill leaves the old checkpoint or the new one, never half of one.
-
-    OutputError where it cannot be written, as on a full disk: the old one is then still there.
-    """
-    beside = path.with_name(path.name + ".part")
+    """Write `state` atomically. OutputError if that fails, as on a full disk; the previous checkpoint is kept."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        with atomic_file(path, temporary=path.with_name(path.name + ".part")) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's writer says RuntimeError where the disk is full
-        with contextlib.suppress(OSError):
-            beside.unlink()
+    except (OSError, RuntimeError) as error:  # torch raises RuntimeError on a full disk
         cause = error if isinstance(error, OSError) else _disk_error(error)
         if cause is None:
             raise
-        raise cannot_write(path, cause, GO_ON) from error
+        raise cannot_write(path, cause, RESUME_HINT) from error
 
 
 def _disk_error(error: RuntimeError) -> OSError | None:

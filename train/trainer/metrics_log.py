@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_train.whole_files import GO_ON, cannot_write, write_whole
+from hiqa_cli.atomic import write_bytes
+from hiqa_cli.errors import cannot_write
+
+from .checkpoint import RESUME_HINT
 
 EVERY = 0.2  # s between two looks of whoever watches
 
@@ -110,7 +113,7 @@ class MetricsLog:
             with open(self.file, "a", encoding="utf-8") as out:
                 out.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise cannot_write(self.file, error, GO_ON) from error
+            raise cannot_write(self.file, error, RESUME_HINT) from error
         watcher.board(self.stage, step, values)
 
     def state(self) -> dict[str, Any]:
@@ -123,7 +126,7 @@ class MetricsLog:
         self.steps, self.patches = state["steps"], state["patches"]
         if self.writes and self.file.exists():
             kept = [line for line in self.file.read_text(encoding="utf-8").splitlines() if self._stays(line, step)]
-            write_whole(self.file, "".join(line + "\n" for line in kept).encode())
+            write_bytes(self.file, "".join(line + "\n" for line in kept).encode())
 
     def _stays(self, text: str, step: int) -> bool:
         try:

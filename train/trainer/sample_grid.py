@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hiqa_cli.atomic import write_bytes
 from hiqa_cli.images.opencv import cv2
-from hiqa_train.whole_files import write_whole
 
 ROWS = 4
 GREY = 0.5
@@ -41,4 +41,4 @@ def write_sheet(path: Path, sheet: SampleGrid) -> None:
     whole = torch.cat([torch.cat(list(column), dim=1) for column in sheet.columns()], dim=2)  # (3, rows*H, columns*W)
     pixels = np.rint(whole.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))
-    write_whole(path, data.tobytes() if done else b"")
+    write_bytes(path, data.tobytes() if done else b"")

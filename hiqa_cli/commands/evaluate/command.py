@@ -29,8 +29,8 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import DEFAULT_MODE, DEFAULT_STRIDE, Scoring
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import check_new_file
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.output_checks import check_new_file
 
 from . import options as own
 from .databases import EvaluationOptions, ResultFiles, evaluate_databases

@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hiqa_cli.atomic import write_bytes, write_json
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.output_checks import check_new_file
 from hiqa_cli.scoring.items import load_scorer
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.output_checks import check_new_file
 from hiqa_cli.scoring.row_printer import write
 
 from .agreement_text import measure_lines, published_lines
@@ -208,14 +209,13 @@ def _write_files(
     results: list[DatabaseResult], weights_id: str, settings: dict[str, Any], files: ResultFiles, names: list[str]
 ) -> None:
     from hiqa_train.evaluation.result import COLUMNS, as_object, table_cells
-    from hiqa_train.whole_files import as_json, write_whole
 
     if files.json is not None:
         data = {"settings": settings, "datasets": [as_object(result) for result in results]}
-        write_whole(files.json, as_json(data))
+        write_json(files.json, data)
     if files.csv is not None:
         rows = [cells for result in results for cells in table_cells(result, weights_id)]
-        write_whole(files.csv, csv_bytes([COLUMNS, *rows]))
+        write_bytes(files.csv, csv_bytes([COLUMNS, *rows]))
     for result, name in zip(results, names, strict=True):
         target = files.plot_of(name, names)
         if target is not None:

@@ -5,11 +5,11 @@ What is measured and how stands in the training suite's modules `ladders`, `gain
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hiqa_cli.atomic import write_json
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count
 from hiqa_cli.errors import UsageError
@@ -67,9 +67,7 @@ def evaluate_pictures(
     if asked.speed:
         measure.speed(str(engine.weights) if engine.weights else None)
     if out is not None:
-        from hiqa_train.whole_files import write_whole
-
-        write_whole(out, (json.dumps(measure.found, indent=2) + "\n").encode())
+        write_json(out, measure.found)
 
 
 class Measurement:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from hiqa_cli.atomic import write_bytes, write_json
 from hiqa_cli.commands.train_setup import choose_vgg
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
@@ -17,8 +18,8 @@ from hiqa_cli.console.progress import ImageProgress, ProgressLine, StageProgress
 from hiqa_cli.console.text import count, for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import check_new_file
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.output_checks import check_new_file
 from hiqa_cli.scoring.row_printer import write
 
 from .agreement_text import beside_published, row_lines, summary_lines
@@ -245,9 +246,7 @@ def _show(
 
 def _write_files(summaries: list[Summary], folds: list[Fold], question: ProtocolOptions, out: Path) -> None:
     from hiqa_train.evaluation.agreement import FIT
-    from hiqa_train.evaluation.protocols.protocol import write_json
     from hiqa_train.evaluation.protocols.summary import COLUMNS, summary_cells, summary_object
-    from hiqa_train.whole_files import as_json, write_whole
 
     from .databases import csv_bytes
 
@@ -263,6 +262,6 @@ def _write_files(summaries: list[Summary], folds: list[Fold], question: Protocol
     for method in dict.fromkeys(summary.method for summary in summaries):
         write_json(out / method / "summary.json", data([row for row in summaries if row.method == method]))
     if question.json is not None:
-        write_whole(question.json, as_json(data(summaries)))
+        write_json(question.json, data(summaries))
     if question.csv is not None:
-        write_whole(question.csv, csv_bytes([COLUMNS, *map(summary_cells, summaries)]))
+        write_bytes(question.csv, csv_bytes([COLUMNS, *map(summary_cells, summaries)]))

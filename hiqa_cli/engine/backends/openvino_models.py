@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hiqa_cli._version import __version__
+from hiqa_cli.atomic import atomic_folder
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.manifest import Manifest
-from hiqa_cli.errors import DeviceError, OutputError
+from hiqa_cli.errors import DeviceError, cannot_write
 
 from .openvino_library import import_converter, import_openvino
 
@@ -120,22 +119,14 @@ def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) ->
     """Put them into the cache, whole or not at all; OutputError where that cannot be written."""
     data = models.files()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-        try:
+        with atomic_folder(folder) as new:
             for name, content in data.items():
-                (made / name).write_bytes(content)
+                (new / name).write_bytes(content)
             about = {"made_for": wanted, "files": _sums(data)}
-            (made / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-            if read_models(folder, wanted) is None:  # another process may have been faster
-                shutil.rmtree(folder, ignore_errors=True)
-                made.rename(folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+            (new / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         hint = "give XDG_CACHE_HOME a folder that can be, or use --backend torch"
-        raise OutputError(f"{folder} cannot be written: {reason}", hint) from error
+        raise cannot_write(folder, error, hint) from error
 
 
 def _sums(data: dict[str, bytes]) -> dict[str, str]:

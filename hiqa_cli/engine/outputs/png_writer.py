@@ -10,7 +10,6 @@ Own pictures are marked by a text chunk, so that hiqa never scores what it wrote
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -20,8 +19,8 @@ from typing import BinaryIO
 import numpy as np
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import remove, settle, temporary_beside
-from hiqa_cli.errors import OutputError
+from hiqa_cli.atomic import commit, discard, temporary_path
+from hiqa_cli.errors import OutputError, cannot_write
 from hiqa_cli.images.sniff import HIQA_PNG_KEY
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -83,11 +82,11 @@ class PngWriter:
             return target
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._temporary = temporary_beside(target)
+            self._temporary = temporary_path(target)
             return open(self._temporary, "xb")
         except OSError as error:
             if self._temporary is not None:
-                settle(self._temporary)
+                discard(self._temporary)
                 self._temporary = None
             raise self._failure(error) from error
 
@@ -131,10 +130,9 @@ class PngWriter:
         if self._temporary is None or not isinstance(self._target, Path):
             return
         try:
-            os.replace(self._temporary, self._target)
+            commit(self._temporary, self._target)
         except OSError as error:
             raise self._failure(error) from error
-        settle(self._temporary)
         self._temporary = None
 
     def abandon(self) -> None:
@@ -143,7 +141,7 @@ class PngWriter:
             return
         with contextlib.suppress(OSError):  # what could not be written is deleted anyway
             self._file.close()
-        remove(self._temporary)
+        discard(self._temporary)
         self._temporary = None
 
     def __enter__(self) -> PngWriter:
@@ -181,9 +179,9 @@ class PngWriter:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> OutputError:
-        name = str(self._target) if isinstance(self._target, Path) else "standard output"
-        reason = error.strerror or str(error)
-        return OutputError(f"cannot write {name}: {reason}", "see that its folder has room")
+        if isinstance(self._target, Path):
+            return cannot_write(self._target, error, "make room in its folder")
+        return cannot_write("standard output", error)
 
 
 def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:

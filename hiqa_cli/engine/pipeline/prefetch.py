@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
-from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.errors import HiqaError, ImageError, os_reason
 from hiqa_cli.images.decoder_stderr import decoder_chatter
 from hiqa_cli.images.picture import Picture
 
@@ -114,7 +114,7 @@ def read_job(job: Job) -> Picture | HiqaError:
     except MemoryError:
         return ImageError("not enough memory to hold this image")
     except OSError as error:
-        return ImageError(error.strerror or str(error))
+        return ImageError(os_reason(error))
     except Exception as error:  # a decoder's surprise is this image's fault, not the stream's
         reason = " ".join(str(error).split())
         return ImageError(f"cannot be read ({type(error).__name__}: {reason})")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from hiqa_cli.atomic import remove, settle, temporary_beside
-from hiqa_cli.errors import OutputError
+from hiqa_cli.atomic import commit, discard, temporary_path
+from hiqa_cli.errors import cannot_write
 
 from .document import Document, as_json
 
@@ -132,14 +132,12 @@ class PageWriter:
         """The folder first: a page never stands there without what it needs."""
         folder = folder_of(self._target)
         if folder.is_dir() and (folder / MARKER).exists():
-            old = temporary_beside(self._target)
+            old = temporary_path(self._target)
             self._temporaries.append(old)
             os.replace(folder, old)
         if self._folder is not None:
-            os.replace(self._folder, folder)
-            settle(self._folder)
-        os.replace(page, self._target)
-        settle(page)
+            commit(self._folder, folder)
+        commit(page, self._target)
 
     @property
     def folder(self) -> Path | None:
@@ -151,17 +149,17 @@ class PageWriter:
         self._rows.close()
         self._blocks.close()
         for path in self._temporaries:
-            remove(path)
+            discard(path)
 
     def _new_file(self) -> BinaryIO:
         with self._failures():
-            path = temporary_beside(self._target)
+            path = temporary_path(self._target)
             self._temporaries.append(path)
             return open(path, "w+b")
 
     def _write_beside(self, name: str, data: bytes) -> None:
         if self._folder is None:
-            folder = temporary_beside(self._target)
+            folder = temporary_path(self._target)
             self._temporaries.append(folder)
             folder.mkdir()
             (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
@@ -178,8 +176,7 @@ class PageWriter:
         try:
             yield
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"{self._target} cannot be written: {reason}", "see that its folder has room") from error
+            raise cannot_write(self._target, error, "make room in its folder") from error
 
 
 def _data_url(webp: bytes) -> str:

@@ -136,7 +136,7 @@ def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
     sample.path.write_bytes(b"none")
     with pytest.raises(DatasetError, match=r"0\.png: .*hiqa datasets verify"):
         open_samples([(database, sample)], tmp_path / "cache", lambda: None)
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be written"):
         open_samples([(database, sample)], sample.path / "cache", lambda: None)
 
 

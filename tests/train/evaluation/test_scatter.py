@@ -90,5 +90,5 @@ def test_it_is_written_as_a_png_of_hiqas_own_and_refused_where_it_cannot_be(tmp_
     assert np.array_equal(cv2.imread(str(tmp_path / "plot.png"))[..., ::-1], canvas)
     assert b"weights 1234abcd; plot" in (tmp_path / "plot.png").read_bytes()
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_plot(tmp_path / "file" / "plot.png", canvas, "x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.errors import DatasetError
+from hiqa_cli.errors import DatasetError, os_reason
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def read_mat(path: Path) -> dict[str, Any]:
         raise DatasetError(f"{path} is a MATLAB 7.3 file (HDF5), expected an older one", "save it with -v7") from error
     except Exception as error:  # scipy raises whatever a damaged file leads to, an OSError of its own among it
         if isinstance(error, OSError) and error.strerror:
-            raise DatasetError(f"{path} cannot be read: {error.strerror.lower()}") from error
+            raise DatasetError(f"{path} cannot be read: {os_reason(error)}") from error
         raise DatasetError(f"{path} is no MATLAB file, or damaged: {' '.join(str(error).split())}") from error
 
 

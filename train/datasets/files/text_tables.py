@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from hiqa_cli.errors import DatasetError
+from hiqa_cli.errors import DatasetError, os_reason
 
 
 def read_text(path: Path) -> str:
@@ -14,7 +14,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise DatasetError(f"{path} cannot be read: {os_reason(error)}") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not UTF-8 text (byte {error.start:,})", "save it as UTF-8") from error
 

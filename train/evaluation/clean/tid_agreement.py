@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.errors import UsageError
+from hiqa_cli.errors import UsageError, os_reason
 from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
 from hiqa_train.rebuilt.tid_distortions import rebuild
 
@@ -30,7 +30,7 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
     for column in columns:
         if not rows or column not in rows[0]:
             raise UsageError(f"{path} has no column {column!r}", f"expected {', '.join(columns)}")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.agreement import TypeAgreement, measure_types, row_object, rows_from_objects
@@ -24,7 +25,6 @@ from hiqa_train.evaluation.images import below
 from hiqa_train.evaluation.predict import predict_all
 from hiqa_train.evaluation.score_cache import ScoreCache
 from hiqa_train.trainer.loop import StopSignal
-from hiqa_train.whole_files import as_json, write_whole
 
 from .folds import Fold
 from .methods import Method, Tell, digest
@@ -193,8 +193,3 @@ def read_json(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
-
-
-def write_json(file: Path, data: Any) -> None:
-    """Write whole or not at all; OutputError."""
-    write_whole(file, as_json(data))

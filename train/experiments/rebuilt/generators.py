@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch
@@ -41,7 +42,6 @@ from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.validation import hallucination_measures
-from hiqa_train.whole_files import as_json, write_whole
 
 from .markdown import decimals, table_head, table_line
 
@@ -115,7 +115,7 @@ class GeneratorStudy:
         record = json.loads(json.dumps(record))
         file = folder / RECORD
         if not file.exists():
-            write_whole(file, as_json(record))
+            write_json(file, record)
             return
         difference = first_difference(json.loads(file.read_text(encoding="utf-8")), record)
         if difference:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import all_trained_scenes, trained_scenes
 from hiqa_train.experiments import lockstep as abreast
@@ -29,7 +30,6 @@ from hiqa_train.trainer.checkpoint import LAST
 from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
-from hiqa_train.whole_files import as_json, write_whole
 
 RECIPE = Path(__file__).with_name("pretraining.toml")
 
@@ -49,18 +49,14 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
         stages = [builder.build(name, networks) for name in recipe.stages]
         seen = all_trained_scenes(material.scenes(), trained_scenes(options.generator))
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(
-            out / RECORD,
-            as_json(
-                {
-                    "recipe": recipe.to_dict(),
-                    "seed": options.seed,
-                    "material": material.describe(),
-                    "generator": trained_scenes(options.generator).weights_id,
-                    "seen_scenes": None if seen is None else sorted(seen),
-                }
-            ),
-        )
+        record = {
+            "recipe": recipe.to_dict(),
+            "seed": options.seed,
+            "material": material.describe(),
+            "generator": trained_scenes(options.generator).weights_id,
+            "seen_scenes": None if seen is None else sorted(seen),
+        }
+        write_json(out / RECORD, record)
         together = abreast.LockstepTraining([stage for stage in stages if isinstance(stage, RegressorTraining)])
         watcher = ProgressListener(out, None, board=False)
         begun = (out / abreast.NAME / LAST).exists()
