@@ -142,7 +142,7 @@ class Gone(io.RawIOBase):
 
 
 def test_a_full_disk_is_an_output_error_and_a_lost_reader_a_broken_pipe() -> None:
-    with pytest.raises(OutputError, match="No space left on device"):
+    with pytest.raises(OutputError, match="no space left on device"):
         PngWriter(Full(), 4, 4, 3, "x")  # type: ignore[arg-type]
     with pytest.raises(BrokenPipeError):
         PngWriter(Gone(), 4, 4, 3, "x")  # type: ignore[arg-type]
