@@ -16,7 +16,7 @@ import numpy as np
 from skimage import data
 
 from hiqa_cli.images.opencv import cv2
-from hiqa_train.distortions import add_noise, blur, jpeg2000_bytes, reduce
+from hiqa_train.distortions import add_noise, blur, downscale, jpeg2000_bytes
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT = 384, 288
@@ -51,7 +51,7 @@ def main() -> None:
     write("chelsea_blur.png", blur(clean["chelsea"], 2.5), *png)
     write("coffee_jpeg.jpg", clean["coffee"], cv2.IMWRITE_JPEG_QUALITY, 8)
     (HERE / "rocket_jpeg2000.jp2").write_bytes(jpeg2000_bytes(clean["rocket"], 6).tobytes())
-    write("coffee_lowres.png", reduce(clean["coffee"], 4), *png)
+    write("coffee_lowres.png", downscale(clean["coffee"], 4), *png)
     write("chelsea_grain.jpg", add_noise(blur(clean["chelsea"], 0.7), 20, random), cv2.IMWRITE_JPEG_QUALITY, 20)
 
 

@@ -11,7 +11,7 @@ import typer
 from hiqa_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from hiqa_train.datasets import Reading
+    from hiqa_train.datasets import Dataset
 
 DatasetNames = Annotated[
     list[str] | None,
@@ -57,7 +57,7 @@ def direction_of(higher_is_better: bool | None) -> Literal["high", "low"] | None
     return "high" if higher_is_better else "low"
 
 
-def open_datasets(given: DatasetOptions) -> list[Reading]:
+def open_datasets(given: DatasetOptions) -> list[Dataset]:
     """Read every database and table that was named, in order. Raises UsageError, DatasetError."""
     from hiqa_train.datasets import open_dataset
     from hiqa_train.datasets.catalogue import is_table

@@ -25,7 +25,7 @@ from .datasets_rebuilt import build_dataset, measure_dataset
 from .options import Quiet
 
 if TYPE_CHECKING:
-    from hiqa_train.datasets import Database, Reading
+    from hiqa_train.datasets import DatabaseInfo, Dataset
     from hiqa_train.datasets.verify import Verification
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
@@ -39,10 +39,10 @@ class Actions(TyperGroup):
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         """As Typer's, with the nearest right word."""
-        known = self.list_commands(cast(Any, ctx))
-        if args[0] not in known and not ctx.resilient_parsing:
-            guess = did_you_mean(args[0], known) or "; see hiqa datasets --help"
-            expected = f"{', '.join(known[:-1])} or {known[-1]}"
+        names = self.list_commands(cast(Any, ctx))
+        if args[0] not in names and not ctx.resilient_parsing:
+            guess = did_you_mean(args[0], names) or "; see hiqa datasets --help"
+            expected = f"{', '.join(names[:-1])} or {names[-1]}"
             raise UsageError(f"hiqa datasets: expected {expected}, found {args[0]!r}{guess}")
         return super().resolve_command(cast(Any, ctx), args)
 
@@ -127,13 +127,13 @@ def set_dataset(
 
     The folder is looked at first: one that holds something else is refused.
     """
-    from hiqa_train.datasets.catalogue import check_marks, known
-    from hiqa_train.datasets.configuration import remember_root
+    from hiqa_train.datasets.catalogue import check_marks, find_database
+    from hiqa_train.datasets.configuration import save_root
 
-    database = known(name)
+    database = find_database(name)
     root = Path(os.path.abspath(path.expanduser()))
     check_marks(database, root)
-    file = remember_root(name, root)
+    file = save_root(name, root)
     say = Messages()
     if os.environ.get(database.variable):
         say.warn(f"{database.variable} is set, and goes before what the configuration file says")
@@ -145,7 +145,7 @@ datasets.command("build")(build_dataset)
 datasets.command("measure")(measure_dataset)
 
 
-def describe(database: Database) -> dict[str, Any]:
+def describe(database: DatabaseInfo) -> dict[str, Any]:
     """All facts of a database, as --json gives them; `root` and `origin` are null where it is not set."""
     from hiqa_train.datasets import configured_root
     from hiqa_train.datasets.catalogue import has_marks
@@ -209,7 +209,7 @@ def as_table(facts: list[dict[str, Any]]) -> list[str]:
     return [*lines, "", "hiqa datasets set NAME PATH remembers a place; hiqa datasets verify NAME checks it."]
 
 
-def as_lines(reading: Reading, result: Verification) -> list[str]:
+def as_lines(reading: Dataset, result: Verification) -> list[str]:
     """The checks for a person: what, found of expected, what is wrong."""
     lines = [f"{reading.title}: {as_text(reading.root)}", f"scores: {reading.scale}"]
     lines += [f"note: {note}" for note in reading.notes]
@@ -225,7 +225,7 @@ def as_lines(reading: Reading, result: Verification) -> list[str]:
     return lines
 
 
-def as_object(reading: Reading, result: Verification) -> dict[str, Any]:
+def as_object(reading: Dataset, result: Verification) -> dict[str, Any]:
     """The checks as --json gives them."""
     return {
         "name": reading.name,

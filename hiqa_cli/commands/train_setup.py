@@ -15,7 +15,7 @@ from hiqa_cli.errors import UsageError
 from .dataset_options import DatasetOptions, open_datasets
 
 if TYPE_CHECKING:
-    from hiqa_train.data.parts import DatabasePart
+    from hiqa_train.data.training_split import DatabaseSplit
     from hiqa_train.datasets import Sample
     from hiqa_train.recipes.schema import Recipe
     from hiqa_train.runs.run import RunOptions
@@ -28,7 +28,7 @@ class OpenedDatabases:
     """Databases, divided: what is trained on, the images kept for tests (one tuple a database), and the run's options
     with a record of it all; the run writes the division to OUT/splits.json."""
 
-    parts: tuple[DatabasePart, ...]
+    parts: tuple[DatabaseSplit, ...]
     tests: tuple[tuple[Sample, ...], ...]
     options: RunOptions
 
@@ -47,12 +47,12 @@ def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[st
 
     keep_out: scenes for the tests, in place of drawn ones.
     """
-    from hiqa_train.data.parts import divide
-    from hiqa_train.data.splits import take, write_splits
+    from hiqa_train.data.splits import split_samples, write_splits
+    from hiqa_train.data.training_split import split_databases
 
     readings = open_datasets(given)
-    parts, readings, splits = divide(readings, options.seed, keep_out)
-    tests = tuple(take(splits.divisions[0], reading.samples).test for reading in readings)
+    parts, readings, splits = split_databases(readings, options.seed, keep_out)
+    tests = tuple(split_samples(splits.divisions[0], reading.samples).test for reading in readings)
     lines = []
     for reading, part, test in zip(readings, parts, tests, strict=True):
         lines.append(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hiqa_train.datasets import DATABASES, Reading, Sample
+from hiqa_train.datasets import DATABASES, Dataset, Sample
 
 
-def reading(name: str, scenes: list[str], each: int = 3) -> Reading:
+def reading(name: str, scenes: list[str], each: int = 3) -> Dataset:
     """A reading without files: splits look at scenes only."""
     root = Path("/data") / name
     samples = tuple(
@@ -15,4 +15,4 @@ def reading(name: str, scenes: list[str], each: int = 3) -> Reading:
         for place, scene in enumerate(scenes)
         for number in range(each)
     )
-    return Reading(name, name, root, DATABASES["tid2008"].scale, samples, len(samples), 0)
+    return Dataset(name, name, root, DATABASES["tid2008"].scale, samples, len(samples), 0)

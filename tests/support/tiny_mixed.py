@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hiqa_cli.images.opencv import cv2
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR
-from hiqa_train.data.parts import divide
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS
-from hiqa_train.data.splits import take
+from hiqa_train.data.splits import split_samples
+from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.recipes.loader import load_recipe
 from support.database_trees import write_table
@@ -27,8 +27,8 @@ def write_mixed(folder: Path):
     names = [*(scene.split("/")[1] for scene in scenes), *map(str, range(10))]
     for n, name in enumerate(names):
         cv2.imwrite(str(photographs / f"{name}.png"), photograph(n, 320))
-    parts, readings, splits = divide([reading], 1, scenes[:1])
-    tested = {sample.scene for sample in take(splits.divisions[0], readings[0].samples).test}
+    parts, readings, splits = split_databases([reading], 1, scenes[:1])
+    tested = {sample.scene for sample in split_samples(splits.divisions[0], readings[0].samples).test}
     return parts, tested, [photographs], scenes
 
 

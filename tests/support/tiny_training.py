@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from hiqa_train.data.parts import DatabasePart, divide
+from hiqa_train.data.training_split import DatabaseSplit, split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import load_recipe
@@ -17,13 +17,15 @@ from support.database_trees import write_table
 SIZE = (72, 66)
 
 
-def open_table(folder: Path, *, references: bool = True, name: str = "mine") -> tuple[DatabasePart, tuple[Sample, ...]]:
+def open_table(
+    folder: Path, *, references: bool = True, name: str = "mine"
+) -> tuple[DatabaseSplit, tuple[Sample, ...]]:
     """A table of 36 images of four scenes in `folder`; what is trained on, and the images kept for tests."""
     table = folder / f"{name}.csv"
     if not table.exists():
         write_table(table, size=SIZE, references=references)
     reading = open_dataset(str(table), direction="high", nominal=(1, 5))
-    parts, readings, splits = divide([reading], seed=1)
+    parts, readings, splits = split_databases([reading], seed=1)
     test = set(splits.divisions[0].test)
     return parts[0], tuple(sample for sample in readings[0].samples if sample.scene in test)
 

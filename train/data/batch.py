@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 
 @dataclass(frozen=True)
-class FeatureView:
+class RegressorInputs:
     """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32);
     prior: the features of a prior that does not learn, (B, C, H/32, W/32), already worked out."""
 
@@ -21,10 +21,10 @@ class FeatureView:
     semantic: Tensor | None = None
     prior: Tensor | None = None
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> FeatureView:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> RegressorInputs:
         """All of what is there, changed in the same way."""
         parts = (self.discrepancy, self.semantic, self.prior)
-        return FeatureView(*(None if one is None else change(one) for one in parts))
+        return RegressorInputs(*(None if one is None else change(one) for one in parts))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Batch:
     database: Tensor
     group: Tensor
     files: tuple[str, ...]
-    shown: FeatureView | None = None
+    shown: RegressorInputs | None = None
     known: Tensor | None = None
     place: Tensor | None = None
 
@@ -112,7 +112,7 @@ class PatchSource(Protocol):
         """How many patches until every image was seen."""
 
 
-class Batches(Dataset[Batch]):
+class BatchDataset(Dataset[Batch]):
     """Batch number `step` of a stage, drawn where it is asked for (a loader's worker, if there is one).
 
     Of `world` processes each draws its own equal share, in order.
@@ -133,6 +133,6 @@ class Batches(Dataset[Batch]):
         return self.source.draw(range(first, first + share))
 
 
-def stacked(images: list[np.ndarray]) -> Tensor:
+def stack_images(images: list[np.ndarray]) -> Tensor:
     """N images (P, P, 3) uint8 -> (N, P, P, 3)."""
     return torch.from_numpy(np.stack(images))

@@ -22,7 +22,7 @@ class CleanImage:
     pixels: np.ndarray
 
 
-def load_pristine(folder: Path) -> list[CleanImage]:
+def load_clean_images(folder: Path) -> list[CleanImage]:
     """All images of a folder, by name; images below 320 px a side cannot give patches and are an error.
 
     Raises UsageError where there is no image, or one is too small or of more than 8 bits.
@@ -46,7 +46,9 @@ def load_pristine(folder: Path) -> list[CleanImage]:
     return images
 
 
-def divide(images: list[CleanImage], validation_share: float) -> tuple[list[CleanImage], list[CleanImage]]:
+def train_validation_split(
+    images: list[CleanImage], validation_share: float
+) -> tuple[list[CleanImage], list[CleanImage]]:
     """Training and validation images; which is which hangs on the name's hash alone, not on order or number."""
 
     def place(image: CleanImage) -> float:

@@ -19,10 +19,10 @@ from torch import Tensor
 from hiqa_cli.engine.tiling.grid import cut_tile
 from hiqa_cli.errors import cannot_write
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.losses.objectives import discrepancy_of
+from hiqa_train.losses.objectives import discrepancy_map
 from hiqa_train.trainer.distributed import RunDevice
 
-from .image_cache import keep_array, mapped
+from .image_cache import open_array, save_array
 
 CELL = 32  # px between the places of `H_{5,2}`, and between those of R's last features
 FORMAT = 1
@@ -41,13 +41,13 @@ class ImageFeatures:
 
         Where x or y is no multiple of 32, as may be for the last tile of a row, the nearest features are taken.
         """
-        features = mapped(self.semantic)
+        features = open_array(self.semantic)
         count = side // CELL
         row, column = (
             min(round(place / CELL), max(0, there - count))
             for place, there in zip((y, x), features.shape[:2], strict=True)
         )
-        return cut_tile(mapped(self.discrepancy), x, y, side), cut_tile(features, column, row, count)
+        return cut_tile(open_array(self.discrepancy), x, y, side), cut_tile(features, column, row, count)
 
 
 class FeatureCache:
@@ -67,13 +67,13 @@ class FeatureCache:
         """The view of a decoded picture, as kept or worked out now. OutputError where it cannot be kept."""
         view = ImageFeatures(*(self.folder / f"{decoded.stem}.{part}.npy" for part in ("map", "features")))
         if not view.discrepancy.exists():
-            discrepancy, semantic = self._ask(mapped(decoded))
+            discrepancy, semantic = self._ask(open_array(decoded))
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise cannot_write(self.folder, error) from error
-            keep_array(view.semantic, _kept(semantic))
-            keep_array(view.discrepancy, _kept(discrepancy))  # last: where it is, the features are too
+            save_array(view.semantic, _kept(semantic))
+            save_array(view.discrepancy, _kept(discrepancy))  # last: where it is, the features are too
         return view
 
     @torch.no_grad()
@@ -82,7 +82,7 @@ class FeatureCache:
         image = torch.from_numpy(np.array(pixels)[None]).to(self.machine.device).permute(0, 3, 1, 2).float().div_(255)
         with self.machine.autocast():
             imagined = self.generator(image)
-        return discrepancy_of(image, imagined.hallucination), imagined.semantic
+        return discrepancy_map(image, imagined.hallucination), imagined.semantic
 
 
 def _kept(values: Tensor) -> np.ndarray:

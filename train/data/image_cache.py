@@ -23,12 +23,12 @@ from hiqa_cli.images.read import read_picture
 HELD = 2048  # mapped files a process holds open
 
 
-def default_folder() -> Path:
+def default_cache_folder() -> Path:
     """hiqa's folder of the user's cache."""
     return Path(user_cache_dir("hiqa", appauthor=False))
 
 
-def decoded_files(paths: Iterable[Path], folder: Path, advance: Callable[[], None]) -> dict[Path, Path]:
+def decode_images(paths: Iterable[Path], folder: Path, advance: Callable[[], None]) -> dict[Path, Path]:
     """Image -> its decoded file; decodes those that are not there yet, and calls `advance` after each image.
 
     DatasetError names an image that cannot be read; OutputError where the folder cannot be written.
@@ -51,7 +51,7 @@ def decoded_files(paths: Iterable[Path], folder: Path, advance: Callable[[], Non
 
 
 @lru_cache(maxsize=HELD)
-def mapped(file: Path) -> np.ndarray:
+def open_array(file: Path) -> np.ndarray:
     """A kept array, mapped into memory: of a decoded file (H, W, 3) uint8 RGB pixels."""
     pixels: np.ndarray = np.load(file, mmap_mode="r")
     return pixels
@@ -73,11 +73,11 @@ def _decode(path: Path, file: Path) -> None:
         raise DatasetError(f"{path}: {error.message}", "hiqa datasets verify looks at every file") from error
     if pixels.dtype != np.uint8:  # 16 bits: patches are of 8
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    keep_array(file, pixels)
+    save_array(file, pixels)
 
 
-def keep_array(file: Path, array: np.ndarray) -> None:
-    """Write an array that `mapped` reads, whole or not at all; OutputError."""
+def save_array(file: Path, array: np.ndarray) -> None:
+    """Write an array that `open_array` reads, whole or not at all; OutputError."""
     try:
         with atomic_file(file, sync=False) as out:
             np.save(out, array)

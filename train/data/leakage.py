@@ -16,7 +16,7 @@ from pathlib import Path
 from hiqa_cli.engine.manifest import MANIFEST, Manifest, default_folder, read_manifest
 from hiqa_cli.errors import UsageError, WeightsError
 from hiqa_train.datasets.sample import Sample
-from hiqa_train.datasets.scenes import table_scene, tied_together
+from hiqa_train.datasets.scenes import scene_groups, table_scene
 
 RUN_RECORD = "run.json"  # of a training run
 
@@ -51,10 +51,10 @@ def trained_scenes(where: Path | None) -> TrainedScenes:
         except (OSError, ValueError, AttributeError) as error:
             raise WeightsError(f"{record} cannot be read: {error}", "give a folder of weights") from error
         return TrainedScenes(f"run {where.name}", None if scenes is None else frozenset(map(str, scenes)))
-    return trained_scenes_of(read_manifest(default_folder() if where is None else where))
+    return manifest_scenes(read_manifest(default_folder() if where is None else where))
 
 
-def trained_scenes_of(manifest: Manifest) -> TrainedScenes:
+def manifest_scenes(manifest: Manifest) -> TrainedScenes:
     """What a manifest says, or what is known of weights that were released without saying it."""
     if manifest.seen_scenes is not None:
         return TrainedScenes(manifest.weights_id, frozenset(manifest.seen_scenes))
@@ -64,7 +64,7 @@ def trained_scenes_of(manifest: Manifest) -> TrainedScenes:
 def shared_scenes(seen: Iterable[str], tested: Iterable[str]) -> list[str]:
     """The tested scenes that are, or may be, among the seen ones; sorted."""
     had, wanted = set(seen), set(tested)
-    groups = tied_together(had | wanted)
+    groups = scene_groups(had | wanted)
     known = {groups[scene] for scene in had}
     return sorted(scene for scene in wanted if groups[scene] in known)
 

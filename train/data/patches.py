@@ -29,7 +29,7 @@ SMALLEST_FOR_JPEG2000 = 256
 
 
 @dataclass(frozen=True)
-class Pair:
+class PatchPair:
     """distorted, reference: (P, P, 3) uint8 RGB; kind: the distortion's name; name: the photograph's."""
 
     distorted: np.ndarray
@@ -62,7 +62,7 @@ def choose_kind(shares: Mapping[str, float], random: Random) -> str:
     return kinds[random.choice(len(kinds), p=weights / weights.sum())]
 
 
-def draw_pair(images: list[CleanImage], patch: int, shares: Mapping[str, float], seed: int, number: int) -> Pair:
+def draw_pair(images: list[CleanImage], patch: int, shares: Mapping[str, float], seed: int, number: int) -> PatchPair:
     """Patch pair `number` of `seed`: a random place, kind (by `shares`) and strength."""
     random = np.random.default_rng([seed, number])
     kind = choose_kind(shares, random)
@@ -73,7 +73,7 @@ def draw_pair(images: list[CleanImage], patch: int, shares: Mapping[str, float],
     distorted = distort(piece, kind, random)
     y, x = place_window(side, patch, BLOCK, random)
     window = np.s_[y : y + patch, x : x + patch]
-    return Pair(distorted[window], piece[window], kind, name)
+    return PatchPair(distorted[window], piece[window], kind, name)
 
 
 def to_tensor(images: list[np.ndarray]) -> Tensor:

@@ -18,8 +18,8 @@ from typing import Any
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, os_reason
-from hiqa_train.datasets.sample import Reading, Sample
-from hiqa_train.datasets.scenes import tied_together
+from hiqa_train.datasets.sample import Dataset, Sample
+from hiqa_train.datasets.scenes import scene_groups
 
 FORMAT = 1
 COUNT = 10
@@ -30,7 +30,7 @@ PARTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True)
-class SplitRule:
+class SceneSplit:
     """The scenes of each part, sorted; no two parts share one."""
 
     training: tuple[str, ...]
@@ -39,16 +39,16 @@ class SplitRule:
 
 
 @dataclass(frozen=True)
-class Splits:
+class SceneSplits:
     """Divisions drawn from one seed. databases: the names they were drawn for."""
 
     seed: int
     databases: tuple[str, ...]
-    divisions: tuple[SplitRule, ...]
+    divisions: tuple[SceneSplit, ...]
 
 
 @dataclass(frozen=True)
-class Split:
+class SampleSplit:
     """The images of each part."""
 
     training: tuple[Sample, ...]
@@ -56,7 +56,7 @@ class Split:
     test: tuple[Sample, ...]
 
 
-def draw_splits(readings: Sequence[Reading], *, seed: int = 0, count: int = COUNT) -> Splits:
+def draw_splits(readings: Sequence[Dataset], *, seed: int = 0, count: int = COUNT) -> SceneSplits:
     """Divide the scenes of one or several databases, 80 to 20, with an eighth of the 80 for validation.
 
     Each share is kept within every set of databases that show the same scenes, as far as whole scenes allow.
@@ -67,7 +67,7 @@ def draw_splits(readings: Sequence[Reading], *, seed: int = 0, count: int = COUN
         for sample in reading.samples:
             shown[sample.scene].add(reading.name)
     groups: dict[str, list[str]] = defaultdict(list)
-    for scene, group in tied_together(shown).items():
+    for scene, group in scene_groups(shown).items():
         groups[group].append(scene)
     if len(groups) < FEWEST:
         raise UsageError(f"{len(groups)} scenes cannot be divided into training, validation and test part")
@@ -75,10 +75,10 @@ def draw_splits(readings: Sequence[Reading], *, seed: int = 0, count: int = COUN
     for group, scenes in groups.items():
         strata[tuple(sorted(set().union(*(shown[scene] for scene in scenes))))].append(group)
     divisions = tuple(_divide(groups, strata, f"{seed}/{number}") for number in range(count))
-    return Splits(seed, tuple(reading.name for reading in readings), divisions)
+    return SceneSplits(seed, tuple(reading.name for reading in readings), divisions)
 
 
-def _divide(groups: dict[str, list[str]], strata: dict[tuple[str, ...], list[str]], word: str) -> SplitRule:
+def _divide(groups: dict[str, list[str]], strata: dict[tuple[str, ...], list[str]], word: str) -> SceneSplit:
     def order(group: str) -> str:
         return hashlib.sha256(f"{word}/{group}".encode()).hexdigest()
 
@@ -98,10 +98,10 @@ def _divide(groups: dict[str, list[str]], strata: dict[tuple[str, ...], list[str
         if not parts[part]:
             parts[part].append(parts["training"].pop())
     scenes = {part: sorted(scene for group in parts[part] for scene in groups[group]) for part in PARTS}
-    return SplitRule(**{part: tuple(scenes[part]) for part in PARTS})
+    return SceneSplit(**{part: tuple(scenes[part]) for part in PARTS})
 
 
-def take(division: SplitRule, samples: Iterable[Sample]) -> Split:
+def split_samples(division: SceneSplit, samples: Iterable[Sample]) -> SampleSplit:
     """The samples of each part, in their order. UsageError for a scene that the division does not know."""
     where = {scene: part for part in PARTS for scene in getattr(division, part)}
     parts: dict[str, list[Sample]] = {part: [] for part in PARTS}
@@ -112,19 +112,19 @@ def take(division: SplitRule, samples: Iterable[Sample]) -> Split:
                 "it was drawn for other databases: draw a new one",
             )
         parts[where[sample.scene]].append(sample)
-    return Split(**{part: tuple(parts[part]) for part in PARTS})
+    return SampleSplit(**{part: tuple(parts[part]) for part in PARTS})
 
 
-def without_scenes_of(samples: Iterable[Sample], tested: Iterable[Sample]) -> tuple[Sample, ...]:
+def exclude_scenes_of(samples: Iterable[Sample], tested: Iterable[Sample]) -> tuple[Sample, ...]:
     """The samples whose scenes are not, and cannot be, among those of `tested`: for training on one database and
     testing on another that shares scenes with it."""
     held, others = tuple(samples), tuple(tested)
-    groups = tied_together({sample.scene for sample in (*held, *others)})
+    groups = scene_groups({sample.scene for sample in (*held, *others)})
     forbidden = {groups[sample.scene] for sample in others}
     return tuple(sample for sample in held if groups[sample.scene] not in forbidden)
 
 
-def write_splits(path: Path, splits: Splits, readings: Sequence[Reading]) -> None:
+def write_splits(path: Path, splits: SceneSplits, readings: Sequence[Dataset]) -> None:
     """Write the JSON file: the parts by scene, and which images show each scene, for whoever has no hiqa.
 
     A file that is there already is left alone where it says the same, and never replaced by another division
@@ -149,7 +149,7 @@ def write_splits(path: Path, splits: Splits, readings: Sequence[Reading]) -> Non
     write_json(path, data)
 
 
-def read_splits(path: Path) -> Splits:
+def read_splits(path: Path) -> SceneSplits:
     """The splits in such a file. UsageError where it is none, or a scene is on two sides in it."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -162,7 +162,7 @@ def read_splits(path: Path) -> Splits:
         raise UsageError(f"{path} is no file of splits that this hiqa reads: expected format {FORMAT}, found {found}")
     try:
         divisions = tuple(_division(one) for one in data["splits"])
-        splits = Splits(int(data["seed"]), tuple(map(str, data["databases"])), divisions)
+        splits = SceneSplits(int(data["seed"]), tuple(map(str, data["databases"])), divisions)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path} is no file of splits: {type(error).__name__} {error}") from error
     for number, division in enumerate(divisions):
@@ -170,12 +170,12 @@ def read_splits(path: Path) -> Splits:
     return splits
 
 
-def _division(one: Any) -> SplitRule:
-    return SplitRule(**{part: tuple(map(str, one[part])) for part in PARTS})
+def _division(one: Any) -> SceneSplit:
+    return SceneSplit(**{part: tuple(map(str, one[part])) for part in PARTS})
 
 
-def _check_apart(path: Path, number: int, division: SplitRule) -> None:
-    groups = tied_together([*division.training, *division.validation, *division.test])
+def _check_apart(path: Path, number: int, division: SceneSplit) -> None:
+    groups = scene_groups([*division.training, *division.validation, *division.test])
     side: dict[str, str] = {}
     for part in PARTS:
         for scene in getattr(division, part):

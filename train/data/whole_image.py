@@ -22,7 +22,7 @@ from hiqa_cli.engine.tiling.windows import side_weights
 from hiqa_cli.networks.regressor import Regressor
 
 from .batch import Batch
-from .image_cache import mapped
+from .image_cache import open_array
 from .sources.database import ScoredImage, batch_of, epoch_order
 
 TILES = 4  # of a square
@@ -32,7 +32,7 @@ Row = tuple[
 SMALLEST = 1.5  # patches, the side of a square where the picture is that large
 
 
-def tile_places(width: int, height: int, patch: int) -> list[tuple[int, int]]:
+def tile_positions(width: int, height: int, patch: int) -> list[tuple[int, int]]:
     """x, y of the four patches of a square. A side no larger than a patch has but one: it is there twice."""
     across, down = (tile_starts(side, patch, patch) for side in (width, height))
     return [(x, y) for y in (down[0], down[-1]) for x in (across[0], across[-1])]
@@ -64,18 +64,18 @@ class WholeImagePatches(QuadTiles):
         for square in range(numbers.start // TILES, -(-numbers.stop // TILES)):
             image, distorted, reference = self._square(square)
             height, width = distorted.shape[:2]
-            for number, (x, y) in enumerate(tile_places(width, height, self.patch), square * TILES):
+            for number, (x, y) in enumerate(tile_positions(width, height, self.patch), square * TILES):
                 if number in numbers:
                     wanted = None if reference is None else cut_tile(reference, x, y, self.patch)
                     rows.append((image, cut_tile(distorted, x, y, self.patch), wanted))
                     places.append((number % TILES, x, y))
-        return placed(rows, places, self.with_references)
+        return batch_with_positions(rows, places, self.with_references)
 
     def _square(self, number: int) -> Row:
         turn, place = divmod(number, len(self.images))
         image = self.images[epoch_order(len(self.images), self.seed, turn)[place]]
         random = np.random.default_rng([self.seed, number])
-        there = mapped(image.file).shape[:2]
+        there = open_array(image.file).shape[:2]
         least = round(SMALLEST * self.patch)
         sides = [min(side, int(random.integers(least, 2 * self.patch + 1))) for side in there]
         y, x = (int(random.integers(side - taken + 1)) for side, taken in zip(there, sides, strict=True))
@@ -86,7 +86,7 @@ class WholeImagePatches(QuadTiles):
             return piece[:, ::-1] if flip else piece
 
         reference = image.reference if self.with_references else None
-        return image, cut(mapped(image.file)), None if reference is None else cut(mapped(reference))
+        return image, cut(open_array(image.file)), None if reference is None else cut(open_array(reference))
 
 
 class FixedWholeImages(QuadTiles):
@@ -97,19 +97,19 @@ class FixedWholeImages(QuadTiles):
         places = []
         for number in numbers:
             image = self.images[number // TILES]
-            there = mapped(image.file).shape[:2]
+            there = open_array(image.file).shape[:2]
             height, width = (min(side, 2 * self.patch) for side in there)
             top, left = (there[0] - height) // 2, (there[1] - width) // 2
-            x, y = tile_places(width, height, self.patch)[number % TILES]
+            x, y = tile_positions(width, height, self.patch)[number % TILES]
             reference = image.reference if self.with_references else None
             at = (left + x, top + y, self.patch)
-            wanted = None if reference is None else cut_tile(mapped(reference), *at)
-            rows.append((image, cut_tile(mapped(image.file), *at), wanted))
+            wanted = None if reference is None else cut_tile(open_array(reference), *at)
+            rows.append((image, cut_tile(open_array(image.file), *at), wanted))
             places.append((number % TILES, x, y))
-        return placed(rows, places, self.with_references)
+        return batch_with_positions(rows, places, self.with_references)
 
 
-def placed(rows: Sequence[Row], places: list[tuple[int, int, int]], with_references: bool) -> Batch:
+def batch_with_positions(rows: Sequence[Row], places: list[tuple[int, int, int]], with_references: bool) -> Batch:
     """The patches as a batch that knows where in its square each lies."""
     return dataclasses.replace(batch_of(rows, with_references), place=torch.tensor(places))
 

@@ -5,15 +5,15 @@ needs numpy, scipy or openpyxl is imported when a database is read.
 """
 
 from .catalogue import DATABASES, open_dataset, read_database
-from .database import Database
+from .database import DatabaseInfo
 from .roots import Root, configured_root, find_root
-from .sample import Reading, Sample, ScoreScale
+from .sample import Dataset, Sample, ScoreScale
 from .table import read_table
 
 __all__ = [
     "DATABASES",
-    "Database",
-    "Reading",
+    "DatabaseInfo",
+    "Dataset",
     "Root",
     "Sample",
     "ScoreScale",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from hiqa_cli.errors import DatasetError, UsageError
 
-from .database import Database
+from .database import DatabaseInfo
 from .files.folders import locate
 from .readers.biq2021 import BIQ2021
 from .readers.csiq import CSIQ
@@ -20,10 +20,10 @@ from .readers.livemd import LIVEMD
 from .readers.spaq import SPAQ
 from .readers.tid import TID
 from .roots import find_root
-from .sample import Reading
+from .sample import Dataset
 from .table import read_table
 
-DATABASES: dict[str, Database] = {
+DATABASES: dict[str, DatabaseInfo] = {
     database.name: database
     for database in (
         LIVE,
@@ -50,7 +50,7 @@ def open_dataset(
     direction: Literal["high", "low"] | None = None,
     nominal: tuple[float, float] | None = None,
     allow_missing: bool = False,
-) -> Reading:
+) -> Dataset:
     """Read a database by its name, or a table (CSV) by its path, as --dataset names them.
 
     root: of the database, instead of the environment's or the configuration file's. direction, nominal (low, high) and
@@ -63,7 +63,7 @@ def open_dataset(
         return read_table(Path(name), direction, nominal, allow_missing)
     if direction is not None or nominal is not None or allow_missing:
         raise UsageError(f"{name} is a published database: its direction and range are known", "give these for a table")
-    database = known(name)
+    database = find_database(name)
     return read_database(database, find_root(database, root).path)
 
 
@@ -72,7 +72,7 @@ def is_table(name: str) -> bool:
     return name not in DATABASES and (Path(name).suffix.lower() in TABLE_SUFFIXES or Path(name).is_file())
 
 
-def known(name: str) -> Database:
+def find_database(name: str) -> DatabaseInfo:
     """The database of that name; UsageError with the nearest one."""
     if name in DATABASES:
         return DATABASES[name]
@@ -81,13 +81,13 @@ def known(name: str) -> Database:
     raise UsageError(f"no such database: {name}", guess)
 
 
-def read_database(database: Database, root: Path) -> Reading:
+def read_database(database: DatabaseInfo, root: Path) -> Dataset:
     """Read a published database from its root. DatasetError: missing, another database's, altered."""
     check_marks(database, root)
     return database.read(root)
 
 
-def check_marks(database: Database, root: Path) -> None:
+def check_marks(database: DatabaseInfo, root: Path) -> None:
     """DatasetError where a folder does not look like that database: missing, or another one's."""
     if not root.is_dir():
         raise DatasetError(f"{root} is no folder", f"expected {database.layout}")
@@ -98,11 +98,11 @@ def check_marks(database: Database, root: Path) -> None:
         raise DatasetError(f"{root} is not {database.title}: it has no {' or '.join(lacking)}", hint)
 
 
-def recognise(root: Path) -> Database | None:
+def recognise(root: Path) -> DatabaseInfo | None:
     """The first database all of whose marks lie below the root. TID2008 and TID2013 have the same marks."""
     return next((database for database in DATABASES.values() if has_marks(database, root)), None)
 
 
-def has_marks(database: Database, root: Path) -> bool:
+def has_marks(database: DatabaseInfo, root: Path) -> bool:
     """Whether a folder looks like that database: its parts are there, whatever they hold."""
     return root.is_dir() and all(locate(root, *names) is not None for names in database.marks)

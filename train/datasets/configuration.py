@@ -28,7 +28,7 @@ def configuration_file() -> Path:
     return Path(user_config_dir("hiqa", appauthor=False)) / "config.toml"
 
 
-def remembered_roots() -> dict[str, Path]:
+def configured_roots() -> dict[str, Path]:
     """Database name -> root, by the configuration file; empty without one. UsageError where it is wrong."""
     path = configuration_file()
     section = _parse(_text(path), path).get(SECTION, {})
@@ -40,7 +40,7 @@ def remembered_roots() -> dict[str, Path]:
     return {name: Path(root).expanduser() for name, root in section.items()}
 
 
-def remember_root(name: str, root: Path) -> Path:
+def save_root(name: str, root: Path) -> Path:
     """Write the root of a database into the configuration file; the file's path. All else in it stays.
 
     UsageError where the path is no text that TOML can hold, or the file is not one that hiqa can change;

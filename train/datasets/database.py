@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .sample import Reading, ScoreScale
+from .sample import Dataset, ScoreScale
 
 
 @dataclass(frozen=True)
-class Database:
+class DatabaseInfo:
     """The facts of a database, and the function that reads it.
 
     images: how many have a score; references: undistorted images, 0 where the database has none.
@@ -19,7 +19,7 @@ class Database:
     marks: what must lie in the root or a few folders below it, each under one of several names: by these a root is
         told from another database's.
     splits: the parts that the database itself defines, and their sizes.
-    read: root -> Reading; raises DatasetError.
+    read: root -> Dataset; raises DatasetError.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Database:
     terms: str
     layout: str
     marks: tuple[tuple[str, ...], ...]
-    read: Callable[[Path], Reading]
+    read: Callable[[Path], Dataset]
     splits: Mapping[str, int] = field(default_factory=dict)
 
     @property

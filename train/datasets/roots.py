@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hiqa_cli.errors import UsageError
 
-from .configuration import configuration_file, remembered_roots
-from .database import Database
+from .configuration import configuration_file, configured_roots
+from .database import DatabaseInfo
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class Root:
     origin: str
 
 
-def configured_root(database: Database) -> Root | None:
+def configured_root(database: DatabaseInfo) -> Root | None:
     """The root by environment or configuration file, or None. UsageError where the file cannot be read."""
     named = os.environ.get(database.variable, "")
     if named:
         return Root(Path(named).expanduser(), database.variable)
-    remembered = remembered_roots().get(database.name)
+    remembered = configured_roots().get(database.name)
     return None if remembered is None else Root(remembered, str(configuration_file()))
 
 
-def find_root(database: Database, given: Path | None = None) -> Root:
+def find_root(database: DatabaseInfo, given: Path | None = None) -> Root:
     """The root to be read. UsageError where none is named, or what is named is no folder."""
     root = Root(given, "--root") if given is not None else configured_root(database)
     if root is None:

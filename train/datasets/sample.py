@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-Split = Literal["training", "validation", "test"]
+Part = Literal["training", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Sample:
     reference: Path | None = None
     distortion: str | None = None
     level: int | None = None
-    split: Split | None = None
+    split: Part | None = None
 
 
 @dataclass(frozen=True)
-class Reading:
+class Dataset:
     """A database as found on disk: `samples` are those images that are there, in the order of the score table.
 
     name: as given to --dataset, or the stem of a table's file name.
@@ -107,7 +107,7 @@ class Reading:
             line += f", first missing {self.first_missing}"
         return f"{line}; {self.scale}"
 
-    def rescaled(self, low: float, high: float) -> Reading:
+    def rescaled(self, low: float, high: float) -> Dataset:
         """The same with another nominal range, `low` < `high`: every quality anew, scores as they were."""
         scale = replace(self.scale, low=low, high=high)
         samples = tuple(replace(sample, quality=scale.quality(sample.score)) for sample in self.samples)

@@ -5,7 +5,7 @@ TID2008 and TID2013 are crops of Kodak's photographs (PCD0992): their reference 
 was told by their names and a look at the 24 photographs, not by comparing pixels: for eleven only one photograph can be
 meant. For the other eight more than one can (two lighthouses, four pictures of sailing boats, ...): these keep LIVE's
 own name, and UNSURE holds what they may be. Whoever divides LIVE and TID together must keep such scenes on one side:
-see `tied_together`.
+see `scene_groups`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LIVE_TO_KODAK = {
     "woman": 18,
     "womanhat": 4,
 }
-UNSURE_LIVE = (
+AMBIGUOUS_LIVE = (
     (("house",), (1, 22)),
     (("lighthouse", "lighthouse2"), (19, 21)),
     (("ocean",), (12, 16)),
@@ -34,20 +34,20 @@ UNSURE_LIVE = (
 )
 
 
-def kodak(number: int) -> str:
+def kodak_scene(number: int) -> str:
     """Kodak's photograph 1..24 -> `kodim01`.."""
     return f"kodim{number:02}"
 
 
 def tid_scene(reference: int) -> str:
     """The scene of a reference 1..25 of TID2008 or TID2013."""
-    return kodak(reference) if reference <= 24 else f"tid/i{reference}"
+    return kodak_scene(reference) if reference <= 24 else f"tid/i{reference}"
 
 
 def live_scene(reference: str) -> str:
     """The scene of a reference of LIVE, named without its suffix."""
     name = reference.casefold()
-    return kodak(LIVE_TO_KODAK[name]) if name in LIVE_TO_KODAK else f"live/{name}"
+    return kodak_scene(LIVE_TO_KODAK[name]) if name in LIVE_TO_KODAK else f"live/{name}"
 
 
 def table_scene(table: str, reference: str) -> str:
@@ -56,13 +56,13 @@ def table_scene(table: str, reference: str) -> str:
     return found.group() if found else f"{table}/{reference}"
 
 
-UNSURE = tuple(
-    (frozenset(live_scene(name) for name in names), frozenset(kodak(number) for number in numbers))
-    for names, numbers in UNSURE_LIVE
+AMBIGUOUS_SCENES = tuple(
+    (frozenset(live_scene(name) for name in names), frozenset(kodak_scene(number) for number in numbers))
+    for names, numbers in AMBIGUOUS_LIVE
 )
 
 
-def tied_together(scenes: Iterable[str]) -> dict[str, str]:
+def scene_groups(scenes: Iterable[str]) -> dict[str, str]:
     """Scene -> the group with which it must stay on one side of a split.
 
     A scene is a group of its own, but for those of UNSURE where scenes of both sides are given: LIVE's `sailing1` may
@@ -70,7 +70,7 @@ def tied_together(scenes: Iterable[str]) -> dict[str, str]:
     """
     given = set(scenes)
     groups = {scene: scene for scene in given}
-    for names, photographs in UNSURE:
+    for names, photographs in AMBIGUOUS_SCENES:
         if given & names and given & photographs:
             together = sorted(given & (names | photographs))
             groups.update(dict.fromkeys(together, "+".join(together)))

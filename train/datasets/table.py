@@ -7,13 +7,13 @@ from typing import Literal
 
 from hiqa_cli.errors import DatasetError, UsageError
 
-from .files.text_tables import read_csv
+from .files.tables import read_csv
 from .readers.collect import TableRow, as_sample, check_different, check_score, number
-from .sample import Reading, ScoreScale, Split
+from .sample import Dataset, Part, ScoreScale
 from .scenes import table_scene
 
 NEEDED, OPTIONAL = ("path", "score"), ("reference", "type", "split", "scene")
-SPLITS: dict[str, Split] = {
+SPLITS: dict[str, Part] = {
     "training": "training",
     "train": "training",
     "validation": "validation",
@@ -28,12 +28,12 @@ def read_table(
     direction: Literal["high", "low"] | None,
     nominal: tuple[float, float] | None = None,
     allow_missing: bool = False,
-) -> Reading:
+) -> Dataset:
     """Read a table; the paths in it are relative to it.
 
     direction: which scores are good; there is no default, since a wrong guess trains the opposite. nominal: the scores
     that are worth 0 and 1 (or 1 and 0); without it the extremes of the training rows, or of all rows where the table
-    has no such column, with a note (`Reading.rescaled` puts other extremes in their place, once a split is drawn).
+    has no such column, with a note (`Dataset.rescaled` puts other extremes in their place, once a split is drawn).
     allow_missing: go on without the images and references that are not there.
     Raises UsageError for the call, DatasetError for the table.
     """
@@ -92,7 +92,7 @@ def _scale(
     return ScoreScale(kind, low, high, float("-inf"), float("inf"), high_is_good), (note,)
 
 
-def _find(path: Path, rows: list[TableRow], scale: ScoreScale, notes: tuple[str, ...], allow_missing: bool) -> Reading:
+def _find(path: Path, rows: list[TableRow], scale: ScoreScale, notes: tuple[str, ...], allow_missing: bool) -> Dataset:
     def there(name: str) -> Path | None:
         file = path.parent / name
         return file if file.is_file() else None
@@ -114,7 +114,7 @@ def _find(path: Path, rows: list[TableRow], scale: ScoreScale, notes: tuple[str,
     )
     if not samples:
         raise DatasetError(f"{path}: not one of its {len(rows):,} images is there, the first is {missing[0]}")
-    return Reading(
+    return Dataset(
         name=path.stem,
         title=path.name,
         root=path.parent,

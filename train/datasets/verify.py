@@ -12,8 +12,8 @@ from pathlib import Path
 
 from hiqa_cli.errors import ImageError
 
-from .database import Database
-from .sample import Reading
+from .database import DatabaseInfo
+from .sample import Dataset
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Decoded:
     problem: str = ""
 
 
-def files_of(reading: Reading) -> list[Path]:
+def files_of(reading: Dataset) -> list[Path]:
     """Every image and reference that is there, each once."""
     paths = [sample.path for sample in reading.samples]
     paths += [sample.reference for sample in reading.samples if sample.reference is not None]
@@ -57,7 +57,7 @@ class Verification:
         return all(check.ok for check in self.checks)
 
 
-def verify(reading: Reading, database: Database | None, advance: Callable[[], None]) -> Verification:
+def verify(reading: Dataset, database: DatabaseInfo | None, advance: Callable[[], None]) -> Verification:
     """Decode all files of a reading and count. database: the facts of a published one. advance: after each file."""
     decoded = dict(_decode_all(files_of(reading), advance))
     checks = [
@@ -90,7 +90,7 @@ def _below(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _references(reading: Reading, decoded: dict[Path, Decoded], every: bool) -> list[CountCheck]:
+def _references(reading: Dataset, decoded: dict[Path, Decoded], every: bool) -> list[CountCheck]:
     """References there, and images that have theirs, in their own size: a pair of two sizes is no pair.
 
     every: whether every image should have one; rows of a table need not.

@@ -15,18 +15,27 @@
 Every function takes and gives (H, W, 3) uint8 RGB. Codecs and resampling are OpenCV's; some kinds need Pillow.
 """
 
-from .blur import blur, defocus, denoise, denoised, motion_blur, pixelate, reduce, unsharp, zero_bordered_blur
+from .blur import (
+    add_noise_and_denoise,
+    blur,
+    defocus,
+    denoise,
+    downscale,
+    motion_blur,
+    pixelate,
+    unsharp,
+    zero_bordered_blur,
+)
 from .codecs import decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg, wavelet_codec
 from .colours import (
     aberration,
     change_saturation,
     diffuse_colour,
     displace_green,
-    part_channels,
     scale_chroma,
+    separate_channels,
     shift_colour,
 )
-from .draws import CHAINS, KADID, KINDS, NEED_LARGE, RANDOM, TID, Draw, distort, shares_of_all, spread_shares
 from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,
@@ -42,9 +51,21 @@ from .noise import (
     shot_noise,
 )
 from .palettes import reduce_colours
+from .pixels import Random, logarithmic, psnr, to_8bit
+from .sampling import (
+    CHAINS,
+    KADID,
+    KINDS,
+    NEED_LARGE,
+    RANDOM,
+    TID,
+    RandomDistortion,
+    default_shares,
+    distort,
+    expand_shares,
+)
 from .tones import band, change_contrast, change_gamma, expose, haze, quantize, shift_mean, vignette
 from .transmission import jpeg2000_errors, jpeg_errors
-from .values import Random, logarithmic, psnr, to_8bit
 
 __all__ = [
     "CHAINS",
@@ -53,10 +74,11 @@ __all__ = [
     "NEED_LARGE",
     "RANDOM",
     "TID",
-    "Draw",
     "Random",
+    "RandomDistortion",
     "aberration",
     "add_noise",
+    "add_noise_and_denoise",
     "band",
     "blur",
     "change_contrast",
@@ -68,12 +90,14 @@ __all__ = [
     "compressed_noise",
     "correlated_noise",
     "decode",
+    "default_shares",
     "defocus",
     "denoise",
-    "denoised",
     "diffuse_colour",
     "displace_green",
     "distort",
+    "downscale",
+    "expand_shares",
     "expose",
     "flat_blocks",
     "haze",
@@ -91,20 +115,17 @@ __all__ = [
     "motion_blur",
     "moved_patches",
     "multiplicative_noise",
-    "part_channels",
     "pixelate",
     "psnr",
     "quantize",
-    "reduce",
     "reduce_colours",
     "salt_and_pepper",
     "scale_chroma",
-    "shares_of_all",
+    "separate_channels",
     "shift_colour",
     "shift_mean",
     "shot_noise",
     "sparse_sampling",
-    "spread_shares",
     "to_8bit",
     "unlimited_jpeg",
     "unsharp",

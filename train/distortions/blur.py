@@ -12,7 +12,7 @@ import numpy as np
 from hiqa_cli.images.opencv import cv2
 
 from .noise import add_noise
-from .values import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks
+from .pixels import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -46,7 +46,7 @@ def motion_blur(image: np.ndarray, length: float, angle: float) -> np.ndarray:
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
 
 
-def reduce(image: np.ndarray, factor: float, up: int = cv2.INTER_CUBIC) -> np.ndarray:
+def downscale(image: np.ndarray, factor: float, up: int = cv2.INTER_CUBIC) -> np.ndarray:
     """Resolution lost: area-averaged down by `factor` >= 1, then up to the old size."""
     height, width = image.shape[:2]
     small = (max(1, round(width / factor)), max(1, round(height / factor)))
@@ -55,7 +55,7 @@ def reduce(image: np.ndarray, factor: float, up: int = cv2.INTER_CUBIC) -> np.nd
 
 def pixelate(image: np.ndarray, factor: float) -> np.ndarray:
     """Resolution lost, each remaining pixel shown as a square (KADID-10k's type 21)."""
-    return reduce(image, factor, cv2.INTER_NEAREST)
+    return downscale(image, factor, cv2.INTER_NEAREST)
 
 
 def unsharp(image: np.ndarray, amount: float, sigma: float = 1.0) -> np.ndarray:
@@ -87,6 +87,6 @@ def denoise(image: np.ndarray, sigma: float, *, shifts: int = 4, threshold: floa
     return to_8bit(from_ycc(total / shifts))
 
 
-def denoised(image: np.ndarray, sigma: float, random: Random, *, shifts: int = 4) -> np.ndarray:
+def add_noise_and_denoise(image: np.ndarray, sigma: float, random: Random, *, shifts: int = 4) -> np.ndarray:
     """What denoising leaves (TID2013's type 9): white noise of `sigma`, then `denoise`, which knows sigma."""
     return denoise(add_noise(image, sigma, random), sigma, shifts=shifts)

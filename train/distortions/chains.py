@@ -12,12 +12,12 @@ import numpy as np
 
 from hiqa_cli.images.opencv import cv2
 
-from .blur import blur, defocus, denoise, motion_blur, reduce, unsharp
+from .blur import blur, defocus, denoise, downscale, motion_blur, unsharp
 from .codecs import jpeg
-from .colours import change_saturation, part_channels, shift_colour
+from .colours import change_saturation, separate_channels, shift_colour
 from .noise import correlated_noise, shot_noise
+from .pixels import Random, logarithmic
 from .tones import band, change_contrast, change_gamma, expose, haze, vignette
-from .values import Random, logarithmic
 
 
 def off_grid_jpeg(image: np.ndarray, quality: int, random: Random) -> np.ndarray:
@@ -59,12 +59,12 @@ def night(image: np.ndarray, random: Random) -> np.ndarray:
 
 def web(image: np.ndarray, random: Random) -> np.ndarray:
     """Made smaller, sharpened, compressed, cut, made larger, compressed again."""
-    image = reduce(image, random.uniform(1, 2))
+    image = downscale(image, random.uniform(1, 2))
     if random.random() < 0.6:
         image = unsharp(image, random.uniform(0.3, 1.5), random.uniform(0.6, 1.2))
     image = off_grid_jpeg(image, int(logarithmic(random, 25, 92)), random)
     if random.random() < 0.5:
-        image = reduce(image, random.uniform(1, 1.6), cv2.INTER_LINEAR)
+        image = downscale(image, random.uniform(1, 1.6), cv2.INTER_LINEAR)
     return jpeg(image, int(logarithmic(random, 25, 92)))
 
 
@@ -117,5 +117,5 @@ def vignetted(image: np.ndarray, random: Random) -> np.ndarray:
     height, width = image.shape[:2]
     centre = (random.uniform(0, 1) * height, random.uniform(0, 1) * width)
     size = math.hypot(height, width) * random.uniform(0.6, 1)
-    image = part_channels(image, logarithmic(random, 0.3, 2), random.uniform(0, 2 * math.pi))
+    image = separate_channels(image, logarithmic(random, 0.3, 2), random.uniform(0, 2 * math.pi))
     return vignette(image, random.uniform(0.2, 0.85), centre, size)

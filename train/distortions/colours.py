@@ -10,7 +10,7 @@ import numpy as np
 
 from hiqa_cli.images.opencv import cv2
 
-from .values import as_float, from_ycc, luma, to_8bit, to_ycc
+from .pixels import as_float, from_ycc, luma, to_8bit, to_ycc
 
 # BT.601 as video has it: Y in 16..235, Cb and Cr in 16..240 around 128.
 VIDEO_YCC = np.array([(65.481, 128.553, 24.966), (-37.797, -74.203, 112), (112, -93.786, -18.214)]) / 255
@@ -61,7 +61,7 @@ def displace_green(image: np.ndarray, distance: float, angle: float) -> np.ndarr
     return out
 
 
-def part_channels(image: np.ndarray, distance: float, angle: float, blur: float = 0.0) -> np.ndarray:
+def separate_channels(image: np.ndarray, distance: float, angle: float, blur: float = 0.0) -> np.ndarray:
     """Chromatic aberrations (23): red and blue moved `distance` px apart from green, opposite ways, and blurred."""
     out = image.copy()
     y, x = distance * np.sin(angle), distance * np.cos(angle)
@@ -81,5 +81,5 @@ def aberration(image: np.ndarray, strength: float) -> np.ndarray:
     Beyond that everything is blurred too, by as many px of sigma as are left: where colours are pale, planes cannot
     part far enough to be as wrong as TID2013's last levels.
     """
-    parted = part_channels(image, min(strength, FARTHEST), np.pi / 4)
+    parted = separate_channels(image, min(strength, FARTHEST), np.pi / 4)
     return parted if strength <= FARTHEST else to_8bit(cv2.GaussianBlur(as_float(parted), (0, 0), strength - FARTHEST))

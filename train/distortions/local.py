@@ -9,10 +9,10 @@ import numpy as np
 
 from hiqa_cli.images.opencv import cv2
 
-from .values import Random, as_float, dct_blocks, to_8bit, undo_dct_blocks
+from .pixels import Random, as_float, dct_blocks, to_8bit, undo_dct_blocks
 
 
-def place(height: int, width: int, side: int, random: Random) -> tuple[int, int]:
+def random_square(height: int, width: int, side: int, random: Random) -> tuple[int, int]:
     """Top and left edge of a square inside the picture."""
     return int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
 
@@ -25,7 +25,7 @@ def moved_patches(image: np.ndarray, count: int, random: Random, *, side: int = 
     height, width = image.shape[:2]
     out = image.copy()
     for _ in range(count):
-        y, x = place(height, width, side, random)
+        y, x = random_square(height, width, side, random)
         from_y = int(np.clip(y + random.integers(-reach, reach + 1), 0, height - side))
         from_x = int(np.clip(x + random.integers(-reach, reach + 1), 0, width - side))
         out[y : y + side, x : x + side] = image[from_y : from_y + side, from_x : from_x + side]
@@ -54,7 +54,7 @@ def colour_blocks(image: np.ndarray, count: int, random: Random, *, side: int = 
     height, width = image.shape[:2]
     out = image.copy()
     for _ in range(count):
-        y, x = place(height, width, side, random)
+        y, x = random_square(height, width, side, random)
         out[y : y + side, x : x + side] = random.integers(0, 256, 3)
     return out
 

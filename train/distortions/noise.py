@@ -10,7 +10,7 @@ import numpy as np
 
 from hiqa_cli.images.opencv import cv2
 
-from .values import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks, white
+from .pixels import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks, white
 
 
 def add_noise(image: np.ndarray, sigma: float, random: Random, *, grey: bool = False) -> np.ndarray:

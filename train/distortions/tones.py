@@ -6,7 +6,7 @@ import numpy as np
 
 from hiqa_cli.images.opencv import cv2
 
-from .values import Random, as_float, to_8bit, white
+from .pixels import Random, as_float, to_8bit, white
 
 
 def change_contrast(image: np.ndarray, factor: float) -> np.ndarray:

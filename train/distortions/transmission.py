@@ -11,7 +11,7 @@ import io
 import numpy as np
 
 from .codecs import jpeg2000_bytes, jpeg_bytes, pillow
-from .values import Random
+from .pixels import Random
 
 
 def received(data: np.ndarray) -> np.ndarray | None:

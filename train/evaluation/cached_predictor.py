@@ -16,7 +16,7 @@ import torch
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import HiqaError
 from hiqa_train.data.feature_cache import FeatureCache
-from hiqa_train.data.image_cache import decoded_files, default_folder
+from hiqa_train.data.image_cache import decode_images, default_cache_folder
 from hiqa_train.data.sources.database import ScoredImage
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Recipe, RegressorStage
@@ -57,7 +57,7 @@ class CachedPredictor:
 
     def _score(self, image: UnscoredImage) -> float:
         reference = image.reference if self.stage.sees == "reference" else None
-        files = decoded_files([image.path, *([reference] if reference else [])], self.cache, lambda: None)
+        files = decode_images([image.path, *([reference] if reference else [])], self.cache, lambda: None)
         file = files[image.path]
         shown = ScoredImage(str(image.path), file, files[reference] if reference else None, 0.0, 0, "")
         view = None if self.views is None else self.views.of(file)
@@ -74,7 +74,7 @@ def viewed_predictor(
     placed = place(device, precision)
     machine = RunDevice(torch.device(placed.device), placed.precision)
     looks = stage.fusion or stage.sees == "hallucination"
-    cache = default_folder()
+    cache = default_cache_folder()
     views = FeatureCache(load_generator(generator), cache, machine) if looks else None
     network = TrainedNetworks(trained, None).regressor(name).to(machine.device)
     return CachedPredictor(network, stage, views, machine, cache, stride)

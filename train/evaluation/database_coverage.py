@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hiqa_train.losses.score_maps import to_common
+from hiqa_train.losses.score_maps import to_common_scale
 from hiqa_train.uncertainty.coverage import Coverage, IntervalCase, check
 
 from .predict import Prediction
@@ -24,7 +24,7 @@ def coverage_of(predictions: Sequence[Prediction], database: str, measured: Mapp
     """
     knots = measured.get("maps", {}).get(database)
     cases = [
-        IntervalCase(p.score, (), p.half_width, 100 * to_common(p.sample.quality, knots))
+        IntervalCase(p.score, (), p.half_width, 100 * to_common_scale(p.sample.quality, knots))
         for p in predictions
         if knots is not None and p.half_width is not None
     ]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.splits import SplitRule, take
-from hiqa_train.datasets.sample import Reading, Sample
+from hiqa_train.data.splits import SceneSplit, split_samples
+from hiqa_train.datasets.sample import Dataset, Sample
 
 PartName = Literal["training", "validation", "test", "all"]
 PART_NAMES: tuple[PartName, ...] = ("training", "validation", "test", "all")
@@ -29,7 +29,7 @@ COMMON_TYPES: dict[str, frozenset[str]] = {
 class ImageSelection:
     """The images of a database that are measured. part: which part they are; types: the types asked for, or none."""
 
-    reading: Reading
+    reading: Dataset
     part: PartName
     samples: tuple[Sample, ...]
     types: tuple[str, ...] = ()
@@ -40,10 +40,10 @@ class ImageSelection:
 
 
 def choose(
-    reading: Reading,
+    reading: Dataset,
     part: PartName | None = None,
     *,
-    division: SplitRule | None = None,
+    division: SceneSplit | None = None,
     types: Sequence[str] = (),
 ) -> ImageSelection:
     """The images of one part: as `division` has it, else as the database itself is divided.
@@ -57,7 +57,7 @@ def choose(
     if part == "all":
         samples = reading.samples
     elif division is not None:
-        samples = getattr(take(division, reading.samples), part)
+        samples = getattr(split_samples(division, reading.samples), part)
     elif has_parts:
         samples = tuple(sample for sample in reading.samples if sample.split == part)
     else:

@@ -14,11 +14,11 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.results import DEFAULT_STRIDE
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, FeatureView, stacked
+from hiqa_train.data.batch import Batch, RegressorInputs, stack_images
 from hiqa_train.data.feature_cache import ImageFeatures
-from hiqa_train.data.image_cache import mapped
+from hiqa_train.data.image_cache import open_array
 from hiqa_train.data.sources.database import ScoredImage
-from hiqa_train.losses.objectives import score_of, view_of
+from hiqa_train.losses.objectives import regressor_inputs, regressor_score
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import RegressorStage
 from hiqa_train.trainer.distributed import RunDevice
@@ -41,16 +41,16 @@ def score(
 
     generator: asked tile by tile, unless there is a view of the whole image.
     """
-    pixels = mapped(image.file)
-    reference = mapped(image.reference) if image.reference is not None else pixels
+    pixels = open_array(image.file)
+    reference = open_array(image.reference) if image.reference is not None else pixels
     height, width = pixels.shape[:2]
     places = list(plan_tiles(width, height, stride).places())
     scores: list[float] = []
     for first in range(0, len(places), TILES_AT_ONCE):
         some = places[first : first + TILES_AT_ONCE]
         batch = Batch(
-            stacked([cut_tile(pixels, x, y) for x, y in some]),
-            stacked([cut_tile(reference, x, y) for x, y in some]),
+            stack_images([cut_tile(pixels, x, y) for x, y in some]),
+            stack_images([cut_tile(reference, x, y) for x, y in some]),
             None,
             torch.zeros(len(some), dtype=torch.int64),
             torch.zeros(len(some), dtype=torch.int64),
@@ -58,13 +58,13 @@ def score(
         )
         if view is not None:
             cut = [view.cut(x, y, TILE) for x, y in some]
-            shown = FeatureView(
-                stacked([discrepancy for discrepancy, _ in cut]), stacked([features for _, features in cut])
+            shown = RegressorInputs(
+                stack_images([discrepancy for discrepancy, _ in cut]), stack_images([features for _, features in cut])
             )
             batch = dataclasses.replace(batch, shown=shown)
         batch = batch.on(machine.device)
         with machine.autocast():
-            seen = view_of(generator, batch, stage.sees, fusion=stage.fusion)
+            seen = regressor_inputs(generator, batch, stage.sees, fusion=stage.fusion)
             features = network.regressor.quality_features(batch.distorted, seen.discrepancy)
-        scores += score_of(network.regressor, features[-1], seen.semantic).tolist()
+        scores += regressor_score(network.regressor, features[-1], seen.semantic).tolist()
     return float(np.mean(scores))

@@ -25,7 +25,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.regressor import BasicBlock, Regressor
-from hiqa_train.data.clean_images import load_pristine
+from hiqa_train.data.clean_images import load_clean_images
 from hiqa_train.data.patches import to_tensor
 from hiqa_train.distortions import RANDOM, distort
 from hiqa_train.runs.release import UNFITTED
@@ -166,7 +166,7 @@ def narrowed(generator: Generator, regressor: Regressor, width: int, tiles: Tens
 
 def distorted_tiles(folder: Path) -> Tensor:
     """(n, 3, 256, 256) in 0..1: at most MOST photographs of a folder, every other one distorted at random."""
-    images = load_pristine(folder)
+    images = load_clean_images(folder)
     images = images[:: -(-len(images) // MOST)]
     tiles = []
     for number, image in enumerate(images):

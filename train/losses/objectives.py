@@ -15,7 +15,7 @@ from torch.nn import functional
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
-from hiqa_train.data.batch import Batch, FeatureView
+from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
 from hiqa_train.data.whole_image import score_images
 from hiqa_train.recipes.schema import GeneratorStage
@@ -39,7 +39,7 @@ from .vgg import Vgg19Features
 LOCAL_CHANNELS = 2  # of mdsi.local_quality_loss
 
 
-def quality_of(batch: Batch) -> Tensor:
+def target_quality(batch: Batch) -> Tensor:
     """(B,) what R is to say: people's quality, or where nobody was asked, what the reference tells."""
     if batch.quality is not None:
         return batch.quality
@@ -47,31 +47,33 @@ def quality_of(batch: Batch) -> Tensor:
     return mdsi_quality(batch.distorted, batch.reference)
 
 
-def discrepancy_of(distorted: Tensor, hallucination: Tensor) -> Tensor:
+def discrepancy_map(distorted: Tensor, hallucination: Tensor) -> Tensor:
     """I_d - G(I_d) (signed) as the scorer has it: the hallucination within 0..1, the difference in float32."""
     return distorted - hallucination.float().clamp(0, 1)
 
 
 @torch.no_grad()
-def view_of(generator: Generator | FrozenGenerator | None, batch: Batch, sees: str, *, fusion: bool) -> FeatureView:
+def regressor_inputs(
+    generator: Generator | FrozenGenerator | None, batch: Batch, sees: str, *, fusion: bool
+) -> RegressorInputs:
     """What a frozen G, or the true reference, shows R; the batch may hold G's word, told from whole images."""
     if batch.shown is not None:
         discrepancy = batch.shown.discrepancy if sees == "hallucination" else None
         if sees == "reference" and batch.reference is not None:
-            discrepancy = discrepancy_of(batch.distorted, batch.reference)
-        return FeatureView(discrepancy, batch.shown.semantic if fusion else None)
+            discrepancy = discrepancy_map(batch.distorted, batch.reference)
+        return RegressorInputs(discrepancy, batch.shown.semantic if fusion else None)
     if generator is None:
         if sees == "reference" and batch.reference is not None and not fusion:
-            return FeatureView(discrepancy_of(batch.distorted, batch.reference))
-        return FeatureView()
+            return RegressorInputs(discrepancy_map(batch.distorted, batch.reference))
+        return RegressorInputs()
     imagined = generator(batch.distorted)
     shown = batch.reference if sees == "reference" else imagined.hallucination
     assert shown is not None
-    discrepancy = None if sees == "image" else discrepancy_of(batch.distorted, shown)
-    return FeatureView(discrepancy, imagined.semantic.float() if fusion else None)
+    discrepancy = None if sees == "image" else discrepancy_map(batch.distorted, shown)
+    return RegressorInputs(discrepancy, imagined.semantic.float() if fusion else None)
 
 
-def score_of(regressor: Regressor, features: Tensor, semantic: Tensor | None) -> Tensor:
+def regressor_score(regressor: Regressor, features: Tensor, semantic: Tensor | None) -> Tensor:
     """R2 in float32 whatever its features were worked out in, as the scorer has it. (B,)."""
     with torch.autocast(features.device.type, enabled=False):
         return regressor.score(features.float(), None if semantic is None else semantic.float())
@@ -104,11 +106,11 @@ class RegressorObjective(nn.Module):
         heads = [nn.Conv2d(channels, LOCAL_CHANNELS, 1) for channels in stages]
         self.local = nn.ModuleList(heads)
 
-    def forward(self, batch: Batch, view: FeatureView) -> Loss:
+    def forward(self, batch: Batch, view: RegressorInputs) -> Loss:
         regressor = self.network.regressor
         features = regressor.quality_features(batch.distorted, view.discrepancy, view.prior)
         word = score_images(regressor, features[-1], view.semantic, batch)
-        database, group, wanted = batch.database[word.first], batch.group[word.first], quality_of(batch)[word.first]
+        database, group, wanted = batch.database[word.first], batch.group[word.first], target_quality(batch)[word.first]
         predicted = self.network.qualities(word.score, database)
         of_photographs = database == 0
         if self.order_weight:
@@ -149,20 +151,22 @@ class RegressorObjective(nn.Module):
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureNetworks:
     """The networks of the feature losses: VGG19 (4), and psi, an R trained on distorted images alone (5)."""
 
     vgg: Vgg19Features | None
     psi: Regressor | None
 
 
-def middle(batch: Tensor, side: int) -> Tensor:
+def centre_crop(batch: Tensor, side: int) -> Tensor:
     """The middle `side` px of (B, C, H, W); all of it where it is no larger."""
     y, x = (max(0, (size - side) // 2) for size in batch.shape[-2:])
     return batch[..., y : y + side, x : x + side]
 
 
-def feature_losses(features: Features, hallucination: Tensor, reference: Tensor, layer: int) -> dict[str, Tensor]:
+def feature_losses(
+    features: FeatureNetworks, hallucination: Tensor, reference: Tensor, layer: int
+) -> dict[str, Tensor]:
     """l_v (4) and l_q (5), of which the networks are there; layer: psi's, 1 to 4."""
     losses = {}
     if features.vgg is not None:
@@ -178,7 +182,7 @@ def feature_losses(features: Features, hallucination: Tensor, reference: Tensor,
 
 
 @dataclass(frozen=True)
-class Judges:
+class FrozenCritics:
     """Networks that look at a hallucination while G learns, frozen: D for formula (8); R for the stage `joint`."""
 
     discriminator: Discriminator | None = None
@@ -189,14 +193,14 @@ class GeneratorObjective(nn.Module):
     """Formula (9). `made` of its loss is the hallucination, without gradient."""
 
     def __init__(
-        self, network: Generator, recipe: GeneratorStage, features: Features, *, score_weight: float = 0.0
+        self, network: Generator, recipe: GeneratorStage, features: FeatureNetworks, *, score_weight: float = 0.0
     ) -> None:
         super().__init__()
         self.network, self.recipe, self.score_weight = network, recipe, score_weight
         self._features = (features,)  # in a tuple: not a part of what is learned
         self.weights = {"vgg": recipe.vgg_weight, "psi": recipe.psi_weight}
 
-    def forward(self, batch: Batch, judges: Judges, with_features: bool) -> Loss:
+    def forward(self, batch: Batch, judges: FrozenCritics, with_features: bool) -> Loss:
         recipe = self.recipe
         assert batch.reference is not None
         imagined = self.network(batch.distorted)
@@ -208,7 +212,7 @@ class GeneratorObjective(nn.Module):
             total = total + recipe.first_stack_weight * pixel_loss(earlier, batch.distorted, batch.reference)
         if with_features:
             side = recipe.features_patch
-            seen, wanted = middle(last, side), middle(batch.reference, side)
+            seen, wanted = centre_crop(last, side), centre_crop(batch.reference, side)
             for name, loss in feature_losses(self._features[0], seen, wanted, recipe.psi_layer).items():
                 # taken at every n-th step only, so n times as heavy there
                 total = total + recipe.features_every * self.weights[name] * loss
@@ -228,11 +232,11 @@ class GeneratorObjective(nn.Module):
         """R's loss (12) as a function of G: section 3.3 trains both end to end."""
         training = judge.training
         with frozen(judge.eval()):  # its batch norms must not follow what it merely judges
-            discrepancy = discrepancy_of(batch.distorted, hallucination)
+            discrepancy = discrepancy_map(batch.distorted, hallucination)
             features = judge.regressor.quality_features(batch.distorted, discrepancy)
             fused = semantic if judge.regressor.config.semantic else None
-            score = score_of(judge.regressor, features[-1], fused)
-            loss = score_loss(judge.qualities(score, batch.database), quality_of(batch))
+            score = regressor_score(judge.regressor, features[-1], fused)
+            loss = score_loss(judge.qualities(score, batch.database), target_quality(batch))
         judge.train(training)
         return loss
 

@@ -67,6 +67,6 @@ class MappedRegressor(nn.Module):
         ]
 
 
-def to_common(quality: float, knots: list[float]) -> float:
+def to_common_scale(quality: float, knots: list[float]) -> float:
     """A database's quality -> hiqa's scale, 0..1: the inverse of its map, the nearest end beyond its range."""
     return float(np.interp(quality, knots, np.linspace(0, 1, len(knots))))

@@ -24,12 +24,12 @@ def pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> T
     return ((left + FLOOR) / (before + FLOOR)).sqrt().mean()
 
 
-def squared_error(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
+def mse_pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
     """l_p of formula (1) as the paper has it: the mean squared error."""
     return functional.mse_loss(hallucination, reference)
 
 
-PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"relative": pixel_loss, "mse": squared_error}
+PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"relative": pixel_loss, "mse": mse_pixel_loss}
 
 
 def feature_loss(of_hallucination: Tensor, of_reference: Tensor) -> Tensor:
@@ -104,6 +104,6 @@ def adversarial_loss(of_hallucination: Tensor, *, saturating: bool) -> Tensor:
     return functional.softplus(-of_hallucination).mean()
 
 
-def helps(predicted: Tensor, target: Tensor, epsilon: float) -> Tensor:
+def d_fake(predicted: Tensor, target: Tensor, epsilon: float) -> Tensor:
     """d_fake of formula (7): 1 where R, given the hallucination, scores within epsilon of the truth, else 0. (B,)."""
     return ((predicted - target).abs() <= epsilon).float()

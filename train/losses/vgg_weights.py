@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hiqa_cli.errors import HiqaError, OutputError, os_reason
-from hiqa_train.data.image_cache import default_folder
+from hiqa_train.data.image_cache import default_cache_folder
 
 # torchvision's VGG19_Weights.IMAGENET1K_V1; the digits in the name are the first of the file's sha256.
 ADDRESS = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
@@ -29,7 +29,7 @@ class DownloadError(HiqaError):
 
 def cached(folder: Path | None = None) -> Path | None:
     """torchvision's file in the user's cache, if it is there: it was checked before it got its name."""
-    path = (folder or default_folder()) / ADDRESS.rpartition("/")[2]
+    path = (folder or default_cache_folder()) / ADDRESS.rpartition("/")[2]
     return path if path.is_file() else None
 
 
@@ -42,7 +42,7 @@ def download(tell: Callable[[str], None], *, folder: Path | None = None, address
     digits = re.search(r"-([0-9a-f]{8,64})\.", name)
     if digits is None:
         raise DownloadError(f"{name} has no digits of its sha256 in its name")
-    target = (folder or default_folder()) / name
+    target = (folder or default_cache_folder()) / name
     if target.is_file():
         return target
     part = target.with_name(f"{name}.part")

@@ -31,7 +31,7 @@ from scipy.stats import spearmanr
 
 from hiqa_cli.errors import DatasetError
 from hiqa_cli.images.read import read_picture
-from hiqa_train.datasets.files.text_tables import read_csv
+from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.readers.tid import DISTORTED, REFERENCES_FOLDER
 from hiqa_train.distortions import psnr
 

@@ -37,7 +37,7 @@ MAKE: dict[int, Make] = {
     6: distortions.impulse_noise,
     7: lambda image, strength, random: distortions.quantize(image, strength),
     8: lambda image, strength, random: distortions.zero_bordered_blur(image, strength),
-    9: distortions.denoised,
+    9: distortions.add_noise_and_denoise,
     10: lambda image, strength, random: distortions.unlimited_jpeg(image, round(strength)),
     11: lambda image, strength, random: distortions.wavelet_codec(image, strength),
     12: lambda image, strength, random: distortions.jpeg_errors(image, round(strength), random, restart=32),

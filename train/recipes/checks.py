@@ -28,7 +28,7 @@ def check_recipe(recipe: Recipe, machine: RunDevice) -> None:
             raise UsageError(
                 f"{name}: expected patches of a multiple of {CELL} px, at least {2 * CELL}, found {stage.patch}"
             )
-        whole, what = whole_part(stage)
+        whole, what = indivisible_unit(stage)
         unit = recipe.watch.pieces * machine.world * whole
         if stage.batch % unit:
             raise UsageError(
@@ -68,18 +68,18 @@ def check_mean(name: str, stage: RegressorStage, recipe: Recipe) -> None:
     order = list(recipe.stages)
     other = recipe.stages.get(stage.mean_with)
     earlier = other is not None and order.index(stage.mean_with) < order.index(name)
-    alike = isinstance(other, RegressorStage) and regressor_like(other, recipe) == regressor_like(stage, recipe)
+    alike = isinstance(other, RegressorStage) and regressor_config(other, recipe) == regressor_config(stage, recipe)
     if not earlier or not alike or recipe.networks.batch_norm:
         needs = "expected an earlier stage of the same network, without batch norms"
         raise UsageError(f"{name}: mean_with = {stage.mean_with!r}", needs)
 
 
-def regressor_like(stage: RegressorStage, recipe: Recipe) -> RegressorConfig:
+def regressor_config(stage: RegressorStage, recipe: Recipe) -> RegressorConfig:
     """A stage's R, beside any G."""
     return recipe.networks.regressor_of(stage, recipe.networks.generator_channels[-1])
 
 
-def whole_part(stage: Stage) -> tuple[int, str]:
+def indivisible_unit(stage: Stage) -> tuple[int, str]:
     """The number of patches of a stage that must not be torn apart, and what they are."""
     mix = stage.mix if isinstance(stage, RegressorStage) else {}
     if mix:

@@ -71,15 +71,15 @@ def _recipe(name: str, table: dict[str, Any], where: str) -> Recipe:
     order = table.pop("order", None)
     if not isinstance(order, list) or not order or not all(isinstance(word, str) for word in order):
         raise UsageError(f'the recipe {where}: expected order = ["stage", ...], found {order!r}')
-    networks = build(Networks, table.pop("networks", {}), f"{where}: [networks]")
-    watch = build(RunSettings, table.pop("watch", {}), f"{where}: [watch]")
+    networks = dataclass_from_table(Networks, table.pop("networks", {}), f"{where}: [networks]")
+    watch = dataclass_from_table(RunSettings, table.pop("watch", {}), f"{where}: [watch]")
     stages: dict[str, Stage] = {}
     for stage in order:
         fields = table.get(stage)
         kind = fields.get("kind") if isinstance(fields, dict) else None
         if kind not in KINDS:
             raise UsageError(f"the recipe {where}: [{stage}] kind: expected {', '.join(KINDS)}, found {kind!r}")
-        stages[stage] = build(KINDS[kind], fields, f"{where}: [{stage}]")
+        stages[stage] = dataclass_from_table(KINDS[kind], fields, f"{where}: [{stage}]")
     for extra in table.keys() - set(order):  # a stage of the base that is not run is no mistake
         if not isinstance(table[extra], dict) or "kind" not in table[extra]:
             raise UsageError(f"the recipe {where} has the unknown entry {extra!r}", "name it in order, or remove it")
@@ -107,7 +107,7 @@ def _check_named(stages: Mapping[str, Stage], where: str) -> None:
 Built = typing.TypeVar("Built")
 
 
-def build(cls: type[Built], table: Any, where: str) -> Built:
+def dataclass_from_table(cls: type[Built], table: Any, where: str) -> Built:
     """A dataclass from a TOML table; UsageError for a key unknown or missing, or a value of another type."""
     if not isinstance(table, dict):
         raise UsageError(f"the recipe {where}: expected a table, found {table!r}")
@@ -127,7 +127,7 @@ def build(cls: type[Built], table: Any, where: str) -> Built:
 
 def _value(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return build(hint, value, where)
+        return dataclass_from_table(hint, value, where)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value in inner:

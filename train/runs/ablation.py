@@ -24,9 +24,9 @@ from typing import Literal
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, cannot_write
-from hiqa_train.data.image_cache import default_folder
-from hiqa_train.data.parts import DatabasePart
+from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.sources.database import open_samples
+from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
@@ -83,7 +83,7 @@ def variant(recipe: Recipe, name: str) -> Recipe:
 
 
 def run_ablation(
-    part: DatabasePart,
+    part: DatabaseSplit,
     test: Sequence[Sample],
     recipe: Recipe,
     out: Path,
@@ -142,7 +142,7 @@ def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sa
     finished = TrainedNetworks(where, None)
     network = finished.regressor(regressors[-1])
     generator = finished.generator(generator_stage(recipe)) if generator_stage(recipe) else None
-    images = open_samples([(0, sample) for sample in test], options.cache or default_folder(), lambda: None)
+    images = open_samples([(0, sample) for sample in test], options.cache or default_cache_folder(), lambda: None)
     with join_processes(options.device, "fp32") as machine:
         network.to(machine.device)
         if generator is not None:

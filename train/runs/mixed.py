@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
+from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
 from hiqa_train.data.leakage import photograph_scenes, shared_scenes
-from hiqa_train.data.parts import DatabasePart
 from hiqa_train.data.sources.base import DataSource, SyntheticSource
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedSource
+from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.recipes.schema import Recipe, RegressorStage
 from hiqa_train.trainer.loop import StopSignal
 
@@ -19,7 +19,7 @@ from .synthetic import VALIDATION_SHARE
 
 
 def train_mixed(
-    parts: Sequence[DatabasePart],
+    parts: Sequence[DatabaseSplit],
     tested: Collection[str],
     folders: Sequence[Path],
     recipe: Recipe,
@@ -37,7 +37,7 @@ def train_mixed(
 
 
 def open_mixed(
-    parts: Sequence[DatabasePart],
+    parts: Sequence[DatabaseSplit],
     tested: Collection[str],
     folders: Sequence[Path],
     recipe: Recipe,
@@ -59,8 +59,8 @@ def open_mixed(
     validation: list[CleanImage] = []
     left_out = 0
     for folder in folders:
-        images = load_pristine(folder)
-        drawn = set(map(id, divide(images, VALIDATION_SHARE)[1]))
+        images = load_clean_images(folder)
+        drawn = set(map(id, train_validation_split(images, VALIDATION_SHARE)[1]))
         scenes = [next(iter(photograph_scenes(folder.name, [image.name]))) for image in images]
         kept, learned, chosen_by = (set(shared_scenes(known, scenes)) for known in (tested, trained, validated))
         for image, scene in zip(images, scenes, strict=True):

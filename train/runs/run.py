@@ -24,11 +24,11 @@ from hiqa_cli.atomic import write_json
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.feature_cache import FeatureCache
-from hiqa_train.data.image_cache import default_folder
+from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
-from hiqa_train.data.parts import DatabasePart
 from hiqa_train.data.sources.base import DatabaseSource, DataSource
 from hiqa_train.data.sources.cached_features import CachedFeatureSource
+from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
@@ -93,7 +93,7 @@ class RunStopped(Exception):
 
 
 def train_databases(
-    parts: Sequence[DatabasePart],
+    parts: Sequence[DatabaseSplit],
     recipe: Recipe,
     out: Path,
     options: RunOptions,
@@ -113,7 +113,7 @@ def train_databases(
 
 
 def open_databases(
-    parts: Sequence[DatabasePart], recipe: Recipe, options: RunOptions, stop: StopSignal, tell: Callable[[str], None]
+    parts: Sequence[DatabaseSplit], recipe: Recipe, options: RunOptions, stop: StopSignal, tell: Callable[[str], None]
 ) -> DatabaseSource:
     """The images of the parts, decoded. Raises Stopped where a signal comes meanwhile."""
 
@@ -121,7 +121,7 @@ def open_databases(
         if stop.asked:
             raise RunStopped
 
-    folder = options.cache or default_folder()
+    folder = options.cache or default_cache_folder()
     images = sum(len(part.training) + len(part.validation) for part in parts)
     tell(f"{images:,} images and their references are decoded once into {folder}")
     if not options.whole_views:

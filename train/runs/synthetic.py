@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
+from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
 from hiqa_train.data.sources.base import DataSource, SyntheticSource
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.trainer.loop import StopSignal
@@ -44,7 +44,7 @@ def open_photographs(
     training: list[CleanImage] = []
     validation: list[CleanImage] = []
     for folder in folders:
-        mine = divide(load_pristine(folder), VALIDATION_SHARE)
+        mine = train_validation_split(load_clean_images(folder), VALIDATION_SHARE)
         training += mine[0]
         validation += mine[1]
     if not training or not validation:

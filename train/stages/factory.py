@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.sources.base import DatabaseSource, DataSource, seed_of
-from hiqa_train.losses.objectives import Features
+from hiqa_train.data.sources.base import DatabaseSource, DataSource, stage_seed
+from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
@@ -68,7 +68,7 @@ class StageFactory:
                 self._validation(name, True),
                 self.machine,
                 databases=len(self.material.names),
-                seed=seed_of(self.seed, name),
+                seed=stage_seed(self.seed, name),
                 features=self._features(recipe, networks),
                 begin=self.first_generator,
                 first_judge=self.first_judge,
@@ -84,7 +84,7 @@ class StageFactory:
             self.material.source(name, recipe, with_references=True),
             self._validation(name, self.with_references(of_regressor)),
             self.machine,
-            seed=seed_of(self.seed, name),
+            seed=stage_seed(self.seed, name),
             generator=networks.generator(recipe.generator),
             regressor=networks.regressor(recipe.regressor),
             features=self._features(of_generator, networks),
@@ -101,7 +101,7 @@ class StageFactory:
             self._validation(name, with_references),
             self.machine,
             databases=len(self.material.names),
-            seed=seed_of(self.seed, name),
+            seed=stage_seed(self.seed, name),
             with_references=with_references,
             generator=networks.generator(generator_stage(self.recipe)) if looks else None,
             begins=self._begins(name, recipe, networks),
@@ -130,6 +130,6 @@ class StageFactory:
         stage = self.recipe.stages[name]
         return self.material.validation(name, stage, self.machine, with_references=with_references)
 
-    def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> Features:
+    def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> FeatureNetworks:
         psi = networks.regressor(recipe.psi).regressor if recipe.psi_weight else None
-        return Features(self.vgg if recipe.vgg_weight else None, psi)
+        return FeatureNetworks(self.vgg if recipe.vgg_weight else None, psi)

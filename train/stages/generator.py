@@ -17,23 +17,22 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
-from hiqa_train.data.batch import Batch, PatchSource
+from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
 from hiqa_train.losses.objectives import (
     DiscriminatorObjective,
-    Features,
-    FeatureView,
+    FeatureNetworks,
+    FrozenCritics,
     GeneratorObjective,
-    Judges,
     RegressorObjective,
-    discrepancy_of,
+    centre_crop,
+    discrepancy_map,
     feature_losses,
-    middle,
-    quality_of,
-    score_of,
-    view_of,
+    regressor_inputs,
+    regressor_score,
+    target_quality,
 )
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.losses.terms import PIXEL_LOSSES, helps
+from hiqa_train.losses.terms import PIXEL_LOSSES, d_fake
 from hiqa_train.recipes.schema import GeneratorStage, Networks
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.network_trainer import NetworkTrainer
@@ -76,7 +75,7 @@ class GeneratorTraining:
         *,
         databases: int,
         seed: int,
-        features: Features,
+        features: FeatureNetworks,
         begin: Generator | None = None,
         first_judge: MappedRegressor | None = None,
     ) -> None:
@@ -86,7 +85,7 @@ class GeneratorTraining:
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.machine, self.databases = machine, databases
-        self.features = Features(
+        self.features = FeatureNetworks(
             features.vgg.to(machine.device) if features.vgg is not None and recipe.vgg_weight else None,
             features.psi.to(machine.device) if features.psi is not None and recipe.psi_weight else None,
         )
@@ -136,11 +135,11 @@ class GeneratorTraining:
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         recipe = self.recipe
         against = recipe.adversarial != "none" and step >= self.adversary_joins
-        judges = Judges(discriminator=self.discriminator) if against else Judges()
+        judges = FrozenCritics(discriminator=self.discriminator) if against else FrozenCritics()
         with_features = step >= self.joins and step % recipe.features_every == 0
         losses, made = self.learner.learn(step, [(piece, judges, with_features) for piece in pieces])
         if recipe.adversarial == "quality":
-            views = [FeatureView(discrepancy_of(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
+            views = [RegressorInputs(discrepancy_map(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
             of_judge, _ = self.judge.learn(step, list(zip(pieces, views, strict=True)))
             losses |= {f"judge_{name}": value for name, value in of_judge.items()}
         if against:
@@ -162,16 +161,18 @@ class GeneratorTraining:
         assert isinstance(judge, MappedRegressor)
         assert self.threshold.epsilon is not None
         with self.machine.autocast():
-            features = judge.regressor.quality_features(batch.distorted, discrepancy_of(batch.distorted, hallucination))
-        predicted = judge.qualities(score_of(judge.regressor, features[-1], None), batch.database)
-        return helps(predicted, quality_of(batch), self.threshold.epsilon)
+            features = judge.regressor.quality_features(
+                batch.distorted, discrepancy_map(batch.distorted, hallucination)
+            )
+        predicted = judge.qualities(regressor_score(judge.regressor, features[-1], None), batch.database)
+        return d_fake(predicted, target_quality(batch), self.threshold.epsilon)
 
     def set_epsilon(self) -> dict[str, float]:
         """epsilon from the two-input R's validation error at this moment; that error's measures."""
         judge, generator = self.judge.best, self.learner.best
         assert isinstance(judge, MappedRegressor)
         assert isinstance(generator, Generator)
-        found = predict(judge, lambda b: view_of(generator, b, "hallucination", fusion=False), self.validation)
+        found = predict(judge, lambda b: regressor_inputs(generator, b, "hallucination", fusion=False), self.validation)
         self.threshold.epsilon = float(torch.tensor(found.errors).median())
         return found.measures()
 
@@ -183,7 +184,10 @@ class GeneratorTraining:
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
             assert batch.reference is not None
             found = {"pixel": PIXEL_LOSSES[recipe.pixel](hallucination, batch.distorted, batch.reference)}
-            seen, wanted = middle(hallucination, recipe.features_patch), middle(batch.reference, recipe.features_patch)
+            seen, wanted = (
+                centre_crop(hallucination, recipe.features_patch),
+                centre_crop(batch.reference, recipe.features_patch),
+            )
             return found | feature_losses(self.features, seen, wanted, recipe.psi_layer)
 
         found = hallucination_measures(generator, losses, self.validation)

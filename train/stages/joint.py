@@ -13,8 +13,14 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, PatchSource
-from hiqa_train.losses.objectives import Features, FeatureView, GeneratorObjective, Judges, RegressorObjective, view_of
+from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
+from hiqa_train.losses.objectives import (
+    FeatureNetworks,
+    FrozenCritics,
+    GeneratorObjective,
+    RegressorObjective,
+    regressor_inputs,
+)
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, RegressorStage
 from hiqa_train.trainer.distributed import RunDevice
@@ -42,7 +48,7 @@ class JointTraining:
         seed: int,
         generator: Generator,
         regressor: MappedRegressor,
-        features: Features,
+        features: FeatureNetworks,
     ) -> None:
         """generator, regressor: what the two stages before have trained; of_generator, of_regressor: their recipes."""
         self.name, self.recipe, self.seed = name, recipe, seed
@@ -51,7 +57,7 @@ class JointTraining:
         torch.manual_seed(seed)
         self.generator = generator.requires_grad_(True)
         self.regressor = regressor.requires_grad_(True)
-        used = Features(
+        used = FeatureNetworks(
             features.vgg.to(machine.device) if features.vgg is not None and of_generator.vgg_weight else None,
             features.psi.to(machine.device) if features.psi is not None and of_generator.psi_weight else None,
         )
@@ -80,17 +86,19 @@ class JointTraining:
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         with self.machine.autocast():
-            views = [view_of(self.generator, p, "hallucination", fusion=self.of_regressor.fusion) for p in pieces]
+            views = [
+                regressor_inputs(self.generator, p, "hallucination", fusion=self.of_regressor.fusion) for p in pieces
+            ]
         losses, _ = self.r.learn(step, list(zip(pieces, views, strict=True)))
         with_features = step % self.of_generator.features_every == 0
-        judges = Judges(regressor=self.regressor)
+        judges = FrozenCritics(regressor=self.regressor)
         of_g, _ = self.g.learn(step, [(piece, judges, with_features) for piece in pieces])
         return losses | {f"g_{name}" if name == "gradient" else name: value for name, value in of_g.items()}
 
-    def _view(self, batch: Batch) -> FeatureView:
+    def _view(self, batch: Batch) -> RegressorInputs:
         generator = self.g.best
         assert isinstance(generator, Generator)
-        return view_of(generator, batch, "hallucination", fusion=self.of_regressor.fusion)
+        return regressor_inputs(generator, batch, "hallucination", fusion=self.of_regressor.fusion)
 
     def validate(self, step: int) -> dict[str, float]:
         network = self.r.best

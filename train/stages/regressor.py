@@ -16,8 +16,8 @@ from torch import Tensor
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.batch import Batch, PatchSource
-from hiqa_train.losses.objectives import FeatureView, RegressorObjective, middle, view_of
+from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
+from hiqa_train.losses.objectives import RegressorObjective, centre_crop, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Networks, RegressorStage
 from hiqa_train.trainer.distributed import RunDevice
@@ -96,9 +96,9 @@ class RegressorTraining:
             "generator": None if self.generator is None else self.generator.config.to_dict(),
         }
 
-    def view(self, batch: Batch) -> FeatureView:
+    def view(self, batch: Batch) -> RegressorInputs:
         """What R is shown of a batch."""
-        view = view_of(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
+        view = regressor_inputs(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
         return view if self.prior is None else replace(view, prior=self.prior(batch.distorted))
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
     if not config.blocks:
         taken = {name: old for name, old in taken.items() if name.startswith("prior.")}
     if FIRST in taken:
-        taken[FIRST] = middle(taken[FIRST], config.stem)
+        taken[FIRST] = centre_crop(taken[FIRST], config.stem)
     if gains_prior:
         taken = {name: old for name, old in taken.items() if not name.startswith("head.score.")}
     if any(name not in state or state[name].shape[:1] != old.shape[:1] for name, old in taken.items()):

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hiqa_cli.errors import HiqaError
-from hiqa_train.data.batch import Batch, Batches, PatchSource
+from hiqa_train.data.batch import Batch, BatchDataset, PatchSource
 from hiqa_train.recipes.schema import OptimiserSettings, RunSettings
 
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
@@ -204,7 +204,7 @@ def run_stage(
 
 def loader(stage: TrainingStage, watch: RunSettings, machine: RunDevice, first: int) -> Iterator[Batch]:
     """The stage's batches from `first` on, as this process's share."""
-    batches = Batches(stage.source, stage.batch, first, stage.steps, machine.rank, machine.world)
+    batches = BatchDataset(stage.source, stage.batch, first, stage.steps, machine.rank, machine.world)
     workers = min(watch.workers, os.cpu_count() or 1)  # more would only fight over the cores, and torch warns
     return iter(
         DataLoader(

@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, PatchSource
+from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
 from hiqa_train.data.whole_image import score_images
-from hiqa_train.losses.objectives import FeatureView, quality_of
+from hiqa_train.losses.objectives import target_quality
 from hiqa_train.losses.score_maps import MappedRegressor
 
 from .distributed import RunDevice
@@ -62,7 +62,7 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict(network: MappedRegressor, view: Callable[[Batch], FeatureView], validation: Validation) -> Predictions:
+def predict(network: MappedRegressor, view: Callable[[Batch], RegressorInputs], validation: Validation) -> Predictions:
     """R's word on every validation picture: the mean over its patches, as in scoring."""
     predicted, quality, database = [], [], []
     for batch in validation.batches():
@@ -71,7 +71,7 @@ def predict(network: MappedRegressor, view: Callable[[Batch], FeatureView], vali
             features = network.regressor.quality_features(batch.distorted, seen.discrepancy, seen.prior)
         word = score_images(network.regressor, features[-1], seen.semantic, batch)
         predicted.append(network.qualities(word.score, batch.database[word.first]).float().cpu())
-        quality.append(quality_of(batch)[word.first].float().cpu())
+        quality.append(target_quality(batch)[word.first].float().cpu())
         database.append(batch.database[word.first].cpu())
     each = validation.each
 

@@ -15,16 +15,7 @@ from hiqa_cli.commands.dataset_options import (
     Roots,
     open_datasets,
 )
-from hiqa_cli.commands.options import (
-    BatchSize,
-    Device,
-    Mode,
-    Overwrite,
-    Precision,
-    Quiet,
-    Threads,
-    WeightsFolder,
-)
+from hiqa_cli.commands.options import BatchSize, Device, Mode, Overwrite, Precision, Quiet, Threads, WeightsFolder
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import DEFAULT_MODE, DEFAULT_STRIDE, Scoring
@@ -38,7 +29,7 @@ from .pictures import PictureMeasures, evaluate_pictures
 from .protocol import ProtocolOptions, evaluate_protocol
 
 if TYPE_CHECKING:
-    from hiqa_train.datasets import Reading
+    from hiqa_train.datasets import Dataset
     from hiqa_train.evaluation.images import PartName
 
 
@@ -202,7 +193,7 @@ def given_by_hand(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def opened(given: DatasetOptions, say: Messages) -> list[Reading]:
+def opened(given: DatasetOptions, say: Messages) -> list[Dataset]:
     """The databases, with a line on each: n of N, the first missing file, its scale, and what else is to know."""
     readings = open_datasets(given)
     for reading in readings:

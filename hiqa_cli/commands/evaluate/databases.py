@@ -26,8 +26,8 @@ from hiqa_cli.scoring.row_printer import write
 from .agreement_text import measure_lines, published_lines
 
 if TYPE_CHECKING:
-    from hiqa_train.data.splits import SplitRule
-    from hiqa_train.datasets import Reading
+    from hiqa_train.data.splits import SceneSplit
+    from hiqa_train.datasets import Dataset
     from hiqa_train.evaluation.images import ImageSelection, PartName
     from hiqa_train.evaluation.predict import Prediction
     from hiqa_train.evaluation.result import DatabaseResult
@@ -75,7 +75,7 @@ class EvaluationOptions:
 
 
 def evaluate_databases(
-    readings: list[Reading],
+    readings: list[Dataset],
     question: EvaluationOptions,
     engine: BackendOptions,
     scoring: Scoring,
@@ -104,7 +104,7 @@ def evaluate_databases(
     _write_files(results, seen.weights_id, work.settings(), files, names)
 
 
-def _division(question: EvaluationOptions) -> SplitRule | None:
+def _division(question: EvaluationOptions) -> SceneSplit | None:
     from hiqa_train.data.splits import read_splits
 
     if (question.splits is None) != (question.split is None):

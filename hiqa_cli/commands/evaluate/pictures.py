@@ -83,10 +83,10 @@ class Measurement:
         self.found: dict[str, Any] = {"settings": scorer.settings | {"stride": stride}}
 
     def images(self, folder: Path) -> list[Any]:
-        from hiqa_train.data.clean_images import load_pristine
+        from hiqa_train.data.clean_images import load_clean_images
         from hiqa_train.data.leakage import photograph_scenes, shared_scenes
 
-        images = load_pristine(folder)
+        images = load_clean_images(folder)
         names = {image.name for image in images} | {Path(image.name).stem for image in images}
         for name in self.left_out:
             if name not in names:

@@ -25,7 +25,7 @@ from hiqa_cli.scoring.row_printer import write
 from .agreement_text import beside_published, row_lines, summary_lines
 
 if TYPE_CHECKING:
-    from hiqa_train.datasets import Reading
+    from hiqa_train.datasets import Dataset
     from hiqa_train.evaluation.protocols.folds import Fold, Study
     from hiqa_train.evaluation.protocols.methods import Method
     from hiqa_train.evaluation.protocols.protocol import FoldResult
@@ -67,8 +67,8 @@ class ProtocolOptions:
 
 
 def evaluate_protocol(
-    targets: list[Reading],
-    sources: list[Reading],
+    targets: list[Dataset],
+    sources: list[Dataset],
     question: ProtocolOptions,
     engine: BackendOptions,
     say: Messages,
@@ -114,8 +114,8 @@ def evaluate_protocol(
 
 def _folds(study: Study, question: ProtocolOptions, out: Path, say: Messages) -> list[Fold]:
     """The folds of the protocol; the division they come from is written for others to use."""
-    from hiqa_train.data.parts import divide
     from hiqa_train.data.splits import COUNT, draw_splits, read_splits, write_splits
+    from hiqa_train.data.training_split import split_databases
     from hiqa_train.evaluation.protocols.folds import cross_fold, split_folds
 
     if question.protocol != "splits" and (question.splits is not None or question.num_splits is not None):
@@ -138,7 +138,7 @@ def _folds(study: Study, question: ProtocolOptions, out: Path, say: Messages) ->
                 f"{(without or [study.targets[0].name])[0]} has no division of its own to be trained and tested by",
                 "give --protocol splits",
             )
-        splits = divide(study.readings, question.seed)[2]
+        splits = split_databases(study.readings, question.seed)[2]
     elif question.splits is not None:
         splits = read_splits(question.splits)
         if question.num_splits is not None:

@@ -19,7 +19,7 @@ from hiqa_train.data.mdsi import (
     quality_from_mdsi,
 )
 from hiqa_train.data.patches import to_tensor
-from hiqa_train.losses.objectives import quality_of
+from hiqa_train.losses.objectives import target_quality
 
 PHOTO = photograph()
 
@@ -31,7 +31,7 @@ def test_stronger_distortions_have_lower_quality(kind):
         "noise": lambda s: distortions.add_noise(PHOTO, s, np.random.default_rng(0)),
         "blur": lambda s: distortions.blur(PHOTO, s),
         "jpeg": lambda s: distortions.jpeg(PHOTO, s),
-        "down": lambda s: distortions.reduce(PHOTO, s),
+        "down": lambda s: distortions.downscale(PHOTO, s),
     }[kind]
     quality = [1 - mdsi_of_arrays(versions(s), PHOTO) / ZERO_QUALITY_MDSI for s in strengths]
     assert 1 > quality[0] > quality[1] > quality[2]
@@ -97,7 +97,7 @@ def test_labels_are_float32_whatever_precision_the_networks_compute_in():
     assert ((quality > 0.7) & (quality < 0.99)).sum() >= 3
     batch = Batch(distorted, reference, None, torch.zeros(8), torch.zeros(8), ("",) * 8)
     with torch.autocast("cpu", torch.bfloat16):
-        inside, of_batch = mdsi_quality(distorted, reference), quality_of(batch)
+        inside, of_batch = mdsi_quality(distorted, reference), target_quality(batch)
     assert inside.dtype == of_batch.dtype == torch.float32
     assert torch.allclose(inside, quality, rtol=0, atol=1e-6)
     assert torch.allclose(of_batch, quality, rtol=0, atol=1e-6)

@@ -16,12 +16,12 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Regressor, RegressorConfig
-from hiqa_train.data.batch import Batch
-from hiqa_train.data.parts import divide
+from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedPatches
+from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
-from hiqa_train.distortions import KINDS, spread_shares
-from hiqa_train.losses.objectives import FeatureView, RegressorObjective
+from hiqa_train.distortions import KINDS, expand_shares
+from hiqa_train.losses.objectives import RegressorObjective
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import order_loss, relative_score_loss
 from hiqa_train.runs.mixed import open_mixed, train_mixed
@@ -85,7 +85,7 @@ def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_ho
 def test_a_scene_that_no_database_shows_cannot_be_kept_out(material):
     reading = open_dataset(str(material[2][0].parent / "mine.csv"), direction="high", nominal=(1, 5))
     with pytest.raises(UsageError, match="no database shows the scene kodim99; scenes are named as mine/0"):
-        divide([reading], 1, ["kodim99"])
+        split_databases([reading], 1, ["kodim99"])
 
 
 def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_same_patches(material):
@@ -127,11 +127,11 @@ def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is
     torch.manual_seed(0)
     network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)), 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=1.0)
-    losses = [objective(batch, FeatureView()).parts["local"] for batch in batches]
+    losses = [objective(batch, RegressorInputs()).parts["local"] for batch in batches]
     first = dataclasses.replace(some, reference=torch.where(some.known[:, None, None, None], some.reference, 0.5))
     assert losses[0] != losses[1]  # the database's patches have a say where theirs is known
     assert (
-        objective(first, FeatureView()).parts["local"] == losses[1]
+        objective(first, RegressorInputs()).parts["local"] == losses[1]
     )  # and none where it is not, whatever stands there
 
 
@@ -168,7 +168,7 @@ def test_of_versions_in_the_right_order_nothing_is_asked_and_people_are_asked_as
     images = torch.rand(6, 3, 64, 64)
     batch = Batch(images, None, target, 1 - photographs.long(), group, ("",) * 6)
     given = {"relative_share": 0.0, "ranking_weight": 0.5, "local_weight": 0.0}
-    found = RegressorObjective(network, **given, order_weight=2.0, order_margin=0.1)(batch, FeatureView())
+    found = RegressorObjective(network, **given, order_weight=2.0, order_margin=0.1)(batch, RegressorInputs())
     scores = found.made
     assert float(found.parts["score"]) == pytest.approx(float((scores[4:] - target[4:]).abs().mean()))
     order = order_loss(scores, target, group, photographs, 0.1)
@@ -273,7 +273,7 @@ def test_r_is_shown_in_training_what_g_imagines(precision, levels):
 
 
 def test_a_share_of_all_is_divided_among_all_kinds():
-    shares = spread_shares({"all": 0.5, "noise": 0.5})
+    shares = expand_shares({"all": 0.5, "noise": 0.5})
     assert set(shares) == set(KINDS)
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["noise"] > 0.5

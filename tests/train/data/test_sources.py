@@ -15,11 +15,9 @@ from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.read import read_picture
 from hiqa_train import distortions
 from hiqa_train.data import image_cache as cache
-from hiqa_train.data.clean_images import CleanImage, divide, load_pristine
+from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
 from hiqa_train.data.distortion_groups import GROUP
-from hiqa_train.data.mdsi import (
-    mdsi_quality,
-)
+from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.patches import draw_pair
 from hiqa_train.data.sources.database import DatabasePatches, FixedPatches, open_samples
 from hiqa_train.data.sources.synthetic import SyntheticGroups
@@ -124,7 +122,7 @@ def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatc
     cv2.imwrite(str(samples[0][1].path), photograph(9)[:50, :70])
     images = open_samples(samples, tmp_path / "cache", lambda: None)
     assert len(calls) == 5
-    assert (cache.mapped(images[0].file) == read_picture(samples[0][1].path).pixels).all()
+    assert (cache.open_array(images[0].file) == read_picture(samples[0][1].path).pixels).all()
     assert not list((tmp_path / "cache").glob("*.part"))
 
 
@@ -142,19 +140,19 @@ def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
 
 def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
     images = [CleanImage(f"{n}.png", PHOTO) for n in range(200)]
-    training, validation = divide(images, 0.2)
+    training, validation = train_validation_split(images, 0.2)
     assert {i.name for i in training} | {i.name for i in validation} == {i.name for i in images}
     assert 20 < len(validation) < 60
-    fewer, _ = divide(images[:50], 0.2)
+    fewer, _ = train_validation_split(images[:50], 0.2)
     assert {i.name for i in fewer} <= {i.name for i in training}
 
 
 def test_photographs_too_small_or_missing_are_named(tmp_path):
     with pytest.raises(UsageError, match="no image in"):
-        load_pristine(tmp_path)
+        load_clean_images(tmp_path)
     cv2.imwrite(str(tmp_path / "small.png"), PHOTO[:200, :330])
     with pytest.raises(UsageError, match=r"small\.png is 330x200, expected at least 320 px"):
-        load_pristine(tmp_path)
+        load_clean_images(tmp_path)
 
 
 def test_a_jpeg_2000_step_is_the_largest_file_below_the_rate():

@@ -10,22 +10,22 @@ from support.database_trees import LIVE_REFERENCES
 from support.readings import reading
 
 from hiqa_cli.errors import OutputError, UsageError
-from hiqa_train.data.splits import PARTS, draw_splits, read_splits, take, without_scenes_of, write_splits
-from hiqa_train.datasets import Reading
-from hiqa_train.datasets.scenes import UNSURE, live_scene, tid_scene
+from hiqa_train.data.splits import PARTS, draw_splits, exclude_scenes_of, read_splits, split_samples, write_splits
+from hiqa_train.datasets import Dataset
+from hiqa_train.datasets.scenes import AMBIGUOUS_SCENES, live_scene, tid_scene
 
 
 @pytest.fixture
-def tid() -> Reading:
+def tid() -> Dataset:
     return reading("tid2013", [tid_scene(number) for number in range(1, 26)])
 
 
 @pytest.fixture
-def live() -> Reading:
+def live() -> Dataset:
     return reading("live", [live_scene(name) for name in LIVE_REFERENCES])
 
 
-def test_ten_divisions_of_80_and_20_with_a_validation_part_from_the_80(tid: Reading):
+def test_ten_divisions_of_80_and_20_with_a_validation_part_from_the_80(tid: Dataset):
     splits = draw_splits([tid], seed=1)
     assert len(splits.divisions) == 10
     for division in splits.divisions:
@@ -34,26 +34,26 @@ def test_ten_divisions_of_80_and_20_with_a_validation_part_from_the_80(tid: Read
     assert len({division.test for division in splits.divisions}) == 10
 
 
-def test_the_seed_says_which_division_it_is_and_the_order_of_files_does_not(tid: Reading):
+def test_the_seed_says_which_division_it_is_and_the_order_of_files_does_not(tid: Dataset):
     assert draw_splits([tid], seed=1) == draw_splits([tid], seed=1)
     assert draw_splits([tid], seed=1).divisions != draw_splits([tid], seed=2).divisions
     turned = reading("tid2013", [tid_scene(number) for number in range(25, 0, -1)])
     assert draw_splits([turned], seed=1) == draw_splits([tid], seed=1)
 
 
-def test_a_division_is_the_same_on_every_machine(tid: Reading):
+def test_a_division_is_the_same_on_every_machine(tid: Dataset):
     expected = ("kodim02", "kodim07", "kodim10", "kodim15", "kodim20")  # by sha256, as drawn once
     assert draw_splits([tid], seed=0).divisions[0].test == expected
 
 
-def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Reading, tid: Reading):
+def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Dataset, tid: Dataset):
     older = reading("tid2008", [tid_scene(number) for number in range(1, 26)])
     for division in draw_splits([live, tid, older], seed=3).divisions:
-        parts = take(division, (*live.samples, *tid.samples, *older.samples))
+        parts = split_samples(division, (*live.samples, *tid.samples, *older.samples))
         sides = [{sample.scene for sample in getattr(parts, part)} for part in PARTS]
         for a, b in ((0, 1), (0, 2), (1, 2)):
             assert not sides[a] & sides[b]
-            for names, photographs in UNSURE:
+            for names, photographs in AMBIGUOUS_SCENES:
                 assert not (sides[a] & names and sides[b] & photographs)
                 assert not (sides[b] & names and sides[a] & photographs)
         assert all(sides)
@@ -74,23 +74,23 @@ def test_three_scenes_are_one_for_each_part_and_two_are_too_few():
         draw_splits([reading("mine", ["a", "b"])])
 
 
-def test_samples_of_a_scene_that_was_not_divided_are_an_error(tid: Reading, live: Reading):
+def test_samples_of_a_scene_that_was_not_divided_are_an_error(tid: Dataset, live: Dataset):
     with pytest.raises(UsageError, match="is in no part of this division"):
-        take(draw_splits([tid]).divisions[0], live.samples)
+        split_samples(draw_splits([tid]).divisions[0], live.samples)
 
 
-def test_training_on_one_database_leaves_out_what_the_other_may_show(live: Reading, tid: Reading):
-    kept = {sample.scene for sample in without_scenes_of(live.samples, tid.samples)}
+def test_training_on_one_database_leaves_out_what_the_other_may_show(live: Dataset, tid: Dataset):
+    kept = {sample.scene for sample in exclude_scenes_of(live.samples, tid.samples)}
     assert len(kept) == 10  # 29 less 11 that are Kodak's and 8 that may be which
     assert "kodim05" not in kept
     assert "live/sailing1" not in kept
     assert "live/monarch" in kept
     some = [sample for sample in tid.samples if sample.scene == "kodim06"]
-    assert {"live/sailing1", "live/sailing4"}.isdisjoint(s.scene for s in without_scenes_of(live.samples, some))
-    assert len({sample.scene for sample in without_scenes_of(live.samples, some)}) == 25
+    assert {"live/sailing1", "live/sailing4"}.isdisjoint(s.scene for s in exclude_scenes_of(live.samples, some))
+    assert len({sample.scene for sample in exclude_scenes_of(live.samples, some)}) == 25
 
 
-def test_the_file_comes_back_as_it_was_and_names_the_images(tid: Reading, tmp_path: Path):
+def test_the_file_comes_back_as_it_was_and_names_the_images(tid: Dataset, tmp_path: Path):
     splits = draw_splits([tid], seed=4)
     path = tmp_path / "new" / "splits.json"
     write_splits(path, splits, [tid])
@@ -100,7 +100,7 @@ def test_the_file_comes_back_as_it_was_and_names_the_images(tid: Reading, tmp_pa
     assert [file.name for file in path.parent.iterdir()] == ["splits.json"]
 
 
-def test_a_file_is_never_replaced_by_other_splits(tid: Reading, tmp_path: Path):
+def test_a_file_is_never_replaced_by_other_splits(tid: Dataset, tmp_path: Path):
     path = tmp_path / "splits.json"
     write_splits(path, draw_splits([tid], seed=4), [tid])
     before = path.read_bytes()
@@ -110,7 +110,7 @@ def test_a_file_is_never_replaced_by_other_splits(tid: Reading, tmp_path: Path):
     assert path.read_bytes() == before
 
 
-def test_a_file_with_a_scene_on_two_sides_is_refused(tid: Reading, live: Reading, tmp_path: Path):
+def test_a_file_with_a_scene_on_two_sides_is_refused(tid: Dataset, live: Dataset, tmp_path: Path):
     path = tmp_path / "splits.json"
     write_splits(path, draw_splits([tid], count=2), [tid])
     data = json.loads(path.read_text())
@@ -136,7 +136,7 @@ def test_a_file_that_is_none_of_splits_is_refused_in_one_line(tmp_path: Path, te
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_cannot_be_written_is_an_error(tid: Reading, tmp_path: Path):
+def test_a_file_that_cannot_be_written_is_an_error(tid: Dataset, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         write_splits(tmp_path / "file" / "splits.json", draw_splits([tid]), [tid])

@@ -23,11 +23,11 @@ from hiqa_train.data.whole_image import (
     FixedWholeImages,
     WholeImagePatches,
     score_images,
-    tile_places,
+    tile_positions,
     window_weights,
 )
 from hiqa_train.datasets.sample import Sample
-from hiqa_train.losses.objectives import RegressorObjective, view_of
+from hiqa_train.losses.objectives import RegressorObjective, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.runs.mixed import open_mixed, train_mixed
 from hiqa_train.trainer.distributed import RunDevice
@@ -56,7 +56,7 @@ def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_w
         FixedWholeImages(images, 256, with_references=False).draw(range(len(images) * TILES)).on(torch.device("cpu"))
     )
     with torch.inference_mode():
-        view = view_of(loaded.generator, batch, "hallucination", fusion=True)
+        view = regressor_inputs(loaded.generator, batch, "hallucination", fusion=True)
         features = loaded.regressor.quality_features(batch.distorted, view.discrepancy)
         word = score_images(loaded.regressor, features[-1], view.semantic, batch)
     assert word.first.tolist() == [number * TILES for number in range(len(images))]
@@ -66,7 +66,7 @@ def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_w
 
 @pytest.mark.parametrize("square", [(512, 512), (512, 384), (470, 390), (300, 256), (200, 100)])
 def test_every_window_of_a_square_is_pooled_from_as_much_as_a_tile_holds(square):
-    weights = window_weights(tuple(tile_places(*square, 256)), 256, 8)
+    weights = window_weights(tuple(tile_positions(*square, 256)), 256, 8)
     assert np.allclose(weights.sum(axis=(1, 2, 3)), 1)
     assert (weights >= 0).all()
 
@@ -99,7 +99,7 @@ def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
     network = MappedRegressor(regressor, 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=0.0)
     batch = FixedWholeImages(images, 256, with_references=False).draw(range(3 * TILES)).on(torch.device("cpu"))
-    view = view_of(generator, batch, "hallucination", fusion=True)
+    view = regressor_inputs(generator, batch, "hallucination", fusion=True)
     loss = objective(batch, view)
     features = regressor.quality_features(batch.distorted, view.discrepancy)
     said = score_images(regressor, features[-1], view.semantic, batch).score
@@ -112,7 +112,7 @@ def test_each_square_is_one_picture_of_a_validation(images):
     generator, regressor = tiny_networks()
     source = FixedWholeImages(images, 64, with_references=False)
     found = predict(
-        MappedRegressor(regressor, 2), lambda batch: view_of(generator, batch, "hallucination", fusion=True),
+        MappedRegressor(regressor, 2), lambda batch: regressor_inputs(generator, batch, "hallucination", fusion=True),
         Validation(source, source.epoch, 1, 2 * TILES, CPU),
     )  # fmt: skip
     assert found.quality.tolist() == pytest.approx([image.quality for image in images])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.database_trees import WRITERS, tid_name, write_csiq, write_koniq10k, write_live
 
-from hiqa_train.datasets import DATABASES, Reading, open_dataset, read_database
+from hiqa_train.datasets import DATABASES, Dataset, open_dataset, read_database
 from hiqa_train.datasets.readers.tid import NOT_REBUILT
 from hiqa_train.datasets.verify import verify
 
@@ -46,11 +46,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 @pytest.fixture(scope="module")
-def reading(tree: Tree) -> Callable[[str], Reading]:
+def reading(tree: Tree) -> Callable[[str], Dataset]:
     """reading(name): the miniature of a database, read once."""
-    read: dict[str, Reading] = {}
+    read: dict[str, Dataset] = {}
 
-    def get(name: str) -> Reading:
+    def get(name: str) -> Dataset:
         if name not in read:
             read[name] = open_dataset(name, tree(name))
         return read[name]

@@ -12,7 +12,7 @@ from support.database_trees import write_tid
 
 from hiqa_cli.errors import OutputError, UsageError
 from hiqa_train.datasets import DATABASES, configured_root, find_root
-from hiqa_train.datasets.configuration import configuration_file, put, remember_root, remembered_roots
+from hiqa_train.datasets.configuration import configuration_file, configured_roots, put, save_root
 
 LIVE = DATABASES["live"]
 
@@ -33,7 +33,7 @@ def test_root_goes_before_the_environment_before_the_configuration_file(
     a, b, c = (tmp_path / name for name in "abc")
     for folder in (a, b, c):
         folder.mkdir()
-    remember_root("live", c)
+    save_root("live", c)
     assert (find_root(LIVE).path, find_root(LIVE).origin) == (c, str(settings))
     monkeypatch.setenv("HIQA_LIVE_ROOT", str(b))
     assert (find_root(LIVE).path, find_root(LIVE).origin) == (b, "HIQA_LIVE_ROOT")
@@ -64,18 +64,18 @@ def test_an_empty_variable_is_no_root(monkeypatch: pytest.MonkeyPatch):
 def test_set_keeps_every_other_entry_and_comment(settings: Path, tmp_path: Path):
     settings.parent.mkdir(parents=True)
     settings.write_text('# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "/old"\n\n[other]\nlive = 1\n')
-    remember_root("live", tmp_path)
+    save_root("live", tmp_path)
     assert settings.read_text() == (
         f'# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "{tmp_path}"\n\n[other]\nlive = 1\n'
     )
-    remember_root("spaq", tmp_path)
-    assert remembered_roots() == {"csiq": Path("/csiq"), "live": tmp_path, "spaq": tmp_path}
+    save_root("spaq", tmp_path)
+    assert configured_roots() == {"csiq": Path("/csiq"), "live": tmp_path, "spaq": tmp_path}
 
 
 @pytest.mark.parametrize("name", ['with "quotes"', "back\\slash", "tab\there", "ümläut 日本", "a#b = [c]", "del\x7f"])
 def test_any_name_of_a_folder_comes_back_as_it_was(tmp_path: Path, name: str):
-    remember_root("live", tmp_path / name)
-    assert remembered_roots() == {"live": tmp_path / name}
+    save_root("live", tmp_path / name)
+    assert configured_roots() == {"live": tmp_path / name}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_file_that_hiqa_cannot_change_rightly_is_left_as_it_is(settings: Path,
     settings.parent.mkdir(parents=True)
     settings.write_text('datasets = { live = "/old" }\n')
     with pytest.raises(UsageError, match="by hand"):
-        remember_root("live", tmp_path)
+        save_root("live", tmp_path)
     assert settings.read_text() == 'datasets = { live = "/old" }\n'
 
 
@@ -116,7 +116,7 @@ def test_a_link_to_the_file_and_its_permissions_stay(settings: Path, tmp_path: P
     real.chmod(0o640)
     settings.parent.mkdir(parents=True)
     settings.symlink_to(real)
-    remember_root("live", tmp_path)
+    save_root("live", tmp_path)
     assert settings.is_symlink()
     assert tomllib.loads(real.read_text()) == {"a": 1, "datasets": {"live": str(tmp_path)}}
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
@@ -125,7 +125,7 @@ def test_a_link_to_the_file_and_its_permissions_stay(settings: Path, tmp_path: P
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    remember_root("csiq", tmp_path)
+    save_root("csiq", tmp_path)
     before = settings.read_bytes()
 
     def full(_: int) -> None:
@@ -133,14 +133,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="no space left on device"):
-        remember_root("live", tmp_path)
+        save_root("live", tmp_path)
     assert settings.read_bytes() == before
     assert [path.name for path in settings.parent.iterdir()] == ["config.toml"]
 
 
 def test_a_path_that_is_not_utf8_is_refused_with_the_variable_that_can_hold_it():
     with pytest.raises(UsageError, match="HIQA_LIVE_ROOT"):
-        remember_root("live", Path("/data/\udcff"))
+        save_root("live", Path("/data/\udcff"))
     assert not configuration_file().exists()
 
 

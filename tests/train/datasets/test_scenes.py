@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.database_trees import LIVE_REFERENCES
 
-from hiqa_train.datasets.scenes import LIVE_TO_KODAK, UNSURE, live_scene, table_scene, tid_scene, tied_together
+from hiqa_train.datasets.scenes import AMBIGUOUS_SCENES, LIVE_TO_KODAK, live_scene, scene_groups, table_scene, tid_scene
 
 
 def test_a_kodak_photograph_has_one_name_in_live_tid_and_tables():
@@ -14,7 +14,7 @@ def test_a_kodak_photograph_has_one_name_in_live_tid_and_tables():
 
 
 def test_lives_29_references_are_19_of_kodaks_of_which_11_are_sure():
-    unsure = {name for names, _ in UNSURE for name in names}
+    unsure = {name for names, _ in AMBIGUOUS_SCENES for name in names}
     scenes = [live_scene(name) for name in LIVE_REFERENCES]
     assert len(set(scenes)) == 29
     assert sum(scene.startswith("kodim") for scene in scenes) == len(LIVE_TO_KODAK) == 11
@@ -23,13 +23,13 @@ def test_lives_29_references_are_19_of_kodaks_of_which_11_are_sure():
 
 def test_no_photograph_is_both_surely_one_scene_and_perhaps_another():
     sure = {tid_scene(number) for number in LIVE_TO_KODAK.values()}
-    perhaps = [photograph for _, photographs in UNSURE for photograph in photographs]
+    perhaps = [photograph for _, photographs in AMBIGUOUS_SCENES for photograph in photographs]
     assert len(perhaps) == len(set(perhaps))
     assert not sure & set(perhaps)
 
 
 def test_scenes_that_may_be_the_same_are_tied_where_both_databases_are_there():
-    groups = tied_together(["live/ocean", "kodim12", "kodim16", "kodim05", "live/house"])
+    groups = scene_groups(["live/ocean", "kodim12", "kodim16", "kodim05", "live/house"])
     assert groups["live/ocean"] == groups["kodim12"] == groups["kodim16"]
     assert groups["kodim05"] == "kodim05"
     assert groups["live/house"] == "live/house"  # neither of its photographs is given
@@ -38,5 +38,5 @@ def test_scenes_that_may_be_the_same_are_tied_where_both_databases_are_there():
 def test_within_one_database_every_scene_stands_alone():
     live = [live_scene(name) for name in LIVE_REFERENCES]
     tid = [tid_scene(number) for number in range(1, 26)]
-    assert len(set(tied_together(live).values())) == 29
-    assert len(set(tied_together(tid).values())) == 25
+    assert len(set(scene_groups(live).values())) == 29
+    assert len(set(scene_groups(tid).values())) == 25

@@ -14,8 +14,8 @@ from hiqa_train import distortions
 from hiqa_train.distortions import Random
 from hiqa_train.distortions.codecs import CHROMA, LUMA, jpeg_bytes, unlimited_table
 from hiqa_train.distortions.palettes import apply_palette, minimum_variance_palette
+from hiqa_train.distortions.pixels import dct_blocks, from_blocks, to_blocks, undo_dct_blocks
 from hiqa_train.distortions.transmission import damage, scan_start
-from hiqa_train.distortions.values import dct_blocks, from_blocks, to_blocks, undo_dct_blocks
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 PHOTO = np.ascontiguousarray(cv2.imread(str(EXAMPLES / "chelsea.png"))[40:232, 60:316, ::-1])  # (192, 256, 3)
@@ -50,11 +50,11 @@ def test_clean_is_untouched_and_an_unknown_kind_an_error():
 
 
 def test_the_shares_of_all_kinds_sum_to_one_and_name_every_kind():
-    shares = distortions.shares_of_all()
+    shares = distortions.default_shares()
     assert set(shares) == set(distortions.KINDS)
     assert sum(shares.values()) == pytest.approx(1)
     assert len(distortions.TID) == 24
-    assert sum(distortions.shares_of_all(tid=0.9, kadid=0, chained=0, clean=0.1).values()) == pytest.approx(1)
+    assert sum(distortions.default_shares(tid=0.9, kadid=0, chained=0, clean=0.1).values()) == pytest.approx(1)
 
 
 STRENGTHS: dict[str, tuple[Callable[[float], np.ndarray], tuple[float, ...]]] = {
@@ -75,7 +75,7 @@ STRENGTHS: dict[str, tuple[Callable[[float], np.ndarray], tuple[float, ...]]] = 
     "motion blur": (lambda s: distortions.motion_blur(PHOTO, s, 0.7), (1.5, 5, 15)),
     "pixelate": (lambda s: distortions.pixelate(PHOTO, s), (1.5, 3, 8)),
     "unsharp": (lambda s: distortions.unsharp(PHOTO, s), (0.5, 2, 6)),
-    "denoised": (lambda s: distortions.denoised(PHOTO, s, seeded()), (5, 20, 60)),
+    "denoised": (lambda s: distortions.add_noise_and_denoise(PHOTO, s, seeded()), (5, 20, 60)),
     "jpeg": (lambda s: distortions.jpeg(PHOTO, int(s)), (90, 40, 8)),
     "jpeg2000": (lambda s: distortions.jpeg2000(PHOTO, s), (3, 1, 0.3)),
     "jpeg errors": (lambda s: distortions.jpeg_errors(PHOTO, int(s), seeded(), restart=1), (1, 10, 80)),
@@ -95,7 +95,7 @@ STRENGTHS: dict[str, tuple[Callable[[float], np.ndarray], tuple[float, ...]]] = 
     "saturation": (lambda s: distortions.change_saturation(PHOTO, s), (0.9, 0.5, -0.5)),
     "colour diffusion": (lambda s: distortions.diffuse_colour(PHOTO, s), (1, 4, 12)),
     "colour shift": (lambda s: distortions.displace_green(PHOTO, s, 0.4), (0.5, 2, 8)),
-    "chromatic aberration": (lambda s: distortions.part_channels(PHOTO, s, 0.4), (0.5, 2, 8)),
+    "chromatic aberration": (lambda s: distortions.separate_channels(PHOTO, s, 0.4), (0.5, 2, 8)),
     "dither": (lambda s: distortions.reduce_colours(PHOTO, int(s)), (128, 24, 5)),
 }
 
@@ -220,7 +220,7 @@ def test_moved_patches_come_from_nearby_and_blocks_are_flat_and_as_far_off_as_wa
 
 
 def test_planes_part_by_the_distance_that_was_asked_for():
-    parted = distortions.part_channels(PHOTO, 3, 0.0)
+    parted = distortions.separate_channels(PHOTO, 3, 0.0)
     assert (parted[:, 10:-10, 0] == PHOTO[:, 7:-13, 0]).all()
     assert (parted[..., 1] == PHOTO[..., 1]).all()
     assert (parted[:, 10:-10, 2] == PHOTO[:, 13:-7, 2]).all()

@@ -18,10 +18,10 @@ from support.tiny_weights import weights_that_saw
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_train.data.leakage import photograph_scenes, refuse_leakage, shared_scenes, trained_scenes
-from hiqa_train.data.parts import DatabasePart
 from hiqa_train.data.splits import draw_splits
-from hiqa_train.datasets import Reading, open_dataset
-from hiqa_train.datasets.scenes import live_scene, tid_scene, tied_together
+from hiqa_train.data.training_split import DatabaseSplit
+from hiqa_train.datasets import Dataset, open_dataset
+from hiqa_train.datasets.scenes import live_scene, scene_groups, tid_scene
 from hiqa_train.evaluation.predict import UnscoredImage
 from hiqa_train.evaluation.protocols import methods
 from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
@@ -41,22 +41,22 @@ class Never:
 
 
 @pytest.fixture
-def live() -> Reading:
+def live() -> Dataset:
     return reading("live", [live_scene(name) for name in LIVE_REFERENCES], each=6)
 
 
 @pytest.fixture
-def tid() -> Reading:
+def tid() -> Dataset:
     return reading("tid2008", [tid_scene(number) for number in range(1, 26)], each=6)
 
 
 @pytest.fixture
-def newer() -> Reading:
+def newer() -> Dataset:
     return reading("tid2013", [tid_scene(number) for number in range(1, 26)], each=6)
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Reading:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Five scenes of two types and five levels, with their files."""
     return open_dataset("tid2013", write_tid(tmp_path_factory.mktemp("tid") / "tid", 2013, scenes=5, types=2))
 
@@ -68,7 +68,7 @@ def go(folds: list[Fold], run: list[Any], out: Path, stop: Any = None) -> Any:
 
 def groups_of(fold: Fold) -> tuple[set[str], set[str]]:
     """The groups of scenes that may be one picture: known, tested."""
-    groups = tied_together(fold.known_scenes | fold.tested_scenes)
+    groups = scene_groups(fold.known_scenes | fold.tested_scenes)
     return {groups[scene] for scene in fold.known_scenes}, {groups[scene] for scene in fold.tested_scenes}
 
 
@@ -98,7 +98,7 @@ class Recorder:
 
 
 def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_databases(
-    live: Reading, tid: Reading, newer: Reading
+    live: Dataset, tid: Dataset, newer: Dataset
 ):
     study = Study((live, tid, newer), (live, tid, newer))
     folds = split_folds(study, draw_splits(study.readings, seed=1))
@@ -114,7 +114,7 @@ def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_da
         assert all(part.training and part.validation for part in fold.parts)
 
 
-def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_as_well(live: Reading, tid: Reading):
+def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_as_well(live: Dataset, tid: Dataset):
     study = Study((live,), (tid,))
     for fold in split_folds(study, draw_splits(study.readings, seed=2, count=4)):
         known, tested = groups_of(fold)
@@ -123,7 +123,7 @@ def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_a
         assert [test.reading.name for test in fold.tests] == ["tid2008"]
 
 
-def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Reading, tid: Reading):
+def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Dataset, tid: Dataset):
     fold = cross_fold(Study((live,), (tid,)), seed=0)
     assert sum(len(part.training) + len(part.validation) for part in fold.parts) == len(live.samples)
     assert fold.parts[0].validation
@@ -137,17 +137,17 @@ def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Rea
         cross_fold(Study((tid, live), (tid,)), seed=0)
 
 
-def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Reading, tid: Reading):
+def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Dataset, tid: Dataset):
     sailing = tuple(sample for sample in live.samples if sample.scene == "live/sailing2")
     boats = tuple(sample for sample in tid.samples if sample.scene == "kodim10")  # one of those that it may be
     others = tuple(sample for sample in live.samples if sample.scene == "live/monarch")
-    for part in (DatabasePart("live", sailing, others), DatabasePart("live", others, sailing)):
+    for part in (DatabaseSplit("live", sailing, others), DatabaseSplit("live", others, sailing)):
         with pytest.raises(UsageError, match="split 3: the scene kodim10 is trained on and tested"):
             Fold(3, (part,), (Test(tid, boats),))
 
 
 def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_files_alone(
-    small: Reading, tmp_path: Path
+    small: Dataset, tmp_path: Path
 ):
     folds = split_folds(Study((small,), (small,)), draw_splits([small], count=3))
     method = Recorder()
@@ -157,7 +157,7 @@ def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_fi
     assert {f.name for f in dataclasses.fields(UnscoredImage)} == {"path", "reference"}
 
 
-def test_the_scores_of_tested_images_change_no_prediction(small: Reading, tmp_path: Path):
+def test_the_scores_of_tested_images_change_no_prediction(small: Dataset, tmp_path: Path):
     splits = draw_splits([small], count=2)
     tested = set(splits.divisions[0].test)
     turned = tuple(
@@ -176,7 +176,7 @@ def test_the_scores_of_tested_images_change_no_prediction(small: Reading, tmp_pa
     assert [row[1] for row in found[0]] == pytest.approx([9 - row[1] for row in found[1]])  # published
 
 
-def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_result(small: Reading, tmp_path: Path):
+def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_result(small: Dataset, tmp_path: Path):
     folds = split_folds(Study((small,), (small,)), draw_splits([small], count=3))
     whole = go(folds, [Recorder()], tmp_path / "whole")
     with pytest.raises(HiqaError, match="the power went"):
@@ -197,7 +197,7 @@ def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_resu
             assert found.median == pytest.approx(other.measures[name].median, rel=1e-9)
 
 
-def test_images_scored_before_a_stop_are_not_scored_again(small: Reading, tmp_path: Path):
+def test_images_scored_before_a_stop_are_not_scored_again(small: Dataset, tmp_path: Path):
     folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1))
 
     class After:
@@ -220,7 +220,7 @@ def test_images_scored_before_a_stop_are_not_scored_again(small: Reading, tmp_pa
     assert len(second.given) == len(folds[0].tests[0].samples) - len(lines)
 
 
-def test_a_folder_is_never_continued_as_another_evaluation(small: Reading, tmp_path: Path):
+def test_a_folder_is_never_continued_as_another_evaluation(small: Dataset, tmp_path: Path):
     def run(seed: int, **settings: int) -> None:
         folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1, seed=seed))
         go(folds, [Recorder(settings=settings)], tmp_path)
@@ -239,7 +239,7 @@ def test_a_folder_is_never_continued_as_another_evaluation(small: Reading, tmp_p
         go(folds, [Recorder()], tmp_path / "other")
 
 
-def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: Reading, tmp_path: Path):
+def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: Dataset, tmp_path: Path):
     folds = split_folds(Study((small,), (small,)), draw_splits([small], count=2))
     recipe = load_recipe("smoke")
 
@@ -257,7 +257,7 @@ def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: R
         GivenWeights(weights_that_saw(tmp_path / "v", [tested]), LOADING).check(folds)
 
 
-def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Reading, tmp_path: Path):
+def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Dataset, tmp_path: Path):
     folds = split_folds(Study((tid,), (tid,)), draw_splits([tid], count=10))
     folder = weights_that_saw(tmp_path / "w", ["live/ocean"])  # kodim12 or kodim16
     with pytest.raises(UsageError, match=r"saw scenes that are tested: kodim12 and 1 more"):
@@ -265,7 +265,7 @@ def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Readin
 
 
 def test_trained_weights_that_record_a_tested_scene_end_the_run(
-    small: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     fold = split_folds(Study((small,), (small,)), draw_splits([small], count=1))[0]
     for scenes in ([*fold.known_scenes, *fold.tested_scenes], None):
@@ -305,13 +305,13 @@ def test_kodaks_photographs_are_known_by_their_numbers():
     assert shared_scenes(["live/house"], ["kodim01", "kodim22", "kodim02"]) == ["kodim01", "kodim22"]
 
 
-def test_gmsd_needs_references(small: Reading):
+def test_gmsd_needs_references(small: Dataset):
     bare = dataclasses.replace(small, samples=tuple(dataclasses.replace(s, reference=None) for s in small.samples))
     with pytest.raises(UsageError, match="gmsd needs references, which tid2013 lacks"):
         Gmsd().check(split_folds(Study((bare,), (bare,)), draw_splits([bare], count=1)))
 
 
-def test_medians_quartiles_and_deviation_are_those_of_the_splits(small: Reading, tmp_path: Path):
+def test_medians_quartiles_and_deviation_are_those_of_the_splits(small: Dataset, tmp_path: Path):
     folds = split_folds(Study((small,), (small,)), draw_splits([small], count=5))
     results = go(folds, [Gmsd()], tmp_path)
     assert results is not None

@@ -14,17 +14,17 @@ from support.trees import assert_equal
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.sources.base import DatabaseSource
-from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common
+from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common_scale
 from hiqa_train.losses.terms import (
     FLOOR,
     adversarial_loss,
+    d_fake,
     discriminator_loss,
     feature_loss,
-    helps,
+    mse_pixel_loss,
     pixel_loss,
     ranking_loss,
     score_loss,
-    squared_error,
 )
 from hiqa_train.recipes.schema import OptimiserSettings
 from hiqa_train.runs.run import train_databases
@@ -53,7 +53,7 @@ def test_the_pixel_loss_is_one_for_the_input_and_less_for_the_truth():
     assert float(pixel_loss(distorted, distorted, reference)) == pytest.approx(1, abs=1e-5)
     expected = (FLOOR / (0.01 + FLOOR)) ** 0.5
     assert float(pixel_loss(reference, distorted, reference)) == pytest.approx(expected, rel=1e-4)
-    assert float(squared_error(distorted, distorted, reference)) == pytest.approx(0.01, rel=1e-4)
+    assert float(mse_pixel_loss(distorted, distorted, reference)) == pytest.approx(0.01, rel=1e-4)
 
 
 def test_feature_and_score_losses_by_hand():
@@ -83,7 +83,7 @@ def test_the_discriminator_is_asked_for_d_fake_and_g_for_a_real():
     formula_8 = float((1 - probability).log().mean())
     assert float(adversarial_loss(sure, saturating=True)) == pytest.approx(formula_8, rel=1e-5)
     assert float(adversarial_loss(sure, saturating=False)) == pytest.approx(float(-probability.log().mean()), rel=1e-5)
-    assert helps(torch.tensor([0.5, 0.5]), torch.tensor([0.59, 0.61]), 0.1).tolist() == [1.0, 0.0]
+    assert d_fake(torch.tensor([0.5, 0.5]), torch.tensor([0.59, 0.61]), 0.1).tolist() == [1.0, 0.0]
 
 
 def test_the_learning_rate_rises_stays_falls_and_drops():
@@ -213,7 +213,7 @@ def test_maps_begin_as_the_identity_stay_monotone_and_learn_a_databases_scale():
     assert knots[0] == knots[1] == pytest.approx([n / 6 for n in range(7)], abs=1e-5)
     assert knots[2] == pytest.approx([0.3 + 0.4 * (n / 6) ** 2 for n in range(7)], abs=0.03)
     assert all(low < high for low, high in zip(knots[2], knots[2][1:], strict=False))
-    assert to_common(knots[2][3], knots[2]) == pytest.approx(0.5)
+    assert to_common_scale(knots[2][3], knots[2]) == pytest.approx(0.5)
 
 
 def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):

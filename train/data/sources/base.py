@@ -15,13 +15,13 @@ from typing import Any, Protocol, TypeVar
 from hiqa_train.data.batch import PatchSource
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.distortion_groups import GROUP
-from hiqa_train.data.image_cache import mapped
+from hiqa_train.data.image_cache import open_array
 from hiqa_train.data.leakage import photograph_scenes
-from hiqa_train.data.parts import DatabasePart
+from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.data.whole_image import FixedWholeImages, WholeImagePatches
 from hiqa_train.datasets import DATABASES
-from hiqa_train.distortions import spread_shares
-from hiqa_train.losses.score_maps import to_common
+from hiqa_train.distortions import expand_shares
+from hiqa_train.losses.score_maps import to_common_scale
 from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, RunSettings, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
@@ -63,7 +63,7 @@ class DataSource(Protocol):
         """All scenes that are trained on or chosen by."""
 
 
-def seed_of(seed: int, name: str) -> int:
+def stage_seed(seed: int, name: str) -> int:
     """A seed of its own for each stage of a run."""
     return (seed << 32 | zlib.crc32(name.encode())) % 2**62
 
@@ -74,7 +74,7 @@ class DatabaseSource:
     marks_references = False
 
     def __init__(
-        self, parts: Sequence[DatabasePart], watch: RunSettings, seed: int, cache: Path, advance: Callable[[], None]
+        self, parts: Sequence[DatabaseSplit], watch: RunSettings, seed: int, cache: Path, advance: Callable[[], None]
     ) -> None:
         self.names = tuple(part.name for part in parts)
         self.watch, self.seed, self.parts, self.cache, self.advance = watch, seed, parts, cache, advance
@@ -90,7 +90,7 @@ class DatabaseSource:
 
     def _of_validation(self, most: int) -> tuple[ScoredImage, ...]:
         """At most so many validation pictures of each database."""
-        chosen = [(n, sample) for n, part in enumerate(self.parts) for sample in spread(part.validation, most)]
+        chosen = [(n, sample) for n, part in enumerate(self.parts) for sample in evenly_spaced(part.validation, most)]
         return open_samples(chosen, self.cache, self.advance)
 
     def _of_training(self, most: int) -> list[tuple[ScoredImage, float]]:
@@ -100,11 +100,11 @@ class DatabaseSource:
         return [
             (image, times)
             for n, times in each
-            for image in spread([image for image in self.training if image.database == n], most)
+            for image in evenly_spaced([image for image in self.training if image.database == n], most)
         ]
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
-        seed = seed_of(self.seed, name)
+        seed = stage_seed(self.seed, name)
         return database_patches(self.training, stage, seed, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
@@ -149,7 +149,7 @@ def database_patches(images: Sequence[ScoredImage], stage: Stage, seed: int, *, 
     return kind(images, stage.patch, seed, with_references=with_references)
 
 
-def _described(part: DatabasePart) -> dict[str, Any]:
+def _described(part: DatabaseSplit) -> dict[str, Any]:
     rows = [[str(s.path), str(s.reference), s.quality] for samples in (part.training, part.validation) for s in samples]
     digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
     return {
@@ -161,11 +161,11 @@ def _described(part: DatabasePart) -> dict[str, Any]:
 
 
 def _case(look: Look, image: ScoredImage, knots: list[list[float]], growth: float) -> IntervalCase:
-    target = 100 * to_common(image.quality, knots[image.database])
-    return case_of(look(mapped(image.file)), target, image.scene, image.database, growth=growth)
+    target = 100 * to_common_scale(image.quality, knots[image.database])
+    return case_of(look(open_array(image.file)), target, image.scene, image.database, growth=growth)
 
 
-def spread(items: Sequence[Item], most: int) -> list[Item]:
+def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:
     """At most so many of a list, evenly spread."""
     count = min(most, len(items))
     return [items[n * len(items) // count] for n in range(count)]
@@ -188,18 +188,18 @@ class SyntheticSource:
         self.training, self.validating, self.watch, self.seed, self.names = training, validation, watch, seed, names
 
     def _source(self, images: list[CleanImage], stage: Stage, ladder_share: float, seed: int) -> PatchSource:
-        shares = spread_shares(stage.shares)
+        shares = expand_shares(stage.shares)
         if isinstance(stage, GeneratorStage):
             return SyntheticPairs(images, stage.patch, shares, seed)
         return SyntheticGroups(images, stage.patch, shares, ladder_share, seed)
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         ladder_share = stage.ladder_share if isinstance(stage, RegressorStage) else 0.0
-        return self._source(self.training, stage, ladder_share, seed_of(self.seed, name))
+        return self._source(self.training, stage, ladder_share, stage_seed(self.seed, name))
 
     def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         # patches of their own seed: the same in every stage and run of this size
-        source = self._source(self.validating, stage, 0.0, seed_of(0, "validation"))
+        source = self._source(self.validating, stage, 0.0, stage_seed(0, "validation"))
         count = min(self.watch.validation_pictures, len(self.validating)) * self.watch.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
 

@@ -13,15 +13,15 @@ import numpy as np
 
 from hiqa_cli.engine.tiling.grid import cut_tile
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.batch import Batch, FeatureView, PatchSource, stacked
+from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs, stack_images
 from hiqa_train.data.feature_cache import CELL, FeatureCache, ImageFeatures
-from hiqa_train.data.image_cache import mapped
-from hiqa_train.data.parts import DatabasePart
+from hiqa_train.data.image_cache import open_array
+from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.recipes.schema import RegressorStage, RunSettings, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 
-from .base import DatabaseSource, scores_whole_images, seed_of
+from .base import DatabaseSource, scores_whole_images, stage_seed
 from .database import ScoredImage, batch_of, epoch_order
 
 
@@ -64,7 +64,8 @@ class CachedFeaturePatches:
         image = self.images[epoch_order(len(self.images), self.seed, turn)[position]]
         random = np.random.default_rng([self.seed, number])
         y, x = (
-            CELL * int(random.integers(max(0, side - self.patch) // CELL + 1)) for side in mapped(image.file).shape[:2]
+            CELL * int(random.integers(max(0, side - self.patch) // CELL + 1))
+            for side in open_array(image.file).shape[:2]
         )
         return Place(image, x, y, int(random.integers(4)), bool(random.random() < 0.5))
 
@@ -78,9 +79,9 @@ class CachedFeaturePatches:
         return dataclasses.replace(batch_of(rows, self.with_references), shown=self._shown(places))
 
     def _cut(self, place: Place, file: Path) -> np.ndarray:
-        return place.turned(cut_tile(mapped(file), place.x, place.y, self.patch))
+        return place.turned(cut_tile(open_array(file), place.x, place.y, self.patch))
 
-    def _shown(self, places: Sequence[Place]) -> FeatureView | None:
+    def _shown(self, places: Sequence[Place]) -> RegressorInputs | None:
         if not self.views:
             return None
         maps, features = [], []
@@ -88,7 +89,7 @@ class CachedFeaturePatches:
             discrepancy, semantic = self.views[place.image.file].cut(place.x, place.y, self.patch)
             maps.append(place.turned(discrepancy))
             features.append(place.turned(semantic))
-        return FeatureView(stacked(maps), stacked(features))
+        return RegressorInputs(stack_images(maps), stack_images(features))
 
 
 class CachedFeatureFixedPatches(CachedFeaturePatches):
@@ -112,7 +113,7 @@ class CachedFeatureFixedPatches(CachedFeaturePatches):
 
     def place(self, number: int) -> Place:
         image, which = self.images[number // self.count], number % self.count
-        height, width = mapped(image.file).shape[:2]
+        height, width = open_array(image.file).shape[:2]
         share = (which + 0.5) / self.count  # along the diagonals in turn, as FixedPatches
         y = round(max(0, height - self.patch) // CELL * share) * CELL
         x = round(max(0, width - self.patch) // CELL * (share if which % 2 == 0 else 1 - share)) * CELL
@@ -127,7 +128,7 @@ class CachedFeatureSource(DatabaseSource):
 
     def __init__(
         self,
-        parts: Sequence[DatabasePart],
+        parts: Sequence[DatabaseSplit],
         watch: RunSettings,
         seed: int,
         cache: Path,
@@ -154,7 +155,7 @@ class CachedFeatureSource(DatabaseSource):
         return self.views
 
     def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
-        seed = seed_of(self.seed, "patches")
+        seed = stage_seed(self.seed, "patches")
         if scores_whole_images(stage):
             raise UsageError(
                 f"the recipe's stage {name} wants squares, which --whole-views does not cut", "leave one of them out"

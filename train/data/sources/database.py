@@ -15,8 +15,8 @@ import torch
 
 from hiqa_cli.engine.tiling.grid import cut_tile
 from hiqa_cli.errors import DatasetError
-from hiqa_train.data.batch import Batch, stacked
-from hiqa_train.data.image_cache import decoded_files, mapped
+from hiqa_train.data.batch import Batch, stack_images
+from hiqa_train.data.image_cache import decode_images, open_array
 from hiqa_train.datasets.sample import Sample
 
 
@@ -38,12 +38,12 @@ def open_samples(
     """(number of the database, sample) -> decoded. DatasetError for an image that is unreadable, or not of its
     reference's size."""
     paths = [sample.path for _, sample in samples] + [s.reference for _, s in samples if s.reference is not None]
-    files = decoded_files(paths, cache, advance)
+    files = decode_images(paths, cache, advance)
     found = []
     for database, sample in samples:
         reference = files[sample.reference] if sample.reference is not None else None
-        if reference is not None and mapped(files[sample.path]).shape != mapped(reference).shape:
-            sizes = [f"{p.shape[1]}x{p.shape[0]}" for p in (mapped(files[sample.path]), mapped(reference))]
+        if reference is not None and open_array(files[sample.path]).shape != open_array(reference).shape:
+            sizes = [f"{p.shape[1]}x{p.shape[0]}" for p in (open_array(files[sample.path]), open_array(reference))]
             raise DatasetError(
                 f"{sample.path} is {sizes[0]}, its reference {sample.reference} {sizes[1]}", "a pair has one size"
             )
@@ -72,12 +72,12 @@ class DatabasePatches:
         turn, place = divmod(number, len(self.images))
         image = self.images[epoch_order(len(self.images), self.seed, turn)[place]]
         random = np.random.default_rng([self.seed, number])
-        pixels = mapped(image.file)
+        pixels = open_array(image.file)
         y, x = (int(random.integers(max(1, side - self.patch + 1))) for side in pixels.shape[:2])
         turns, flip = int(random.integers(4)), bool(random.random() < 0.5)
 
         def cut(file: Path) -> np.ndarray:
-            piece = np.rot90(cut_tile(mapped(file), x, y, self.patch), turns)
+            piece = np.rot90(cut_tile(open_array(file), x, y, self.patch), turns)
             return piece[:, ::-1] if flip else piece
 
         has = self.with_references and image.reference is not None
@@ -99,14 +99,14 @@ class FixedPatches:
         rows = []
         for number in numbers:
             image, place = self.images[number // self.count], number % self.count
-            height, width = mapped(image.file).shape[:2]
+            height, width = open_array(image.file).shape[:2]
             # along the diagonals in turn, from corner to corner: every part of the image is seen
             share = (place + 0.5) / self.count
             y = round(max(0, height - self.patch) * share)
             x = round(max(0, width - self.patch) * (share if place % 2 == 0 else 1 - share))
             has = self.with_references and image.reference is not None
-            reference = cut_tile(mapped(image.reference), x, y, self.patch) if has and image.reference else None
-            rows.append((image, cut_tile(mapped(image.file), x, y, self.patch), reference))
+            reference = cut_tile(open_array(image.reference), x, y, self.patch) if has and image.reference else None
+            rows.append((image, cut_tile(open_array(image.file), x, y, self.patch), reference))
         return batch_of(rows, self.with_references)
 
 
@@ -121,8 +121,8 @@ def batch_of(rows: Sequence[tuple[ScoredImage, np.ndarray, np.ndarray | None]], 
     references = [reference for _, _, reference in rows if reference is not None]
     database = torch.tensor([image.database for image, _, _ in rows])
     return Batch(
-        distorted=stacked([distorted for _, distorted, _ in rows]),
-        reference=stacked(references) if with_references else None,
+        distorted=stack_images([distorted for _, distorted, _ in rows]),
+        reference=stack_images(references) if with_references else None,
         quality=torch.tensor([image.quality for image, _, _ in rows], dtype=torch.float32),
         database=database,
         group=database,

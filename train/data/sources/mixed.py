@@ -23,7 +23,7 @@ from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import Look
 from hiqa_train.uncertainty.coverage import IntervalCase
 
-from .base import DatabaseSource, SyntheticSource, database_patches, scores_whole_images, seed_of
+from .base import DatabaseSource, SyntheticSource, database_patches, scores_whole_images, stage_seed
 from .database import FixedPatches
 
 PHOTOGRAPHS = "photographs"  # the name, in a recipe's mix, of what is distorted on the way
@@ -43,7 +43,7 @@ class MixedSource:
     def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         if isinstance(stage, GeneratorStage):
             return self.photographs.source(name, stage, with_references=with_references)
-        mix = mix_of(stage, self.names, name)
+        mix = checked_mix(stage, self.names, name)
         sources: list[tuple[PatchSource, int]] = []
         for number, (database, count) in enumerate(mix.items()):
             if database == PHOTOGRAPHS:
@@ -51,7 +51,7 @@ class MixedSource:
             else:
                 place = self.databases.names.index(database)
                 images = [image for image in self.databases.training if image.database == place]
-                seed = seed_of(self.photographs.seed, f"{name} {number}")
+                seed = stage_seed(self.photographs.seed, f"{name} {number}")
                 has = with_references and all(image.reference is not None for image in images)
                 sources.append((database_patches(images, stage, seed, with_references=has), count))
         return MixedPatches(sources, with_references=with_references)
@@ -59,7 +59,7 @@ class MixedSource:
     def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         if isinstance(stage, GeneratorStage):
             return self.photographs.validation(name, stage, machine, with_references=True)
-        mix = mix_of(stage, self.names, name)
+        mix = checked_mix(stage, self.names, name)
         asked = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
         if scores_whole_images(stage):
             fixed: PatchSource = FixedWholeImages(asked, stage.patch, with_references=False)
@@ -84,7 +84,7 @@ class MixedSource:
         return self.photographs.scenes() | self.databases.scenes()
 
 
-def mix_of(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
+def checked_mix(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
     """How many patches of a batch each material gives; UsageError where the recipe's mix names another one."""
     mix = dict(stage.mix) if isinstance(stage, RegressorStage) else {}
     unknown = [name for name in mix if name not in names]
@@ -123,11 +123,11 @@ class MixedPatches:
     def draw(self, numbers: range) -> Batch:
         first, last = numbers.start // self.unit, -(-numbers.stop // self.unit)
         drawn = [
-            scored(source.draw(range(block * n, (block + 1) * n)), with_references=self.with_references)
+            labelled(source.draw(range(block * n, (block + 1) * n)), with_references=self.with_references)
             for block in range(first, last)
             for source, n in self.sources
         ]
-        return in_one(drawn, range(numbers.start - first * self.unit, numbers.stop - first * self.unit))
+        return concatenate(drawn, range(numbers.start - first * self.unit, numbers.stop - first * self.unit))
 
 
 class ScoredPatches:
@@ -141,7 +141,7 @@ class ScoredPatches:
         return self.patches.epoch
 
     def draw(self, numbers: range) -> Batch:
-        return scored(self.patches.draw(numbers))
+        return labelled(self.patches.draw(numbers))
 
 
 class JoinedPatches:
@@ -157,14 +157,14 @@ class JoinedPatches:
     def draw(self, numbers: range) -> Batch:
         parts = []
         if numbers.start < self.count:
-            parts.append(scored(self.first.draw(range(numbers.start, min(numbers.stop, self.count)))))
+            parts.append(labelled(self.first.draw(range(numbers.start, min(numbers.stop, self.count)))))
         if numbers.stop > self.count:
             parts.append(self.second.draw(range(max(0, numbers.start - self.count), numbers.stop - self.count)))
-            parts[-1] = scored(parts[-1])
-        return in_one(parts)
+            parts[-1] = labelled(parts[-1])
+        return concatenate(parts)
 
 
-def scored(batch: Batch, *, with_references: bool = False) -> Batch:
+def labelled(batch: Batch, *, with_references: bool = False) -> Batch:
     """The batch with what its references tell as its quality; databases count from 1.
 
     with_references: with its references, marked, or the pictures themselves in their place, marked as unknown.
@@ -190,7 +190,7 @@ def scored(batch: Batch, *, with_references: bool = False) -> Batch:
     )
 
 
-def in_one(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
+def concatenate(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
     """One batch of several, or those numbers of it; their groups stay apart."""
     groups, after = [], 0
     for batch in batches:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from hiqa_train.data.batch import Batch, stacked
+from hiqa_train.data.batch import Batch, stack_images
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
 from hiqa_train.data.patches import draw_pair
@@ -59,8 +59,8 @@ class SyntheticGroups:
 
 def _batch(distorted: list[np.ndarray], references: list[np.ndarray], groups: list[int], names: list[str]) -> Batch:
     return Batch(
-        distorted=stacked(distorted),
-        reference=stacked(references),
+        distorted=stack_images(distorted),
+        reference=stack_images(references),
         quality=None,
         database=torch.zeros(len(names), dtype=torch.int64),
         group=torch.tensor(groups),

@@ -27,7 +27,7 @@ def _loose(name: str) -> str:
     return fold(name).replace("_", " ")
 
 
-def entries(folder: Path) -> list[os.DirEntry[str]]:
+def list_entries(folder: Path) -> list[os.DirEntry[str]]:
     """What a folder holds, by name; without hidden files, and nothing where it cannot be listed."""
     try:
         with os.scandir(folder) as found:
@@ -44,7 +44,7 @@ def _levels(root: Path, depth: int) -> Iterator[list[os.DirEntry[str]]]:
         if not waiting:
             return
         folder, level = waiting.popleft()
-        found = entries(folder)
+        found = list_entries(folder)
         yield found
         if level < depth:
             waiting.extend((Path(entry.path), level + 1) for entry in found if entry.is_dir())

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
-from hiqa_train.datasets.files.text_tables import read_csv
-from hiqa_train.datasets.sample import Reading, ScoreScale, Split
+from hiqa_train.datasets.files.tables import read_csv
+from hiqa_train.datasets.sample import Dataset, Part, ScoreScale
 
 from .collect import TableRow, check_count, collect, number
 
-TABLES: tuple[tuple[str, Split, int], ...] = (
+TABLES: tuple[tuple[str, Part, int], ...] = (
     ("Train (Images and MOS).csv", "training", 10000),
     ("Test (Images and MOS).csv", "test", 2000),
 )
 
 
-def read_biq2021(root: Path) -> Reading:
+def read_biq2021(root: Path) -> Dataset:
     """Read BIQ2021 with its official split. One table has two columns without a name; one file ends in `.JPG`."""
     folder = locate(root, "Images")
     if folder is None:
@@ -44,7 +44,7 @@ def read_biq2021(root: Path) -> Reading:
     return collect(BIQ2021, root, rows, TABLES[0][0], lambda name: files.find(PurePosixPath(name).name))
 
 
-BIQ2021 = Database(
+BIQ2021 = DatabaseInfo(
     name="biq2021",
     title="BIQ2021",
     images=12000,

@@ -1,4 +1,4 @@
-"""From rows of a score table to a Reading: every score checked, every file looked for, nothing left out in silence."""
+"""From rows of a score table to a Dataset: every score checked, every file looked for, nothing left out in silence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
-from hiqa_train.datasets.sample import Reading, Sample, ScoreScale, Split
+from hiqa_train.datasets.database import DatabaseInfo
+from hiqa_train.datasets.sample import Dataset, Part, Sample, ScoreScale
 
 ALTERED = "this copy was altered or cut: unpack the published archive again"
 
@@ -27,7 +27,7 @@ class TableRow:
     reference: str | None = None
     distortion: str | None = None
     level: int | None = None
-    split: Split | None = None
+    split: Part | None = None
 
 
 Find = Callable[[str], Path | None]
@@ -87,15 +87,15 @@ def check_levels(rows: Iterable[TableRow], scale: ScoreScale, table: str) -> Non
 
 
 def collect(
-    database: Database,
+    database: DatabaseInfo,
     root: Path,
     rows: list[TableRow],
     table: str,
     image: Find,
     reference: Find | None = None,
     notes: tuple[str, ...] = (),
-) -> Reading:
-    """The Reading of a published database.
+) -> Dataset:
+    """The Dataset of a published database.
 
     table: the score file's name, for messages; image, reference: from a row's name to the file, or None.
     Raises DatasetError for a score that cannot be, a name that comes twice, levels upside down, or not one image there.
@@ -116,7 +116,7 @@ def collect(
             samples.append(as_sample(row, path, found, database.scale))
     if not samples:
         raise DatasetError(f"{root} has none of the {len(rows):,} images of {database.title}", _look(database, missing))
-    return Reading(
+    return Dataset(
         name=database.name,
         title=database.title,
         root=root,
@@ -144,5 +144,5 @@ def as_sample(row: TableRow, path: Path, reference: Path | None, scale: ScoreSca
     )
 
 
-def _look(database: Database, missing: list[str]) -> str:
+def _look(database: DatabaseInfo, missing: list[str]) -> str:
     return f"looked for {missing[0]} first; expected {database.layout}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.workbook import read_sheet, text
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 
 from .collect import TableRow, collect, number
 
@@ -24,7 +24,7 @@ TYPES = {  # word in the workbook -> folder, word in the file name
 }
 
 
-def read_csiq(root: Path) -> Reading:
+def read_csiq(root: Path) -> Dataset:
     """Read CSIQ; distorted images may lie in a folder a type, as published, or all in one.
 
     Raises DependencyError without openpyxl.
@@ -62,7 +62,7 @@ def read_csiq(root: Path) -> Reading:
     )
 
 
-CSIQ = Database(
+CSIQ = DatabaseInfo(
     name="csiq",
     title="CSIQ",
     images=866,

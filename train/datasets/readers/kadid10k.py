@@ -6,10 +6,10 @@ import re
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, fold, locate
-from hiqa_train.datasets.files.text_tables import read_csv
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.files.tables import read_csv
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 
 from .collect import ALTERED, TableRow, collect, number
 
@@ -43,7 +43,7 @@ TYPES = (  # in the order of their numbers
 )
 
 
-def read_kadid10k(root: Path) -> Reading:
+def read_kadid10k(root: Path) -> Dataset:
     """Read KADID-10k. Its column `dmos` is high = good, which the mean score of its levels must bear out."""
     table, folder = locate(root, TABLE), locate(root, "images")
     if table is None or folder is None:
@@ -76,7 +76,7 @@ def read_kadid10k(root: Path) -> Reading:
     return collect(KADID10K, root, rows, table.name, find, find)
 
 
-KADID10K = Database(
+KADID10K = DatabaseInfo(
     name="kadid10k",
     title="KADID-10k",
     images=10125,

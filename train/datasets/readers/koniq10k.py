@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
-from hiqa_train.datasets.files.text_tables import read_csv
-from hiqa_train.datasets.sample import Reading, ScoreScale, Split
+from hiqa_train.datasets.files.tables import read_csv
+from hiqa_train.datasets.sample import Dataset, Part, ScoreScale
 
 from .collect import ALTERED, TableRow, collect, number
 
 SETS, SCORES = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
 SIZES = ("1024x768", "512x384")
-SPLITS: dict[str, Split] = {"training": "training", "validation": "validation", "test": "test"}
+SPLITS: dict[str, Part] = {"training": "training", "validation": "validation", "test": "test"}
 
 
-def read_koniq10k(root: Path) -> Reading:
+def read_koniq10k(root: Path) -> Dataset:
     """Read KonIQ-10k: the full size where it is, and the table with the official split where it is.
 
     `MOS` means two things: 0..100 in the table of sets, 1..5 in the table of scores, which has the other as
@@ -50,7 +50,7 @@ def read_koniq10k(root: Path) -> Reading:
     return collect(KONIQ10K, root, rows, table.name, lambda name: files.find(PurePosixPath(name).name), notes=notes)
 
 
-KONIQ10K = Database(
+KONIQ10K = DatabaseInfo(
     name="koniq10k",
     title="KonIQ-10k",
     images=10073,

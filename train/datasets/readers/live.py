@@ -6,11 +6,11 @@ import re
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
-from hiqa_train.datasets.files.folders import Files, entries, fold, locate
+from hiqa_train.datasets.database import DatabaseInfo
+from hiqa_train.datasets.files.folders import Files, fold, list_entries, locate
 from hiqa_train.datasets.files.matlab import names, read_mat, vector
-from hiqa_train.datasets.files.text_tables import read_text
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.files.tables import read_text
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 from hiqa_train.datasets.scenes import live_scene
 
 from .collect import ALTERED, TableRow, check_count, collect
@@ -21,7 +21,7 @@ ENTRIES = sum(FOLDERS.values())
 REALIGNED, OLD = "dmos_realigned.mat", "dmos.mat"  # the later scores are on one scale for all distortions
 
 
-def read_live(root: Path) -> Reading:
+def read_live(root: Path) -> Dataset:
     """Read LIVE: realigned scores where they are, else the old ones; the hidden originals are left out.
 
     An image is told from an original by `orgs`, never by a score of 0, which a distorted image may have too.
@@ -68,7 +68,7 @@ def _row(folder: str, number: int, score: float, reference: str) -> TableRow:
 def _numbered(where: Path | None, folder: str) -> dict[str, Path]:
     """The images of a folder by their published names; copies that pad the number with zeros are read too."""
     found = {}
-    for entry in entries(where) if where else ():
+    for entry in list_entries(where) if where else ():
         number = re.fullmatch(r"img0*(\d+)\.bmp", fold(entry.name))
         if number:
             found[f"{folder}/img{number[1]}.bmp"] = Path(entry.path)
@@ -96,7 +96,7 @@ def _check_reference(folder: str, number: int, reference: str, told: dict[int, s
         )
 
 
-LIVE = Database(
+LIVE = DatabaseInfo(
     name="live",
     title="LIVE release 2",
     images=779,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.matlab import names, read_mat, vector
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 
 from .collect import ALTERED, TableRow, collect
 
@@ -17,7 +17,7 @@ IMAGES = 1162
 NAMES, SCORES = "AllImages_release", "AllMOS_release"  # of the files, and of the variable in each
 
 
-def read_livec(root: Path) -> Reading:
+def read_livec(root: Path) -> Dataset:
     """Read LIVE in the Wild, without the seven images that taught the observers.
 
     Names and scores are paired by their place in the lists, whose order is not that of a sorted folder.
@@ -38,7 +38,7 @@ def read_livec(root: Path) -> Reading:
     return collect(LIVEC, root, rows, score_file.name, lambda name: files.find(PurePosixPath(name).name))
 
 
-LIVEC = Database(
+LIVEC = DatabaseInfo(
     name="livec",
     title="LIVE in the Wild",
     images=IMAGES,

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, fold, locate
 from hiqa_train.datasets.files.matlab import names, read_mat, vector
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 
 from .collect import ALTERED, TableRow, collect
 
@@ -18,7 +18,7 @@ IMAGES, REFERENCES = 225, 15  # a part
 LISTS, SCORES = "Imagelists.mat", "Scores.mat"
 
 
-def read_livemd(root: Path) -> Reading:
+def read_livemd(root: Path) -> Dataset:
     """Read both parts. An image that is only blurred is in both, as two files with two scores: 450 in all."""
     rows: list[TableRow] = []
     files = {}
@@ -70,7 +70,7 @@ def _rows(where: Path, part: str, folder: str) -> list[TableRow]:
     return rows
 
 
-LIVEMD = Database(
+LIVEMD = DatabaseInfo(
     name="livemd",
     title="LIVE Multiply Distorted",
     images=len(PARTS) * IMAGES,

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.workbook import read_sheet, text
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 
 from .collect import TableRow, collect, number
 
 WORKBOOK = "MOS and Image attribute scores.xlsx"
 
 
-def read_spaq(root: Path) -> Reading:
+def read_spaq(root: Path) -> Dataset:
     """Read SPAQ; a repacked copy with `.png` in place of `.jpg` is read, and said to be one.
 
     Raises DependencyError without openpyxl.
@@ -49,7 +49,7 @@ def _png(files: Files, name: str) -> Path | None:
     return files.find(PurePosixPath(name).stem + ".png")
 
 
-SPAQ = Database(
+SPAQ = DatabaseInfo(
     name="spaq",
     title="SPAQ",
     images=11125,

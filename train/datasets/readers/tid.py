@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from hiqa_cli.errors import DatasetError
-from hiqa_train.datasets.database import Database
+from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
-from hiqa_train.datasets.files.text_tables import read_pairs
-from hiqa_train.datasets.sample import Reading, ScoreScale
+from hiqa_train.datasets.files.tables import read_pairs
+from hiqa_train.datasets.sample import Dataset, ScoreScale
 from hiqa_train.datasets.scenes import tid_scene
 
 from .collect import ALTERED, TableRow, check_count, collect, number
@@ -54,7 +54,7 @@ TYPES = (  # in the order of their numbers; TID2008 has the first 17
 )
 
 
-def read_tid(name: str, types: int, levels: int, references: int, root: Path) -> Reading:
+def read_tid(name: str, types: int, levels: int, references: int, root: Path) -> Dataset:
     """Read one of the two; file names are found whatever their case, which varies in table and archive.
 
     Level is not severity everywhere: the mean score rises with it for type 15, and goes up and down for type 17.
@@ -95,8 +95,8 @@ def read_tid(name: str, types: int, levels: int, references: int, root: Path) ->
     )
 
 
-def _database(name: str, types: int, levels: int) -> Database:
-    return Database(
+def _database(name: str, types: int, levels: int) -> DatabaseInfo:
+    return DatabaseInfo(
         name=name,
         title=name.upper(),
         images=REFERENCES * types * levels,
@@ -110,7 +110,7 @@ def _database(name: str, types: int, levels: int) -> Database:
     )
 
 
-def _rebuilt(name: str, types: int, levels: int) -> Database:
+def _rebuilt(name: str, types: int, levels: int) -> DatabaseInfo:
     kept = sum(kind not in NOT_REBUILT for kind in range(1, types + 1))
     original = _database(name, types, levels)
     return replace(

@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.clean_images import CleanImage
-from hiqa_train.distortions import add_noise, blur, decode, jpeg, jpeg2000_bytes, reduce
+from hiqa_train.distortions import add_noise, blur, decode, downscale, jpeg, jpeg2000_bytes
 
 # Strengths from mild to strong: sigma in levels, sigma in px, quality, bits a pixel, factor.
 LADDERS: dict[str, tuple[float, ...]] = {
@@ -82,7 +82,7 @@ def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, flo
         "noise": lambda strength: seeded_noise(image, strength),
         "blur": lambda strength: blur(image.pixels, strength),
         "jpeg": lambda strength: jpeg(image.pixels, int(strength)),
-        "down": lambda strength: reduce(image.pixels, strength),
+        "down": lambda strength: downscale(image.pixels, strength),
     }
     for strength in LADDERS[kind]:
         if kind == "jpeg2000":

@@ -15,7 +15,7 @@ import numpy as np
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.clean_images import CleanImage
-from hiqa_train.distortions import blur, jpeg, reduce, to_8bit
+from hiqa_train.distortions import blur, downscale, jpeg, to_8bit
 
 from .ladders import seeded_noise
 
@@ -31,7 +31,7 @@ def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
 DISTORTIONS: dict[str, Callable[[CleanImage], np.ndarray]] = {
     "noise 25": lambda image: seeded_noise(image, 25),
     "JPEG 10": lambda image: jpeg(image.pixels, 10),
-    "down 4": lambda image: reduce(image.pixels, 4),
+    "down 4": lambda image: downscale(image.pixels, 4),
     "blur 2": lambda image: blur(image.pixels, 2),
 }
 

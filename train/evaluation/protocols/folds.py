@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import shared_scenes
-from hiqa_train.data.parts import DatabasePart, part_of
-from hiqa_train.data.splits import SplitRule, Splits, draw_splits, take, without_scenes_of
-from hiqa_train.datasets.sample import Reading, Sample
+from hiqa_train.data.splits import SceneSplit, SceneSplits, draw_splits, exclude_scenes_of, split_samples
+from hiqa_train.data.training_split import DatabaseSplit, apply_split
+from hiqa_train.datasets.sample import Dataset, Sample
 from hiqa_train.evaluation.correlation import FEWEST
 from hiqa_train.evaluation.images import of_types
 
@@ -24,7 +24,7 @@ class Test:
 
     __test__ = False  # not for pytest
 
-    reading: Reading
+    reading: Dataset
     samples: tuple[Sample, ...]
     left_out: tuple[str, ...] = ()
 
@@ -34,7 +34,7 @@ class Fold:
     """One training and its test. UsageError where a tested scene is, or may be, among those trained on or chosen by."""
 
     number: int
-    parts: tuple[DatabasePart, ...]
+    parts: tuple[DatabaseSplit, ...]
     tests: tuple[Test, ...]
 
     def __post_init__(self) -> None:
@@ -60,13 +60,13 @@ class Study:
     types, source_types: distortion types that are tested and trained on; all where none is named.
     """
 
-    sources: tuple[Reading, ...]
-    targets: tuple[Reading, ...]
+    sources: tuple[Dataset, ...]
+    targets: tuple[Dataset, ...]
     types: tuple[str, ...] = ()
     source_types: tuple[str, ...] = ()
 
     @property
-    def readings(self) -> tuple[Reading, ...]:
+    def readings(self) -> tuple[Dataset, ...]:
         """Every database once."""
         return tuple({reading.name: reading for reading in (*self.sources, *self.targets)}.values())
 
@@ -75,28 +75,28 @@ class Study:
         return {r.name for r in self.sources} != {r.name for r in self.targets}
 
 
-def split_folds(study: Study, splits: Splits) -> list[Fold]:
+def split_folds(study: Study, splits: SceneSplits) -> list[Fold]:
     """A fold for each division: trained on the sources' training parts, chosen by their validation parts, tested on the
     targets' test parts. UsageError for a scene that the splits do not know, or a part without images."""
     return [_fold(number, study, division) for number, division in enumerate(splits.divisions)]
 
 
-def _fold(number: int, study: Study, division: SplitRule) -> Fold:
+def _fold(number: int, study: Study, division: SceneSplit) -> Fold:
     parts = tuple(_training_part(reading, division, study.source_types) for reading in study.sources)
     where = f"split {number}"
-    tests = tuple(_test(r, take(division, r.samples).test, study.types, where) for r in study.targets)
+    tests = tuple(_test(r, split_samples(division, r.samples).test, study.types, where) for r in study.targets)
     return Fold(number, parts, tests)
 
 
-def _training_part(reading: Reading, division: SplitRule, types: Sequence[str]) -> DatabasePart:
-    part, _ = part_of(reading, division)
-    return DatabasePart(
+def _training_part(reading: Dataset, division: SceneSplit, types: Sequence[str]) -> DatabaseSplit:
+    part, _ = apply_split(reading, division)
+    return DatabaseSplit(
         part.name, of_types(part.training, types, reading.name), of_types(part.validation, types, reading.name)
     )
 
 
 def _test(
-    reading: Reading, samples: tuple[Sample, ...], types: Sequence[str], where: str, left_out: tuple[str, ...] = ()
+    reading: Dataset, samples: tuple[Sample, ...], types: Sequence[str], where: str, left_out: tuple[str, ...] = ()
 ) -> Test:
     samples = of_types(samples, types, reading.name) if samples else samples
     if len(samples) < FEWEST:
@@ -119,12 +119,12 @@ def cross_fold(study: Study, seed: int) -> Fold:
         raise UsageError(f"{both[0]} is trained on and tested", "across databases these differ")
     drawn = draw_splits(study.sources, seed=seed, count=1).divisions[0]
     # nothing of the sources is tested: what would be their test part is trained on
-    division = SplitRule(tuple(sorted((*drawn.training, *drawn.test))), drawn.validation, ())
+    division = SceneSplit(tuple(sorted((*drawn.training, *drawn.test))), drawn.validation, ())
     parts = tuple(_training_part(reading, division, study.source_types) for reading in study.sources)
     known = [sample for part in parts for sample in (*part.training, *part.validation)]
     tests = []
     for reading in study.targets:
-        kept = without_scenes_of(reading.samples, known)
+        kept = exclude_scenes_of(reading.samples, known)
         left_out = {s.scene for s in reading.samples} - {s.scene for s in kept}
         tests.append(_test(reading, kept, study.types, "across databases", tuple(sorted(left_out))))
     return Fold(0, parts, tuple(tests))

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_train.data.leakage import RUN_RECORD, TrainedScenes, refuse_leakage, trained_scenes, trained_scenes_of
+from hiqa_train.data.leakage import RUN_RECORD, TrainedScenes, manifest_scenes, refuse_leakage, trained_scenes
 from hiqa_train.evaluation.cached_predictor import viewed_predictor
 from hiqa_train.evaluation.predict import Predictor, WeightsPredictor
 from hiqa_train.recipes.schema import Recipe
@@ -153,7 +153,7 @@ class TrainedHiqa:
             weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
         if weights is None:
             return None
-        seen = trained_scenes(folder) if self.whole_views else trained_scenes_of(read_manifest(weights))
+        seen = trained_scenes(folder) if self.whole_views else manifest_scenes(read_manifest(weights))
         refuse_leakage(
             TrainedScenes(seen.weights_id, self._scored_by(seen.scenes, fold)),
             fold.tested_scenes,

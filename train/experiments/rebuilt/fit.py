@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiqa_train.datasets.files.text_tables import read_csv
+from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.distortions import psnr
 from hiqa_train.rebuilt import tid_distortions as recipes
 from hiqa_train.rebuilt.kodak import SCENES, find_references

@@ -24,7 +24,7 @@ import torch
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.splits import read_splits, write_splits
-from hiqa_train.datasets import Reading, open_dataset
+from hiqa_train.datasets import Dataset, open_dataset
 from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
 from hiqa_train.evaluation.protocols.folds import Fold, Study, split_folds
 from hiqa_train.evaluation.protocols.methods import Loading, Method, TrainedHiqa
@@ -108,7 +108,7 @@ def finished(folds: Sequence[Fold], method: Method, out: Path) -> list[FoldResul
     return found
 
 
-def open_rebuilt(name: str, tree: Path | None) -> Reading:
+def open_rebuilt(name: str, tree: Path | None) -> Dataset:
     if tree is None:
         raise UsageError(f"this table needs {name}", f"give --{name.removesuffix('-rebuilt')} TREE")
     return open_dataset(name, tree)

@@ -14,9 +14,9 @@ import numpy as np
 from hiqa_cli.images.opencv import cv2
 
 from . import chains
-from .blur import blur, defocus, denoised, motion_blur, pixelate, reduce, unsharp, zero_bordered_blur
+from .blur import add_noise_and_denoise, blur, defocus, downscale, motion_blur, pixelate, unsharp, zero_bordered_blur
 from .codecs import jpeg, jpeg2000, unlimited_jpeg
-from .colours import change_saturation, diffuse_colour, displace_green, part_channels, scale_chroma, shift_colour
+from .colours import change_saturation, diffuse_colour, displace_green, scale_chroma, separate_channels, shift_colour
 from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,
@@ -31,11 +31,11 @@ from .noise import (
     salt_and_pepper,
 )
 from .palettes import reduce_colours
+from .pixels import Random, logarithmic
 from .tones import change_contrast, change_gamma, quantize, shift_mean
 from .transmission import jpeg2000_errors, jpeg_errors
-from .values import Random, logarithmic
 
-Draw = Callable[[np.ndarray, Random], np.ndarray]
+RandomDistortion = Callable[[np.ndarray, Random], np.ndarray]
 
 
 def random_noise(image: np.ndarray, random: Random) -> np.ndarray:
@@ -57,7 +57,7 @@ def random_jpeg2000(image: np.ndarray, random: Random) -> np.ndarray:
 
 def random_reduction(image: np.ndarray, random: Random) -> np.ndarray:
     up = cv2.INTER_CUBIC if random.random() < 0.8 else cv2.INTER_LINEAR
-    return reduce(image, logarithmic(random, 1.25, 7), up)
+    return downscale(image, logarithmic(random, 1.25, 7), up)
 
 
 def random_contrast(image: np.ndarray, random: Random) -> np.ndarray:
@@ -73,7 +73,7 @@ def random_colour(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 # The kinds that the first weights were trained and measured on; "mixture" chains them.
-RANDOM: dict[str, Draw] = {
+RANDOM: dict[str, RandomDistortion] = {
     "noise": random_noise,
     "blur": random_blur,
     "jpeg": random_jpeg,
@@ -116,7 +116,7 @@ def random_tid_contrast(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def random_part_channels(image: np.ndarray, random: Random) -> np.ndarray:
-    return part_channels(image, logarithmic(random, 0.4, 8), random.uniform(0, 2 * math.pi), random.uniform(0, 1.5))
+    return separate_channels(image, logarithmic(random, 0.4, 8), random.uniform(0, 2 * math.pi), random.uniform(0, 1.5))
 
 
 def random_jpeg_errors(image: np.ndarray, random: Random) -> np.ndarray:
@@ -139,7 +139,7 @@ def random_colour_blocks(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 # TID2013's 24 types, in the order of their numbers.
-TID: dict[str, Draw] = {
+TID: dict[str, RandomDistortion] = {
     "white noise": lambda image, random: add_noise(image, logarithmic(random, 4, 25), random),
     "chroma noise": lambda image, random: chroma_noise(image, logarithmic(random, 1.5, 12), random),
     "correlated noise": random_correlated_noise,
@@ -148,7 +148,7 @@ TID: dict[str, Draw] = {
     "impulse noise": lambda image, random: impulse_noise(image, logarithmic(random, 0.003, 0.09), random),
     "quantization": lambda image, random: quantize(image, logarithmic(random, 12, 85)),
     "Gaussian blur": lambda image, random: zero_bordered_blur(image, logarithmic(random, 0.45, 4)),
-    "denoised": lambda image, random: denoised(image, logarithmic(random, 4, 60), random),
+    "denoised": lambda image, random: add_noise_and_denoise(image, logarithmic(random, 4, 60), random),
     "unlimited jpeg": lambda image, random: unlimited_jpeg(image, round(logarithmic(random, 3, 85))),
     "jpeg2000": random_jpeg2000,
     "jpeg errors": random_jpeg_errors,
@@ -167,7 +167,7 @@ TID: dict[str, Draw] = {
 }
 
 # KADID-10k's types that are not TID2013's too.
-KADID: dict[str, Draw] = {
+KADID: dict[str, RandomDistortion] = {
     "lens blur": lambda image, random: defocus(image, logarithmic(random, 0.7, 8)),
     "motion blur": random_motion_blur,
     "colour diffusion": lambda image, random: diffuse_colour(image, logarithmic(random, 1, 12)),
@@ -183,7 +183,7 @@ KADID: dict[str, Draw] = {
     "sharpened": lambda image, random: unsharp(image, logarithmic(random, 0.5, 10)),
 }
 
-CHAINS: dict[str, Draw] = {
+CHAINS: dict[str, RandomDistortion] = {
     "camera": chains.camera,
     "night": chains.night,
     "web": chains.web,
@@ -207,7 +207,7 @@ def random_mixture(image: np.ndarray, random: Random) -> np.ndarray:
     return image
 
 
-KINDS: dict[str, Draw] = {
+KINDS: dict[str, RandomDistortion] = {
     **RANDOM,
     **TID,
     **KADID,
@@ -220,7 +220,9 @@ KINDS: dict[str, Draw] = {
 NEED_LARGE = frozenset({"jpeg2000", "mixture", "jpeg errors", "jpeg2000 errors", "haze"})
 
 
-def shares_of_all(tid: float = 0.4, kadid: float = 0.1, chained: float = 0.25, clean: float = 0.02) -> dict[str, float]:
+def default_shares(
+    tid: float = 0.4, kadid: float = 0.1, chained: float = 0.25, clean: float = 0.02
+) -> dict[str, float]:
     """Kind -> how often it is drawn, summing to 1: TID2013's types, KADID-10k's, chains; the rest is RANDOM's.
 
     Within a group every kind is as frequent as another; "mixture" counts twice among RANDOM's.
@@ -240,11 +242,11 @@ def shares_of_all(tid: float = 0.4, kadid: float = 0.1, chained: float = 0.25, c
     return shares
 
 
-def spread_shares(shares: Mapping[str, float]) -> dict[str, float]:
-    """The same, with the share of "all" divided among all kinds as by shares_of_all()."""
+def expand_shares(shares: Mapping[str, float]) -> dict[str, float]:
+    """The same, with the share of "all" divided among all kinds as by default_shares()."""
     found = {kind: share for kind, share in shares.items() if kind != "all"}
     if "all" in shares:
-        for kind, share in shares_of_all().items():
+        for kind, share in default_shares().items():
             found[kind] = found.get(kind, 0) + shares["all"] * share
     return found
 
