@@ -49,11 +49,11 @@ class Batch:
     database: Tensor
     group: Tensor
     files: tuple[str, ...]
-    shown: RegressorInputs | None = None
-    known: Tensor | None = None
-    place: Tensor | None = None
+    cached_inputs: RegressorInputs | None = None
+    has_reference: Tensor | None = None
+    position: Tensor | None = None
 
-    def on(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> Batch:
         """The batch as the networks take it, on their device."""
 
         def seen(images: Tensor | None) -> Tensor | None:
@@ -63,8 +63,12 @@ class Batch:
         distorted = seen(self.distorted)
         assert distorted is not None
         quality = None if self.quality is None else self.quality.to(device)
-        shown = None if self.shown is None else self.shown.changed(lambda x: x.to(device).permute(0, 3, 1, 2).float())
-        known = None if self.known is None else self.known.to(device)
+        shown = (
+            None
+            if self.cached_inputs is None
+            else self.cached_inputs.changed(lambda x: x.to(device).permute(0, 3, 1, 2).float())
+        )
+        known = None if self.has_reference is None else self.has_reference.to(device)
         return Batch(
             distorted,
             seen(self.reference),
@@ -74,10 +78,10 @@ class Batch:
             self.files,
             shown,
             known,
-            self.place,
+            self.position,
         )
 
-    def pieces(self, count: int) -> list[Batch]:
+    def micro_batches(self, count: int) -> list[Batch]:
         """The batch in `count` equal pieces, in order."""
         size = len(self.files) // count
         return [self._cut(slice(n * size, (n + 1) * size)) for n in range(count)]
@@ -85,9 +89,9 @@ class Batch:
     def _cut(self, where: slice) -> Batch:
         reference = None if self.reference is None else self.reference[where]
         quality = None if self.quality is None else self.quality[where]
-        shown = None if self.shown is None else self.shown.changed(lambda x: x[where])
-        known = None if self.known is None else self.known[where]
-        place = None if self.place is None else self.place[where]
+        shown = None if self.cached_inputs is None else self.cached_inputs.changed(lambda x: x[where])
+        known = None if self.has_reference is None else self.has_reference[where]
+        place = None if self.position is None else self.position[where]
         return Batch(
             self.distorted[where],
             reference,
@@ -108,7 +112,7 @@ class PatchSource(Protocol):
         """The patches of these numbers, as cut."""
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         """How many patches until every image was seen."""
 
 

@@ -46,7 +46,7 @@ class QuadTiles:
         self.patch, self.with_references = patch, with_references
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images) * TILES
 
 
@@ -111,7 +111,7 @@ class FixedWholeImages(QuadTiles):
 
 def batch_with_positions(rows: Sequence[Row], places: list[tuple[int, int, int]], with_references: bool) -> Batch:
     """The patches as a batch that knows where in its square each lies."""
-    return dataclasses.replace(batch_of(rows, with_references), place=torch.tensor(places))
+    return dataclasses.replace(batch_of(rows, with_references), position=torch.tensor(places))
 
 
 class ImageScore(NamedTuple):
@@ -126,10 +126,10 @@ def score_images(regressor: Regressor, features: Tensor, semantic: Tensor | None
     a word on each patch, or, where they are of squares, on each square."""
     with torch.autocast(features.device.type, enabled=False):
         features, semantic = features.float(), None if semantic is None else semantic.float()
-        if batch.place is None:
+        if batch.position is None:
             return ImageScore(regressor.score(features, semantic), torch.arange(len(features), device=features.device))
         joined = regressor.joined(features, semantic)
-        places = batch.place.tolist()
+        places = batch.position.tolist()
         first = [number for number, place in enumerate(places) if place[0] == 0]
         pooled, counts = [], []
         for start, end in zip(first, [*first[1:], len(places)], strict=True):

@@ -61,8 +61,8 @@ def score(
             shown = RegressorInputs(
                 stack_images([discrepancy for discrepancy, _ in cut]), stack_images([features for _, features in cut])
             )
-            batch = dataclasses.replace(batch, shown=shown)
-        batch = batch.on(machine.device)
+            batch = dataclasses.replace(batch, cached_inputs=shown)
+        batch = batch.to(machine.device)
         with machine.autocast():
             seen = regressor_inputs(generator, batch, stage.sees, fusion=stage.fusion)
             features = network.regressor.quality_features(batch.distorted, seen.discrepancy)

@@ -57,11 +57,11 @@ def regressor_inputs(
     generator: Generator | FrozenGenerator | None, batch: Batch, sees: str, *, fusion: bool
 ) -> RegressorInputs:
     """What a frozen G, or the true reference, shows R; the batch may hold G's word, told from whole images."""
-    if batch.shown is not None:
-        discrepancy = batch.shown.discrepancy if sees == "hallucination" else None
+    if batch.cached_inputs is not None:
+        discrepancy = batch.cached_inputs.discrepancy if sees == "hallucination" else None
         if sees == "reference" and batch.reference is not None:
             discrepancy = discrepancy_map(batch.distorted, batch.reference)
-        return RegressorInputs(discrepancy, batch.shown.semantic if fusion else None)
+        return RegressorInputs(discrepancy, batch.cached_inputs.semantic if fusion else None)
     if generator is None:
         if sees == "reference" and batch.reference is not None and not fusion:
             return RegressorInputs(discrepancy_map(batch.distorted, batch.reference))
@@ -140,9 +140,9 @@ class RegressorObjective(nn.Module):
         """How far off the stages are in what is lost place by place, over the patches whose reference is known."""
         assert batch.reference is not None
         distorted, reference = batch.distorted, batch.reference
-        if batch.known is not None:
-            distorted, reference = distorted[batch.known], reference[batch.known]
-            features = [stage[batch.known] for stage in features]
+        if batch.has_reference is not None:
+            distorted, reference = distorted[batch.has_reference], reference[batch.has_reference]
+            features = [stage[batch.has_reference] for stage in features]
         maps = local_quality_loss(distorted, reference)
         # beside R1's last features are its prior's
         own = [stage[:, : head.in_channels] for head, stage in zip(self.local, features, strict=True)]

@@ -62,7 +62,7 @@ def release(
     unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
     save(unfitted, UNFITTED)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
-    cases = material.cases(observe_activations(scorer), knots, tell)
+    cases = material.interval_cases(observe_activations(scorer), knots, tell)
     if anchored:
         anchor = fit_anchor(cases)
         tell(f"the scale is set: logits times {anchor.gain:.3f} and {anchor.shift:+.3f}")

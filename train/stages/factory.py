@@ -59,7 +59,7 @@ class StageFactory:
         if isinstance(recipe, RegressorStage):
             return self._regressor(name, recipe, networks)
         if isinstance(recipe, GeneratorStage):
-            source = self.material.source(name, recipe, with_references=True)
+            source = self.material.training_patches(name, recipe, with_references=True)
             return GeneratorTraining(
                 name,
                 recipe,
@@ -81,7 +81,7 @@ class StageFactory:
             recipe,
             of_generator,
             of_regressor,
-            self.material.source(name, recipe, with_references=True),
+            self.material.training_patches(name, recipe, with_references=True),
             self._validation(name, self.with_references(of_regressor)),
             self.machine,
             seed=stage_seed(self.seed, name),
@@ -97,7 +97,7 @@ class StageFactory:
             name,
             recipe,
             self.recipe.networks,
-            self.material.source(name, recipe, with_references=with_references),
+            self.material.training_patches(name, recipe, with_references=with_references),
             self._validation(name, with_references),
             self.machine,
             databases=len(self.material.names),

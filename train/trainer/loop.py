@@ -154,7 +154,7 @@ def run_stage(
                     "step": step,
                     "describe": stage.describe(),
                     "best": best,
-                    "epoch": step * stage.batch / stage.source.epoch,
+                    "epoch": step * stage.batch / stage.source.epoch_length,
                     "pace": vars(pace),
                     "journal": journal.state(),
                     "learns": {name: learner.state() for name, learner in stage.learns.items()},
@@ -167,7 +167,7 @@ def run_stage(
         begin = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - begin
-        pieces = batch.on(machine.device).pieces(watch.pieces)
+        pieces = batch.to(machine.device).micro_batches(watch.pieces)
         losses = numbers(stage.step(step, pieces))
         bad = next((name for name, value in losses.items() if not math.isfinite(value)), None)
         grown = pace.diverges(losses[stage.main])
@@ -178,7 +178,7 @@ def run_stage(
         done = step + 1
         validated = done % watch.validate_every == 0 or done == stage.steps
         if done % watch.log_every == 0 or validated:
-            journal.write(done, {"epoch": round(done * stage.batch / stage.source.epoch, 4)}, watcher)
+            journal.write(done, {"epoch": round(done * stage.batch / stage.source.epoch_length, 4)}, watcher)
         if validated:
             found = stage.validate(done)
             journal.note(done, {"validation": found}, watcher)

@@ -88,7 +88,7 @@ class StageTiming:
             begin = time.perf_counter()
             batch = next(self.batches)
             came = time.perf_counter()
-            pieces = batch.on(self.machine.device).pieces(self.pieces)
+            pieces = batch.to(self.machine.device).micro_batches(self.pieces)
             moved = time.perf_counter()
             numbers(self.stage.step(self.number, pieces))
             self.waited += came - begin

@@ -20,7 +20,7 @@ def estimate(stage: TrainingStage, machine: RunDevice) -> float:
     seconds = []
     for step in range(TIMED + 1):
         begin = time.perf_counter()
-        batch = stage.source.draw(range(step * share, (step + 1) * share)).on(machine.device)
+        batch = stage.source.draw(range(step * share, (step + 1) * share)).to(machine.device)
         losses = stage.step(step, [batch])
         sum(float(loss) for loss in losses.values())  # waits for the device
         seconds.append(time.perf_counter() - begin)

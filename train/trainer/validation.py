@@ -33,7 +33,7 @@ class Validation:
     def batches(self) -> Iterator[Batch]:
         """All patches, on the device."""
         for first in range(0, self.count, self.batch):
-            yield self.source.draw(range(first, min(first + self.batch, self.count))).on(self.machine.device)
+            yield self.source.draw(range(first, min(first + self.batch, self.count))).to(self.machine.device)
 
 
 @dataclass(frozen=True)

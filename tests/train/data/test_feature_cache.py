@@ -79,7 +79,7 @@ def test_map_and_features_are_cut_and_turned_with_the_image(
 ):
     source = CachedFeaturePatches(images, 64, seed=3, views=views, with_references=False)
     batch = source.draw(range(12))
-    assert batch.shown is not None
+    assert batch.cached_inputs is not None
     turned = set()
     for number in range(12):
         place = source.place(number)
@@ -87,28 +87,28 @@ def test_map_and_features_are_cut_and_turned_with_the_image(
         assert place.x % CELL == place.y % CELL == 0
         pieces = (
             (np.load(place.image.file), 1, batch.distorted),
-            (np.load(views[place.image.file].discrepancy), 1, batch.shown.discrepancy),
-            (np.load(views[place.image.file].semantic), CELL, batch.shown.semantic),
+            (np.load(views[place.image.file].discrepancy), 1, batch.cached_inputs.discrepancy),
+            (np.load(views[place.image.file].semantic), CELL, batch.cached_inputs.semantic),
         )
         for whole, unit, found in pieces:
             piece = whole[place.y // unit : (place.y + 64) // unit, place.x // unit : (place.x + 64) // unit]
             piece = np.rot90(piece, place.turns)
             np.testing.assert_array_equal(found[number].numpy(), piece[:, ::-1] if place.flip else piece)
     assert len(turned) > 3
-    assert torch.equal(source.draw(range(5, 9)).shown.semantic, batch.shown.semantic[5:9])
+    assert torch.equal(source.draw(range(5, 9)).cached_inputs.semantic, batch.cached_inputs.semantic[5:9])
     alone = CachedFeaturePatches(images, 64, seed=3, views={}, with_references=False).draw(range(12))
     assert torch.equal(alone.distorted, batch.distorted)  # a baseline sees the same patches
-    assert alone.shown is None
+    assert alone.cached_inputs is None
 
 
 def test_validation_patches_lie_where_the_features_do(
     images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures]
 ):
     source = CachedFeatureFixedPatches(images, 64, 2, views, with_references=False)
-    places = {(place.x, place.y) for place in map(source.place, range(source.epoch))}
+    places = {(place.x, place.y) for place in map(source.place, range(source.epoch_length))}
     assert len(places) == 2
     assert all(x % CELL == y % CELL == 0 for x, y in places)
-    assert source.draw(range(2)).shown.semantic.shape[1:3] == (2, 2)
+    assert source.draw(range(2)).cached_inputs.semantic.shape[1:3] == (2, 2)
 
 
 def test_an_r_is_begun_with_only_where_it_is_shown_no_more_than_the_stage(weights: Path):

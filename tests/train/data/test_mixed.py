@@ -72,7 +72,7 @@ def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_ho
             parts, tested, folders, dataclasses.replace(recipe(), watch=watch), cache, StopSignal(), quiet
         )
         found: dict[float, set[str]] = {}
-        for case in mixed.databases.cases(look, [[0.0, 0.5, 1.0]], quiet):
+        for case in mixed.databases.interval_cases(look, [[0.0, 0.5, 1.0]], quiet):
             assert case.seen is not None
             found.setdefault(case.growth, set()).add(case.scene)
         return found
@@ -92,7 +92,7 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
     parts, tested, folders, _ = material
     mixed = open_mixed(parts, tested, folders, recipe(), options(folders[0].parent / "cache"), StopSignal(), quiet)
     stage = recipe().stages["final"]
-    source = mixed.source("final", stage, with_references=False)
+    source = mixed.training_patches("final", stage, with_references=False)
     assert isinstance(source, MixedPatches)
     batch = source.draw(range(6, 18))
     assert batch.database.tolist() == [0, 0, 0, 0, 1, 1] * 2
@@ -104,10 +104,10 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
     assert torch.equal(again.quality, batch.quality[6:])
     wrong = dataclasses.replace(stage, mix={"yours": 2})
     with pytest.raises(UsageError, match="stage final names 'yours'; expected a mix of photographs, mine"):
-        mixed.source("final", wrong, with_references=False)
+        mixed.training_patches("final", wrong, with_references=False)
     torn = dataclasses.replace(stage, mix={PHOTOGRAPHS: 6, "mine": 2})
     with pytest.raises(UsageError, match="stage final mixes 6 photographs; expected whole groups of 4 versions"):
-        mixed.source("final", torn, with_references=False)
+        mixed.training_patches("final", torn, with_references=False)
 
 
 def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is_lost_place_by_place(material):
@@ -118,17 +118,21 @@ def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is
     batches = []
     for some in (parts, bare):
         mixed = open_mixed(some, tested, folders, recipe(), cache, StopSignal(), quiet)
-        assert not mixed.source("final", stage, with_references=False).draw(range(6)).reference
-        batches.append(mixed.source("final", stage, with_references=True).draw(range(12)).on(torch.device("cpu")))
+        assert not mixed.training_patches("final", stage, with_references=False).draw(range(6)).reference
+        batches.append(
+            mixed.training_patches("final", stage, with_references=True).draw(range(12)).to(torch.device("cpu"))
+        )
     every, some = batches
-    assert every.known.all()
-    assert some.known.tolist() == [True, True, True, True, False, False] * 2
+    assert every.has_reference.all()
+    assert some.has_reference.tolist() == [True, True, True, True, False, False] * 2
     assert torch.equal(some.distorted, every.distorted)
     torch.manual_seed(0)
     network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)), 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=1.0)
     losses = [objective(batch, RegressorInputs()).parts["local"] for batch in batches]
-    first = dataclasses.replace(some, reference=torch.where(some.known[:, None, None, None], some.reference, 0.5))
+    first = dataclasses.replace(
+        some, reference=torch.where(some.has_reference[:, None, None, None], some.reference, 0.5)
+    )
     assert losses[0] != losses[1]  # the database's patches have a say where theirs is known
     assert (
         objective(first, RegressorInputs()).parts["local"] == losses[1]

@@ -43,7 +43,7 @@ def test_patch_number_n_of_a_seed_is_always_the_same():
 def test_a_group_is_one_reference_in_versions():
     source = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1)
     drawn = source.draw(range(4 * GROUP, 6 * GROUP))
-    batch = drawn.on(torch.device("cpu"))
+    batch = drawn.to(torch.device("cpu"))
     assert batch.distorted.shape == batch.reference.shape == (2 * GROUP, 3, 64, 64)
     assert batch.group.tolist() == [4] * GROUP + [5] * GROUP
     assert all(torch.equal(batch.reference[n], batch.reference[0]) for n in range(GROUP))
@@ -51,21 +51,21 @@ def test_a_group_is_one_reference_in_versions():
     assert 0 <= quality.min() < quality.max() <= 1
     assert torch.equal(source.draw(range(4 * GROUP, 6 * GROUP)).distorted, drawn.distorted)
     assert not torch.equal(source.draw(range(6 * GROUP, 8 * GROUP)).distorted, drawn.distorted)
-    first, second = batch.pieces(2)
+    first, second = batch.micro_batches(2)
     assert torch.equal(torch.cat([first.distorted, second.distorted]), batch.distorted)
     assert first.files + second.files == batch.files
 
 
 def test_a_ladder_is_the_reference_and_three_strengths_of_one_kind():
     shares = {"blur": 1.0}
-    drawn = SyntheticGroups(PICTURES, 64, shares, 1.0, seed=1).draw(range(4 * GROUP)).on(torch.device("cpu"))
+    drawn = SyntheticGroups(PICTURES, 64, shares, 1.0, seed=1).draw(range(4 * GROUP)).to(torch.device("cpu"))
     quality = mdsi_quality(drawn.distorted, drawn.reference).view(4, GROUP)
     assert (quality[:, 3] == 1).all()
     assert (quality[:, :3] < 1).all()
     assert all(len(set(group.tolist())) == GROUP for group in quality)
-    mixed = SyntheticGroups(PICTURES, 64, SHARES, 0.5, seed=1).draw(range(40 * GROUP)).on(torch.device("cpu"))
+    mixed = SyntheticGroups(PICTURES, 64, SHARES, 0.5, seed=1).draw(range(40 * GROUP)).to(torch.device("cpu"))
     clean = (mixed.distorted == mixed.reference).flatten(1).all(dim=1).view(40, GROUP)
-    plain = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1).draw(range(40 * GROUP)).on(torch.device("cpu"))
+    plain = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1).draw(range(40 * GROUP)).to(torch.device("cpu"))
     usual = (plain.distorted == plain.reference).flatten(1).all(dim=1).view(40, GROUP)
     assert usual[:, 3].float().mean() < clean[:, 3].float().mean() < 1
 

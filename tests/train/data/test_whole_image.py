@@ -53,7 +53,7 @@ def images(tmp_path_factory):
 def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_weights):
     loaded, scorer = load_weights(tiny_weights), Scorer.load(tiny_weights, device="cpu", precision="fp32")
     batch = (
-        FixedWholeImages(images, 256, with_references=False).draw(range(len(images) * TILES)).on(torch.device("cpu"))
+        FixedWholeImages(images, 256, with_references=False).draw(range(len(images) * TILES)).to(torch.device("cpu"))
     )
     with torch.inference_mode():
         view = regressor_inputs(loaded.generator, batch, "hallucination", fusion=True)
@@ -73,23 +73,23 @@ def test_every_window_of_a_square_is_pooled_from_as_much_as_a_tile_holds(square)
 
 def test_squares_are_drawn_at_random_by_number_and_cover_all_images(images):
     source = WholeImagePatches(images, 256, seed=3, with_references=False)
-    batch = source.draw(range(source.epoch))
+    batch = source.draw(range(source.epoch_length))
     assert Counter(batch.files) == {image.name: TILES for image in images}
-    assert batch.place[:, 0].tolist() == [*range(TILES)] * len(images)
+    assert batch.position[:, 0].tolist() == [*range(TILES)] * len(images)
     part = source.draw(range(TILES, 3 * TILES))
     assert torch.equal(part.distorted, batch.distorted[TILES : 3 * TILES])
-    assert torch.equal(part.place, batch.place[TILES : 3 * TILES])
-    other = source.draw(range(source.epoch, 2 * source.epoch))
-    first, second = ({tuple(b.place[n].tolist()) for n in range(source.epoch)} for b in (batch, other))
+    assert torch.equal(part.position, batch.position[TILES : 3 * TILES])
+    other = source.draw(range(source.epoch_length, 2 * source.epoch_length))
+    first, second = ({tuple(b.position[n].tolist()) for n in range(source.epoch_length)} for b in (batch, other))
     assert first != second  # of other sizes
-    assert max(int(b.place[:, 1:].max()) for b in (batch, other)) <= 256
+    assert max(int(b.position[:, 1:].max()) for b in (batch, other)) <= 256
 
 
 def test_neighbouring_tiles_of_a_square_meet_where_they_were_cut(images):
     square = next(image for image in images if "0.png" in image.name)
     batch = WholeImagePatches([square], 256, seed=1, with_references=False).draw(range(TILES))
     first, right = batch.distorted[0], batch.distorted[1]
-    across = int(batch.place[1, 1])  # where the second begins
+    across = int(batch.position[1, 1])  # where the second begins
     assert 128 <= across <= 256
     assert torch.equal(first[:, across:], right[:, : 256 - across])
 
@@ -98,7 +98,7 @@ def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
     generator, regressor = tiny_networks()
     network = MappedRegressor(regressor, 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=0.0)
-    batch = FixedWholeImages(images, 256, with_references=False).draw(range(3 * TILES)).on(torch.device("cpu"))
+    batch = FixedWholeImages(images, 256, with_references=False).draw(range(3 * TILES)).to(torch.device("cpu"))
     view = regressor_inputs(generator, batch, "hallucination", fusion=True)
     loss = objective(batch, view)
     features = regressor.quality_features(batch.distorted, view.discrepancy)
@@ -113,7 +113,7 @@ def test_each_square_is_one_picture_of_a_validation(images):
     source = FixedWholeImages(images, 64, with_references=False)
     found = predict(
         MappedRegressor(regressor, 2), lambda batch: regressor_inputs(generator, batch, "hallucination", fusion=True),
-        Validation(source, source.epoch, 1, 2 * TILES, CPU),
+        Validation(source, source.epoch_length, 1, 2 * TILES, CPU),
     )  # fmt: skip
     assert found.quality.tolist() == pytest.approx([image.quality for image in images])
     assert found.database.tolist() == [image.database for image in images]
@@ -133,11 +133,11 @@ def test_photographs_beside_squares_are_judged_patch_by_patch(material):
     parts, tested, folders, _ = material
     cache = options(folders[0].parent / "cache")
     mixed = open_mixed(parts, tested, folders, squared(4), cache, StopSignal(), quiet)
-    batch = mixed.source("final", squared(4).stages["final"], with_references=True).draw(range(8))
-    assert batch.place[:, 0].tolist() == [0, 0, 0, 0, 0, 1, 2, 3]
-    assert batch.known.tolist() == [True] * 8  # this table has references
+    batch = mixed.training_patches("final", squared(4).stages["final"], with_references=True).draw(range(8))
+    assert batch.position[:, 0].tolist() == [0, 0, 0, 0, 0, 1, 2, 3]
+    assert batch.has_reference.tolist() == [True] * 8  # this table has references
     with pytest.raises(UsageError, match="mixes 6 of mine; expected whole squares of 4 patches"):
-        mixed.source("final", squared(6).stages["final"], with_references=True)
+        mixed.training_patches("final", squared(6).stages["final"], with_references=True)
 
 
 def test_a_run_learns_from_squares_and_ends_with_weights(material, tmp_path):

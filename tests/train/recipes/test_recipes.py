@@ -135,7 +135,7 @@ def test_the_oracle_sees_the_reference_and_the_method_what_g_makes_of_it(tmp_pat
     for name in ("HSF", "oracle"):
         changed = variant(recipe, name)
         stage = StageFactory(changed, material, CPU, 1, None).build("final", UntrainedNetworks(changed, 1, None))
-        batch = stage.source.draw(range(4)).on(CPU.device)
+        batch = stage.source.draw(range(4)).to(CPU.device)
         views[name] = stage.view(batch)
     assert torch.equal(views["oracle"].discrepancy, batch.distorted - batch.reference)
     assert not torch.equal(views["HSF"].discrepancy, views["oracle"].discrepancy)

@@ -131,7 +131,7 @@ def test_d_fake_changes_when_only_g_changes(tmp_path):
     material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
     stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     assert isinstance(stage, GeneratorTraining)
-    batch = stage.source.draw(range(8)).on(CPU.device)
+    batch = stage.source.draw(range(8)).to(CPU.device)
     judge = stage.judge.best.regressor
 
     def errors(hallucination):
@@ -165,7 +165,7 @@ def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
     errors = []
     with torch.no_grad():
         for number in range(3):
-            batch = stage.validation.source.draw(range(number, number + 1)).on(CPU.device)
+            batch = stage.validation.source.draw(range(number, number + 1)).to(CPU.device)
             shown = batch.distorted - generator(batch.distorted).hallucination
             errors.append(float((judge(batch.distorted, shown) - batch.quality).abs()))
     assert measures["epsilon"] == pytest.approx(sorted(errors)[1], abs=1e-5)

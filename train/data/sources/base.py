@@ -44,13 +44,13 @@ class DataSource(Protocol):
     any_reference: bool
     marks_references: bool
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         """The training patches of a stage."""
 
     def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         """The validation patches of a stage."""
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
+    def interval_cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         """Validation pictures, scored: what the half-width is fitted on. knots: of each database's map."""
 
     def describe(self) -> dict[str, Any]:
@@ -103,19 +103,19 @@ class DatabaseSource:
             for image in evenly_spaced([image for image in self.training if image.database == n], most)
         ]
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         seed = stage_seed(self.seed, name)
         return database_patches(self.training, stage, seed, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
         if scores_whole_images(stage):
             squares = FixedWholeImages(self.validating, stage.patch, with_references=with_references)
-            return Validation(squares, squares.epoch, 1, stage.batch, machine)
+            return Validation(squares, squares.epoch_length, 1, stage.batch, machine)
         each = self.watch.validation_patches
         source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
-        return Validation(source, source.epoch, each, stage.batch, machine)
+        return Validation(source, source.epoch_length, each, stage.batch, machine)
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
+    def interval_cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         chosen = self._of_validation(self.watch.half_width_pictures)
         known = self._of_training(self.watch.half_width_trained_on)
         tell(f"half-width: scores {len(chosen):,} validation pictures, {len(known):,} that were trained on")
@@ -193,7 +193,7 @@ class SyntheticSource:
             return SyntheticPairs(images, stage.patch, shares, seed)
         return SyntheticGroups(images, stage.patch, shares, ladder_share, seed)
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         ladder_share = stage.ladder_share if isinstance(stage, RegressorStage) else 0.0
         return self._source(self.training, stage, ladder_share, stage_seed(self.seed, name))
 
@@ -203,7 +203,7 @@ class SyntheticSource:
         count = min(self.watch.validation_pictures, len(self.validating)) * self.watch.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, machine)
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
+    def interval_cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
         versions = max(1, self.watch.half_width_versions // len(self.validating))
         return draw_cases(look, self.validating, versions, seed=7, tell=tell)
 

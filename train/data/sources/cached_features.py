@@ -56,7 +56,7 @@ class CachedFeaturePatches:
         self.patch, self.seed, self.views, self.with_references = patch, seed, views, with_references
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images)
 
     def place(self, number: int) -> Place:
@@ -76,7 +76,7 @@ class CachedFeaturePatches:
             reference = place.image.reference if self.with_references else None
             wanted = None if reference is None else self._cut(place, reference)
             rows.append((place.image, self._cut(place, place.image.file), wanted))
-        return dataclasses.replace(batch_of(rows, self.with_references), shown=self._shown(places))
+        return dataclasses.replace(batch_of(rows, self.with_references), cached_inputs=self._shown(places))
 
     def _cut(self, place: Place, file: Path) -> np.ndarray:
         return place.turned(cut_tile(open_array(file), place.x, place.y, self.patch))
@@ -108,7 +108,7 @@ class CachedFeatureFixedPatches(CachedFeaturePatches):
         self.count = count
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images) * self.count
 
     def place(self, number: int) -> Place:
@@ -154,7 +154,7 @@ class CachedFeatureSource(DatabaseSource):
                 self.advance()
         return self.views
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         seed = stage_seed(self.seed, "patches")
         if scores_whole_images(stage):
             raise UsageError(
@@ -168,7 +168,7 @@ class CachedFeatureSource(DatabaseSource):
         each = self.watch.validation_patches
         views = self._seen(stage)
         source = CachedFeatureFixedPatches(self.validating, stage.patch, each, views, with_references=with_references)
-        return Validation(source, source.epoch, each, stage.batch, machine)
+        return Validation(source, source.epoch_length, each, stage.batch, machine)
 
     def describe(self) -> dict[str, object]:
         return {**super().describe(), "views": self.all_views.id}

@@ -61,7 +61,7 @@ class DatabasePatches:
         self.patch, self.seed, self.with_references = patch, seed, with_references
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images)
 
     def draw(self, numbers: range) -> Batch:
@@ -92,7 +92,7 @@ class FixedPatches:
         self.patch, self.count, self.with_references = patch, count, with_references
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images) * self.count
 
     def draw(self, numbers: range) -> Batch:

@@ -40,14 +40,14 @@ class MixedSource:
         self.photographs, self.databases = photographs, databases
         self.names = (PHOTOGRAPHS, *databases.names)
 
-    def source(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         if isinstance(stage, GeneratorStage):
-            return self.photographs.source(name, stage, with_references=with_references)
+            return self.photographs.training_patches(name, stage, with_references=with_references)
         mix = checked_mix(stage, self.names, name)
         sources: list[tuple[PatchSource, int]] = []
         for number, (database, count) in enumerate(mix.items()):
             if database == PHOTOGRAPHS:
-                sources.append((self.photographs.source(name, stage, with_references=True), count))
+                sources.append((self.photographs.training_patches(name, stage, with_references=True), count))
             else:
                 place = self.databases.names.index(database)
                 images = [image for image in self.databases.training if image.database == place]
@@ -66,13 +66,13 @@ class MixedSource:
         else:
             fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
         if PHOTOGRAPHS not in mix:
-            return Validation(ScoredPatches(fixed), fixed.epoch, 1, stage.batch, machine)
+            return Validation(ScoredPatches(fixed), fixed.epoch_length, 1, stage.batch, machine)
         of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
         both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
-        return Validation(both, both.epoch, 1, stage.batch, machine)
+        return Validation(both, both.epoch_length, 1, stage.batch, machine)
 
-    def cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
-        return self.photographs.cases(look, knots, tell) + self.databases.cases(look, knots[1:], tell)
+    def interval_cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
+        return self.photographs.interval_cases(look, knots, tell) + self.databases.interval_cases(look, knots[1:], tell)
 
     def describe(self) -> dict[str, Any]:
         return {**self.photographs.describe(), **self.databases.describe()}
@@ -116,9 +116,9 @@ class MixedPatches:
         self.unit = sum(count for _, count in sources)
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         """Until every image of the slowest was seen."""
-        return max(source.epoch * self.unit // count for source, count in self.sources)
+        return max(source.epoch_length * self.unit // count for source, count in self.sources)
 
     def draw(self, numbers: range) -> Batch:
         first, last = numbers.start // self.unit, -(-numbers.stop // self.unit)
@@ -137,8 +137,8 @@ class ScoredPatches:
         self.patches = patches
 
     @property
-    def epoch(self) -> int:
-        return self.patches.epoch
+    def epoch_length(self) -> int:
+        return self.patches.epoch_length
 
     def draw(self, numbers: range) -> Batch:
         return labelled(self.patches.draw(numbers))
@@ -151,8 +151,8 @@ class JoinedPatches:
         self.first, self.count, self.second = first, count, second
 
     @property
-    def epoch(self) -> int:
-        return self.count + self.second.epoch
+    def epoch_length(self) -> int:
+        return self.count + self.second.epoch_length
 
     def draw(self, numbers: range) -> Batch:
         parts = []
@@ -172,7 +172,7 @@ def labelled(batch: Batch, *, with_references: bool = False) -> Batch:
     has = batch.reference is not None
     quality = batch.quality
     if quality is None:
-        seen = batch.on(torch.device("cpu"))
+        seen = batch.to(torch.device("cpu"))
         assert seen.reference is not None
         quality = mdsi_quality(seen.distorted, seen.reference)
     database = batch.database if batch.quality is None else batch.database + 1
@@ -185,8 +185,8 @@ def labelled(batch: Batch, *, with_references: bool = False) -> Batch:
         database,
         batch.group,
         batch.files,
-        known=known,
-        place=batch.place,
+        has_reference=known,
+        position=batch.position,
     )
 
 
@@ -204,9 +204,11 @@ def concatenate(batches: Sequence[Batch], numbers: range | None = None) -> Batch
         return torch.cat(there)[asked] if there else None
 
     places = None
-    if any(batch.place is not None for batch in batches):  # those beside squares are each by themselves
+    if any(batch.position is not None for batch in batches):  # those beside squares are each by themselves
         alone = [torch.zeros(len(batch.files), 3, dtype=torch.int64) for batch in batches]
-        places = torch.cat([a if batch.place is None else batch.place for batch, a in zip(batches, alone, strict=True)])
+        places = torch.cat(
+            [a if batch.position is None else batch.position for batch, a in zip(batches, alone, strict=True)]
+        )
     distorted, database, group = (
         torch.cat(parts)[asked]
         for parts in ([batch.distorted for batch in batches], [batch.database for batch in batches], groups)
@@ -218,6 +220,6 @@ def concatenate(batches: Sequence[Batch], numbers: range | None = None) -> Batch
         database,
         group,
         files[asked],
-        known=joined([batch.known for batch in batches]),
-        place=places[asked] if places is not None else None,
+        has_reference=joined([batch.has_reference for batch in batches]),
+        position=places[asked] if places is not None else None,
     )

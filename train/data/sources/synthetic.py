@@ -23,7 +23,7 @@ class SyntheticPairs:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images)
 
     def draw(self, numbers: range) -> Batch:
@@ -43,7 +43,7 @@ class SyntheticGroups:
         self.ladder_share = ladder_share
 
     @property
-    def epoch(self) -> int:
+    def epoch_length(self) -> int:
         return len(self.images) * GROUP
 
     def draw(self, numbers: range) -> Batch:
