@@ -34,7 +34,7 @@ from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
-ALONE = RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)
+ALONE = RegressorConfig(8, 4, 4, discrepancy=False, semantic=False)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is
     assert some.has_reference.tolist() == [True, True, True, True, False, False] * 2
     assert torch.equal(some.distorted, every.distorted)
     torch.manual_seed(0)
-    network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4, discrepancy=False, semantic=False)), 2)
+    network = MappedRegressor(Regressor(RegressorConfig(8, 4, 4, discrepancy=False, semantic=False)), 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=1.0)
     losses = [objective(batch, RegressorInputs()).parts["local"] for batch in batches]
     first = dataclasses.replace(

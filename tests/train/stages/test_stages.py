@@ -207,7 +207,7 @@ def test_maps_begin_as_the_identity_stay_monotone_and_learn_a_databases_scale():
         optimiser.zero_grad()
         (maps(score, torch.full((64,), 2)) - wanted).abs().mean().backward()
         optimiser.step()
-    network = MappedRegressor(Regressor(RegressorConfig(4, 4, 4)), 3)
+    network = MappedRegressor(Regressor(RegressorConfig(8, 4, 4)), 3)
     network.maps = maps
     knots = network.knots(3)
     assert knots[0] == knots[1] == pytest.approx([n / 6 for n in range(7)], abs=1e-5)
@@ -294,10 +294,10 @@ def test_a_run_goes_on_with_the_same_recipe_seed_and_images_only(tmp_path):
     train_databases([part], recipe, out, options(cache), StopSignal(), quiet)
     with pytest.raises(UsageError, match="is not empty; give --resume"):
         train_databases([part], recipe, out, options(cache), StopSignal(), quiet)
-    wider = dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, regressor_width=8))
+    wider = dataclasses.replace(recipe, networks=dataclasses.replace(recipe.networks, regressor_width=12))
     fewer = dataclasses.replace(part, training=part.training[1:])
     for changed, images, more, message in (
-        (wider, part, {}, r"networks\.regressor_width is 4, expected 8"),
+        (wider, part, {}, r"networks\.regressor_width is 8, expected 12"),
         (recipe, part, {"seed": 2}, "seed is 1, expected 2"),
         (recipe, fewer, {}, "databases"),
     ):
