@@ -17,13 +17,11 @@ from hiqa_cli.console.text import count, for_pipe, name_text
 from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.limits import Limits
-from hiqa_cli.rows.row import as_text
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, as_text
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
 from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, score_items
 from hiqa_cli.scoring.options import BackendOptions, limits_from
 from hiqa_cli.scoring.output_paths import (
-    DISCREPANCY,
-    HALLUCINATION,
     PANEL,
     OutputPaths,
     check_output_paths,

@@ -51,9 +51,9 @@ def run_report(options: ReportOptions) -> int:
         if options.target.png:
             raise UsageError("--png shows one run, --compare two", "give one of them")
         _check_scores_nothing(options)
-        from hiqa_cli.report.compare import run_compare
+        from hiqa_cli.report.compare import compare_saved_runs
 
-        code = run_compare(
+        code = compare_saved_runs(
             *options.compare,
             options.target,
             overwrite=options.overwrite,

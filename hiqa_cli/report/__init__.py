@@ -1,5 +1,4 @@
-"""Reports that people look at: one page, or one picture, made of a run's rows as they come.
+"""HTML reports and PNG contact sheets, built from rows as they arrive.
 
-Stands between the commands, which find, score and read, and the engine, which knows scales and pictures. Writes the
-files it is told to write, prints nothing, imports no terminal.
+Reads rows, images and maps; writes only the files named in its options. Knows nothing about scoring runs or commands.
 """

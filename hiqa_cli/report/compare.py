@@ -1,4 +1,4 @@
-"""`hiqa report --compare`: two finished runs matched by path, read pair by pair."""
+"""`hiqa report --compare`: a page of two saved runs whose images are matched by path."""
 
 from __future__ import annotations
 
@@ -15,98 +15,102 @@ from hiqa_cli.images.limits import Limits
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
-from .entries import entries_of_rows
+from .entries import entries_from_rows
 from .entry import ReportEntry, RunFacts
 from .options import ReportTarget
-from .output import BYTES_OF_MB, check_report, finish_report
+from .output import check_report, finish_report
 from .page.compare_page import ComparePage, Pair
-from .pairs import Matching, match
-from .saved import facts_of_run
+from .pairs import Matching, match_paths
+from .saved import run_facts
 
 
-def run_compare(
+def compare_saved_runs(
     first: str, second: str, target: ReportTarget, *, overwrite: bool, limits: Limits, messages: Messages
 ) -> int:
-    """Write the page of two runs; the exit code."""
+    """Write the page that compares two saved runs and return the exit code.
+
+    Raises UsageError if a run cannot be read, no images match or the page must not be written, OutputError if writing
+    fails.
+    """
     check_report(target, {os.path.realpath(path) for path in (first, second)}, may_exist=overwrite)
     runs = read_saved_run(first), read_saved_run(second)
-    places = _starts_and_paths(runs[0]), _starts_and_paths(runs[1])
-    matching = match(*([path for _, path in run] for run in places))
+    rows = _row_offsets(runs[0]), _row_offsets(runs[1])
+    matching = match_paths(*([path for _, path in run] for run in rows))
     if not matching.pairs:
         raise UsageError(
-            f"{first} and {second} have no image in common: {places[0][0][1]} in one, {places[1][0][1]} in the other",
-            "pairs are matched by path below each run's root, without suffix",
+            f"{first} and {second} have no image in common: they begin with {rows[0][0][1]} and {rows[1][0][1]}",
+            "images match if their paths below each run's common folder are equal, file suffix aside",
         )
-    warning = unlike(*runs)
+    warning = settings_warning(*runs)
     if warning:
         messages.warn(warning)
     names = (name_text(first), name_text(second))
     title = " and ".join(names)
-    told = (facts_of_run(runs[0], names[0], None), facts_of_run(runs[1], names[1], None))
-    page = ComparePage(target.path, title, told, target.embed_limit_mb * BYTES_OF_MB, len(matching.pairs))
+    facts = (run_facts(runs[0], names[0], None), run_facts(runs[1], names[1], None))
+    page = ComparePage(target.path, title, facts, target.embed_limit_bytes, len(matching.pairs))
     progress = ImageProgress(len(matching.pairs), wanted=not messages.quiet)
     messages.clear = progress.cleared
     try:
-        for pair in _pairs(runs, places, matching, limits):
+        for pair in _pairs(runs, rows, matching, limits):
             page.add(pair)
             progress.advance()
         progress.close()
-        finish_report(page, target, RunFacts(title, __version__, unfinished=warning), messages)
+        finish_report(page, target, RunFacts(title, __version__, warning=warning), messages)
     finally:
         progress.close()
         page.abandon()
-    alone = len(matching.only_first), len(matching.only_second)
-    if any(alone):
+    unmatched = len(matching.only_first), len(matching.only_second)
+    if any(unmatched):
         messages.warn(
-            f"{count(len(matching.pairs), 'pair')}; without a partner: "
-            f"{alone[0]:,} of {first}, {alone[1]:,} of {second}"
+            f"{count(len(matching.pairs), 'pair')}; unmatched images: "
+            f"{unmatched[0]:,} in {first}, {unmatched[1]:,} in {second}"
         )
     return ExitCode.OK
 
 
-def unlike(first: SavedRun, second: SavedRun) -> str:
-    """Why scores of two runs may differ for other reasons than their images, or ""."""
-    kinds = (
+def settings_warning(first: SavedRun, second: SavedRun) -> str:
+    """Name the settings in which two runs differ, since scores may differ for that reason alone; "" if none do."""
+    settings = (
         ("weights", first.weights, second.weights),
         ("modes", first.modes, second.modes),
         ("versions", first.versions, second.versions),
         ("precisions", first.precisions, second.precisions),
         ("strides", first.strides, second.strides),
     )
-    parts = [f"{name} {_listed(one)} and {_listed(two)}" for name, one, two in kinds if one != two and one and two]
-    return f"the runs were scored differently ({'; '.join(parts)}): scores may differ for that alone" if parts else ""
+    parts = [f"{name} {_listed(one)} and {_listed(two)}" for name, one, two in settings if one != two and one and two]
+    return f"The runs used different settings ({'; '.join(parts)}), which alone can change scores." if parts else ""
 
 
 def _listed(values: list[str] | list[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def _starts_and_paths(run: SavedRun) -> list[tuple[int, str]]:
-    """Where every row of a run starts, and its path: all that is held of the rows."""
+def _row_offsets(run: SavedRun) -> list[tuple[int, str]]:
+    """(byte offset, path) of every row: all that is kept of a run in memory."""
     return [(start, row.path) for start, row in run.rows()]
 
 
 def _pairs(
     runs: tuple[SavedRun, SavedRun],
-    places: tuple[list[tuple[int, str]], list[tuple[int, str]]],
+    offsets: tuple[list[tuple[int, str]], list[tuple[int, str]]],
     matching: Matching,
     limits: Limits,
 ) -> Iterator[Pair]:
-    """The pairs, then what has no partner; the rows of each are read when it is its turn."""
+    """Yield the matched pairs, then the unmatched images; each row is read from its file when needed."""
 
     def rows(side: int) -> Iterator[tuple[Row, str | None]]:
         for _, *pair in matching.pairs:
-            yield runs[side].row_at(places[side][pair[side]][0]), None
+            yield runs[side].row_at(offsets[side][pair[side]][0]), None
 
-    def both_scored(score: float | None) -> bool:
+    def is_scored(score: float | None) -> bool:
         return score is not None
 
     names = [name for name, _, _ in matching.pairs]
-    entries = [entries_of_rows(rows(side), both_scored, limits) for side in (0, 1)]
+    entries = [entries_from_rows(rows(side), is_scored, limits) for side in (0, 1)]
     for name, first, second in zip(names, *entries, strict=True):
         yield Pair(name, first, second)
-    for side, alone in enumerate((matching.only_first, matching.only_second)):
-        for place in alone:
-            row = runs[side].row_at(places[side][place][0])
+    for side, unmatched in enumerate((matching.only_first, matching.only_second)):
+        for place in unmatched:
+            row = runs[side].row_at(offsets[side][place][0])
             entry = ReportEntry(row.path, row.score, row.uncertainty, row.width, row.height, error=row.error)
             yield Pair(row.path, entry if side == 0 else None, entry if side == 1 else None)

@@ -1,4 +1,4 @@
-"""From rows to a report's entries: of an image just scored, or of a finished row, whose picture is read again."""
+"""Build report entries from new scores, or from the rows of an earlier run, whose images are read again."""
 
 from __future__ import annotations
 
@@ -9,31 +9,44 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hiqa_cli.console.text import name_text, path_of
 from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.outputs.preview import Preview
+from hiqa_cli.engine.outputs.preview import (
+    LARGE_SIDE,
+    Closeup,
+    Preview,
+    as_eight_bits,
+    encode_preview,
+    paint_quality,
+    reduce_to,
+    tile_within,
+)
+from hiqa_cli.engine.pipeline.job import Job
+from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.tiling.grid import plan_tiles
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.limits import Limits
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.rows.row import Row
-from hiqa_cli.scoring.output_paths import DISCREPANCY, HALLUCINATION
+from hiqa_cli.images.read import read_picture
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, Row
 
 from .entry import ReportEntry, TileScores
 
-NO_MAPS = "this run wrote no maps: hallucination and discrepancy map come with --maps, or with --report while scoring"
+NO_MAPS = "no hallucination or discrepancy map: score with --maps, or write the report with hiqa score --report"
 
 
-def entry_of_result(row: Row, file: str | None, result: ScoreResult, preview: Preview | None) -> ReportEntry:
-    """The entry of an image that was scored a moment ago; file: None where it came from standard input."""
+def entry_from_result(row: Row, file: str | None, result: ScoreResult, preview: Preview | None) -> ReportEntry:
+    """The entry of an image that was just scored. file: its path, None for standard input."""
     return ReportEntry(
         path=row.path,
         score=row.score,
         uncertainty=row.uncertainty,
         width=result.width,
         height=result.height,
-        size=None if file is None else file_size(file),
+        size=None if file is None else _file_size(file),
         notes=result.notes,
         exif=result.exif,
         tiles=_tile_scores([(tile.x, tile.y, tile.score) for tile in result.tiles]),
@@ -41,150 +54,141 @@ def entry_of_result(row: Row, file: str | None, result: ScoreResult, preview: Pr
     )
 
 
-def entry_of_error(row: Row) -> ReportEntry:
+def entry_from_error(row: Row) -> ReportEntry:
     """The entry of an image that could not be scored."""
     return ReportEntry(path=row.path, error=row.error)
 
 
-def entries_of_rows(
-    rows: Iterable[tuple[Row, str | None]], wants: Callable[[float | None], bool], limits: Limits
+def entries_from_rows(
+    rows: Iterable[tuple[Row, str | None]], needs_preview: Callable[[float | None], bool], limits: Limits
 ) -> Iterator[ReportEntry]:
-    """The entries of finished rows, in order; pictures are read again, the next while the present one is reduced.
+    """Yield the entries of saved rows in order, reading the next image while the current one is reduced.
 
-    rows: each with the path of its image where that is known better than by the row's own text. wants: whether an
-    image of this score is to be shown.
+    rows: (row, path of its image, or None to use the row's own path). needs_preview: whether an image with this score
+    needs its preview; all other images are not read.
     """
-    from hiqa_cli.engine.pipeline.job import Job
-    from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 
     def jobs() -> Iterator[Job]:
         for row, path in rows:
-            known = row if path is None else replace(row, path=name_text(path))
-            yield Job(known.path, _reader(known, wants, limits), token=known)
+            located = row if path is None else replace(row, path=name_text(path))
+            yield Job(located.path, _reader(located, needs_preview, limits), token=located)
 
-    ahead = Prefetcher(jobs())
+    prefetcher = Prefetcher(jobs())
     try:
-        while (arrived := ahead.take(wait=True)) is not None:
-            job, outcome = arrived
+        while (ready := prefetcher.take(wait=True)) is not None:
+            job, picture = ready
             assert isinstance(job.token, Row)
-            yield _entry_of_row(job.token, outcome)
-            if isinstance(outcome, Picture):
-                ahead.release(outcome.width * outcome.height)
+            yield _entry_from_row(job.token, picture)
+            if isinstance(picture, Picture):
+                prefetcher.release(picture.width * picture.height)
     finally:
-        ahead.close()
+        prefetcher.close()
 
 
-def _reader(row: Row, wants: Callable[[float | None], bool], limits: Limits) -> Callable[[], Picture]:
-    from hiqa_cli.images.read import read_picture
-
+def _reader(row: Row, needs_preview: Callable[[float | None], bool], limits: Limits) -> Callable[[], Picture]:
     def read() -> Picture:
-        if not wants(row.score):
+        if not needs_preview(row.score):
             raise ImageError("")
         if row.path == "-" and not os.path.lexists("-"):
-            raise ImageError("it came from standard input")
+            raise ImageError("read from standard input, not stored")
         try:
             picture = read_picture(path_of(row.path), limits)
         except ValueError as error:
-            raise ImageError("its name is no path on this system") from error
+            raise ImageError("not a valid path on this system") from error
         if (picture.width, picture.height) != (row.width, row.height):
             found, expected = f"{picture.width} x {picture.height}", f"{row.width} x {row.height}"
-            raise ImageError(f"now {found} px, {expected} px when it was scored")
+            raise ImageError(f"image changed: {found} px now, {expected} px when scored")
         return picture
 
     return read
 
 
-def _entry_of_row(row: Row, outcome: Picture | HiqaError) -> ReportEntry:
+def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
     if row.score is None or row.width is None or row.height is None:
-        return entry_of_error(row)
+        return entry_from_error(row)
     tiles = _tiles_of_row(row)
-    notes = tuple(str(note) for note in row.more.get("notes") or ())
-    preview, size, missing = None, None, ""
-    if isinstance(outcome, HiqaError):
-        missing = str(outcome)
-    else:
-        preview, missing = preview_of_row(row, outcome, tiles)
-        with contextlib.suppress(ValueError):
-            size = file_size(path_of(row.path))
-    return ReportEntry(
+    entry = ReportEntry(
         row.path,
         row.score,
         row.uncertainty,
         row.width,
         row.height,
-        size=size,
-        notes=notes,
-        exif=outcome.exif if isinstance(outcome, Picture) else (),
+        notes=tuple(str(note) for note in row.more.get("notes") or ()),
         tiles=tiles,
-        preview=preview,
-        missing=missing,
     )
+    if isinstance(picture, HiqaError):
+        return replace(entry, missing=str(picture))
+    preview, missing = _preview_from_row(row, picture, tiles)
+    size = None
+    with contextlib.suppress(ValueError):
+        size = _file_size(path_of(row.path))
+    return replace(entry, size=size, exif=picture.exif, preview=preview, missing=missing)
 
 
-def preview_of_row(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[Preview, str]:
-    """The small pictures of a row's image and its maps, and why some of them are not there."""
-    from hiqa_cli.engine.outputs.preview import (
-        LARGE_SIDE,
-        Closeup,
-        as_eight_bits,
-        encode_preview,
-        paint_quality,
-        reduce_to,
-        tile_within,
-    )
-
+def _preview_from_row(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[Preview, str]:
+    """The previews of a row's image and maps, and why some of them are missing."""
     maps: dict[str, Any] = row.more.get("maps") or {}
-    found, missing = {}, [] if maps else [NO_MAPS]
-    worst = _worst_place(tiles) if tiles is not None and max(picture.width, picture.height) > LARGE_SIDE else None
-    imagined, lowest = None, min(tiles.scores) if tiles is not None else None
+    missing = [] if maps else [NO_MAPS]
+    is_reduced = max(picture.width, picture.height) > LARGE_SIDE
+    worst = _worst_tile(tiles) if tiles is not None and is_reduced else None
+    previews: dict[str, np.ndarray] = {}
+    hallucinated_tile = None
     for kind in (HALLUCINATION, DISCREPANCY) if maps else ():
         try:
             pixels = _map_pixels(maps.get(kind), picture)
-            found[kind] = reduce_to(pixels, LARGE_SIDE)
-            if kind == HALLUCINATION and worst is not None:
-                imagined = tile_within(pixels, *worst).copy()
         except (ImageError, ValueError) as error:
-            missing.append(f"its {kind} is not shown: {maps.get(kind)}: {error}")
-    quality = None
-    stride = _stride_of_row(row)
-    grid = None if stride is None else plan_tiles(picture.width, picture.height, stride)
-    if tiles is not None and grid is not None:
-        if list(zip(tiles.xs, tiles.ys, strict=True)) == list(grid.places()):
-            quality = paint_quality(grid, tiles.scores)
-        else:
-            missing.append("its quality map is not shown: a sample of its tiles was scored")
+            missing.append(f"{kind} not shown: {maps.get(kind)}: {error}")
+            continue
+        previews[kind] = reduce_to(pixels, LARGE_SIDE)
+        if kind == HALLUCINATION and worst is not None:
+            hallucinated_tile = tile_within(pixels, worst[0], worst[1]).copy()
+    closeup = None
+    if worst is not None:
+        x, y, score = worst
+        closeup = Closeup(as_eight_bits(tile_within(picture.pixels, x, y)), hallucinated_tile, score)
+    quality, reason = _quality_preview(row, picture, tiles)
+    missing += [reason] if reason else []
     preview = encode_preview(
         reduce_to(picture.pixels, LARGE_SIDE),
-        found.get(HALLUCINATION),
-        found.get(DISCREPANCY),
+        previews.get(HALLUCINATION),
+        previews.get(DISCREPANCY),
         quality,
         row.weights,
-        None if worst is None else Closeup(as_eight_bits(tile_within(picture.pixels, *worst)), imagined, lowest),
+        closeup,
     )
     return preview, "; ".join(missing)
 
 
-def _worst_place(tiles: TileScores) -> tuple[int, int]:
-    """Left and top edge of the tile with the lowest score, the first of several."""
-    place = tiles.scores.index(min(tiles.scores))
-    return tiles.xs[place], tiles.ys[place]
+def _quality_preview(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[np.ndarray | None, str]:
+    """The quality map (h, w, 3) uint8 RGB from the tile scores, and why there is none although tiles were scored."""
+    stride = _stride_of_row(row)
+    if tiles is None or stride is None:
+        return None, ""
+    grid = plan_tiles(picture.width, picture.height, stride)
+    if list(zip(tiles.xs, tiles.ys, strict=True)) != list(grid.places()):
+        return None, "quality map not shown: only a sample of the tiles was scored"
+    return paint_quality(grid, tiles.scores), ""
 
 
-def _map_pixels(name: object, picture: Picture) -> Any:
-    """The pixels of a map that `--maps` wrote, without the scale that stands beside some."""
-    from hiqa_cli.images.read import read_picture
+def _worst_tile(tiles: TileScores) -> tuple[int, int, float]:
+    """Left edge, top edge and score of the lowest-scoring tile, the first of several."""
+    score = min(tiles.scores)
+    place = tiles.scores.index(score)
+    return tiles.xs[place], tiles.ys[place], score
 
+
+def _map_pixels(name: object, picture: Picture) -> np.ndarray:
+    """The pixels of a map file that `--maps` wrote, without its colour scale."""
     if not isinstance(name, str):
-        raise ImageError("the row does not name it")
+        raise ImageError("not named in the row")
     pixels = read_picture(Path(path_of(name))).pixels
     height, width = pixels.shape[:2]
     if height < picture.height or width < picture.width:
-        raise ImageError(f"{width} x {height} px are too few for {picture.width} x {picture.height}")
+        raise ImageError(f"{width} x {height} px, smaller than its image of {picture.width} x {picture.height} px")
     return pixels[: picture.height, : picture.width]
 
 
 def _tiles_of_row(row: Row) -> TileScores | None:
-    """The tiles of a row, where it tells of them."""
     tiles = row.more.get("tile_scores")
     if not isinstance(tiles, list) or not tiles:
         return None
@@ -205,8 +209,8 @@ def _stride_of_row(row: Row) -> int | None:
     return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
 
 
-def file_size(path: str) -> int | None:
-    """Bytes of a regular file, None for what has no size to speak of."""
+def _file_size(path: str) -> int | None:
+    """Bytes of a regular file, None for anything else."""
     with contextlib.suppress(OSError, ValueError):
         if os.path.isfile(path):
             return os.path.getsize(path)

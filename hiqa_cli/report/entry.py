@@ -1,4 +1,4 @@
-"""What a report is told of one image."""
+"""What a report shows: one entry per image, and facts about the run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hiqa_cli.engine.outputs.preview import Preview
 
 @dataclass(frozen=True)
 class TileScores:
-    """Left and top edges (px) of 256x256 tiles, and their scores in points: all of a picture's, or a sample of them."""
+    """Left and top edges (px) of 256x256 tiles with their scores (0..100); all tiles of an image, or a sample."""
 
     xs: tuple[int, ...]
     ys: tuple[int, ...]
@@ -20,10 +20,10 @@ class TileScores:
 class ReportEntry:
     """One image of a run.
 
-    path: as text, bytes that are not UTF-8 as surrogate escapes. score, uncertainty: points, None where there is an
-    error, which then says why. width, height: px of the upright image. size: bytes of its file, None where unknown.
-    notes: what was done to it on the way in. exif: (name, value) of camera, lens and exposure. tiles: None where the
-    run did not tell. missing: why its pictures are not shown, "" where they are.
+    path: text; bytes that are not UTF-8 are surrogate escapes. score, uncertainty: points (0..100), None for a failed
+    image, whose reason is `error`. width, height: px of the image in upright orientation. size: bytes of its file, None
+    if unknown. notes: conversions applied while reading. exif: (name, value) of camera, lens and exposure. tiles: None
+    if the row has no tile scores. missing: why some previews are not shown, "" if all are.
     """
 
     path: str
@@ -42,10 +42,10 @@ class ReportEntry:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a report says of a whole run.
+    """Facts about a whole run, shown at the top of its page.
 
-    title: of the page. version: hiqa's. weights, mode, precision, stride: "" and None where no row tells. gate: the
-    least score that passes, or None. unfinished: why some images are not here, "" where all are.
+    title: of the page. version: of hiqa. weights, mode, precision, stride (px): "" or None if unknown. gate: lowest
+    passing score, None if not set. warning: shown prominently, for example that the run was interrupted; "" for none.
     """
 
     title: str
@@ -55,4 +55,4 @@ class RunFacts:
     precision: str = ""
     stride: int | None = None
     gate: float | None = None
-    unfinished: str = ""
+    warning: str = ""

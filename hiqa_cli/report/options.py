@@ -1,20 +1,21 @@
-"""Where a report goes and how large it may be: the one place of these defaults."""
+"""Report options and their defaults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-EMBED_LIMIT_MB = 50  # millions of bytes that a page itself may have
-WORST = 20  # images on a contact sheet
+EMBED_LIMIT_MB = 50  # default
+WORST = 20  # default
+BYTES_PER_MB = 1_000_000
 
 
 @dataclass(frozen=True)
 class ReportTarget:
-    """A report to be written: a page, or a contact sheet as PNG.
+    """The report file to write.
 
-    option: the option that names the file. embed_limit_mb: largest page, in millions of bytes. worst: images on a
-    contact sheet.
+    option: the command-line option that named it, for messages. embed_limit_mb: maximum size of an HTML page (MB);
+    further images go to a folder next to it. png: write a contact sheet instead of a page. worst: images on the sheet.
     """
 
     path: Path
@@ -22,3 +23,8 @@ class ReportTarget:
     embed_limit_mb: int
     png: bool = False
     worst: int = WORST
+
+    @property
+    def embed_limit_bytes(self) -> int:
+        """Maximum size of the page in bytes."""
+        return self.embed_limit_mb * BYTES_PER_MB

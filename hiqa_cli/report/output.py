@@ -1,4 +1,4 @@
-"""Where a report goes: checked before any work, made while rows come, put in place when all are there."""
+"""Check, begin and finish the output of a report."""
 
 from __future__ import annotations
 
@@ -12,80 +12,78 @@ from hiqa_cli.console.text import for_message, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.output_checks import check_new_file, check_output_file
 
+from .contact_sheet import ContactSheet
 from .entry import ReportEntry, RunFacts
 from .options import ReportTarget
-from .page.writer import MARKER, folder_of
+from .page.run_page import RunPage
+from .page.writer import MARKER, assets_folder
 
-BYTES_OF_MB = 1_000_000
 
-
-class Output(Protocol):
-    """Something that is being made, under a temporary name."""
+class ReportOutput(Protocol):
+    """An output under a temporary name until it is finished."""
 
     def finish(self, facts: RunFacts) -> Path | None:
-        """Put it in place; gives the folder beside it, where there is one."""
+        """Put it in place; return the assets folder next to it, None if there is none. Raises OutputError."""
 
     def abandon(self) -> None:
-        """Leave nothing behind; harmless after finish()."""
+        """Remove temporary files; does nothing after finish()."""
 
 
-class Report(Output, Protocol):
-    """The page or the sheet of one run: report.run_page.RunPage, report.contact_sheet.ContactSheet."""
+class RunReport(ReportOutput, Protocol):
+    """The report of one run: a RunPage or a ContactSheet."""
 
-    def wants(self, score: float | None) -> bool:
-        """Whether the pictures of an entry of this score are needed."""
+    def needs_preview(self, score: float | None) -> bool:
+        """Whether an entry with this score must carry its preview."""
 
     def add(self, entry: ReportEntry) -> None:
-        """One image; OutputError where it cannot be written."""
+        """Add one image. Raises OutputError."""
 
 
 def check_report(target: ReportTarget, sources: Iterable[str], *, may_exist: bool) -> None:
-    """UsageError, before any work, where the report cannot or must not be written.
+    """Raise UsageError, before any work starts, if the report cannot or must not be written.
 
-    sources: real paths of what is read for it.
+    sources: real paths of the files that the report is made from, never overwritten. may_exist: whether an existing
+    report may be replaced.
     """
     path, option = target.path, target.option
     if str(path) == "-":
-        raise UsageError(f"{option}: expected a file, found -", "a file of that name is ./-")
+        raise UsageError(f"{option}: expected a file, found -", "to write a file of that name, give ./-")
     check_output_file(path, option)
     if os.path.realpath(path) in set(sources):
-        raise UsageError(f"{path} is one of the files to be read", "give another file")
+        raise UsageError(f"{option} {path}: is one of the input files", "give another path")
     check_new_file(path, option, overwrite=may_exist)
-    beside = folder_of(path)
-    if target.png or not os.path.lexists(beside):
+    assets = assets_folder(path)
+    if target.png or not os.path.lexists(assets):
         return
-    if not (beside / MARKER).exists():
-        raise UsageError(f"{beside} exists already and is not of a report's", "give another file")
+    if not (assets / MARKER).exists():
+        raise UsageError(f"{assets} already exists and was not written by hiqa report", "give another path")
     if not may_exist:
-        raise UsageError(f"{beside} exists already", "replace it by --overwrite, or give another file")
+        raise UsageError(f"{assets} already exists", "replace it with --overwrite, or give another path")
 
 
-def open_report(target: ReportTarget, title: str, expected: int) -> Report:
-    """Begin a report of about so many images."""
+def open_report(target: ReportTarget, title: str, expected: int) -> RunReport:
+    """Begin the report of one run. expected: about how many images it will have."""
     if target.png:
-        from .contact_sheet import ContactSheet
-
         return ContactSheet(target.path, target.worst)
-    from .page.run_page import RunPage
-
-    return RunPage(target.path, title, target.embed_limit_mb * BYTES_OF_MB, expected)
+    return RunPage(target.path, title, target.embed_limit_bytes, expected)
 
 
-def finish_report(report: Output, target: ReportTarget, facts: RunFacts, messages: Messages) -> None:
-    """Put a report in place and say what a person should know of it. OutputError where it cannot be written."""
+def finish_report(report: ReportOutput, target: ReportTarget, facts: RunFacts, messages: Messages) -> None:
+    """Put a report in place and print a warning if it needs a folder next to it. Raises OutputError."""
     try:
-        beside = report.finish(facts)
+        assets = report.finish(facts)
     finally:
         report.abandon()
-    if beside is not None:
+    if assets is not None:
         messages.warn(
-            f"pictures beyond {target.embed_limit_mb} MB lie in {beside}{os.sep}: keep it beside {target.path.name}"
+            f"images beyond {target.embed_limit_mb} MB are stored in {assets}{os.sep}: keep it next to "
+            f"{target.path.name}"
         )
 
 
-def report_title(given: Sequence[str]) -> str:
-    """What a report is called: by what was given."""
-    if not given:
+def report_title(paths: Sequence[str]) -> str:
+    """A title from the paths given on the command line: "photos", "photos and 2 more"."""
+    if not paths:
         return "hiqa report"
-    more = f" and {len(given) - 1:,} more" if len(given) > 1 else ""
-    return f"{for_message(name_text(given[0]))}{more}"
+    more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+    return f"{for_message(name_text(paths[0]))}{more}"

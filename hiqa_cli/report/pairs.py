@@ -1,8 +1,8 @@
-"""Which images of two runs belong together: by path below each run's root, without suffix.
+"""Match the images of two runs by their paths below each run's root, without suffix.
 
-The root of a run is the deepest folder above all its images, or, where that matches more, a folder above it: a run
-over photos/trip alone still meets one over all of photos. Images of one folder that share a stem (a.jpg beside a.png)
-are told apart by their suffix; what remains ambiguous is not matched.
+The root of a run is the deepest folder that contains all its images, or a folder above it if that gives more matches:
+a run over photos/trip alone can be compared with one over all of photos. If images in one folder share a stem (a.jpg
+and a.png), their suffixes tell them apart; images that are still ambiguous stay unmatched.
 """
 
 from __future__ import annotations
@@ -15,59 +15,66 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Matching:
-    """Places in the two lists. pairs: (name below the root, place in first, place in second), in first's order.
-    only_first, only_second: what has no partner."""
+    """Indices into two lists of paths.
+
+    pairs: (name below the root, index in first, index in second), in the order of first. only_first, only_second:
+    indices of unmatched images.
+    """
 
     pairs: list[tuple[str, int, int]]
     only_first: list[int]
     only_second: list[int]
 
 
-def match(first: Sequence[str], second: Sequence[str]) -> Matching:
-    """Match two runs' paths. A path given twice counts once, where it stands first."""
-    mine, theirs = _Run(first), _Run(second)
-    raised = [(mine.below(steps), theirs.below(0)) for steps in range(len(mine.root) + 1)]
-    raised += [(mine.below(0), theirs.below(steps)) for steps in range(1, len(theirs.root) + 1)]
-    left, right = max(raised, key=lambda names: len(names[0].keys() & names[1].keys()))  # of equals, the deepest root
-    pairs = [(name, place, right[name]) for name, place in left.items() if name in right]
-    matched_first, matched_second = {place for _, place, _ in pairs}, {place for _, _, place in pairs}
+def match_paths(first: Sequence[str], second: Sequence[str]) -> Matching:
+    """Match the paths of two runs. A path given twice counts once, at its first position."""
+    one, two = _RunPaths(first), _RunPaths(second)
+    candidates = [(one.names_below(levels), two.names_below(0)) for levels in range(len(one.root) + 1)]
+    candidates += [(one.names_below(0), two.names_below(levels)) for levels in range(1, len(two.root) + 1)]
+    # max() takes the first of equals, so the deepest root
+    left, right = max(candidates, key=lambda names: len(names[0].keys() & names[1].keys()))
+    pairs = [(name, index, right[name]) for name, index in left.items() if name in right]
+    matched_first, matched_second = {index for _, index, _ in pairs}, {index for _, _, index in pairs}
     return Matching(
         pairs,
-        [place for place in mine.places if place not in matched_first],
-        [place for place in theirs.places if place not in matched_second],
+        [index for index in one.indices if index not in matched_first],
+        [index for index in two.indices if index not in matched_second],
     )
 
 
-class _Run:
-    """The paths of one run, split at folders."""
+class _RunPaths:
+    """The paths of one run, split into folders."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self.places = list({_plain(path): place for place, path in reversed(list(enumerate(paths)))}.values())[::-1]
-        self._parts = [_plain(paths[place]).split("/") for place in self.places]
-        folders = [parts[:-1] for parts in self._parts]
-        self.root = _common_start(folders)
+        first_index: dict[str, int] = {}
+        for index, path in enumerate(paths):
+            first_index.setdefault(_normal(path), index)
+        self.indices = list(first_index.values())
+        self._parts = [path.split("/") for path in first_index]
+        self.root = _common_folders([parts[:-1] for parts in self._parts])
 
-    def below(self, steps: int) -> dict[str, int]:
-        """Name below the folder `steps` above the root -> place; names that fit several images are left out."""
-        start = len(self.root) - steps
+    def names_below(self, levels: int) -> dict[str, int]:
+        """Name below the folder `levels` above the root -> index; ambiguous names are left out."""
+        start = len(self.root) - levels
         names = ["/".join(parts[start:]) for parts in self._parts]
         stems = [posixpath.splitext(name)[0] for name in names]
-        often = Counter(stems)
-        chosen = [name if often[stem] > 1 else stem for name, stem in zip(names, stems, strict=True)]
-        unique = Counter(chosen)
-        return {name: place for name, place in zip(chosen, self.places, strict=True) if unique[name] == 1}
+        stem_counts = Counter(stems)
+        chosen = [name if stem_counts[stem] > 1 else stem for name, stem in zip(names, stems, strict=True)]
+        name_counts = Counter(chosen)
+        return {name: index for name, index in zip(chosen, self.indices, strict=True) if name_counts[name] == 1}
 
 
-def _plain(path: str) -> str:
-    """One way to write a path: forward slashes, no "." and no doubled slash."""
+def _normal(path: str) -> str:
+    """A path with forward slashes, without "." and doubled slashes."""
     return posixpath.normpath(path.replace("\\", "/") if "/" not in path else path)
 
 
-def _common_start(folders: Sequence[list[str]]) -> list[str]:
+def _common_folders(folders: Sequence[list[str]]) -> list[str]:
+    """The leading folders that all paths share."""
     if not folders:
         return []
     low, high = min(folders), max(folders)
-    count = 0
-    while count < min(len(low), len(high)) and low[count] == high[count]:
-        count += 1
-    return low[:count]
+    length = 0
+    while length < min(len(low), len(high)) and low[length] == high[length]:
+        length += 1
+    return low[:length]

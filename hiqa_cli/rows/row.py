@@ -25,6 +25,7 @@ COLUMNS = (
     "weights",
     "error",
 )
+HALLUCINATION, DISCREPANCY, QUALITY = "hallucination", "discrepancy", "quality"  # keys of a row's `maps`
 DECIMALS = 4  # of scores in files and for the gate, so that a row read back passes or fails alike
 
 

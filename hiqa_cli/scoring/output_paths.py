@@ -19,7 +19,7 @@ from hiqa_cli.output_checks import check_output_folder
 
 from .inputs import Input, real_paths
 
-HALLUCINATION, DISCREPANCY, QUALITY, PANEL = "hallucination", "discrepancy", "quality", "panel"
+PANEL = "panel"
 STANDARD_INPUT_FILE = "\0"  # stands for a file name, which no file can have
 STANDARD_INPUT_NAMES = ("stdin", "-")  # NAME, and the "full name" where a file has that one
 

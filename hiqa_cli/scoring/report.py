@@ -12,7 +12,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
-from hiqa_cli.report.output import Report, check_report, finish_report, open_report, report_title
+from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title
 from hiqa_cli.rows.codec import JSON_LINES
 from hiqa_cli.rows.row import Row, key_text
 from hiqa_cli.rows.saved_run import WHOLE_LINES
@@ -68,13 +68,13 @@ class ScoreReport:
 
     options: ScoreOptions
     target: ReportTarget
-    report: Report
+    report: RunReport
     facts: RunFacts
     messages: Messages
 
     def add_finished(self, tables: Sequence[Table], images: Sequence[Input], plan: ResumePlan) -> None:
         """The images that an earlier run finished, and the rows of its that stay; their pictures are read again."""
-        from hiqa_cli.report.entries import entries_of_rows
+        from hiqa_cli.report.entries import entries_from_rows
 
         paths = [entry.path for entry in images]
         rows = [(row, path) for row, path in zip(plan.finished, paths, strict=True) if row is not None]
@@ -82,20 +82,20 @@ class ScoreReport:
             if row is not None and not self.facts.weights:
                 self._learn(row.weights, row.mode, row.precision)
         everything = _whole_rows(tables, [*rows, *((row, None) for row in plan.kept)])
-        for entry in entries_of_rows(everything, self.report.wants, self.options.limits):
+        for entry in entries_from_rows(everything, self.report.needs_preview, self.options.limits):
             self.report.add(entry)
 
     def add(self, row: Row, work: Work, outcome: ScoreResult | HiqaError) -> None:
         """An image that this run has come to the end of."""
-        from hiqa_cli.report.entries import entry_of_error, entry_of_result
+        from hiqa_cli.report.entries import entry_from_error, entry_from_result
 
         if isinstance(outcome, HiqaError):
-            self.report.add(entry_of_error(row))
+            self.report.add(entry_from_error(row))
             return
         slot = work.artefacts.preview if work.artefacts is not None else None
         preview = slot.take() if slot is not None else None
         self.report.add(
-            entry_of_result(row, None if work.entry.is_standard_input else work.entry.path, outcome, preview)
+            entry_from_result(row, None if work.entry.is_standard_input else work.entry.path, outcome, preview)
         )
         self._learn(outcome.weights, outcome.mode, outcome.precision)
 
@@ -110,7 +110,7 @@ class ScoreReport:
 
     def finish_what_is_there(self, done: int, total: int) -> None:
         """After a stop: a report of what is finished, where that can still be written."""
-        self.facts = replace(self.facts, unfinished=f"stopped after {done:,} of {total:,} images")
+        self.facts = replace(self.facts, warning=f"stopped after {done:,} of {total:,} images")
         try:
             self.finish()
         except OutputError:

@@ -14,13 +14,13 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import name_text
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.rows.codec import CSV, JSON_LINES
-from hiqa_cli.rows.row import Row, as_text, row_of_error, row_of_result
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, as_text, row_of_error, row_of_result
 from hiqa_cli.rows.table import Existing, Table
 
 from .inputs import Input, Inputs, find_inputs, real_paths
 from .items import Work, check_standard_input, load_scorer, score_items
 from .options import STDOUT, ScoreOptions, check_together
-from .output_paths import DISCREPANCY, HALLUCINATION, QUALITY, OutputPaths, check_output_paths, plan_output_paths
+from .output_paths import OutputPaths, check_output_paths, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
 from .row_printer import NullPrinter, RowPrinter, make_printer

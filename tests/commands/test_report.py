@@ -123,7 +123,7 @@ def test_a_sample_of_tiles_is_shown_where_it_lies_without_a_quality_map(
     shown = detail(scored.home / "sample.html", 0)
     assert shown["tiles"]["xs"] == [tile["x"] for tile in line["tile_scores"]]
     assert set(shown["pictures"]) == {"distorted", "hallucination", "discrepancy"}
-    assert "a sample of its tiles was scored" in shown["missing"]
+    assert "only a sample of the tiles was scored" in shown["missing"]
 
 
 def test_pictures_that_are_gone_or_changed_are_said_and_rows_stay(
@@ -143,12 +143,12 @@ def test_pictures_that_are_gone_or_changed_are_said_and_rows_stay(
     ]
     missing = [detail(tmp_path / "report.html", number)["missing"] for number in range(3)]
     assert missing[1] == "no such file"
-    assert missing[0] == "now 90 x 60 px, 80 x 60 px when it was scored"
+    assert missing[0] == "image changed: 90 x 60 px now, 80 x 60 px when scored"
     assert "maps/photos/sub/caf" in missing[2] or "maps/sub/caf" in missing[2]
     messages = capsys.readouterr().err.splitlines()
-    assert "its last line is not whole" in messages[0]
-    assert messages[1].startswith("hiqa: 2 images of 4 shown without picture: ")
-    assert "not whole" in block(tmp_path / "report.html", "facts")["unfinished"]
+    assert "last line is incomplete" in messages[0]
+    assert messages[1].startswith("hiqa: 2 images of 4 shown without a preview: ")
+    assert "incomplete" in block(tmp_path / "report.html", "facts")["warning"]
 
 
 def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
@@ -158,13 +158,13 @@ def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
     for number in range(3):
         write_picture(f"{number}.png", number, width=256, height=256)
     call = ["report", ".", "-r", "--embed-limit-mb", "1", "--weights", str(tiny_weights), "--min-score", "100"]
-    monkeypatch.setattr("hiqa_cli.report.output.BYTES_OF_MB", 70_000)
+    monkeypatch.setattr("hiqa_cli.report.options.BYTES_PER_MB", 70_000)
     assert run(call) == 0  # the gate is the page's
     captured = capsys.readouterr()
     assert captured.out == "report.html\n"
-    assert "lie in report_files/: keep it beside report.html" in captured.err
+    assert "stored in report_files/: keep it next to report.html" in captured.err
     assert (tmp_path / "report_files/made-by-hiqa.txt").exists()
-    with pytest.raises(UsageError, match=r"report\.html: exists already"):
+    with pytest.raises(UsageError, match=r"report\.html: already exists"):
         run(call)
     assert run([*call, "--overwrite"]) == 0
     assert "pictures of hiqa's own skipped" in capsys.readouterr().err
@@ -200,7 +200,7 @@ def test_two_runs_side_by_side(
     assert run(["report", "--compare", "out.jsonl", "after.jsonl", "-o", "compare.html"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "compare.html\n"
-    assert captured.err == "hiqa: 2 pairs; without a partner: 2 of out.jsonl, 1 of after.jsonl\n"
+    assert captured.err == "hiqa: 2 pairs; unmatched images: 2 in out.jsonl, 1 in after.jsonl\n"
     page = scored.home / "compare.html"
     found = block(page, "rows")
     assert [row[2] for row in found] == [
@@ -228,7 +228,7 @@ def test_runs_that_were_scored_differently_are_compared_with_a_warning(
     Path("other.jsonl").write_bytes(other)
     assert run(["report", "--compare", "out.jsonl", "other.jsonl", "-o", "differently.html"]) == 0
     assert "strides 128 and 256" in capsys.readouterr().err
-    assert "strides 128 and 256" in block(scored.home / "differently.html", "facts")["unfinished"]
+    assert "strides 128 and 256" in block(scored.home / "differently.html", "facts")["warning"]
 
 
 def test_a_contact_sheet_of_the_worst(
@@ -258,9 +258,9 @@ def test_a_contact_sheet_of_the_worst(
         (["photos", "--png", "--embed-limit-mb", "3"], "--png writes a picture"),
         (["photos", "-o", "photos"], "is a folder, expected a file"),
         (["photos", "-o", "nowhere/x.html"], "no such folder: nowhere"),
-        (["photos", "-o", "photos/a.jpg", "--overwrite"], "one of the files to be read"),
-        (["out.jsonl", "-o", "out.jsonl", "--overwrite"], "one of the files to be read"),
-        (["photos", "-o", "mine.html", "--overwrite"], "mine_files exists already and is not of a report's"),
+        (["photos", "-o", "photos/a.jpg", "--overwrite"], "is one of the input files"),
+        (["out.jsonl", "-o", "out.jsonl", "--overwrite"], "is one of the input files"),
+        (["photos", "-o", "mine.html", "--overwrite"], "mine_files already exists and was not written by hiqa report"),
         (["photos", "-o", "-"], "expected a file, found -"),
     ],
 )
@@ -307,5 +307,5 @@ def test_a_signal_leaves_a_report_of_what_is_finished(tiny_weights: Path, tmp_pa
     assert process.returncode == 130
     assert b"what is done stands in report.html" in err
     assert [row["path"] for row in rows(tmp_path / "report.html")] == ["a.png"]
-    assert block(tmp_path / "report.html", "facts")["unfinished"] == "stopped after 1 of 2 images"
+    assert block(tmp_path / "report.html", "facts")["warning"] == "stopped after 1 of 2 images"
     assert sorted(os.listdir(tmp_path)) == ["a.png", "report.html", "silent.png"]

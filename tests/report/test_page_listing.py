@@ -1,4 +1,4 @@
-"""The page of a report in headless Chromium: opened from disk, sorted, searched, brushed, selected, by keys."""
+"""A report page in headless Chromium: opening from disk, sorting, search, histogram, selection, keyboard."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def test_it_opens_from_disk_with_its_totals_and_loads_nothing(page: Page) -> Non
     loaded = page.js("return performance.getEntriesByType('resource').map((one) => one.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
     page.wait("[...document.querySelectorAll('.cell img')].every((image) => image.complete && image.naturalWidth)")
-    assert page.complaints == []
+    assert page.log_lines == []
 
 
-def test_the_gate_can_be_moved_and_what_is_below_it_shown(page: Page) -> None:
+def test_the_gate_can_be_changed_and_images_below_it_shown(page: Page) -> None:
     gate = page.find("#gate")
     gate.clear()
     gate.send_keys("35")
@@ -35,7 +35,7 @@ def test_the_gate_can_be_moved_and_what_is_below_it_shown(page: Page) -> None:
     assert page.shown == [NAMES[1]]  # 20; 35 itself passes
 
 
-def test_the_worst_come_first_and_every_sorting_sorts(page: Page) -> None:
+def test_the_worst_images_come_first_and_every_sort_order_works(page: Page) -> None:
     assert page.shown == [SHOWN[place] for place in (1, 3, 2, 5, 0, 4)]
     expected = {
         "uncertainty": NAMES[2],
@@ -55,19 +55,19 @@ def test_the_worst_come_first_and_every_sorting_sorts(page: Page) -> None:
     assert page.find("#reverse").get_attribute("aria-pressed") == "true"
 
 
-def test_slash_searches_paths_and_escape_takes_the_search_back(page: Page) -> None:
+def test_slash_searches_paths_and_escape_clears_the_search(page: Page) -> None:
     page.keys("/")
     assert page.js("return document.activeElement.id") == "search"
     page.keys("IMG b/")
     page.wait("document.querySelectorAll('.cell').length === 2")
     assert page.text("#shown") == "2 of 6 images"
     page.keys("zzz")
-    page.wait("!document.getElementById('nothing').hidden")
+    page.wait("!document.getElementById('no-matches').hidden")
     page.keys("\ue00c")  # Escape
     page.wait("document.querySelectorAll('.cell').length === 6")
 
 
-def test_the_histogram_filters_when_brushed_and_by_its_fields(page: Page) -> None:
+def test_the_histogram_filters_by_dragging_and_by_its_fields(page: Page) -> None:
     from selenium.webdriver import ActionChains
 
     box = page.find("#histogram")
@@ -81,12 +81,12 @@ def test_the_histogram_filters_when_brushed_and_by_its_fields(page: Page) -> Non
     assert len(page.shown) == 6
     page.find("#from").send_keys("60")
     assert page.shown == [SHOWN[5], SHOWN[0], SHOWN[4]]
-    assert "60 to 80: 2" in page.text("#histogram-words")
-    ActionChains(page.driver).move_to_element(box).click().perform()  # a click alone shows all
+    assert "60 to 80: 2" in page.text("#histogram-text")
+    ActionChains(page.driver).move_to_element(box).click().perform()  # a click without a drag shows all
     assert len(page.shown) == 6
 
 
-def test_the_keyboard_goes_all_the_way(page: Page) -> None:
+def test_the_keyboard_reaches_everything(page: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 
     def focused() -> str:
@@ -102,11 +102,11 @@ def test_the_keyboard_goes_all_the_way(page: Page) -> None:
     assert page.text("#selected") == "1 selected"
     page.keys(Keys.ENTER)
     page.wait("document.getElementById('viewer').open")
-    assert page.text("#place") == "1 of 6"
+    assert page.text("#position") == "1 of 6"
     page.keys(Keys.ARROW_RIGHT)
-    page.wait("document.getElementById('place').textContent === '2 of 6'")
+    page.wait("document.getElementById('position').textContent === '2 of 6'")
     page.keys("x", Keys.ARROW_LEFT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    page.wait("document.getElementById('place').textContent === '3 of 6'")
+    page.wait("document.getElementById('position').textContent === '3 of 6'")
     page.keys(Keys.ESCAPE)
     page.wait("!document.getElementById('viewer').open")
     page.wait("document.activeElement.title === arguments[0]", page.shown[2])
@@ -115,7 +115,7 @@ def test_the_keyboard_goes_all_the_way(page: Page) -> None:
     assert page.text("#selected") == ""
 
 
-def test_hostile_names_are_shown_as_names_and_nothing_of_them_runs(page: Page) -> None:
+def test_hostile_names_are_shown_as_text_and_never_run(page: Page) -> None:
     cell = "[...document.querySelectorAll('.cell')].find((cell) => cell.title === arguments[0])"
     assert page.js(f"return {cell}.querySelector('.name').textContent", HOSTILE) == HOSTILE.removeprefix("x/")
     assert page.js(f"return {cell}.querySelectorAll('img').length", HOSTILE) == 1
@@ -127,10 +127,10 @@ def test_hostile_names_are_shown_as_names_and_nothing_of_them_runs(page: Page) -
     page.wait("document.querySelectorAll('#errors-list tr').length === 2")
     assert "<script>torn</script>.jpg" in page.text("#errors-list")
     assert page.text("#errors-title") == "2 images could not be scored"
-    assert page.complaints == []
+    assert page.log_lines == []
 
 
-def test_the_policy_stops_what_would_be_smuggled_in(page: Page) -> None:
+def test_the_content_policy_blocks_injected_markup_images_and_scripts(page: Page) -> None:
     markup = "document.body.innerHTML += ''"
     assert page.js(f"try {{ {markup} }} catch (error) {{ return error.name }}") == "TypeError"
     page.js(
@@ -143,10 +143,10 @@ def test_the_policy_stops_what_would_be_smuggled_in(page: Page) -> None:
     failure = page.js(f"try {{ {script}; document.body.append(one) }} catch (error) {{ return error.name }}")
     assert failure == "TypeError"
     assert page.js("return window.ran") is None
-    assert any("Content Security Policy" in line for line in page.complaints)
+    assert any("Content Security Policy" in line for line in page.log_lines)
 
 
-def test_selected_paths_are_saved_as_a_list_that_score_takes(page: Page, tmp_path: Path) -> None:
+def test_selected_paths_are_saved_as_a_list_that_score_reads(page: Page, tmp_path: Path) -> None:
     downloads = page.driver.downloads
     for old in downloads.glob("*"):
         old.unlink()
@@ -161,13 +161,13 @@ def test_selected_paths_are_saved_as_a_list_that_score_takes(page: Page, tmp_pat
     page.wait("document.querySelectorAll('.cell').length === 6")
     page.find("#select-all").click()
     page.find("#save").click()
-    page.wait("document.getElementById('voice').textContent.includes('-0')")  # a name has two lines
+    page.wait("document.getElementById('announcer').textContent.includes('-0')")  # a name has two lines
     names = read_file_list(str(wait_for(downloads / "hiqa-selection.txt")), nul_separated=True)
     assert sorted(map(name_text, names)) == sorted(NAMES)
 
 
 def wait_for(path: Path) -> Path:
-    """A download that has arrived."""
+    """Wait for a download to arrive."""
     end = time.monotonic() + 10
     while not path.exists():
         assert time.monotonic() < end
@@ -177,7 +177,9 @@ def wait_for(path: Path) -> Path:
 
 def test_selected_paths_are_copied(page: Page) -> None:
     page.js("window.copied = []; navigator.clipboard.writeText = async (text) => { window.copied.push(text) }")
-    page.js("document.querySelectorAll('.cell .mark')[0].click(); document.querySelectorAll('.cell .mark')[2].click()")
+    page.js(
+        "document.querySelectorAll('.cell .select')[0].click(); document.querySelectorAll('.cell .select')[2].click()"
+    )
     assert not page.js("return document.getElementById('viewer').open")
     page.find("#copy").click()
     page.wait("window.copied.length")
@@ -189,10 +191,10 @@ def test_selected_paths_are_copied(page: Page) -> None:
     assert page.js("return window.byCommand") == f"{NAMES[1]}\n{NAMES[2]}"
 
 
-def test_an_empty_report_opens_as_well(driver: Any, tmp_path: Path) -> None:
+def test_an_empty_report_opens(driver: Any, tmp_path: Path) -> None:
     write_page(tmp_path / "report.html", [entry("torn.jpg", None)])
     page = Page(driver).open(tmp_path / "report.html")
     assert (page.text("#total"), page.text("#median"), page.text("#failures")) == ("1", "–", "1")
-    assert page.find("#nothing").is_displayed()
-    assert page.complaints == []
+    assert page.find("#no-matches").is_displayed()
+    assert page.log_lines == []
     assert page.text("#heading") == "a report"

@@ -1,4 +1,4 @@
-"""Pages of many images, and of two runs, in headless Chromium."""
+"""Pages of many images, and comparison pages, in headless Chromium."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from hiqa_cli.report.page.compare_page import ComparePage, Pair
 from hiqa_train.distortions import add_noise
 
 
-def test_beyond_the_budget_pictures_come_from_the_folder(driver: Any, tmp_path: Path) -> None:
+def test_images_beyond_the_size_limit_load_from_the_assets_folder(driver: Any, tmp_path: Path) -> None:
     target = tmp_path / "50 % of it.html"
-    beside = write_page(target, many(60, preview()), MB // 4)
-    assert beside is not None
+    assets = write_page(target, many(60, preview()), MB // 4)
+    assert assets is not None
     page = Page(driver).open(target)
     page.wait("[...document.querySelectorAll('.cell img')].every((image) => image.complete && image.naturalWidth)")
     sources = page.js("return [...document.querySelectorAll('.cell img')].map((image) => image.src)")
     assert {source.partition(":")[0] for source in sources} == {"data", "file"}
     page.find(".cell").click()
     page.wait("document.getElementById('left-photo').complete && document.getElementById('left-photo').naturalWidth")
-    assert page.find("#left-photo").get_attribute("src").startswith(beside.as_uri())
-    assert page.complaints == []
-    beside.rename(tmp_path / "elsewhere")
+    assert page.find("#left-photo").get_attribute("src").startswith(assets.as_uri())
+    assert page.log_lines == []
+    assets.rename(tmp_path / "elsewhere")
     page.open(target)
     page.find(".cell").click()
-    page.wait("document.getElementById('fault').textContent")
-    assert "lie in the folder 50 % of it_files, which is not beside this page" in page.text("#fault")
-    assert page.complaints != []
+    page.wait("document.getElementById('detail-error').textContent")
+    assert "stored in the folder 50 % of it_files, which must be next to this page" in page.text("#detail-error")
+    assert page.log_lines != []
 
 
 OPENED = """const done = arguments[0];
@@ -56,7 +56,7 @@ requestAnimationFrame(step);"""
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Pages of 100 and of 10,000 photographs, both with what fits into their budget; the large pictures of the latter,
-    which lie beside it anyway, are tiny."""
+    which lie assets it anyway, are tiny."""
     folder = tmp_path_factory.mktemp("crowd")
     coffee = read_picture(Path(__file__).parents[2] / "examples/coffee.png").pixels
     large = cv2.resize(coffee, (LARGE_SIDE, LARGE_SIDE * 3 // 4), interpolation=cv2.INTER_CUBIC)
@@ -110,7 +110,7 @@ def test_ten_thousand_rows_scroll_without_a_frame_over_100_ms_and_only_cells_in_
     assert page.shown == ["photos/day 07/IMG_00007.jpg"]
 
 
-def test_two_runs_are_shown_side_by_side(driver: Any, tmp_path: Path) -> None:
+def test_two_runs_are_compared(driver: Any, tmp_path: Path) -> None:
     from selenium.webdriver import ActionChains
 
     shown = preview()
@@ -128,14 +128,14 @@ def test_two_runs_are_shown_side_by_side(driver: Any, tmp_path: Path) -> None:
     out.add(Pair("before/alone.jpg", one("before/alone", 50.0), None))
     out.finish(RunFacts("before and after", "0.1.0"))
     page = Page(driver).open(target, height=1000)
-    numbers = {name: page.text(f"#{name}") for name in ("total", "better", "worse", "same", "alone", "median")}
-    assert numbers == {"total": "4", "better": "1", "worse": "1", "same": "1", "alone": "1", "median": "+5.0"}
+    numbers = {name: page.text(f"#{name}") for name in ("total", "better", "worse", "same", "unmatched", "median")}
+    assert numbers == {"total": "4", "better": "1", "worse": "1", "same": "1", "unmatched": "1", "median": "+5.0"}
     assert page.shown == ["worse", "a little better", "much better"]
     label = page.find("[role=option]").get_attribute("aria-label")
-    assert label == "worse, from 80.0 to 50.0, change −30.0, worse by 18.7 more than the uncertainty"
-    page.js("document.getElementById('unmatched').open = true")
-    page.wait("document.querySelectorAll('#unmatched-list tr').length === 2")
-    assert "truncated JPEG" in page.text("#unmatched-list")
+    assert label == "worse, from 80.0 to 50.0, change −30.0, worse, 18.7 points beyond the uncertainty"
+    page.js("document.getElementById('uncompared').open = true")
+    page.wait("document.querySelectorAll('#uncompared-list tr').length === 2")
+    assert "truncated JPEG" in page.text("#uncompared-list")
     plot = page.find("#scatter")
     width, height = plot.size["width"], plot.size["height"]
     x, y = 40 + 0.4 * (width - 50), 10 + 0.3 * (height - 44)  # 40 and 70 within the plot's margins
@@ -146,4 +146,4 @@ def test_two_runs_are_shown_side_by_side(driver: Any, tmp_path: Path) -> None:
     assert page.text("#left-label") == "first: much better.jpg"
     page.keys("w")
     assert page.text("#tile") == "tile 35.0 → 65.0 (+30.0)"
-    assert page.complaints == []
+    assert page.log_lines == []

@@ -9,12 +9,12 @@ from support.browser import Page
 from support.report_material import NAMES
 
 
-def test_a_slider_lies_between_distorted_and_hallucinated(page: Page) -> None:
+def test_a_divider_separates_the_distorted_image_from_its_hallucination(page: Page) -> None:
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
 
     page.open_entry(NAMES[1])
-    assert (page.text("#left-label"), page.text("#right-label")) == ("distorted", "hallucinated")
+    assert (page.text("#left-label"), page.text("#right-label")) == ("distorted", "hallucination")
     frame = page.find("#frame")
     width = frame.size["width"]
     slide = ActionChains(page.driver).move_to_element(frame).click_and_hold()
@@ -25,8 +25,8 @@ def test_a_slider_lies_between_distorted_and_hallucinated(page: Page) -> None:
     slider = page.find("#split")
     slider.send_keys(Keys.ARROW_LEFT)
     assert float(slider.get_attribute("value")) < 75
-    assert "% distorted, the rest hallucinated" in slider.get_attribute("aria-valuetext")
-    assert page.text("#place") == "1 of 6"  # arrows moved the slider, not the picture
+    assert "% distorted, the rest hallucination" in slider.get_attribute("aria-valuetext")
+    assert page.text("#position") == "1 of 6"  # arrows moved the slider, not the picture
     page.js("document.getElementById('frame').focus()")
     page.keys("h")
     assert slider.get_attribute("value") == "0"
@@ -34,7 +34,7 @@ def test_a_slider_lies_between_distorted_and_hallucinated(page: Page) -> None:
     assert both[0] != both[1]
 
 
-def test_maps_lie_over_the_picture_as_strongly_as_one_likes(page: Page) -> None:
+def test_maps_overlay_the_image_with_adjustable_opacity(page: Page) -> None:
     from selenium.webdriver.common.keys import Keys
 
     page.open_entry(NAMES[1])
@@ -43,10 +43,10 @@ def test_maps_lie_over_the_picture_as_strongly_as_one_likes(page: Page) -> None:
     assert overlay.is_displayed()
     assert page.text("#legend-title") == "discrepancy, levels of 255"
     assert page.js("return getComputedStyle(document.getElementById('left-map')).clipPath") == "none"
-    strength = page.find("#strength")
+    opacity = page.find("#opacity")
     before = float(overlay.value_of_css_property("opacity"))
     for _ in range(5):
-        strength.send_keys(Keys.ARROW_RIGHT)
+        opacity.send_keys(Keys.ARROW_RIGHT)
     assert float(overlay.value_of_css_property("opacity")) == pytest.approx(before + 0.05)
     discrepancy = overlay.get_attribute("src")
     page.js("document.getElementById('frame').focus()")
@@ -57,28 +57,28 @@ def test_maps_lie_over_the_picture_as_strongly_as_one_likes(page: Page) -> None:
     assert not overlay.is_displayed()
 
 
-def test_tiles_tell_their_scores_on_hover_and_by_keys(page: Page) -> None:
+def test_tile_scores_appear_on_hover_and_by_keys(page: Page) -> None:
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
 
     page.open_entry(NAMES[1])  # tiles 20, 20 above 15, 25
     frame = page.find("#frame")
     half = frame.size["width"] // 2 - 5, frame.size["height"] // 2 - 5
-    for x, y, expected in ((-half[0], half[1], "tile 15.0 bad"), (half[0], half[1], "tile 25.0 poor")):
+    for x, y, expected in ((-half[0], half[1], "tile 15.0 (bad)"), (half[0], half[1], "tile 25.0 (poor)")):
         ActionChains(page.driver).move_to_element_with_offset(frame, x, y).perform()
         assert page.text("#tile") == expected
     outline = page.js("const s = document.getElementById('outline').style; return [s.left, s.top, s.width, s.height]")
     found = [float(value.rstrip("%")) for value in outline]
     assert found == pytest.approx([100 / 3, 100 / 9, 200 / 3, 800 / 9], abs=0.01)
     page.keys("w")
-    assert page.text("#tile") == "tile 15.0 bad"
+    assert page.text("#tile") == "tile 15.0 (bad)"
     ActionChains(page.driver).key_down(Keys.SHIFT).send_keys(Keys.ARROW_RIGHT).key_up(Keys.SHIFT).perform()
-    assert page.text("#tile") == page.text("#voice") == "tile 25.0 poor"
+    assert page.text("#tile") == page.text("#announcer") == "tile 25.0 (poor)"
     page.keys(Keys.ARROW_RIGHT)
     page.wait("document.getElementById('tile').hidden")
 
 
-def test_the_worst_tile_is_shown_pixel_by_pixel(page: Page) -> None:
+def test_the_worst_tile_is_shown_at_full_resolution(page: Page) -> None:
     page.open_entry(NAMES[1])
     assert page.find("#closeup").is_displayed()
     whole = page.js("return ['left-photo', 'right-photo'].map((id) => document.getElementById(id).src)")
@@ -91,18 +91,18 @@ def test_the_worst_tile_is_shown_pixel_by_pixel(page: Page) -> None:
     assert page.js("return [...document.querySelectorAll('input[name=overlay]')].map((one) => one.disabled)") == [
         *(False, True, True),
     ]
-    page.keys("w")  # where it lies in the picture
-    assert page.text("#tile") == "tile 15.0 bad"
+    page.keys("w")  # back to the entire image
+    assert page.text("#tile") == "tile 15.0 (bad)"
     assert page.js("return document.getElementById('left-photo').src") == whole[0]
 
 
-def test_a_picture_tells_what_is_known_of_it(page: Page) -> None:
+def test_an_opened_image_shows_its_details(page: Page) -> None:
     page.open_entry(NAMES[1])
     about = page.text("#about")
-    facts = ("384 × 288 px", "12.3 kB", "4 tiles, 15.0 to 25.0", "<b>Canon</b> EOS R5", "f/2.8", "first of 12 frames")
+    facts = ("384 × 288 px", "12.3 kB", "4, scores 15.0 to 25.0", "<b>Canon</b> EOS R5", "f/2.8", "first of 12 frames")
     for words in (NAMES[1], *facts):
         assert words in about
-    assert page.text("#verdict") == "20.0poor± 8.0 points"
+    assert page.text("#score") == "20.0poor± 8.0 points"
 
 
 def test_light_and_dark_follow_the_system(page: Page, small: Path) -> None:
@@ -136,7 +136,7 @@ LEAST_CONTRAST = """
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_text_stands_out_from_its_ground(page: Page, small: Path, dark: bool) -> None:
+def test_text_contrasts_with_its_background(page: Page, small: Path, dark: bool) -> None:
     page.open(small, dark=dark)
     selector = ".faint, .cell .score, .cell .grade, .cell .uncertainty, .cell .folder, button, label"
     ratio, where = page.js(LEAST_CONTRAST, selector)
@@ -177,7 +177,7 @@ def test_a_screen_reader_finds_names_roles_and_places(page: Page) -> None:
     page.open_entry(NAMES[1])
     assert unnamed() == []
     assert page.js("return document.getElementById('viewer').contains(document.activeElement)")
-    assert page.js("return document.getElementById('viewer').contains(document.getElementById('voice'))")
+    assert page.js("return document.getElementById('viewer').contains(document.getElementById('announcer'))")
     for _ in range(30):  # the focus never leaves the dialog for the page below it
         page.keys("\ue004")
         assert page.js("return !document.querySelector('.cell:focus, #search:focus')")

@@ -1,4 +1,4 @@
-"""What a report's files hold: the budget, the folder beside the page, hostile names, memory; without a browser."""
+"""The files of a report: size limit, assets folder, hostile names, memory; without a browser."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hiqa_cli.report.contact_sheet import ContactSheet
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.page.document import as_json
 from hiqa_cli.report.page.run_page import RunPage
-from hiqa_cli.report.pairs import match
+from hiqa_cli.report.pairs import match_paths
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 
 
-def test_a_page_within_its_budget_is_one_file_with_everything_in_it(tmp_path: Path) -> None:
+def test_a_page_within_its_size_limit_is_one_file(tmp_path: Path) -> None:
     shown = preview()
-    beside = write_page(tmp_path / "report.html", [entry("a.jpg", 40.0, shown), entry("b.jpg", None)])
-    assert beside is None
+    assets = write_page(tmp_path / "report.html", [entry("a.jpg", 40.0, shown), entry("b.jpg", None)])
+    assert assets is None
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     first, second = rows(tmp_path / "report.html")
     assert (first["path"], first["score"], first["thumbnail_at"], first["detail_at"]) == ("a.jpg", 40.0, 1, 1)
@@ -40,12 +40,12 @@ def test_a_page_within_its_budget_is_one_file_with_everything_in_it(tmp_path: Pa
     assert decode_picture(data).pixels.shape == (240, 320, 3)
 
 
-def test_beyond_the_budget_pictures_lie_in_a_folder_and_thumbnails_stay_inside_longest(tmp_path: Path) -> None:
+def test_beyond_the_size_limit_images_go_to_a_folder_and_thumbnails_last(tmp_path: Path) -> None:
     entries = many(60, preview())
     page = tmp_path / "a & b#.html"
     for budget, thumbnails_inside in ((MB, 60), (MB // 4, None)):
-        beside = write_page(page, entries, budget)
-        assert beside == tmp_path / "a & b#_files"
+        assets = write_page(page, entries, budget)
+        assert assets == tmp_path / "a & b#_files"
         assert page.stat().st_size <= budget
         found = rows(page)
         assert {row["detail_at"] for row in found} == {1, 2} if thumbnails_inside else {2}
@@ -53,18 +53,18 @@ def test_beyond_the_budget_pictures_lie_in_a_folder_and_thumbnails_stay_inside_l
         assert inside == thumbnails_inside or 0 < inside < 60
         outside = next(number for number, row in enumerate(found) if row["detail_at"] == 2)
         assert detail(page, outside)["pictures"]["distorted"] == f"a%20%26%20b%23_files/{outside}.distorted.webp"
-        assert is_own_picture(beside / f"{outside}.distorted.webp")
-        assert len(list(beside.glob("*.js"))) == [row["detail_at"] for row in found].count(2)
+        assert is_own_picture(assets / f"{outside}.distorted.webp")
+        assert len(list(assets.glob("*.js"))) == [row["detail_at"] for row in found].count(2)
 
 
-def test_a_smaller_report_takes_the_folder_of_a_larger_one_away(tmp_path: Path) -> None:
+def test_a_smaller_report_removes_the_folder_of_a_larger_one(tmp_path: Path) -> None:
     entries = many(60, preview())
     write_page(tmp_path / "report.html", entries, MB)
     assert write_page(tmp_path / "report.html", entries[:2]) is None
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_names_and_exif_are_data_and_the_policy_lets_nothing_in(tmp_path: Path) -> None:
+def test_names_and_exif_are_data_and_the_content_policy_is_strict(tmp_path: Path) -> None:
     texts = [HOSTILE, "</script><script>alert(2)</script>.png", "--><!--&lt;.png", "</template>.png"]
     texts.append("caf\udce9\n\u2028.png")
     entries = [entry(text, 50.0, exif=(("camera", text),), notes=(text,), missing=text) for text in texts]
@@ -87,7 +87,7 @@ def test_names_and_exif_are_data_and_the_policy_lets_nothing_in(tmp_path: Path) 
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//|@import|url\(""", page)
 
 
-def test_json_inside_the_page_holds_nothing_that_begins_markup() -> None:
+def test_embedded_json_contains_nothing_that_begins_markup() -> None:
     text = as_json({"a": "<&>é\udce9\u2028"})
     assert text.isascii()
     assert not set(text) & {"<", "&", "\n"}
@@ -110,7 +110,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
     assert lots < few + 50_000  # 1,500 rows more have 120,000 bytes, their pictures 5 million
 
 
-def test_nothing_is_left_of_a_report_that_is_given_up_and_the_old_one_stays(tmp_path: Path) -> None:
+def test_an_abandoned_report_leaves_nothing_and_keeps_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("old")
     page = RunPage(tmp_path / "report.html", "new", MB // 4, 50)
     for one in many(50, preview()):
@@ -124,7 +124,7 @@ def test_nothing_is_left_of_a_report_that_is_given_up_and_the_old_one_stays(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_an_entry_that_a_signal_tore_is_left_out_of_a_page_that_is_finished(
+def test_an_entry_interrupted_by_a_signal_is_left_out_of_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = RunPage(tmp_path / "report.html", "stopped", MB, 3)
@@ -139,22 +139,22 @@ def test_an_entry_that_a_signal_tore_is_left_out_of_a_page_that_is_finished(
     with pytest.raises(KeyboardInterrupt):
         page.add(entry("torn.jpg", 50.0, preview()))
     monkeypatch.setattr(page._writer, "_put", write)
-    page.finish(RunFacts("stopped", "0.1.0", unfinished="stopped after 1 of 3 images"))
+    page.finish(RunFacts("stopped", "0.1.0", warning="stopped after 1 of 3 images"))
     assert [row["path"] for row in rows(tmp_path / "report.html")] == ["whole.jpg"]
     assert (tmp_path / "report.html").read_text("utf-8").endswith("</p>\n</template>\n</body>\n</html>\n")
 
 
-def test_a_report_that_cannot_be_written_says_so_in_one_line(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_raises_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"nowhere/report\.html cannot be written: no such file or directory"):
         write_page(tmp_path / "nowhere/report.html", [])
 
 
-def test_a_contact_sheet_shows_the_worst_and_asks_for_no_other_picture(tmp_path: Path) -> None:
+def test_a_contact_sheet_shows_the_worst_images_and_needs_no_other_preview(tmp_path: Path) -> None:
     sheet = ContactSheet(tmp_path / "sheet.png", 3)
     asked = []
     scores = [50.0, 20.0, 90.0, 10.0, 70.0, 30.0, 60.0]
     for number, score in enumerate(scores):
-        if sheet.wants(score):
+        if sheet.needs_preview(score):
             asked.append(score)
             sheet.add(entry(f"ünicode/{number}.jpg", score, preview(seed=number)))
         else:
@@ -184,7 +184,7 @@ def test_a_contact_sheet_shows_the_worst_and_asks_for_no_other_picture(tmp_path:
 def test_pairs_are_matched_below_each_runs_root_without_suffix(
     first: list[str], second: list[str], expected: list[str]
 ) -> None:
-    matching = match(first, second)
+    matching = match_paths(first, second)
     assert [name for name, _, _ in matching.pairs] == expected
     for name, mine, theirs in matching.pairs:
         assert Path(first[mine]).stem == Path(second[theirs]).stem

@@ -1,4 +1,4 @@
-"""Headless Chromium by Selenium, for pages from disk; where it is not to be had, tests say so and skip."""
+"""Headless Chromium, driven by Selenium, for pages opened from disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLAGS = (
 
 
 def why_no_browser() -> str:
-    """What is missing for a browser test, or ""."""
+    """Why browser tests cannot run, "" if they can."""
     try:
         import selenium  # noqa: F401
     except ImportError:
@@ -34,7 +34,7 @@ def why_no_browser() -> str:
 
 
 def start_browser(profile: Path, *more: str) -> Any:
-    """A browser with a new, empty profile folder. more: further flags."""
+    """A browser with a new profile folder. more: further flags."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -48,7 +48,7 @@ def start_browser(profile: Path, *more: str) -> Any:
 
 
 def emulate(driver: Any, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
-    """A window of this size in CSS px, the system's light or dark scheme, and a phone's touch screen."""
+    """Set the window size (CSS px), light or dark colour scheme, and a touch screen for phones."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -57,7 +57,7 @@ def emulate(driver: Any, width: int, height: int, *, dark: bool = False, phone: 
 
 
 class Page:
-    """A browser at a page. js(code, *arguments): what the code returns."""
+    """A page in a browser. js(code, *arguments): run JavaScript and return its result."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -65,6 +65,8 @@ class Page:
 
     def open(self, path: Path, width: int = 1200, height: int = 800, **how: bool) -> Page:
         emulate(self.driver, width, height, **how)
+        self.driver.get("about:blank")  # ends the loading of the page before
+        self.driver.get_log("browser")
         self.driver.get(path.as_uri())
         return self
 
@@ -80,7 +82,7 @@ class Page:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def wait(self, condition: str, *arguments: Any) -> None:
-        """Until a JavaScript expression holds, 10 s at most."""
+        """Wait until a JavaScript expression is true, for at most 10 s."""
         end = time.monotonic() + 10
         while not self.js(f"return Boolean({condition})", *arguments):
             assert time.monotonic() < end, condition
@@ -88,12 +90,12 @@ class Page:
 
     @property
     def shown(self) -> list[str]:
-        """The paths of all cells in the document, in their order; what is not Unicode as U+FFFD."""
+        """The paths of all cells in the document, in order; lone surrogates as U+FFFD."""
         cells = "[...document.querySelectorAll('[role=option]')]"
         return list(self.js(f"return {cells}.map((cell) => cell.title.toWellFormed())"))
 
     def set(self, name: str, value: str) -> None:
-        """Give a field or a list another value, as a person would."""
+        """Set the value of a field or list, as a user would."""
         self.js(
             "const field = document.getElementById(arguments[0]); field.value = arguments[1];"
             "for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind))",
@@ -102,12 +104,12 @@ class Page:
         )
 
     def open_entry(self, name: str) -> None:
-        """Open the entry of that name, and wait for its pictures."""
+        """Open an entry by its path and wait for its images."""
         self.js("[...document.querySelectorAll('.cell')].find((cell) => cell.title === arguments[0]).click()", name)
         self.wait("document.getElementById('left-photo').complete")
         self.wait("document.getElementById('left-photo').naturalWidth")
 
     @property
-    def complaints(self) -> list[str]:
-        """What the browser logged since it was asked last: errors, refusals."""
+    def log_lines(self) -> list[str]:
+        """Browser log of this page since the last call: errors and policy violations."""
         return [line["message"] for line in self.driver.get_log("browser")]

@@ -1,4 +1,4 @@
-"""Entries and pages for the tests of reports, made without scoring anything."""
+"""Report entries and pages for tests, made without scoring."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from support.sample_images import photograph
 MB = 1_000_000
 HOSTILE = "x/<img src=x onerror=alert(1)>.jpg"
 NAMES = ["b/IMG_2.jpg", "b/IMG_10.jpg", "a/sunset.jpg", HOSTILE, "x/caf\udce9 \U0001f480.jpg", "x/two\nlines.jpg"]
-SHOWN = [name.replace("\udce9", "\ufffd") for name in NAMES]  # as a browser driver can tell them
+SHOWN = [name.replace("\udce9", "\ufffd") for name in NAMES]  # as the browser driver returns them
 SCORES = [70.0, 20.0, 55.0, 35.0, 90.0, 62.0]
 
 
 def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
-    """A preview whose pictures are all of one photograph."""
+    """A preview made from one photograph."""
     return preview_of(photograph(width, height, seed))
 
 
 def preview_of(pixels: np.ndarray) -> Preview:
-    """A preview of this picture (H, W, 3), mirrored as its hallucination, itself as its map; and a closeup."""
+    """A preview of an image (H, W, 3), mirrored as its hallucination, unchanged as its map; with a closeup."""
     close = Closeup(photograph(256, 256, 1), photograph(256, 256, 2), 15.0)
     return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000", close)
 
 
 def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, **more: Any) -> ReportEntry:
-    """An entry of 384x288 px with four tiles; without a score an error."""
+    """An entry of 384x288 px with four tiles, or a failed one if score is None."""
     if score is None:
         return ReportEntry(path, error="truncated JPEG")
     tiles = TileScores((0, 128, 0, 128), (0, 0, 32, 32), (score, score, score - 5, score + 5))
@@ -44,7 +44,7 @@ def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, *
 def write_page(
     target: Path, entries: list[ReportEntry], budget: int = 50 * MB, gate: float | None = None
 ) -> Path | None:
-    """A page of these entries; gives the folder beside it, where there is one."""
+    """A page of these entries; returns the assets folder next to it, None if there is none."""
     page = RunPage(target, "a report", budget, len(entries))
     for one in entries:
         page.add(one)
@@ -52,7 +52,7 @@ def write_page(
 
 
 def write_small_page(target: Path) -> None:
-    """The six pictures of NAMES and two errors, gate 60."""
+    """A page of the six images of NAMES and two errors, with gate 60."""
     exif = (("camera", "<b>Canon</b> EOS R5"), ("aperture", "f/2.8"))
     entries = [
         entry(name, score, preview(seed=number), exif=exif, notes=("first of 12 frames",))
@@ -64,13 +64,13 @@ def write_small_page(target: Path) -> None:
 
 
 def many(count: int, shown: Preview) -> list[ReportEntry]:
-    """So many entries in folders, their scores spread over the scale."""
+    """Entries in 37 folders, with scores spread over the scale."""
     scores = np.random.default_rng(0).beta(4, 2, count) * 100
     return [entry(f"photos/day {n % 37:02}/IMG_{n:05}.jpg", float(score), shown) for n, score in enumerate(scores)]
 
 
 def block(page: Path, name: str) -> Any:
-    """The JSON of the page's block of that id."""
+    """The JSON of a script block, by its id."""
     opening = f'<script type="application/json" id="{name}">'
     found = re.search(rf"{opening}(.*?)</script>", page.read_text("utf-8"), re.DOTALL)
     assert found
@@ -78,18 +78,18 @@ def block(page: Path, name: str) -> Any:
 
 
 def rows(page: Path) -> list[dict[str, Any]]:
-    """The rows of a run's page by the names of their fields."""
+    """The rows of a page as dictionaries."""
     fields = ["thumbnail_at", "detail_at", *block(page, "facts")["fields"]]
     return [dict(zip(fields, row, strict=True)) for row in block(page, "rows")]
 
 
 def detail(page: Path, number: int) -> dict[str, Any]:
-    """What an entry shows when it is opened, wherever it lies."""
+    """The detail of an entry, embedded or in the assets folder."""
     text = page.read_text("utf-8")
-    inside = re.search(rf'<p id="{number}\.detail">(.*?)</p>', text, re.DOTALL)
-    if inside:
-        return dict(json.loads(inside[1]))
+    embedded = re.search(rf'<p id="{number}\.detail">(.*?)</p>', text, re.DOTALL)
+    if embedded:
+        return dict(json.loads(embedded[1]))
     script = (page.parent / f"{page.stem}_files" / f"{number}.js").read_text("ascii")
-    called = re.fullmatch(rf"hiqaArrived\({number},(.*)\);\n", script, re.DOTALL)
-    assert called
-    return dict(json.loads(called[1]))
+    call = re.fullmatch(rf"hiqaDetailLoaded\({number},(.*)\);\n", script, re.DOTALL)
+    assert call
+    return dict(json.loads(call[1]))

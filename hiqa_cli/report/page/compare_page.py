@@ -1,4 +1,4 @@
-"""The page of two runs side by side: what got better, what worse, and by how much more than the uncertainty."""
+"""The page that compares two runs: which images got better or worse, and by how much beyond the uncertainty."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from hiqa_cli.engine.outputs.webp_stamp import check_webp
 from hiqa_cli.report.entry import ReportEntry, RunFacts
 
 from .document import Document
-from .run_page import FIELDS, entry_detail, large_pictures, page_facts
+from .run_page import entry_detail, entry_pictures, entry_row, page_facts
 from .writer import PageWriter
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image of the first run and its partner in the second, None where there is none.
+    """An image of the first run and its match in the second; one of them is None for an unmatched image.
 
-    name: its path below the roots, without suffix; of an unmatched image its whole path.
+    name: path below the roots, without suffix; the full path for an unmatched image.
     """
 
     name: str
@@ -27,12 +27,12 @@ class Pair:
 
 
 class ComparePage:
-    """Takes pairs as they are ready; nothing of them is kept in memory."""
+    """Writes pairs as they arrive; keeps none in memory."""
 
     def __init__(self, target: Path, title: str, runs: tuple[RunFacts, RunFacts], budget: int, expected: int) -> None:
-        """runs: what is said of each. budget: bytes that the page itself may have.
+        """runs: facts about both. budget: size limit of the page in bytes.
 
-        Raises OutputError, DependencyError.
+        Raises OutputError; DependencyError if OpenCV lacks WebP.
         """
         check_webp()
         self._runs = runs
@@ -40,30 +40,30 @@ class ComparePage:
         self._writer = PageWriter(target, document, budget, expected)
 
     def add(self, pair: Pair) -> None:
-        """One pair, or one image without a partner, of which only its path and score are shown."""
+        """Write one pair, or an unmatched image with its path and score only. Raises OutputError."""
         sides = {"first": pair.first, "second": pair.second}
+        is_matched = None not in sides.values()
         row: list[Any] = [pair.name]
         thumbnails: dict[str, bytes] = {}
         pictures: dict[str, bytes] = {}
         detail: dict[str, Any] = {}
         for side, entry in sides.items():
-            row.append(None if entry is None else [getattr(entry, name) for name in FIELDS])
-            if entry is None or None in sides.values():
+            row.append(None if entry is None else entry_row(entry))
+            if entry is None or not is_matched:
                 continue
             detail[side] = entry_detail(entry)
             if entry.preview is not None:
                 thumbnails[side] = entry.preview.thumbnail
-                # the closeups of two runs show different places
-                shown = {kind: data for kind, data in large_pictures(entry).items() if not kind.startswith("closeup")}
-                pictures |= {f"{side}.{kind}": data for kind, data in shown.items()}
+            # The closeups of two runs show different places.
+            shown = {kind: data for kind, data in entry_pictures(entry).items() if not kind.startswith("closeup")}
+            pictures |= {f"{side}.{kind}": data for kind, data in shown.items()}
         self._writer.add(row, thumbnails, detail, pictures)
 
     def finish(self, facts: RunFacts) -> Path | None:
-        """Put the page in place; gives the folder beside it, where there is one."""
+        """Put the page in place; return the assets folder next to it, None if there is none. Raises OutputError."""
         runs: dict[str, Any] = {"runs": [asdict(run) for run in self._runs]}
-        self._writer.finish({**asdict(facts), **page_facts(), **runs})
-        return self._writer.folder
+        return self._writer.finish({**asdict(facts), **page_facts(), **runs})
 
     def abandon(self) -> None:
-        """Leave nothing behind; harmless after finish()."""
+        """Remove temporary files; does nothing after finish()."""
         self._writer.abandon()

@@ -1,4 +1,4 @@
-"""The parts of a page that are the same for every report: markup, style, script, and what may be loaded."""
+"""What all pages share: markup, style, scripts and the content security policy."""
 
 from __future__ import annotations
 
@@ -18,40 +18,41 @@ SHARED_SCRIPTS = (
     "stage.js",
     "viewer.js",
 )
+OTHER_MARKUP_BYTES = 4096  # generous, for the head of the page and its facts
 
 
-def page_file(name: str) -> str:
+def read_asset(name: str) -> str:
     """The text of a file in assets/."""
     return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
 def as_json(value: Any) -> str:
-    """JSON in ASCII that can stand in markup and in a script: nothing in it begins a tag, a comment or a reference."""
+    """ASCII JSON that is safe in markup and in scripts: nothing in it starts a tag, a comment or a reference."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 class Document:
-    """The text around a report's rows and pictures.
+    """The text around a page's rows and images.
 
-    body: the name of the markup in assets/ that stands above the listing. scripts: names of scripts that run after
-    SHARED_SCRIPTS, the last one starts the page.
+    title: of the page. body: file in assets/ with the markup above the image grid. scripts: files that run after
+    SHARED_SCRIPTS; the last one starts the page.
     """
 
     def __init__(self, title: str, body: str, scripts: Sequence[str]) -> None:
         self._title = title
-        self._body = page_file(body) + page_file("listing.html")
-        self._style = page_file("report.css")
-        self._scripts = [page_file(name) for name in (*SHARED_SCRIPTS, *scripts)]
+        self._body = read_asset(body) + read_asset("listing.html")
+        self._style = read_asset("report.css")
+        self._scripts = [read_asset(name) for name in (*SHARED_SCRIPTS, *scripts)]
         self._nonce = secrets.token_urlsafe(16)
 
     @property
     def size(self) -> int:
-        """About how many bytes all of it has."""
-        return sum(len(part.encode()) for part in (self._body, self._style, *self._scripts)) + 4096
+        """Approximate size in bytes."""
+        return sum(len(part.encode()) for part in (self._body, self._style, *self._scripts)) + OTHER_MARKUP_BYTES
 
     def before_rows(self, facts: dict[str, Any], uses_folder: bool) -> str:
-        """Everything up to where the rows stand."""
+        """Everything before the rows. facts: JSON for the scripts. uses_folder: whether an assets folder exists."""
         policy = content_policy(self._nonce, uses_folder)
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -66,25 +67,25 @@ class Document:
         )
 
     def after_rows(self) -> str:
-        """From the end of the rows to where pictures begin: the page works before they have all been read."""
+        """Everything between the rows and the embedded images; scripts come first, so the page works while it loads."""
         scripts = [f'<script nonce="{self._nonce}">\n{script}</script>\n' for script in self._scripts]
-        # What is named in here is inert, and read about twice as fast as as many blocks of script.
-        return "]</script>\n" + "".join(scripts) + '<template id="inside">\n'
+        # A template is inert; browsers parse it about twice as fast as one script block per image.
+        return "]</script>\n" + "".join(scripts) + '<template id="embedded">\n'
 
     @staticmethod
     def end() -> str:
-        """What closes the page."""
+        """Everything after the embedded images."""
         return "</template>\n</body>\n</html>\n"
 
 
 def content_policy(nonce: str, uses_folder: bool) -> str:
-    """The Content-Security-Policy: what the page brings along, and its own folder where it has one.
+    """The Content-Security-Policy: allow what the page itself contains and images from its assets folder.
 
-    Scripts run by a nonce that is drawn anew for every page, so that nothing a file name or EXIF could smuggle in
-    would run; `require-trusted-types-for` forbids turning text into markup at all.
+    Scripts need a nonce drawn for each page, so no script in a file name or EXIF value can run;
+    `require-trusted-types-for` also forbids turning text into markup.
     """
-    pictures = "data: 'self' file:" if uses_folder else "data:"
+    images = "data: 'self' file:" if uses_folder else "data:"
     return (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src {pictures}; "
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src {images}; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types hiqa"
     )

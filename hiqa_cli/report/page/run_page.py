@@ -1,4 +1,4 @@
-"""The page of one run: an entry for every image."""
+"""The page of one run, with an entry for each image."""
 
 from __future__ import annotations
 
@@ -9,51 +9,48 @@ from typing import Any
 
 import numpy as np
 
-from hiqa_cli.engine.config import GRADES
+from hiqa_cli.engine.config import GRADES, TILE
 from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
 from hiqa_cli.engine.outputs.webp_stamp import check_webp
-from hiqa_cli.engine.results import TILE
 from hiqa_cli.report.entry import ReportEntry, RunFacts, TileScores
 
 from .document import Document
 from .writer import PageWriter
 
-FIELDS = ("path", "score", "uncertainty", "width", "height", "size", "error")  # of a row; page/data.js reads them
-STEPS = 16  # colours of a scale that the page shows between its ends
+FIELDS = ("path", "score", "uncertainty", "width", "height", "size", "error")  # of a row; the page gets this list
+SCALE_COLOURS = 16  # of a colour scale in the page's legend
 
 
 class RunPage:
-    """Takes the entries of a run as they are ready; nothing of them is kept in memory."""
+    """Writes the entries of a run as they arrive; keeps none in memory."""
 
     def __init__(self, target: Path, title: str, budget: int, expected: int) -> None:
-        """budget: bytes that the page itself may have. Raises OutputError, DependencyError."""
+        """budget: size limit of the page in bytes. Raises OutputError; DependencyError if OpenCV lacks WebP."""
         check_webp()
         document = Document(title, "run.html", ("run.js",))
         self._writer = PageWriter(target, document, budget, expected)
 
-    def wants(self, score: float | None) -> bool:
-        """Whether the pictures of an entry of this score are needed."""
+    def needs_preview(self, score: float | None) -> bool:
+        """Whether an entry with this score must carry its preview: every scored one."""
         return score is not None
 
     def add(self, entry: ReportEntry) -> None:
-        """One image."""
+        """Write one image. Raises OutputError."""
         preview = entry.preview
         thumbnails = {} if preview is None else {"thumbnail": preview.thumbnail}
-        detail = entry_detail(entry)
-        self._writer.add([getattr(entry, name) for name in FIELDS], thumbnails, detail, large_pictures(entry))
+        self._writer.add(entry_row(entry), thumbnails, entry_detail(entry), entry_pictures(entry))
 
     def finish(self, facts: RunFacts) -> Path | None:
-        """Put the page in place; gives the folder beside it, where there is one."""
-        self._writer.finish({**asdict(facts), **page_facts()})
-        return self._writer.folder
+        """Put the page in place; return the assets folder next to it, None if there is none. Raises OutputError."""
+        return self._writer.finish({**asdict(facts), **page_facts()})
 
     def abandon(self) -> None:
-        """Leave nothing behind; harmless after finish()."""
+        """Remove temporary files; does nothing after finish()."""
         self._writer.abandon()
 
 
 def page_facts() -> dict[str, Any]:
-    """What every page knows of hiqa's scales, so that nothing of them is written twice."""
+    """hiqa's scales and constants for the scripts, so that none is defined twice."""
     return {
         "fields": FIELDS,
         "created": datetime.now().astimezone().isoformat(timespec="minutes"),
@@ -63,12 +60,17 @@ def page_facts() -> dict[str, Any]:
     }
 
 
-def large_pictures(entry: ReportEntry) -> dict[str, bytes]:
-    """What opens large of an entry: kind -> WebP."""
+def entry_row(entry: ReportEntry) -> list[Any]:
+    """What the page needs to list an entry: the values of FIELDS."""
+    return [getattr(entry, name) for name in FIELDS]
+
+
+def entry_pictures(entry: ReportEntry) -> dict[str, bytes]:
+    """The large images of an opened entry: kind -> WebP."""
     preview = entry.preview
     if preview is None:
         return {}
-    kinds = {
+    pictures = {
         "distorted": preview.distorted,
         "hallucination": preview.hallucination,
         "discrepancy": preview.discrepancy,
@@ -76,11 +78,11 @@ def large_pictures(entry: ReportEntry) -> dict[str, bytes]:
         "closeup": preview.closeup,
         "closeup_hallucination": preview.closeup_hallucination,
     }
-    return {kind: data for kind, data in kinds.items() if data is not None}
+    return {kind: data for kind, data in pictures.items() if data is not None}
 
 
 def entry_detail(entry: ReportEntry) -> dict[str, Any]:
-    """What the page shows of an entry when it is opened."""
+    """JSON that an opened entry shows next to its images; empty for a failed image."""
     if entry.score is None:
         return {}
     return {
@@ -97,8 +99,8 @@ def _tiles(tiles: TileScores) -> dict[str, Any]:
 
 
 def _scale(scale: ColourScale) -> dict[str, Any]:
-    """A colour scale for the page: its colours at even places, its ticks as (place 0..1, label)."""
-    colours = scale.colours(np.linspace(0.0, 1.0, STEPS)).tolist()
+    """A colour scale for the legend: evenly spaced colours, and ticks as (position 0..1, label)."""
+    colours = scale.colours(np.linspace(0.0, 1.0, SCALE_COLOURS)).tolist()
     return {
         "title": scale.title,
         "unit": scale.unit,

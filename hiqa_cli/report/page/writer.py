@@ -1,8 +1,9 @@
-"""Writes a page while its rows come, and holds none of them: rows and pictures go to files at once.
+"""Stream a page to disk: rows and images go to temporary files at once, so memory does not grow with the run.
 
-Pictures lie inside the page up to a budget; beyond it beside it in one folder, NAME_files, as pictures and as scripts,
-since a page opened from disk may fetch nothing. Thumbnails come first: as much of the budget as the thumbnails still to
-come will probably take is kept free of the large pictures. Everything has temporary names until all of it is whole.
+Images are embedded up to the page's size limit. The rest goes to an assets folder next to the page (NAME_files), as
+image files plus one script per entry, because a page opened from disk must not fetch files. Thumbnails take precedence:
+large images are embedded only while the expected remaining thumbnails still fit. The page and its folder are renamed
+into place when complete.
 """
 
 from __future__ import annotations
@@ -21,27 +22,26 @@ from hiqa_cli.errors import cannot_write
 
 from .document import Document, as_json
 
-MARKER = "made-by-hiqa.txt"
-MARKER_TEXT = "Pictures and data of the report beside this folder; made by hiqa, replaced with the report.\n"
-TYPICAL_ROW = 200  # bytes of a row, and of the frame around a thumbnail
-TYPICAL_THUMBNAIL = 14_000  # bytes as base64, of a photograph
-
+MARKER = "made-by-hiqa.txt"  # marks a folder that a later report may replace
+MARKER_TEXT = "Images and data of the hiqa report next to this folder. Replaced whenever the report is.\n"
+TYPICAL_ROW = 200  # bytes of a row and of the markup around a thumbnail
+TYPICAL_THUMBNAIL = 14_000  # bytes of a photo in base64
 COPY_BYTES = 1 << 16
 
-NOWHERE, INSIDE, BESIDE = 0, 1, 2  # where a thumbnail or the rest of an entry lies, as rows say it
+ABSENT, EMBEDDED, IN_FOLDER = 0, 1, 2  # where a row's thumbnails or details are; data.js reads these numbers
 
 
-def folder_of(page: Path) -> Path:
-    """The folder beside a page for what does not fit into it: report.html -> report_files."""
+def assets_folder(page: Path) -> Path:
+    """The folder next to a page for what exceeds its size limit: report.html -> report_files."""
     return page.with_name(f"{page.stem}_files")
 
 
 class PageWriter:
-    """One page of its own: add() entries, then finish(), or abandon().
+    """Writes one page: add() entries, then finish() or abandon().
 
-    target: the page; it and its folder are replaced by finish(), whether they may be is for the caller to settle.
-    budget: bytes that the page may have; its rows stand in it however many they are.
-    expected: about how many entries will come; a wrong number costs order only.
+    target: the page. finish() replaces it and its assets folder; callers check beforehand that they may be replaced.
+    budget: size limit of the page in bytes; its rows are embedded even beyond it. expected: about how many entries will
+    follow; a wrong number only affects which images are embedded.
     """
 
     def __init__(self, target: Path, document: Document, budget: int, expected: int) -> None:
@@ -52,8 +52,8 @@ class PageWriter:
         self._count = 0
         self._folder: Path | None = None
         self._temporaries: list[Path] = []
-        self._rows, self._blocks = self._new_file(), self._new_file()
-        self._whole = (0, 0)  # bytes of both that belong to whole entries: a signal may stop in the middle of one
+        self._rows, self._embedded = self._new_file(), self._new_file()
+        self._complete = (0, 0)  # bytes of both files up to the last complete entry: a signal may interrupt add()
 
     def add(
         self,
@@ -62,75 +62,79 @@ class PageWriter:
         detail: Mapping[str, Any],
         pictures: Mapping[str, bytes],
     ) -> None:
-        """One entry.
+        """Write one entry. Raises OutputError.
 
-        row: what the page needs to list it; where thumbnails and the rest lie is put in front. thumbnails: kind ->
-        WebP. detail: what it shows when opened, JSON, with pictures: kind -> WebP. Raises OutputError.
+        row: JSON values that the page needs to list it. thumbnails: kind -> WebP. detail: JSON that the opened entry
+        shows. pictures: kind -> WebP, shown in the opened entry.
         """
         number, self._count = self._count, self._count + 1
-        with self._failures():
-            at = self._put_thumbnails(number, thumbnails) if thumbnails else NOWHERE
-            rest = self._put_detail(number, detail, pictures) if detail or pictures else NOWHERE
+        with self._os_errors():
+            thumbnail_at = self._write_thumbnails(number, thumbnails) if thumbnails else ABSENT
+            detail_at = self._write_detail(number, detail, pictures) if detail or pictures else ABSENT
             separator = ",\n" if number else ""
-            self._put(self._rows, f"{separator}{as_json([at, rest, *row])}")
-            self._whole = (self._rows.tell(), self._blocks.tell())
+            self._put(self._rows, f"{separator}{as_json([thumbnail_at, detail_at, *row])}")
+            self._complete = (self._rows.tell(), self._embedded.tell())
 
-    def _put_thumbnails(self, number: int, thumbnails: Mapping[str, bytes]) -> int:
+    def _write_thumbnails(self, number: int, thumbnails: Mapping[str, bytes]) -> int:
         blocks = [_block(f"{number}.{kind}", _data_url(data)) for kind, data in thumbnails.items()]
-        if sum(map(len, blocks)) + self._to_come * TYPICAL_ROW <= self._free:
+        if sum(map(len, blocks)) + self._remaining * TYPICAL_ROW <= self._free:
             for block in blocks:
-                self._put(self._blocks, block)
-            return INSIDE
+                self._put(self._embedded, block)
+            return EMBEDDED
         for kind, data in thumbnails.items():
-            self._write_beside(f"{number}.{kind}.webp", data)
-        return BESIDE
+            self._write_to_folder(f"{number}.{kind}.webp", data)
+        return IN_FOLDER
 
-    def _put_detail(self, number: int, detail: Mapping[str, Any], pictures: Mapping[str, bytes]) -> int:
-        reserved = self._to_come * (TYPICAL_ROW + TYPICAL_THUMBNAIL)
+    def _write_detail(self, number: int, detail: Mapping[str, Any], pictures: Mapping[str, bytes]) -> int:
+        reserved = self._remaining * (TYPICAL_ROW + TYPICAL_THUMBNAIL)
         base64_size = sum(4 * (len(data) + 2) // 3 for data in pictures.values())
         if base64_size + reserved <= self._free:
             urls = {kind: _data_url(data) for kind, data in pictures.items()}
             block = _block(f"{number}.detail", as_json({**detail, "pictures": urls}))
             if len(block) + reserved <= self._free:
-                self._put(self._blocks, block)
-                return INSIDE
+                self._put(self._embedded, block)
+                return EMBEDDED
         names = {kind: f"{number}.{kind}.webp" for kind in pictures}
         for kind, data in pictures.items():
-            self._write_beside(names[kind], data)
-        urls = {kind: f"{self.folder_url}/{name}" for kind, name in names.items()}
-        script = f"hiqaArrived({number},{as_json({**detail, 'pictures': urls})});\n"
-        self._write_beside(f"{number}.js", script.encode("ascii"))
-        return BESIDE
+            self._write_to_folder(names[kind], data)
+        urls = {kind: f"{self._folder_url}/{name}" for kind, name in names.items()}
+        script = f"hiqaDetailLoaded({number},{as_json({**detail, 'pictures': urls})});\n"
+        self._write_to_folder(f"{number}.js", script.encode("ascii"))
+        return IN_FOLDER
 
     @property
-    def _to_come(self) -> int:
+    def _remaining(self) -> int:
         return max(0, self._expected - self._count)
 
     @property
-    def folder_url(self) -> str:
-        """The folder's name as a relative address."""
-        return quote(os.fsencode(folder_of(self._target).name), safe="")
+    def _folder_url(self) -> str:
+        """The assets folder as a relative URL."""
+        return quote(os.fsencode(assets_folder(self._target).name), safe="")
 
-    def finish(self, facts: dict[str, Any]) -> None:
-        """Write the page and put it and its folder in place. facts: JSON for the page. Raises OutputError."""
-        with self._failures():
-            for part, whole in zip((self._rows, self._blocks), self._whole, strict=True):
-                part.truncate(whole)
+    def finish(self, facts: dict[str, Any]) -> Path | None:
+        """Write the page, put it and its folder in place, and return the folder or None. Raises OutputError.
+
+        facts: JSON for the page's scripts. An entry that a signal interrupted is left out.
+        """
+        with self._os_errors():
+            for file, size in zip((self._rows, self._embedded), self._complete, strict=True):
+                file.truncate(size)
             page = self._new_file()
-            around = {**facts, "folder": self.folder_url}
-            self._put(page, self._document.before_rows(around, self._folder is not None))
+            page_facts = {**facts, "folder": self._folder_url}
+            self._put(page, self._document.before_rows(page_facts, self._folder is not None))
             _append(page, self._rows)
             self._put(page, self._document.after_rows())
-            _append(page, self._blocks)
+            _append(page, self._embedded)
             self._put(page, self._document.end())
-            for file in (page, self._rows, self._blocks):
+            for file in (page, self._rows, self._embedded):
                 file.close()
-            self._place(Path(page.name))
-        self.abandon()  # the two parts, which are no longer needed
+            self._put_in_place(Path(page.name))
+        self.abandon()
+        return None if self._folder is None else assets_folder(self._target)
 
-    def _place(self, page: Path) -> None:
-        """The folder first: a page never stands there without what it needs."""
-        folder = folder_of(self._target)
+    def _put_in_place(self, page: Path) -> None:
+        """Rename the folder first, so that no page is ever there without its folder."""
+        folder = assets_folder(self._target)
         if folder.is_dir() and (folder / MARKER).exists():
             old = temporary_path(self._target)
             self._temporaries.append(old)
@@ -139,25 +143,20 @@ class PageWriter:
             commit(self._folder, folder)
         commit(page, self._target)
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder beside the page, where something lies in it."""
-        return None if self._folder is None else folder_of(self._target)
-
     def abandon(self) -> None:
-        """Leave nothing behind of what is not in place; harmless after finish()."""
+        """Remove temporary files; after finish() nothing else is left to remove."""
         self._rows.close()
-        self._blocks.close()
+        self._embedded.close()
         for path in self._temporaries:
             discard(path)
 
     def _new_file(self) -> BinaryIO:
-        with self._failures():
+        with self._os_errors():
             path = temporary_path(self._target)
             self._temporaries.append(path)
             return open(path, "w+b")
 
-    def _write_beside(self, name: str, data: bytes) -> None:
+    def _write_to_folder(self, name: str, data: bytes) -> None:
         if self._folder is None:
             folder = temporary_path(self._target)
             self._temporaries.append(folder)
@@ -172,11 +171,14 @@ class PageWriter:
         self._free -= len(data)
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _os_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise cannot_write(self._target, error, "make room in its folder") from error
+            reason = (error.strerror or str(error)).lower()
+            raise OutputError(
+                f"{self._target} cannot be written: {reason}", "check its folder and free space"
+            ) from error
 
 
 def _data_url(webp: bytes) -> str:
@@ -184,10 +186,10 @@ def _data_url(webp: bytes) -> str:
 
 
 def _block(name: str, text: str) -> str:
-    """Text inside the page, found by its name: base64 and what as_json() makes need no escape."""
+    """An element with an id; base64 and the output of as_json() need no escaping."""
     return f'<p id="{name}">{text}</p>\n'
 
 
-def _append(to: BinaryIO, part: BinaryIO) -> None:
+def _append(target: BinaryIO, part: BinaryIO) -> None:
     part.seek(0)
-    shutil.copyfileobj(part, to, COPY_BYTES)
+    shutil.copyfileobj(part, target, COPY_BYTES)

@@ -1,16 +1,16 @@
 "use strict";
-// What the report holds: facts, rows, and pictures that are read when they are seen.
-// Names of files and EXIF are data: they reach the page as text content, titles and labels only, never as markup.
+// The data of the page: facts and rows, and images that are read when they come into view.
+// File names and EXIF values are untrusted: use them as text content, titles and labels only, never as markup.
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
-const NOWHERE = 0, INSIDE = 1, BESIDE = 2; // where a thumbnail or a detail lies, as page_writer.py says it
+const ABSENT = 0, EMBEDDED = 1, IN_FOLDER = 2; // where a thumbnail or a detail is, see page/writer.py
 const nonce = document.currentScript.nonce;
-const documentRead = new Promise((resolve) => {
+const documentLoaded = new Promise((resolve) => {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", resolve, { once: true });
   else resolve();
 });
 
-// The one place where a string may become the address of a script: a numbered file of the report's own folder.
+// The only strings that may become the URL of a script: numbered files in the assets folder.
 const OWN_SCRIPT = /^[\w.~%-]+\/\d+\.js$/;
 const policy = window.trustedTypes
   ? window.trustedTypes.createPolicy("hiqa", { createScriptURL: ownScript })
@@ -21,44 +21,44 @@ function ownScript(url) {
   return url;
 }
 
-function rowsOfThePage() {
+function readRows() {
   return JSON.parse(document.getElementById("rows").textContent);
 }
 
-// Row values, from the place `start` on, into an object by the names of facts.fields.
-function takeFields(entry, values, start = 0) {
-  facts.fields.forEach((name, place) => { entry[name] = values[start + place]; });
+// Assign the values of a row, from index `start`, to the properties that facts.fields names.
+function assignFields(entry, values, start = 0) {
+  facts.fields.forEach((name, index) => { entry[name] = values[start + index]; });
   return entry;
 }
 
-// The address of a small picture, or null while the page is still being read.
+// The URL of a thumbnail, or null until the page has loaded that far.
 function thumbnailUrl(entry, kind) {
-  if (entry.thumbnailAt === BESIDE) return `${facts.folder}/${entry.number}.${kind}.webp`;
-  return inside(`${entry.number}.${kind}`);
+  if (entry.thumbnailAt === IN_FOLDER) return `${facts.folder}/${entry.number}.${kind}.webp`;
+  return embeddedText(`${entry.number}.${kind}`);
 }
 
-// Text that lies inside the page under this name, or null while the page is still being read.
-function inside(name) {
-  return document.getElementById("inside")?.content.getElementById(name)?.textContent ?? null;
+// Embedded text by its name, or null until the page has loaded that far.
+function embeddedText(name) {
+  return document.getElementById("embedded")?.content.getElementById(name)?.textContent ?? null;
 }
 
 const DETAILS_KEPT = 8;
 const details = new Map(); // number -> promise of its detail
-const awaited = new Map(); // number -> what to call when its script has run
+const pending = new Map(); // number -> callback for its script
 
-function hiqaArrived(number, detail) { // called by the scripts beside the page
-  awaited.get(number)?.(detail);
-  awaited.delete(number);
+function hiqaDetailLoaded(number, detail) { // called by the scripts in the assets folder
+  pending.get(number)?.(detail);
+  pending.delete(number);
 }
 
-// Everything that an opened entry shows; an object with `fault` where it cannot be had.
+// Everything that an opened entry shows. If it cannot be read, `error` says why.
 function loadDetail(entry) {
   const { number } = entry;
   let detail = details.get(number);
   details.delete(number);
-  detail ??= entry.detailAt === INSIDE ? detailInside(number) : entry.detailAt === BESIDE ? detailBeside(number) : null;
+  detail ??= entry.detailAt === EMBEDDED ? embeddedDetail(number) : entry.detailAt === IN_FOLDER ? folderDetail(number) : null;
   detail ??= Promise.resolve({ pictures: {} });
-  details.set(number, detail); // the last asked for stands last
+  details.set(number, detail); // most recent last
   for (const old of details.keys()) {
     if (details.size <= DETAILS_KEPT) break;
     details.delete(old);
@@ -66,32 +66,32 @@ function loadDetail(entry) {
   return detail;
 }
 
-async function detailInside(number) {
-  await documentRead;
-  const text = inside(`${number}.detail`);
-  return text ? JSON.parse(text) : { pictures: {}, fault: "This file is not whole." };
+async function embeddedDetail(number) {
+  await documentLoaded;
+  const text = embeddedText(`${number}.detail`);
+  return text ? JSON.parse(text) : { pictures: {}, error: "This report file is truncated." };
 }
 
-function detailBeside(number) {
+function folderDetail(number) {
   return new Promise((resolve) => {
     const script = document.createElement("script");
     const end = (detail) => { script.remove(); resolve(detail); };
-    awaited.set(number, end);
+    pending.set(number, end);
     script.nonce = nonce;
     script.onerror = () => {
-      awaited.delete(number);
+      pending.delete(number);
       details.delete(number);
       const folder = decodeURIComponent(facts.folder);
-      end({ pictures: {}, fault: `The pictures of this image lie in the folder ${folder}, which is not beside this page.` });
+      end({ pictures: {}, error: `Images are missing: they are stored in the folder ${folder}, which must be next to this page.` });
     };
     script.src = policy.createScriptURL(`${facts.folder}/${number}.js`);
     document.head.append(script);
   });
 }
 
-// --- words and elements
+// --- text and elements
 
-const whole = new Intl.NumberFormat("en");
+const integers = new Intl.NumberFormat("en");
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 function make(tag, className = "", text = "") {
@@ -105,8 +105,8 @@ function byId(id) {
   return document.getElementById(id);
 }
 
-function counted(number, one, many = `${one}s`) {
-  return `${whole.format(number)} ${number === 1 ? one : many}`;
+function countText(number, one, many = `${one}s`) {
+  return `${integers.format(number)} ${number === 1 ? one : many}`;
 }
 
 function grade(score) {
@@ -122,26 +122,26 @@ function folderName(path) {
   return path.slice(0, path.length - fileName(path).length).replace(/[/\\]$/, "");
 }
 
-function bytesInWords(bytes) {
+function fileSizeText(bytes) {
   const units = ["bytes", "kB", "MB", "GB"];
   const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
   return `${power ? (bytes / 1000 ** power).toPrecision(3) : bytes} ${units[power]}`;
 }
 
-// The number below which `share` of the sorted numbers lie, between neighbours in proportion.
-function quantile(sorted, share) {
-  const place = (sorted.length - 1) * share;
-  const low = Math.floor(place);
-  return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (place - low);
+// A quantile of sorted numbers, with linear interpolation.
+function quantile(sorted, fraction) {
+  const position = (sorted.length - 1) * fraction;
+  const low = Math.floor(position);
+  return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (position - low);
 }
 
-function sharePercent(part, all) {
-  const share = (100 * part) / all;
-  return `${share > 0 && share < 10 ? share.toFixed(1) : share.toFixed(0)} %`;
+function percentText(part, all) {
+  const percent = (100 * part) / all;
+  return `${percent > 0 && percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
-// What a run was scored with.
-function madeWith(run) {
+// The version, weights and settings of a run.
+function settingsText(run) {
   const parts = [run.version && `hiqa ${run.version}`, run.weights && `weights ${run.weights}`, run.mode && `mode ${run.mode}`, run.precision,
     run.stride && `stride ${run.stride} px`];
   return parts.filter(Boolean).join(" · ");
@@ -151,17 +151,17 @@ function showHeading(more) {
   byId("heading").textContent = facts.title;
   const made = new Date(facts.created).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
   byId("made").textContent = [made, ...more].filter(Boolean).join(" · ");
-  byId("unfinished").textContent = facts.unfinished;
-  byId("unfinished").hidden = !facts.unfinished;
+  byId("warning").textContent = facts.warning;
+  byId("warning").hidden = !facts.warning;
 }
 
-// --- said to a screen reader, and shown for a moment
+// --- messages for screen readers; visible ones are shown to everybody for a moment
 
-let silence;
-function say(text, seen = true) {
-  const voice = byId("voice");
-  voice.textContent = text;
-  voice.classList.toggle("unseen", !seen);
-  clearTimeout(silence);
-  silence = setTimeout(() => { voice.textContent = ""; }, 6000);
+let clearing;
+function announce(text, visible = true) {
+  const announcer = byId("announcer");
+  announcer.textContent = text;
+  announcer.classList.toggle("invisible", !visible);
+  clearTimeout(clearing);
+  clearing = setTimeout(() => { announcer.textContent = ""; }, 6000);
 }

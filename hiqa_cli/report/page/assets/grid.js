@@ -1,30 +1,32 @@
 "use strict";
-// A grid of which only the cells in view exist: ten thousand entries cost no more than fifty. A listbox to the keyboard
-// and to screen readers: one cell has the focus, arrows move it, Enter opens it, Space selects it.
+// A virtual grid: only cells in view exist, so ten thousand entries cost no more than fifty. For the keyboard and screen
+// readers it is a listbox: one cell has the focus, arrows move it, Enter opens the entry, Space selects it.
 
-const OVERSCAN = 2; // rows beyond the window that are kept ready
-const PICTURES_A_FRAME = 6; // decoding more at once would hold up fast scrolling
+const OVERSCAN = 2; // rows kept above and below the window
+const PICTURES_PER_FRAME = 6; // decoding more would make fast scrolling stutter
 
 class Grid {
-  // shape: { least, photo, text }: least width of a cell in px, height of its photograph per width, px of text below.
-  // build(): an empty cell; fill(cell, entry): give it its words; picture(cell, entry): its thumbnail, false where that
-  // is not there yet; label(entry): for a screen reader.
+  // shape: { minWidth, photo, text }: minimum width of a cell (px), height of its photo per width, height of its text (px).
+  // build(): a new cell. fill(cell, entry): set its text. picture(cell, entry): set its thumbnail; false if the page has not
+  // loaded that far. label(entry): for screen readers. open(index): open an entry.
   constructor(listing, selection, { shape, build, fill, picture, label, open }) {
     Object.assign(this, { listing, selection, shape, build, fill, picture, label, open });
     this.box = byId("grid");
-    this.cells = new Map(); // place -> cell
+    this.cells = new Map(); // index -> cell
     this.spare = [];
-    this.bare = new Set(); // cells whose picture is still to come
+    this.unloaded = new Set(); // cells whose thumbnail is not set yet
     this.active = 0;
     this.columns = 1;
     this.pending = false;
     listing.onChange(() => this.reset());
-    selection.onChange(() => this.mark());
-    const later = () => this.later();
-    addEventListener("scroll", later, { passive: true });
+    selection.onChange(() => {
+      for (const cell of this.cells.values()) this.updateSelected(cell);
+    });
+    const scheduleDraw = () => this.scheduleDraw();
+    addEventListener("scroll", scheduleDraw, { passive: true });
     new ResizeObserver(() => this.reset(true)).observe(this.box);
-    addEventListener("resize", later);
-    documentRead.then(() => this.later());
+    addEventListener("resize", scheduleDraw);
+    documentLoaded.then(() => this.scheduleDraw());
     this.connect();
   }
 
@@ -32,7 +34,7 @@ class Grid {
     return this.listing.shown.length;
   }
 
-  later() {
+  scheduleDraw() {
     if (this.pending) return;
     this.pending = true;
     requestAnimationFrame(() => {
@@ -41,23 +43,23 @@ class Grid {
     });
   }
 
-  // Everything anew: another order, other entries, or (keeps) another width.
-  reset(keeps = false) {
-    if (!keeps) {
+  // Lay out the grid again after other entries or another order, or (sameEntries) after another width.
+  reset(sameEntries = false) {
+    if (!sameEntries) {
       this.active = 0;
-      for (const place of [...this.cells.keys()]) this.put(place);
+      for (const index of [...this.cells.keys()]) this.release(index);
     }
     const width = this.box.clientWidth;
     if (!width) return;
     const gap = 12;
-    this.columns = Math.max(2, Math.floor((width + gap) / (this.shape.least + gap)));
+    this.columns = Math.max(2, Math.floor((width + gap) / (this.shape.minWidth + gap)));
     this.cellWidth = (width - gap * (this.columns - 1)) / this.columns;
     this.photoHeight = Math.round(this.cellWidth * this.shape.photo);
     this.rowHeight = this.photoHeight + this.shape.text + gap;
     this.stepX = this.cellWidth + gap;
     this.box.style.height = `${Math.max(0, Math.ceil(this.count / this.columns) * this.rowHeight - gap)}px`;
     this.box.style.setProperty("--photo", `${this.photoHeight}px`);
-    for (const [place, cell] of this.cells) this.lay(cell, place);
+    for (const [index, cell] of this.cells) this.position(cell, index);
     this.draw();
   }
 
@@ -67,55 +69,55 @@ class Grid {
     const lastRow = Math.floor((innerHeight - top) / this.rowHeight) + OVERSCAN;
     const first = firstRow * this.columns, end = Math.min(this.count, (lastRow + 1) * this.columns);
     const wanted = new Set();
-    for (let place = first; place < end; place += 1) wanted.add(place);
-    if (this.active < this.count) wanted.add(this.active); // never lose the focus
-    for (const place of [...this.cells.keys()]) if (!wanted.has(place)) this.put(place);
-    let next = this.box.firstElementChild; // cells stand in reading order
-    for (const place of [...wanted].sort((a, b) => a - b)) {
-      const cell = this.cells.get(place) ?? this.take(place);
+    for (let index = first; index < end; index += 1) wanted.add(index);
+    if (this.active < this.count) wanted.add(this.active); // keep the focused cell
+    for (const index of [...this.cells.keys()]) if (!wanted.has(index)) this.release(index);
+    let next = this.box.firstElementChild; // keep cells in reading order
+    for (const index of [...wanted].sort((a, b) => a - b)) {
+      const cell = this.cells.get(index) ?? this.acquire(index);
       if (cell === next) next = next.nextElementSibling;
       else this.box.insertBefore(cell, next);
     }
     this.showPictures(top);
   }
 
-  // A few pictures, those in view first; the rest with the next frames.
+  // Set a few thumbnails, cells in view first; the rest follow in the next frames.
   showPictures(top) {
     const inView = (cell) => {
-      const y = top + Math.floor(cell.place / this.columns) * this.rowHeight;
+      const y = top + Math.floor(cell.index / this.columns) * this.rowHeight;
       return y > -this.rowHeight && y < innerHeight;
     };
-    const order = [...this.bare].sort((a, b) => inView(b) - inView(a) || a.place - b.place);
+    const order = [...this.unloaded].sort((a, b) => inView(b) - inView(a) || a.index - b.index);
     let shown = 0;
-    for (const cell of order.slice(0, PICTURES_A_FRAME)) {
+    for (const cell of order.slice(0, PICTURES_PER_FRAME)) {
       if (!this.picture(cell, cell.entry)) continue;
-      this.bare.delete(cell);
+      this.unloaded.delete(cell);
       shown += 1;
     }
-    if (this.bare.size && shown) this.later();
+    if (this.unloaded.size && shown) this.scheduleDraw();
   }
 
-  take(place) {
+  acquire(index) {
     const cell = this.spare.pop() ?? this.newCell();
-    this.cells.set(place, cell);
-    const entry = this.listing.shown[place];
-    cell.place = place;
+    this.cells.set(index, cell);
+    const entry = this.listing.shown[index];
+    cell.index = index;
     cell.entry = entry;
     cell.setAttribute("aria-setsize", this.count);
-    cell.setAttribute("aria-posinset", place + 1);
+    cell.setAttribute("aria-posinset", index + 1);
     cell.setAttribute("aria-label", this.label(entry));
     cell.title = entry.path;
     this.fill(cell, entry);
-    this.bare.add(cell);
-    this.lay(cell, place);
-    this.markCell(cell);
+    this.unloaded.add(cell);
+    this.position(cell, index);
+    this.updateSelected(cell);
     return cell;
   }
 
-  put(place) {
-    const cell = this.cells.get(place);
-    this.cells.delete(place);
-    this.bare.delete(cell);
+  release(index) {
+    const cell = this.cells.get(index);
+    this.cells.delete(index);
+    this.unloaded.delete(cell);
     if (cell.contains(document.activeElement)) cell.blur();
     cell.remove();
     this.spare.push(cell);
@@ -128,29 +130,25 @@ class Grid {
     return cell;
   }
 
-  lay(cell, place) {
-    const x = (place % this.columns) * this.stepX, y = Math.floor(place / this.columns) * this.rowHeight;
+  position(cell, index) {
+    const x = (index % this.columns) * this.stepX, y = Math.floor(index / this.columns) * this.rowHeight;
     cell.style.width = `${this.cellWidth}px`;
     cell.style.transform = `translate(${x}px, ${y}px)`;
-    cell.tabIndex = place === this.active ? 0 : -1;
+    cell.tabIndex = index === this.active ? 0 : -1;
   }
 
-  mark() {
-    for (const cell of this.cells.values()) this.markCell(cell);
-  }
-
-  markCell(cell) {
+  updateSelected(cell) {
     const selected = this.selection.has(cell.entry);
     cell.setAttribute("aria-selected", selected);
     cell.classList.toggle("selected", selected);
   }
 
-  // Make a place the one with the focus, and bring it into view.
-  go(place, focus = true) {
+  // Move the focus to an entry and scroll it into view.
+  focusEntry(index, focus = true) {
     if (!this.count) return;
     const old = this.cells.get(this.active);
     if (old) old.tabIndex = -1;
-    this.active = Math.min(Math.max(place, 0), this.count - 1);
+    this.active = Math.min(Math.max(index, 0), this.count - 1);
     const top = Math.floor(this.active / this.columns) * this.rowHeight + this.box.getBoundingClientRect().top;
     const above = byId("toolbar").getBoundingClientRect().bottom + 8;
     const below = innerHeight - 8;
@@ -163,18 +161,18 @@ class Grid {
   }
 
   connect() {
-    this.box.addEventListener("enter", () => this.go(0));
+    this.box.addEventListener("enter", () => this.focusEntry(0));
     this.box.addEventListener("keydown", (event) => this.key(event));
     let anchor = 0;
     this.box.addEventListener("click", (event) => {
       const cell = event.target.closest(".cell");
       if (!cell) return;
-      const { place, entry } = cell;
-      if (event.shiftKey) this.selection.addAll(this.listing.shown.slice(Math.min(anchor, place), Math.max(anchor, place) + 1));
-      else if (event.ctrlKey || event.metaKey || event.target.closest(".mark")) this.selection.toggle(entry);
-      this.go(place);
-      if (!(event.shiftKey || event.ctrlKey || event.metaKey || event.target.closest(".mark"))) this.open(place);
-      anchor = place;
+      const { index, entry } = cell;
+      if (event.shiftKey) this.selection.addAll(this.listing.shown.slice(Math.min(anchor, index), Math.max(anchor, index) + 1));
+      else if (event.ctrlKey || event.metaKey || event.target.closest(".select")) this.selection.toggle(entry);
+      this.focusEntry(index);
+      if (!(event.shiftKey || event.ctrlKey || event.metaKey || event.target.closest(".select"))) this.open(index);
+      anchor = index;
     });
   }
 
@@ -186,10 +184,10 @@ class Grid {
     if (event.key in steps) {
       const to = active + steps[event.key];
       const inside = to >= 0 && to < this.count;
-      if (event.shiftKey) this.selection.addAll([active, Math.min(Math.max(to, 0), this.count - 1)].map((place) => this.listing.shown[place]));
-      if (inside || /^Page/.test(event.key)) this.go(to);
-    } else if (event.key === "Home") this.go(0);
-    else if (event.key === "End") this.go(this.count - 1);
+      if (event.shiftKey) this.selection.addAll([active, Math.min(Math.max(to, 0), this.count - 1)].map((index) => this.listing.shown[index]));
+      if (inside || /^Page/.test(event.key)) this.focusEntry(to);
+    } else if (event.key === "Home") this.focusEntry(0);
+    else if (event.key === "End") this.focusEntry(this.count - 1);
     else if (event.key === "Enter") this.open(active);
     else if (event.key === " ") this.selection.toggle(this.listing.shown[active]);
     else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey)) this.selection.addAll(this.listing.shown);
@@ -199,18 +197,18 @@ class Grid {
   }
 }
 
-// Take the pictures of another entry off a cell that is used again.
-function bareThumbnails(images, box, entry) {
-  box.classList.toggle("empty", entry.thumbnailAt === NOWHERE);
+// Remove the previous entry's thumbnails from a reused cell.
+function resetThumbnails(images, box, entry) {
+  box.classList.toggle("absent", entry.thumbnailAt === ABSENT);
   for (const image of images) {
     image.hidden = true;
     image.removeAttribute("src");
   }
 }
 
-// False where the page has not been read that far.
+// Return false if the page has not loaded that far.
 function setThumbnail(image, entry, kind) {
-  if (entry.thumbnailAt === NOWHERE) return true;
+  if (entry.thumbnailAt === ABSENT) return true;
   const url = thumbnailUrl(entry, kind);
   if (url) image.src = url;
   else image.removeAttribute("src");

@@ -1,6 +1,6 @@
 "use strict";
-// How the values are spread, as bars. Dragging over them (the brush) shows only what lies in that range; the two
-// number fields say the same for the keyboard and for screen readers.
+// A histogram that filters: drag over the bars (the brush) to show only that range. Two number fields do the same for
+// the keyboard and for screen readers.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -11,8 +11,8 @@ function svg(tag, attributes) {
 }
 
 class Histogram {
-  // low, high: ends of the axis. bins: number of bars. tone(value): class of the bar there. noun: what the axis
-  // shows; unit: what is counted.
+  // low, high: ends of the axis. bins: number of bars. tone(value): class of a bar. noun: what the axis shows. unit: what
+  // the bars count.
   constructor(listing, { low, high, bins, tone, noun, unit }) {
     Object.assign(this, { listing, low, high, bins, noun, unit });
     this.box = byId("histogram");
@@ -23,14 +23,14 @@ class Histogram {
     this.plot = svg("svg", { viewBox: `0 0 ${bins} 100`, preserveAspectRatio: "none", "aria-hidden": "true" });
     this.bars = Array.from({ length: bins }, (_, bin) => {
       const middle = low + ((bin + 0.5) / bins) * (high - low);
-      const shapes = ["all", "found"].map((kind) => svg("rect", { x: bin + 0.06, width: 0.88, class: `${kind} ${tone(middle)}` }));
+      const shapes = ["all", "matching"].map((kind) => svg("rect", { x: bin + 0.06, width: 0.88, class: `${kind} ${tone(middle)}` }));
       this.plot.append(...shapes);
       return shapes;
     });
     this.brush = svg("rect", { y: 0, height: 100, class: "brush" });
     this.plot.append(this.brush);
     this.box.append(this.plot);
-    this.everything = this.counts(listing.entries);
+    this.allCounts = this.counts(listing.entries);
     this.connect();
     listing.onChange(() => this.draw());
   }
@@ -47,48 +47,48 @@ class Histogram {
 
   draw() {
     const { listing } = this;
-    const found = listing.found === listing.entries ? this.everything : this.counts(listing.found);
-    const most = Math.max(1, ...this.everything);
-    this.bars.forEach(([all, some], bin) => {
-      for (const [shape, count] of [[all, this.everything[bin]], [some, found[bin]]]) {
+    const matching = listing.matching === listing.entries ? this.allCounts : this.counts(listing.matching);
+    const most = Math.max(1, ...this.allCounts);
+    this.bars.forEach(([all, part], bin) => {
+      for (const [shape, count] of [[all, this.allCounts[bin]], [part, matching[bin]]]) {
         const height = count ? Math.max(1.5, (96 * count) / most) : 0;
         shape.setAttribute("y", 100 - height);
         shape.setAttribute("height", height);
       }
     });
-    const left = this.placeOf(Math.max(listing.from, this.low)), right = this.placeOf(Math.min(listing.to, this.high));
+    const left = this.positionOf(Math.max(listing.from, this.low)), right = this.positionOf(Math.min(listing.to, this.high));
     this.brush.setAttribute("x", left);
     this.brush.setAttribute("width", Math.max(right - left, 0));
     this.box.classList.toggle("brushed", listing.hasRange);
     this.clear.hidden = !listing.hasRange;
-    if (document.activeElement !== this.from) this.from.value = listing.from > -Infinity ? rounded(listing.from) : "";
-    if (document.activeElement !== this.to) this.to.value = listing.to < Infinity ? rounded(listing.to) : "";
-    byId("histogram-words").textContent = this.inWords(found);
-    byId("tallest").textContent = `Drag over the bars to see only those. The tallest: ${counted(most, this.unit)}.`;
+    if (document.activeElement !== this.from) this.from.value = listing.from > -Infinity ? oneDecimal(listing.from) : "";
+    if (document.activeElement !== this.to) this.to.value = listing.to < Infinity ? oneDecimal(listing.to) : "";
+    byId("histogram-text").textContent = this.description(matching);
+    byId("histogram-hint").textContent = `Drag over the bars to filter. Tallest bar: ${countText(most, this.unit)}.`;
   }
 
-  inWords(counts) {
+  description(counts) {
     const step = (this.high - this.low) / this.bins, group = this.bins / 5;
     const parts = [];
     for (let start = 0; start < this.bins; start += group) {
       const count = counts.slice(start, start + group).reduce((sum, one) => sum + one, 0);
-      parts.push(`${rounded(this.low + start * step)} to ${rounded(this.low + (start + group) * step)}: ${count}`);
+      parts.push(`${oneDecimal(this.low + start * step)} to ${oneDecimal(this.low + (start + group) * step)}: ${count}`);
     }
     return `Histogram of ${this.noun}. ${parts.join(", ")}.`;
   }
 
-  placeOf(value) {
+  positionOf(value) {
     return ((value - this.low) / (this.high - this.low)) * this.bins;
   }
 
   valueAt(event) {
     const { left, width } = this.plot.getBoundingClientRect();
-    const share = Math.min(Math.max((event.clientX - left) / width, 0), 1);
-    return this.low + share * (this.high - this.low);
+    const fraction = Math.min(Math.max((event.clientX - left) / width, 0), 1);
+    return this.low + fraction * (this.high - this.low);
   }
 
   connect() {
-    let start = null, before = null;
+    let start = null, startX = null;
     const drag = (event) => {
       if (start === null) return;
       const end = this.valueAt(event);
@@ -96,13 +96,13 @@ class Histogram {
     };
     this.box.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      before = event.clientX;
+      startX = event.clientX;
       start = this.valueAt(event);
       this.box.setPointerCapture(event.pointerId);
     });
     this.box.addEventListener("pointermove", drag);
     this.box.addEventListener("pointerup", (event) => {
-      if (Math.abs(event.clientX - before) < 3) this.listing.range(-Infinity, Infinity); // a click alone
+      if (Math.abs(event.clientX - startX) < 3) this.listing.range(-Infinity, Infinity); // a click without a drag
       else drag(event);
       start = null;
     });
@@ -120,6 +120,6 @@ class Histogram {
   }
 }
 
-function rounded(number) {
+function oneDecimal(number) {
   return String(Math.round(number * 10) / 10);
 }

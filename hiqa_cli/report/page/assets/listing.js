@@ -1,19 +1,19 @@
 "use strict";
-// Which entries are shown and in which order: search, a range of values, sorting.
+// Which entries are shown, and in which order: search, value range, sorting.
 
 class Listing {
-  // sorts: name -> { label, key(entry) -> number or text, first: "low" | "high" }. value(entry): what the range is about.
+  // sorts: name -> { label, key(entry) -> number or text, descending }. value(entry): the number that the range filters.
   constructor(entries, sorts, value) {
     this.entries = entries;
     this.sorts = sorts;
     this.value = value;
-    this.words = [];
+    this.terms = [];
     this.from = -Infinity;
     this.to = Infinity;
     this.sort = Object.keys(sorts)[0];
     this.reversed = false;
     this.listeners = [];
-    this.found = entries; // by the words alone: what the histogram shows
+    this.matching = entries; // those that match the search, in or out of the range
     this.shown = [];
     this.sorted = null;
   }
@@ -23,14 +23,14 @@ class Listing {
   }
 
   search(text) {
-    this.words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    this.found = this.words.length ? this.entries.filter((entry) => this.matches(entry.path)) : this.entries;
+    this.terms = text.toLowerCase().split(/\s+/).filter(Boolean);
+    this.matching = this.terms.length ? this.entries.filter((entry) => this.matches(entry.path)) : this.entries;
     this.update();
   }
 
   matches(path) {
     const lower = path.toLowerCase();
-    return this.words.every((word) => lower.includes(word));
+    return this.terms.every((term) => lower.includes(term));
   }
 
   range(from, to) {
@@ -51,27 +51,27 @@ class Listing {
   }
 
   update() {
-    this.sorted ??= this.inOrder();
-    const everything = !this.words.length && !this.hasRange;
-    const found = this.words.length ? new Set(this.found) : null;
+    this.sorted ??= this.sortedEntries();
+    const everything = !this.terms.length && !this.hasRange;
+    const matching = this.terms.length ? new Set(this.matching) : null;
     this.shown = everything ? this.sorted : this.sorted.filter((entry) => {
       const value = this.value(entry);
-      return value >= this.from && value <= this.to && (!found || found.has(entry));
+      return value >= this.from && value <= this.to && (!matching || matching.has(entry));
     });
     for (const listener of this.listeners) listener(this);
   }
 
-  inOrder() {
-    const { key, first } = this.sorts[this.sort];
+  sortedEntries() {
+    const { key, descending = false } = this.sorts[this.sort];
     const keys = this.entries.map(key);
     const compare = typeof keys[0] === "string" ? (a, b) => collator.compare(keys[a], keys[b]) : (a, b) => keys[a] - keys[b];
-    const sign = (first === "high") === this.reversed ? 1 : -1;
-    const places = keys.map((_, place) => place).sort((a, b) => sign * compare(a, b) || a - b);
-    return places.map((place) => this.entries[place]);
+    const sign = descending === this.reversed ? 1 : -1;
+    const indices = keys.map((_, index) => index).sort((a, b) => sign * compare(a, b) || a - b);
+    return indices.map((index) => this.entries[index]);
   }
 }
 
-// The controls of a listing: search field, sorting, the number of what is shown.
+// Connect the search field, the sort controls and the number of shown entries.
 function connectControls(listing, noun) {
   const search = byId("search"), sort = byId("sort"), reverse = byId("reverse"), shown = byId("shown");
   for (const [name, { label }] of Object.entries(listing.sorts)) {
@@ -79,10 +79,10 @@ function connectControls(listing, noun) {
     option.value = name;
     sort.append(option);
   }
-  let waiting;
+  let timer;
   search.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => listing.search(search.value), 80);
+    clearTimeout(timer);
+    timer = setTimeout(() => listing.search(search.value), 80);
   });
   search.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && search.value) {
@@ -91,7 +91,7 @@ function connectControls(listing, noun) {
       listing.search("");
     } else if (event.key === "Enter" || event.key === "ArrowDown") {
       event.preventDefault();
-      clearTimeout(waiting);
+      clearTimeout(timer);
       listing.search(search.value);
       byId("grid").dispatchEvent(new CustomEvent("enter"));
     }
@@ -105,9 +105,9 @@ function connectControls(listing, noun) {
   listing.onChange(() => {
     const all = listing.shown.length === listing.entries.length;
     shown.textContent = all
-      ? counted(listing.entries.length, noun)
-      : `${whole.format(listing.shown.length)} of ${counted(listing.entries.length, noun)}`;
-    byId("nothing").hidden = listing.shown.length > 0;
+      ? countText(listing.entries.length, noun)
+      : `${integers.format(listing.shown.length)} of ${countText(listing.entries.length, noun)}`;
+    byId("no-matches").hidden = listing.shown.length > 0;
   });
   document.addEventListener("keydown", (event) => {
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement?.tagName ?? "")

@@ -1,5 +1,5 @@
 "use strict";
-// The second run's scores against the first's: above the diagonal is better. A canvas, since there may be ten thousand.
+// Scatter plot of the second run's scores against the first's. A canvas, because there may be ten thousand points.
 
 class Scatter {
   constructor(listing, open) {
@@ -21,7 +21,7 @@ class Scatter {
     });
   }
 
-  place(first, second) {
+  project(first, second) {
     const { left, right, top, bottom } = this.margin;
     return [
       left + (first / 100) * (this.width - left - right),
@@ -42,12 +42,12 @@ class Scatter {
     const colour = (name) => style.getPropertyValue(name).trim();
     this.drawAxes(pen, colour);
     const size = this.listing.shown.length > 2000 ? 1.5 : 3;
-    for (const verdict of ["same", "worse", "better"]) {
-      pen.fillStyle = colour({ same: "--faint", worse: "--bad", better: "--excellent" }[verdict]);
-      pen.globalAlpha = verdict === "same" ? 0.45 : 0.85;
+    for (const outcome of ["same", "worse", "better"]) {
+      pen.fillStyle = colour({ same: "--faint", worse: "--bad", better: "--excellent" }[outcome]);
+      pen.globalAlpha = outcome === "same" ? 0.45 : 0.85;
       for (const entry of this.listing.shown) {
-        if (entry.verdict !== verdict) continue;
-        const [x, y] = this.place(entry.first.score, entry.second.score);
+        if (entry.outcome !== outcome) continue;
+        const [x, y] = this.project(entry.first.score, entry.second.score);
         pen.beginPath();
         pen.arc(x, y, size, 0, 2 * Math.PI);
         pen.fill();
@@ -59,8 +59,8 @@ class Scatter {
     pen.font = "11px system-ui, sans-serif";
     pen.lineWidth = 1;
     for (let step = 0; step <= 100; step += 20) {
-      const [x, y] = this.place(step, step);
-      const [left, bottom] = this.place(0, 0), [right, top] = this.place(100, 100);
+      const [x, y] = this.project(step, step);
+      const [left, bottom] = this.project(0, 0), [right, top] = this.project(100, 100);
       pen.strokeStyle = colour("--rule");
       pen.beginPath();
       pen.moveTo(left, y); pen.lineTo(right, y);
@@ -72,7 +72,7 @@ class Scatter {
       pen.textAlign = "center";
       pen.fillText(step, x, bottom + 14);
     }
-    const [x0, y0] = this.place(0, 0), [x1, y1] = this.place(100, 100);
+    const [x0, y0] = this.project(0, 0), [x1, y1] = this.project(100, 100);
     pen.strokeStyle = colour("--faint");
     pen.beginPath();
     pen.moveTo(x0, y0); pen.lineTo(x1, y1);
@@ -88,9 +88,9 @@ class Scatter {
   nearest(event) {
     const box = this.box.getBoundingClientRect();
     const at = [event.clientX - box.left, event.clientY - box.top];
-    let best = null, least = 14 ** 2; // px, squared: farther is not meant
+    let best = null, least = 14 ** 2; // px squared; points farther away do not count
     for (const entry of this.listing.shown) {
-      const [x, y] = this.place(entry.first.score, entry.second.score);
+      const [x, y] = this.project(entry.first.score, entry.second.score);
       const distance = (x - at[0]) ** 2 + (y - at[1]) ** 2;
       if (distance < least) [best, least] = [entry, distance];
     }
@@ -102,7 +102,7 @@ class Scatter {
     this.tip.hidden = !entry;
     this.canvas.style.cursor = entry ? "pointer" : "";
     if (!entry) return;
-    const [x, y] = this.place(entry.first.score, entry.second.score);
+    const [x, y] = this.project(entry.first.score, entry.second.score);
     this.tip.textContent = `${entry.path}: ${signed(entry.change)}`;
     this.tip.style.left = `${x}px`;
     this.tip.style.top = `${y}px`;

@@ -1,5 +1,5 @@
 "use strict";
-// Selected entries: their paths copied, or saved as a list that `hiqa score --files-from` takes.
+// The selected entries; copies their paths or saves them as a list for `hiqa score --files-from`.
 
 class Selection {
   constructor() {
@@ -35,7 +35,7 @@ class Selection {
   }
 }
 
-// The bytes of a path: UTF-8, and bytes that never were UTF-8, which stand as U+DC80..U+DCFF, as they were.
+// The bytes of a path: UTF-8, except that U+DC80..U+DCFF stand for the original bytes that are not UTF-8.
 function bytesOfPath(path) {
   const encoder = new TextEncoder();
   const parts = path.split(/([\udc80-\udcff])/u);
@@ -49,7 +49,7 @@ function bytesOfPath(path) {
   return bytes;
 }
 
-// Paths that hold line ends, or end in what a list would take off, need a list whose names end in NUL.
+// Paths with line breaks, or with characters that reading a list strips, need NUL as separator.
 function needsNul(paths) {
   return paths.some((path) => /\n|\r$/.test(path)) || (paths[0] ?? "").startsWith("\ufeff");
 }
@@ -65,7 +65,7 @@ async function copyText(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const field = make("textarea", "offscreen"); // browsers that give pages from disk no clipboard
+    const field = make("textarea", "offscreen"); // some browsers give pages from disk no clipboard access
     field.value = text;
     (document.querySelector("dialog[open]") ?? document.body).append(field);
     const focused = document.activeElement;
@@ -77,15 +77,15 @@ async function copyText(text) {
   }
 }
 
-// The bar of what is selected. paths(entry): those of an entry; name: of the list that is saved.
+// Connect the selection bar. paths(entry): the paths of an entry. name: file name of the saved list.
 function connectSelection(selection, listing, paths, name) {
   const bar = byId("selection"), number = byId("selected"), all = byId("select-all");
   const chosen = () => listing.entries.filter((entry) => selection.has(entry)).flatMap(paths);
   selection.onChange(() => {
     const count = selection.entries.size;
     bar.classList.toggle("some", count > 0);
-    number.textContent = count ? `${whole.format(count)} selected` : "";
-    for (const button of bar.querySelectorAll("button[data-needs]")) button.disabled = !count;
+    number.textContent = count ? `${integers.format(count)} selected` : "";
+    for (const button of bar.querySelectorAll("button[data-needs-selection]")) button.disabled = !count;
   });
   all.addEventListener("click", () => selection.addAll(listing.shown));
   byId("select-none").addEventListener("click", () => selection.clear());
@@ -93,8 +93,8 @@ function connectSelection(selection, listing, paths, name) {
     const list = chosen();
     const done = await copyText(list.join("\n"));
     const lossy = list.filter((path) => path.isWellFormed?.() === false).length;
-    const warning = lossy ? `; ${counted(lossy, "name holds", "names hold")} bytes that no text can carry: save the list instead` : "";
-    say(done ? `${counted(list.length, "path")} copied${warning}` : "This browser did not let the page copy; save the list instead");
+    const warning = lossy ? `. ${countText(lossy, "name contains", "names contain")} bytes that are not UTF-8; save the path list instead.` : "";
+    announce(done ? `${countText(list.length, "path")} copied${warning}` : "The browser blocked copying; save the path list instead.");
   });
   byId("save").addEventListener("click", () => {
     const list = chosen();
@@ -104,7 +104,7 @@ function connectSelection(selection, listing, paths, name) {
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    say(`${counted(list.length, "path")} saved as ${name}: hiqa score --files-from ${name}${nul ? " -0 (some names hold line ends)" : ""}`);
+    announce(`${countText(list.length, "path")} saved. Score them with: hiqa score --files-from ${name}${nul ? " -0 (some names contain line breaks)" : ""}`);
   });
   selection.changed();
 }

@@ -1,35 +1,35 @@
 "use strict";
-// Two pictures on top of each other with a slider between them, maps laid over them, and the tile under the pointer.
+// Two images with a movable divider, map overlays and a readout of the tile under the pointer.
 
 class Stage {
-  // A side is { name, pictures: { distorted, discrepancy, quality } as addresses or missing, tiles, width, height }.
+  // A side is { name, pictures: { distorted, discrepancy, quality }: URLs or undefined, tiles, width, height }.
   constructor() {
     this.box = byId("stage");
     this.frame = byId("frame");
     this.split = byId("split");
-    this.strength = byId("strength");
+    this.opacity = byId("opacity");
     this.overlays = [...document.querySelectorAll("input[name=overlay]")];
     this.readout = byId("tile");
     this.outline = byId("outline");
-    this.line = byId("line");
+    this.divider = byId("divider");
     this.images = Object.fromEntries(["left", "right"].map((side) => [side, {
       photo: byId(`${side}-photo`), map: byId(`${side}-map`), label: byId(`${side}-label`),
     }]));
-    this.tileAt = null;
+    this.activeTile = null;
     this.connect();
   }
 
-  // right: null where there is nothing to compare with. labelled(tiles under a place) -> text of the readout.
+  // right: null if there is nothing to compare with. readoutOf(tile) -> text.
   show(left, right, readoutOf) {
     Object.assign(this, { left, right, readoutOf });
     this.box.classList.toggle("single", !right);
     this.split.disabled = !right;
-    this.place(this.images.left, left);
-    this.place(this.images.right, right);
+    this.setPhoto(this.images.left, left);
+    this.setPhoto(this.images.right, right);
     for (const input of this.overlays) {
-      const has = input.value === "none" || [left, right].some((side) => side?.pictures?.[input.value]);
-      input.disabled = !has;
-      input.parentElement.classList.toggle("absent", !has);
+      const isAvailable = input.value === "none" || [left, right].some((side) => side?.pictures?.[input.value]);
+      input.disabled = !isAvailable;
+      input.parentElement.classList.toggle("absent", !isAvailable);
     }
     if (this.overlays.some((input) => input.checked && input.disabled)) this.overlays[0].checked = true;
     this.showTile(null);
@@ -37,12 +37,12 @@ class Stage {
     this.draw();
   }
 
-  place({ photo, label }, side) {
+  setPhoto({ photo, label }, side) {
     const url = side?.pictures?.distorted ?? side?.pictures?.hallucination;
     photo.hidden = !url;
     if (url) photo.src = url;
     else photo.removeAttribute("src");
-    photo.alt = side ? `${side.name} picture` : "";
+    photo.alt = side ? `${side.name} image` : "";
     label.textContent = side?.name ?? "";
     label.hidden = !url;
   }
@@ -62,9 +62,9 @@ class Stage {
     const both = Boolean(this.right);
     const split = both ? Number(this.split.value) : 100;
     this.frame.style.setProperty("--split", `${split}%`);
-    this.line.hidden = !both;
-    this.images.left.label.classList.toggle("away", both && split < 12);
-    this.images.right.label.classList.toggle("away", !both || split > 88);
+    this.divider.hidden = !both;
+    this.images.left.label.classList.toggle("covered", both && split < 12);
+    this.images.right.label.classList.toggle("covered", !both || split > 88);
     this.split.setAttribute("aria-valuetext", both ? `${Math.round(split)} % ${this.left.name}, the rest ${this.right.name}` : "");
     const { overlay } = this;
     for (const side of ["left", "right"]) {
@@ -72,10 +72,10 @@ class Stage {
       const url = overlay === "none" ? null : this[side]?.pictures?.[overlay];
       map.hidden = !url;
       if (url && map.getAttribute("src") !== url) map.src = url;
-      map.style.opacity = this.strength.value / 100;
+      map.style.opacity = this.opacity.value / 100;
     }
-    this.frame.classList.toggle("one-map", !this.right?.pictures?.[overlay]); // a map of the left lies over all of it
-    this.strength.disabled = overlay === "none";
+    this.frame.classList.toggle("single-map", !this.right?.pictures?.[overlay]); // the only map covers both sides
+    this.opacity.disabled = overlay === "none";
     this.drawLegend(overlay);
   }
 
@@ -86,9 +86,9 @@ class Stage {
     legend.dataset.shown = overlay;
     byId("legend-title").textContent = `${scale.title}, ${scale.unit}`;
     byId("legend-bar").style.background = `linear-gradient(to right, ${scale.colours.join(", ")})`;
-    byId("legend-ticks").replaceChildren(...scale.ticks.map(([place, label]) => {
+    byId("legend-ticks").replaceChildren(...scale.ticks.map(([position, label]) => {
       const tick = make("span", "", label);
-      tick.style.left = `${100 * place}%`;
+      tick.style.left = `${100 * position}%`;
       return tick;
     }));
   }
@@ -97,8 +97,8 @@ class Stage {
     if (!this.left) return;
     const { width, height } = this.left;
     const style = getComputedStyle(this.box);
-    const room = [this.box.clientWidth - 2 * parseFloat(style.paddingLeft), this.box.clientHeight - 2 * parseFloat(style.paddingTop)];
-    const scale = Math.min(room[0] / width, room[1] / height, 4);
+    const available = [this.box.clientWidth - 2 * parseFloat(style.paddingLeft), this.box.clientHeight - 2 * parseFloat(style.paddingTop)];
+    const scale = Math.min(available[0] / width, available[1] / height, 4);
     this.frame.style.width = `${Math.max(width * scale, 1)}px`;
     this.frame.style.height = `${Math.max(height * scale, 1)}px`;
     this.frame.classList.toggle("enlarged", scale > 2);
@@ -106,27 +106,27 @@ class Stage {
 
   // --- tiles
 
-  // The tile at a place (0..1) of the picture whose middle is nearest; null where none of a sample lies there.
+  // The tile at x, y (0..1) whose centre is nearest; null if no scored tile covers that point.
   tileUnder(side, x, y) {
     const { tiles, width, height } = side;
     if (!tiles) return null;
     const [atX, atY] = [x * width, y * height], half = facts.tile / 2;
     let best = null, least = Infinity;
-    for (let place = 0; place < tiles.xs.length; place += 1) {
-      const away = [Math.abs(tiles.xs[place] + half - atX), Math.abs(tiles.ys[place] + half - atY)];
-      if (Math.max(...away) > half || away[0] + away[1] >= least) continue;
-      [best, least] = [place, away[0] + away[1]];
+    for (let index = 0; index < tiles.xs.length; index += 1) {
+      const distance = [Math.abs(tiles.xs[index] + half - atX), Math.abs(tiles.ys[index] + half - atY)];
+      if (Math.max(...distance) > half || distance[0] + distance[1] >= least) continue;
+      [best, least] = [index, distance[0] + distance[1]];
     }
     return best === null ? null : this.tile(side, best);
   }
 
-  tile({ tiles, width, height }, place) {
-    const x = tiles.xs[place], y = tiles.ys[place];
-    return { place, x, y, score: tiles.scores[place], right: Math.min(x + facts.tile, width), bottom: Math.min(y + facts.tile, height) };
+  tile({ tiles, width, height }, index) {
+    const x = tiles.xs[index], y = tiles.ys[index];
+    return { index, x, y, score: tiles.scores[index], right: Math.min(x + facts.tile, width), bottom: Math.min(y + facts.tile, height) };
   }
 
   showTile(tile) {
-    this.tileAt = tile;
+    this.activeTile = tile;
     this.outline.hidden = !tile;
     this.readout.hidden = !tile;
     if (!tile) return;
@@ -141,30 +141,30 @@ class Stage {
     this.readout.classList.toggle("below", tile.y < height * 0.12);
   }
 
-  // The next tile in a direction: the nearest, those straight ahead before those aside.
+  // Move to the nearest tile in a direction, preferring tiles straight ahead.
   stepTile(columns, rows) {
-    const { tiles } = this.left, now = this.tileAt;
+    const { tiles } = this.left, now = this.activeTile;
     if (!tiles) return;
-    let best = now?.place ?? 0, least = Infinity;
-    for (let place = 0; now && place < tiles.xs.length; place += 1) {
-      const [dx, dy] = [tiles.xs[place] - now.x, tiles.ys[place] - now.y];
+    let best = now?.index ?? 0, least = Infinity;
+    for (let index = 0; now && index < tiles.xs.length; index += 1) {
+      const [dx, dy] = [tiles.xs[index] - now.x, tiles.ys[index] - now.y];
       const ahead = dx * columns + dy * rows, aside = Math.abs(dx * rows) + Math.abs(dy * columns);
-      if (ahead > 0 && ahead + 4 * aside < least) [best, least] = [place, ahead + 4 * aside];
+      if (ahead > 0 && ahead + 4 * aside < least) [best, least] = [index, ahead + 4 * aside];
     }
     this.showTile(this.tile(this.left, best));
-    say(this.readout.textContent, false);
+    announce(this.readout.textContent, false);
   }
 
   worstTile() {
     const { tiles } = this.left;
     if (!tiles) return;
     this.showTile(this.tile(this.left, tiles.scores.indexOf(Math.min(...tiles.scores))));
-    say(this.readout.textContent, false);
+    announce(this.readout.textContent, false);
   }
 
   connect() {
     this.split.addEventListener("input", () => this.draw());
-    this.strength.addEventListener("input", () => this.draw());
+    this.opacity.addEventListener("input", () => this.draw());
     for (const input of this.overlays) input.addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.resize()).observe(this.box);
     const at = (event) => {

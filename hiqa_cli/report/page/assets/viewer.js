@@ -1,67 +1,67 @@
 "use strict";
-// One entry, large: a dialog with the stage and everything that is known of it. Arrows go on, Escape closes.
+// The dialog of an opened entry: the images and all details. Arrow keys move to other entries, Escape closes it.
 
 class Viewer {
   // sides(entry, detail) -> [left, right or null]; readout(tile, left, right) -> text; describe(entry, detail) -> elements.
   constructor(listing, selection, grid, { sides, readout, heading, describe }) {
     Object.assign(this, { listing, selection, grid, sides, readout, heading, describe });
     this.detail = null;
-    this.close = false; // whether the worst tile is shown pixel by pixel
+    this.isClose = false; // whether the worst tile is shown at full resolution
     this.dialog = byId("viewer");
     this.stage = new Stage();
-    this.place = 0;
+    this.index = 0;
     this.connect();
-    selection.onChange(() => this.mark());
+    selection.onChange(() => this.updateSelected());
     listing.onChange(() => { if (this.dialog.open) this.dialog.close(); });
   }
 
   get entry() {
-    return this.listing.shown[this.place];
+    return this.listing.shown[this.index];
   }
 
-  async open(place) {
+  async open(index) {
     if (!this.listing.shown.length) return;
-    this.place = Math.min(Math.max(place, 0), this.listing.shown.length - 1);
+    this.index = Math.min(Math.max(index, 0), this.listing.shown.length - 1);
     const { entry } = this;
     if (!this.dialog.open) {
-      this.dialog.append(byId("voice")); // what lies outside a modal dialog is neither seen nor heard
+      this.dialog.append(byId("announcer")); // outside a modal dialog it would be inert
       this.dialog.showModal();
     }
     byId("title").textContent = fileName(entry.path);
-    byId("place").textContent = `${whole.format(this.place + 1)} of ${whole.format(this.listing.shown.length)}`;
-    byId("previous").disabled = this.place === 0;
-    byId("next").disabled = this.place === this.listing.shown.length - 1;
-    this.heading(byId("verdict"), entry);
-    this.mark();
+    byId("position").textContent = `${integers.format(this.index + 1)} of ${integers.format(this.listing.shown.length)}`;
+    byId("previous").disabled = this.index === 0;
+    byId("next").disabled = this.index === this.listing.shown.length - 1;
+    this.heading(byId("score"), entry);
+    this.updateSelected();
     const detail = await loadDetail(entry);
-    if (this.entry !== entry || !this.dialog.open) return; // gone on meanwhile
+    if (this.entry !== entry || !this.dialog.open) return; // another entry was opened meanwhile
     this.detail = detail;
-    byId("fault").textContent = detail.fault ?? "";
+    byId("detail-error").textContent = detail.error ?? "";
     byId("closeup").hidden = !detail.pictures.closeup;
-    this.show(this.close);
+    this.show(this.isClose);
     byId("about").replaceChildren(...this.describe(entry, detail));
-    for (const near of [this.place + 1, this.place - 1]) {
+    for (const near of [this.index + 1, this.index - 1]) {
       const neighbour = this.listing.shown[near];
       if (neighbour) loadDetail(neighbour);
     }
   }
 
-  // The whole picture, or (close) its worst tile pixel by pixel where there is one.
-  show(close) {
+  // Show the entire image, or (isClose) its worst tile at full resolution if the report has it.
+  show(isClose) {
     const { entry, detail } = this;
-    this.close = close;
-    const closely = close && Boolean(detail.pictures.closeup);
-    const [left, right] = closely ? closeSides(entry, detail) : this.sides(entry, detail);
-    byId("closeup").setAttribute("aria-pressed", closely);
+    this.isClose = isClose;
+    const showsCloseup = isClose && Boolean(detail.pictures.closeup);
+    const [left, right] = showsCloseup ? closeupSides(entry, detail) : this.sides(entry, detail);
+    byId("closeup").setAttribute("aria-pressed", showsCloseup);
     this.stage.show(left, right, (tile) => this.readout(tile, left, right, this.stage));
   }
 
   step(by) {
-    const to = this.place + by;
-    if (to >= 0 && to < this.listing.shown.length) this.open(to).then(() => say(`${byId("title").textContent}, ${byId("place").textContent}`, false));
+    const to = this.index + by;
+    if (to >= 0 && to < this.listing.shown.length) this.open(to).then(() => announce(`${byId("title").textContent}, ${byId("position").textContent}`, false));
   }
 
-  mark() {
+  updateSelected() {
     if (!this.dialog.open) return;
     const button = byId("select-this");
     const selected = this.selection.has(this.entry);
@@ -75,10 +75,10 @@ class Viewer {
     byId("next").addEventListener("click", () => this.step(1));
     byId("select-this").addEventListener("click", () => this.selection.toggle(this.entry));
     byId("worst-tile").addEventListener("click", () => this.worstTile());
-    byId("closeup").addEventListener("click", () => this.show(!this.close));
+    byId("closeup").addEventListener("click", () => this.show(!this.isClose));
     this.dialog.addEventListener("close", () => {
-      document.body.append(byId("voice"));
-      this.grid.go(this.place);
+      document.body.append(byId("announcer"));
+      this.grid.focusEntry(this.index);
     });
     this.dialog.addEventListener("keydown", (event) => this.key(event));
   }
@@ -86,27 +86,27 @@ class Viewer {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const focused = document.activeElement;
-    const ownKeys = /^(range|radio)$/.test(focused?.type ?? ""); // arrows move these themselves
+    const ownKeys = /^(range|radio)$/.test(focused?.type ?? ""); // these handle arrow keys themselves
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key in arrows && event.shiftKey) this.stage.stepTile(...arrows[event.key]);
     else if (event.key in arrows && !ownKeys && arrows[event.key][0]) this.step(arrows[event.key][0]);
-    else if (event.key === "h") this.flip();
+    else if (event.key === "h") this.switchSides();
     else if (event.key === "d") this.stage.setOverlay("discrepancy");
     else if (event.key === "q") this.stage.setOverlay("quality");
     else if (event.key === "w") this.worstTile();
-    else if (event.key === "1" && this.detail?.pictures.closeup) this.show(!this.close);
+    else if (event.key === "1" && this.detail?.pictures.closeup) this.show(!this.isClose);
     else if (event.key === "x") this.selection.toggle(this.entry);
     else return;
     event.preventDefault();
   }
 
   worstTile() {
-    if (this.close) this.show(false);
+    if (this.isClose) this.show(false);
     this.stage.worstTile();
   }
 
-  // All of one picture, then all of the other: the eye sees what changes.
-  flip() {
+  // Switch between all of one image and all of the other.
+  switchSides() {
     const { split } = this.stage;
     if (split.disabled) return;
     split.value = Number(split.value) > 0 ? 0 : 100;
@@ -114,15 +114,15 @@ class Viewer {
   }
 }
 
-// The two sides of the tile with the lowest score.
-function closeSides(entry, { pictures, closeup_score: score }) {
+// Both sides of the worst tile at full resolution.
+function closeupSides(entry, { pictures, closeup_score: score }) {
   const [width, height] = [entry.width, entry.height].map((length) => Math.min(length, facts.tile));
   const side = (name, url) => ({ name, pictures: { distorted: url }, tiles: null, width, height });
-  const imagined = pictures.closeup_hallucination;
-  return [side(`worst tile, ${score.toFixed(1)}`, pictures.closeup), imagined ? side("hallucinated", imagined) : null];
+  const hallucination = pictures.closeup_hallucination;
+  return [side(`worst tile, ${score.toFixed(1)}`, pictures.closeup), hallucination ? side("hallucination", hallucination) : null];
 }
 
-// A table of (name, value) for the side of the viewer; empty values are left out.
+// A list of (name, value) for the side panel; empty values are left out.
 function factTable(rows) {
   const list = make("dl", "facts");
   for (const [name, value] of rows) {
@@ -136,7 +136,7 @@ function pathWithCopy(path) {
   const box = make("p", "path");
   const button = make("button", "small", "Copy path");
   button.type = "button";
-  button.addEventListener("click", async () => say((await copyText(path)) ? "Path copied" : "This browser did not let the page copy"));
+  button.addEventListener("click", async () => announce((await copyText(path)) ? "Path copied." : "The browser blocked copying."));
   box.append(make("span", "", path), button);
   return box;
 }
