@@ -164,7 +164,7 @@ def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
     assert captured.out == "report.html\n"
     assert "stored in report_files/: keep it next to report.html" in captured.err
     assert (tmp_path / "report_files/made-by-hiqa.txt").exists()
-    with pytest.raises(UsageError, match=r"report\.html: already exists"):
+    with pytest.raises(UsageError, match=r"report\.html: exists already"):
         run(call)
     assert run([*call, "--overwrite"]) == 0
     assert "pictures of hiqa's own skipped" in capsys.readouterr().err

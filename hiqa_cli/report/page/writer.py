@@ -175,10 +175,7 @@ class PageWriter:
         try:
             yield
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(
-                f"{self._target} cannot be written: {reason}", "check its folder and free space"
-            ) from error
+            raise cannot_write(self._target, error, "check its folder and the free disk space") from error
 
 
 def _data_url(webp: bytes) -> str:
