@@ -16,7 +16,7 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, for_pipe, name_text
 from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, as_text
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
 from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, score_items

@@ -17,7 +17,7 @@ import typer
 from hiqa_cli.console.suggestions import did_you_mean
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MODE, MODES
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import EMBED_LIMIT_MB
 
 DEVICES = ("auto", "cpu", "cuda", "mps")

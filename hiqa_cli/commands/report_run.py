@@ -9,7 +9,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import for_pipe, name_text
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.saved_run import is_saved_run
 from hiqa_cli.rows.table import Existing

@@ -23,11 +23,10 @@ from torch import nn
 from torch.nn import functional
 
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_cli.images.limits import Limits
 from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import decode_picture, read_picture
-from hiqa_cli.images.source import read_bytes
+from hiqa_cli.images.source import Limits, read_bytes
 from hiqa_cli.networks.hiqa import HiqaNet
 
 from .backends.torch_backend import TorchBackend

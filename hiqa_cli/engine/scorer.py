@@ -19,10 +19,9 @@ import numpy as np
 
 from hiqa_cli._version import __version__
 from hiqa_cli.errors import HiqaError, ImageError, UsageError
-from hiqa_cli.images.arrays import picture_of
-from hiqa_cli.images.limits import Limits
-from hiqa_cli.images.picture import Picture
+from hiqa_cli.images.picture import Picture, picture_from_array
 from hiqa_cli.images.read import read_picture
+from hiqa_cli.images.source import Limits
 
 from .backends.backend import Backend
 from .backends.devices import BATCH_SIZE, Placement, default_batch_size, place
@@ -185,7 +184,7 @@ class Scorer:
         if isinstance(image, Picture):
             return image
         if isinstance(image, np.ndarray):
-            return picture_of(image)
+            return picture_from_array(image)
         try:
             return read_picture(image, limits)
         except ImageError as error:

@@ -1,7 +1,7 @@
-"""OpenCV decodes what the header allows; what it gives is held against the header.
+"""Decodes an accepted image with OpenCV and checks the result against the header.
 
-OpenCV's Python binding copies what it has decoded, so that for a moment the picture stands in memory
-twice, beside the file's bytes; a progressive JPEG needs libjpeg's coefficients too (two bytes a sample).
+OpenCV's Python binding copies the decoded picture, so that memory holds it twice for a moment, beside the file's bytes;
+a progressive JPEG also needs libjpeg's coefficients (two bytes per sample).
 """
 
 from __future__ import annotations
@@ -10,39 +10,37 @@ import numpy as np
 
 from hiqa_cli.errors import ImageError
 
-from .decoder_stderr import decoder_chatter, judge_chatter
+from .decoder_stderr import capture_decoder_output, check_decoder_output
 from .formats.pnm import decode_pnm
 from .header import Header, damaged, unsupported
 from .opencv import SILENT, WARNING, cv2, set_log_level
 
-_MOST_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
-_LONGEST_SIDE = 2**20  # px, and so many pixels at most: OpenCV's own guards
-_MOST_PIXELS = 2**30
-_PROBED = {"AVIF": ".avif", "GIF": ".gif", "WebP": ".webp", "JPEG 2000": ".jp2"}
-_REASONS = ("libpng error", "> ")
+_MAX_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
+_MAX_SIDE, _MAX_PIXELS = 2**20, 2**30  # px; OpenCV's own limits
+_OPTIONAL_FORMATS = {"AVIF": ".avif", "GIF": ".gif", "WebP": ".webp", "JPEG 2000": ".jp2"}
+_ERROR_PREFIXES = ("libpng error", "> ")
 _PNM = ("PBM", "PGM", "PPM", "PAM")
 
 
 def check_opencv_limits(header: Header, size: int) -> None:
-    """Refuse from the header what OpenCV would fail on without saying why."""
-    suffix = _PROBED.get(header.format)
+    """Raise ImageError for what OpenCV cannot decode but would refuse without a reason. size: bytes of the file."""
+    suffix = _OPTIONAL_FORMATS.get(header.format)
     if suffix and not cv2.haveImageWriter(suffix):  # built with the reader or with neither
         unsupported(f"{header.format} (by this build of OpenCV, {cv2.__version__})")
     if header.format in _PNM:
         return
-    if size > _MOST_BYTES:
-        unsupported(f"a file of {size:,} bytes (OpenCV takes {_MOST_BYTES:,})")
+    if size > _MAX_BYTES:
+        unsupported(f"a file of {size:,} bytes (OpenCV takes {_MAX_BYTES:,})")
     pixels = header.width * header.height
-    if max(header.width, header.height) > _LONGEST_SIDE or pixels > _MOST_PIXELS:
+    if max(header.width, header.height) > _MAX_SIDE or pixels > _MAX_PIXELS:
         unsupported(f"{header.width} x {header.height} px (beyond OpenCV's limits)")
 
 
 def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Decode held[0] and empty `held`, so that the file's bytes are gone when the pixels are worked
-    on.
+    """Decode the file held[0]; returns its pixels and notes on damage.
 
-    Gives (H, W, 3) BGR or, where the header says alpha, (H, W, 4) BGRA, uint8 or uint16, as stored
-    (not turned), and remarks on damage.
+    The pixels are (H, W, 3) BGR or, if the header has alpha, (H, W, 4) BGRA, uint8 or uint16, as stored (not turned).
+    Empties `held`, so that the file's bytes are freed before the pixels are processed. Raises ImageError.
     """
     if header.format in _PNM:
         return decode_pnm(held.pop()), ()
@@ -52,7 +50,7 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
     if header.alpha:
         flags = cv2.IMREAD_UNCHANGED
     pixels, error = None, ""
-    with decoder_chatter() as lines:
+    with capture_decoder_output() as lines:
         set_log_level(WARNING)
         try:
             pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
@@ -65,27 +63,27 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
     if pixels is None and header.frames > 1 and not error:
         unsupported(f"this animated {header.format} (by this OpenCV, {cv2.__version__})")
     if pixels is None:
-        said = error or next((line for line in lines if line.startswith(_REASONS)), "").lstrip("> ")
-        reason = f"OpenCV cannot decode it ({said})" if said else "OpenCV cannot decode it"
-        raise damaged(header.format, f"{reason}, or a kind that OpenCV does not know")
+        message = error or next((line for line in lines if line.startswith(_ERROR_PREFIXES)), "").lstrip("> ")
+        reason = f"OpenCV cannot decode it ({message})" if message else "OpenCV cannot decode it"
+        raise damaged(header.format, f"{reason}, or a variant that OpenCV does not support")
     _compare(pixels, header)
-    return pixels, judge_chatter(lines, header.format)
+    return pixels, check_decoder_output(lines, header.format)
 
 
 def _patched(data: bytes | bytearray, header: Header) -> bytearray:
-    """The file with the header's patches, in place where the bytes are ours to change."""
-    mine = data if isinstance(data, bytearray) else bytearray(data)
+    """The file with the header's patches; patched in place if it is a bytearray."""
+    own = data if isinstance(data, bytearray) else bytearray(data)
     for at, change in header.patches:
-        mine[at : at + len(change)] = change
-    return mine
+        own[at : at + len(change)] = change
+    return own
 
 
 def _compare(pixels: np.ndarray, header: Header) -> None:
-    """What was decoded must be what the header promised."""
+    """Raise ImageError if the decoded picture differs from its header."""
     height, width = pixels.shape[:2]
     if (width, height) != (header.width, header.height):
         found, expected = f"{width} x {height}", f"{header.width} x {header.height}"
-        raise damaged(header.format, f"its header says {expected} px, its data {found}")
+        raise damaged(header.format, f"{expected} px in its header, {found} in its data")
     if pixels.dtype not in (np.uint8, np.uint16):
         unsupported(f"{header.format} with {pixels.dtype} samples")
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):

@@ -1,12 +1,10 @@
-"""Keeps what C libraries print on file descriptor 2 while they decode, away from the user's
-terminal.
+"""Captures what C decoders print on standard error, and turns it into errors and notes.
 
-libjpeg and libpng inside OpenCV write their warnings straight to descriptor 2, past Python and past
-OpenCV's log level. libjpeg's are also the only sign of damage inside scan data, so they are wanted.
-While a picture is decoded, descriptor 2 is a temporary file; one lock lets one picture do so at a
-time, so that a warning belongs to the picture it is about. Lines that are no decoder's (another
-thread wrote to stderr meanwhile) are passed on afterwards. Where descriptor 2 is closed, nothing is
-done.
+libjpeg and libpng inside OpenCV write warnings straight to file descriptor 2, bypassing Python and OpenCV's log level.
+libjpeg's are also the only sign of damage inside scan data. While a picture is decoded, descriptor 2 is therefore a
+temporary file; a lock admits one picture at a time, so that each warning is attributed to its picture. Lines that no
+decoder printed (another thread wrote to standard error meanwhile) are forwarded afterwards. If descriptor 2 is closed,
+nothing is captured.
 """
 
 from __future__ import annotations
@@ -29,12 +27,12 @@ _DECODER = re.compile(
 
 
 @contextmanager
-def decoder_chatter() -> Iterator[list[str]]:
-    """Gives a list that holds, after the block, the lines which decoders printed in it."""
+def capture_decoder_output() -> Iterator[list[str]]:
+    """Yields a list that, after the block, holds the lines that decoders printed in it."""
     lines: list[str] = []
     with _LOCK:
         try:
-            kept = os.dup(2)
+            saved = os.dup(2)
         except OSError:
             yield lines
             return
@@ -43,29 +41,28 @@ def decoder_chatter() -> Iterator[list[str]]:
             try:
                 yield lines
             finally:
-                os.dup2(kept, 2)
-                os.close(kept)
+                os.dup2(saved, 2)
+                os.close(saved)
                 sink.seek(0)
-                _sort(sink.read(), lines)
+                _separate(sink.read(), lines)
 
 
-def _sort(printed: bytes, lines: list[str]) -> None:
-    """Decoders' lines (and the blank ones that OpenCV puts behind its own) to `lines`, the rest on."""
-    ours = False
+def _separate(printed: bytes, lines: list[str]) -> None:
+    """Append decoders' lines to `lines` (without the blank lines that OpenCV adds) and forward the rest."""
+    from_decoder = False
     for line in printed.splitlines(keepends=True):
-        ours = bool(_DECODER.match(line)) or (ours and not line.strip())
-        if not ours:
+        from_decoder = bool(_DECODER.match(line)) or (from_decoder and not line.strip())
+        if not from_decoder:
             os.write(2, line)
         elif line.strip():
             lines.append(line.decode("utf-8", "replace").strip())
 
 
-def judge_chatter(lines: list[str], name: str) -> tuple[str, ...]:
-    """A decoder's complaints: data that are missing are refused, lesser damage becomes a note.
+def check_decoder_output(lines: list[str], name: str) -> tuple[str, ...]:
+    """Raise ImageError if a decoder reported missing data; returns a note on lesser damage.
 
-    libjpeg fills what is missing with grey and only warns, so its warning is the one sign that an
-    end marker stands where picture data should be. libtiff's errors leave 8-bit pictures black from
-    there on.
+    libjpeg fills missing data with grey and only warns; its warning is the only sign of an end marker in the middle of
+    the picture data. After an error of libtiff, the rest of an 8-bit picture is black.
     """
     for line in lines:
         lowered = line.lower()
@@ -75,5 +72,5 @@ def judge_chatter(lines: list[str], name: str) -> tuple[str, ...]:
             raise ImageError(f"damaged {name}: {lowered.partition('tiff_error')[2].strip()}")
         for sign in ("corrupt jpeg data:", "inconsistent progression"):
             if sign in lowered:
-                return (f"damaged in part: {lowered.partition(sign)[2].strip() or sign}",)
+                return (f"partly damaged: {lowered.partition(sign)[2].strip() or sign}",)
     return ()

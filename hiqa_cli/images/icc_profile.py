@@ -1,7 +1,7 @@
 """Embedded colour profiles (ICC.1:2022): their name, whether they are sRGB, conversion with Pillow.
 
-hiqa's networks take sRGB. A profile that means the same is not worth a word; any other is named in
-the result, and converted where Pillow (the extra hiqa[icc]) is installed.
+hiqa's networks take sRGB. A profile equivalent to sRGB is ignored; any other is named in the result, and the picture is
+converted if Pillow (the extra hiqa[icc]) is installed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 
 from .header import Data
 
-# Red, green and blue of sRGB as XYZ relative to D50, as its profiles carry them (IEC 61966-2-1,
-# adapted).
+# XYZ of sRGB's red, green and blue, adapted to D50 as in its profiles (IEC 61966-2-1).
 _SRGB_COLORANTS = (0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141)
 _PRIMARIES = {
     1: "BT.709",
@@ -31,10 +30,9 @@ _TRANSFERS = {1: "", 4: "gamma 2.2", 5: "gamma 2.8", 6: "", 8: "linear", 13: "",
 
 
 def cicp_name(primaries: int, transfer: int) -> str:
-    """Code points of ITU-T H.273 as a name, or nothing where they are sRGB's or unspecified.
+    """The name of ITU-T H.273 code points, or "" if they are sRGB's or unspecified.
 
-    The transfer functions of BT.601, BT.709 and BT.2020 (1, 6, 14, 15) count as sRGB's, as in
-    browsers.
+    The transfer functions of BT.601, BT.709 and BT.2020 (1, 6, 14, 15) count as sRGB's, as in browsers.
     """
     colours = "" if primaries in (1, 2) else _PRIMARIES.get(primaries, f"primaries {primaries}")
     curve = "" if transfer == 2 else _TRANSFERS.get(transfer, f"transfer {transfer}")
@@ -44,7 +42,7 @@ def cicp_name(primaries: int, transfer: int) -> str:
 
 
 def tags(icc: Data) -> dict[bytes, bytes]:
-    """The profile's tags by signature; a broken profile has none."""
+    """The profile's tags by signature; none if the profile is broken."""
     if len(icc) < 132 or icc[36:40] != b"acsp":
         return {}
     found: dict[bytes, bytes] = {}
@@ -70,11 +68,10 @@ def profile_name(icc: Data) -> str:
 
 
 def is_srgb(icc: Data) -> bool:
-    """Whether reading the picture as sRGB is right to about one 8-bit step in a hundred.
+    """Whether the profile is equivalent to sRGB: colorants and curve within 0.01 of sRGB's.
 
-    Judged by what the profile does (colorants within 0.01, curve within 0.01 of sRGB's), not by its
-    name, except where it calls itself sRGB and has sRGB's curve, or tables only. A grey profile
-    needs the curve only.
+    The name counts only for a profile that is called sRGB and has sRGB's curve, or has tables only. For a grey profile
+    the curve decides.
     """
     found = tags(icc)
     curve = found.get(b"rTRC") or found.get(b"kTRC")
@@ -97,7 +94,7 @@ def _srgb_to_linear(x: float) -> float:
 
 
 def _curve(tag: bytes, x: float) -> float:
-    """A curve tag (`curv` or `para`, ICC.1 10.6 and 10.18) at x in 0..1; NaN where it is broken."""
+    """A curve tag (`curv` or `para`, ICC.1 10.6 and 10.18) at x in 0..1; NaN if it is broken."""
     if tag[:4] == b"curv" and len(tag) >= 12:
         count = int.from_bytes(tag[8:12], "big")
         values = np.frombuffer(tag[12 : 12 + 2 * min(count, 4096)], ">u2")
@@ -130,10 +127,10 @@ def _parametric(kind: int, p: list[float], x: float) -> float:
 
 
 def srgb_converter(icc: bytes) -> Callable[[np.ndarray], np.ndarray] | None:
-    """A function from (H, W, 3) uint8 RGB in the profile's space to the same in sRGB, or None.
+    """A function that converts (H, W, 3) uint8 RGB from the profile's space to sRGB, for RGB and grey profiles.
 
-    For RGB and grey profiles. None: Pillow is not installed, or cannot use this profile.
-    Relative colorimetric intent with black point compensation, as photo viewers do.
+    None if Pillow is not installed or cannot use the profile. Relative colorimetric intent with black point
+    compensation, as in photo viewers.
     """
     mode = {b"RGB ": "RGB", b"GRAY": "L"}.get(bytes(icc[16:20]))
     if mode is None:

@@ -1,7 +1,6 @@
-"""Decoded pixels to what the networks take: RGB, full scale, opaque, upright.
+"""Converts decoded pixels to what the networks take: RGB, full scale, opaque, upright.
 
-Works in strips, in place wherever there is no alpha, so that a picture of 100 megapixels never
-stands in memory more than twice.
+Works in strips, and in place if there is no alpha, so that memory holds a picture of 100 megapixels at most twice.
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ from .header import Header
 from .opencv import cv2
 
 BACKGROUND = 128
-"""The grey (of 255, in the picture's own values) that transparent places are laid over."""
+"""The grey (of 255, in the picture's own values) that transparent areas are composited over."""
 
 Convert = Callable[[np.ndarray], np.ndarray]
-_STRIP = 2**18  # samples worked on at a time: few enough to stay in a processor's cache
+_STRIP = 2**18  # samples per strip: few enough for a processor's cache
 
 
 def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple[np.ndarray, bool]:
-    """(H, W, 3) BGR or (H, W, 4) BGRA to (H, W, 3) RGB of the same type, C-contiguous.
+    """Convert (H, W, 3) BGR or (H, W, 4) BGRA to (H, W, 3) RGB of the same type, C-contiguous.
 
-    convert: a colour conversion (H, W, 3) uint8 to the same, applied last. Also gives whether
-        anything was transparent and so laid over BACKGROUND.
+    convert: a colour conversion of (H, W, 3) uint8, applied last.
+    Also returns whether anything was transparent and therefore composited over BACKGROUND.
     """
     height, width, channels = pixels.shape
     white = 65535 if pixels.dtype == np.uint16 else 255
     scale = _scale(pixels, header, white)
-    # Three channels are worked on in place; four need a second, smaller picture.
+    # Three channels are converted in place; four need a second, smaller picture.
     out = pixels if channels == 3 else np.empty((height, width, 3), pixels.dtype)
     composited = False
     rows = max(1, _STRIP // (width * channels))
@@ -38,8 +37,8 @@ def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple
         colours = strip[..., 2::-1].copy()
         alpha = strip[..., 3:] if channels == 4 else None
         if header.key is not None:
-            clear = strip[..., :1] == header.key
-            alpha = np.where(clear, 0, white).astype(pixels.dtype)
+            transparent = strip[..., :1] == header.key
+            alpha = np.where(transparent, 0, white).astype(pixels.dtype)
         if scale is not None:
             colours = _rescale(colours, scale, white)
             alpha = None if alpha is None else _rescale(alpha, scale, white)
@@ -52,9 +51,8 @@ def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple
     return out, composited
 
 
-def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn a stored picture upright by EXIF's orientation 1..8; (H, W, 3) to (H, W, 3) or (W, H,
-    3)."""
+def apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn a stored (H, W, 3) picture upright by its EXIF orientation 1..8, to (H, W, 3) or (W, H, 3)."""
     if orientation in (2, 3, 4):
         return cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation], dst=pixels)
     if orientation == 6:
@@ -68,7 +66,7 @@ def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _scale(pixels: np.ndarray, header: Header, white: int) -> int | None:
-    """The value to be stretched to white, where OpenCV has not done so itself."""
+    """The value to stretch to white, or None if OpenCV has already done so."""
     if header.full_scale in (None, white) or int(pixels.max()) > header.full_scale:
         return None
     return header.full_scale
@@ -79,18 +77,17 @@ def _rescale(samples: np.ndarray, scale: int, white: int) -> np.ndarray:
 
 
 def _composite(colours: np.ndarray, alpha: np.ndarray, white: int, premultiplied: bool) -> np.ndarray:
-    """Lay colours over BACKGROUND; rounded to nearest. The sums stay below 2**32 also for 16
-    bits."""
+    """Composite colours over BACKGROUND, rounded to nearest. The sums stay below 2**32 even for 16 bits."""
     grey = BACKGROUND * white // 255
-    share = alpha.astype(np.uint32)
-    part = colours.astype(np.uint32)
-    part *= np.uint32(white) if premultiplied else share
-    np.subtract(white, share, out=share)
-    share *= np.uint32(grey)
+    weight = alpha.astype(np.uint32)
+    blended = colours.astype(np.uint32)
+    blended *= np.uint32(white) if premultiplied else weight
+    np.subtract(white, weight, out=weight)
+    weight *= np.uint32(grey)
     if premultiplied:
-        # A broken file may add up to more than white.
-        np.minimum(part, np.uint32(white * white) - share, out=part)
-    part += share
-    part += np.uint32(white // 2)
-    part //= np.uint32(white)
-    return part.astype(colours.dtype)
+        # In a broken file the sum may exceed white.
+        np.minimum(blended, np.uint32(white * white) - weight, out=blended)
+    blended += weight
+    blended += np.uint32(white // 2)
+    blended //= np.uint32(white)
+    return blended.astype(colours.dtype)

@@ -1,9 +1,7 @@
-"""OpenCV, imported in one place: `from .opencv import cv2`.
+"""The only place that imports OpenCV: `from hiqa_cli.images.opencv import cv2`.
 
-OpenCV's own log is silenced (hiqa says itself, in one line, what is wrong with an image), and its
-thread
-pool is set to one thread: decoding uses none, and torch has the cores.
-Raises DependencyError in one line where cv2 is missing or cannot be loaded.
+Silences OpenCV's log (hiqa reports in one line what is wrong with an image) and sets its thread pool to one thread:
+decoding uses none, and torch needs the cores. Importing this module raises DependencyError if cv2 cannot be loaded.
 """
 
 from __future__ import annotations
@@ -12,14 +10,13 @@ from hiqa_cli.errors import DependencyError
 
 
 def explain(error: ImportError) -> DependencyError:
-    """A failed `import cv2` as one line: not installed, or a system library that the server
-    lacks."""
+    """The error for a failed `import cv2`: it is not installed, or a system library is missing."""
     if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
         return DependencyError("OpenCV (cv2) is not installed", "pip install opencv-python-headless")
     reason = " ".join(str(error).split())
     return DependencyError(
         f"OpenCV (cv2) cannot be loaded: {reason}",
-        "opencv-python-headless serves as well and needs no display libraries: "
+        "opencv-python-headless needs no display libraries: "
         "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless",
     )
 
@@ -33,7 +30,7 @@ SILENT, WARNING = 0, 3  # OpenCV's log levels
 
 
 def set_log_level(level: int) -> None:
-    """OpenCV's own log on stderr: SILENT or WARNING. Its place in the API moved after 4.8."""
+    """Set the level of OpenCV's log on standard error. The function moved within OpenCV's API after 4.8."""
     logging = getattr(getattr(cv2, "utils", None), "logging", cv2)
     logging.setLogLevel(level)
 

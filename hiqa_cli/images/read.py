@@ -1,13 +1,12 @@
-"""Bytes to a Picture: hiqa decides what is acceptable, OpenCV decodes.
+"""Reads an image file into a Picture. hiqa decides what is acceptable; OpenCV decodes.
 
-A format is one whose header hiqa reads itself: it is recognised by its first bytes (`formats`),
-    walked to its end (one module a family), and refused when truncated, damaged, too large or of a
-    kind that OpenCV reads wrongly. Then it is decoded once, without any turning by OpenCV
-    (`decode`), and made RGB, opaque and upright in strips (`upright`), the same on OpenCV 4 and 5.
+`sniff` recognises the format by the first bytes; its parser in `formats` walks the file to its end and refuses what is
+truncated, damaged, too large, or of a variant that OpenCV reads wrongly. The file is then decoded once (`decode`) and
+made RGB, opaque and upright in strips (`normalise`), with the same result in OpenCV 4 and 5.
 
-Alpha is laid over grey 128 (`upright.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames
-the first is read. Colours are taken as sRGB; a profile that says otherwise is named in the notes,
-and an 8-bit picture is converted where Pillow (the extra hiqa[icc]) is installed.
+Alpha is composited over grey 128 (`normalise.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames the first is
+read. Colours are taken as sRGB; the notes name any other profile, and an 8-bit picture is converted to sRGB if Pillow
+(the extra hiqa[icc]) is installed.
 """
 
 from __future__ import annotations
@@ -32,18 +31,17 @@ from .formats.tiff import read_tiff
 from .formats.webp import read_webp
 from .header import Data, Header
 from .icc_profile import is_srgb, profile_name, srgb_converter
-from .limits import Limits
-from .normalise import BACKGROUND, Convert, to_rgb, turn
+from .normalise import BACKGROUND, Convert, apply_orientation, to_rgb
 from .picture import Picture
-from .sniff import HIQA_PNG_KEY, IMAGE_SUFFIXES, SNIFFED, is_own_picture, sniff
-from .source import read_bytes
+from .sniff import HIQA_PNG_KEY, IMAGE_SUFFIXES, SNIFFED, is_hiqa_output, sniff
+from .source import Limits, read_bytes
 
 __all__ = [
     "HIQA_PNG_KEY",
     "IMAGE_SUFFIXES",
     "Limits",
     "decode_picture",
-    "is_own_picture",
+    "is_hiqa_output",
     "read_header",
     "read_picture",
 ]
@@ -66,31 +64,29 @@ DEFAULT_LIMITS = Limits()
 def read_picture(source: str | bytes | os.PathLike | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Read an image from a path (str, bytes or PathLike) or from a binary stream.
 
-    Raises ImageError, whose message is one line and names no path, for whatever is wrong with the
-    image: missing, unreadable, no file, empty, not an image, of a kind not supported, truncated,
-    damaged, too large. Raises DependencyError (at import) where OpenCV cannot be loaded.
+    Raises ImageError, without the path in its message, if the image is missing, unreadable, not a file, empty, not an
+    image, unsupported, truncated, damaged or too large.
     """
     return _decode([read_bytes(source, limits)], limits)
 
 
 def decode_picture(data: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Picture:
-    """As `read_picture`, from bytes in memory (which are left as they are)."""
+    """Like `read_picture`, from bytes in memory, which stay unchanged."""
     if len(data) > limits.max_bytes:
         raise ImageError(f"larger than the limit of {limits.max_bytes:,} bytes: {len(data):,}")
     return _decode([bytes(data)], limits)
 
 
 def read_header(data: Data) -> Header:
-    """Recognise the format, read its header and walk it to its end; decodes nothing."""
+    """Recognise the format and parse the file to its end, without decoding it."""
     try:
         return _READERS[sniff(bytes(data[:SNIFFED]))](data)
-    except IndexError as error:  # a byte asked for beyond the end
+    except IndexError as error:  # a byte beyond the end
         raise ImageError(f"truncated image: {len(data):,} bytes end inside the header") from error
 
 
 def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
-    """Takes the only reference to the file's bytes, in a list, so that `decode` can let go of
-    them."""
+    """held: a list with the only reference to the file's bytes, so that `decode` can free them."""
     header = read_header(held[0])
     pixels = header.width * header.height
     if pixels > limits.max_pixels:
@@ -99,21 +95,21 @@ def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
     check_opencv_limits(header, len(held[0]))
     try:
         decoded, damage = decode(held, header)
-        convert, colour_note = _colours(header, decoded)
+        convert, colour_note = _colour_conversion(header, decoded)
         rgb, composited = to_rgb(decoded, header, convert)
         del decoded
-        upright = np.ascontiguousarray(turn(rgb, header.orientation))
+        upright = np.ascontiguousarray(apply_orientation(rgb, header.orientation))
     except MemoryError as error:
         raise ImageError(f"not enough memory for {header.width} x {header.height} px") from error
     notes = _notes(header, composited, colour_note) + damage
     return Picture(upright, header.format, notes, header.exif)
 
 
-def _colours(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:
-    """How to convert the picture to sRGB, if it must be and can be, and what to say of it."""
+def _colour_conversion(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:
+    """The conversion to sRGB, or None if none is needed or possible, and a note for the result."""
     if header.cmyk:
         profile = f"its profile {profile_name(header.profile)}" if header.profile else "a profile"
-        return None, f"CMYK mixed to RGB without {profile}"
+        return None, f"CMYK converted to RGB without {profile}"
     if not header.profile:
         return None, f"colours {header.colour}, read as sRGB" if header.colour else ""
     if is_srgb(header.profile):

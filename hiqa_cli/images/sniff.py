@@ -1,7 +1,6 @@
-"""Names of image formats, by suffix and by first bytes. Imports nothing heavy.
+"""Recognises image formats by suffix and by first bytes. Imports nothing heavy.
 
-What is not an image that hiqa reads is refused by name, so that people see at once what they handed
-over.
+Files that are no supported image are refused by the name of what they are.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import BinaryIO, NoReturn
 from hiqa_cli.errors import ImageError
 
 HIQA_PNG_KEY = "hiqa"
-"""Keyword of the PNG text chunk (tEXt) that marks pictures written by hiqa."""
+"""Keyword of the PNG text chunk (tEXt) that marks hiqa's output."""
 
 HIQA_WEBP_CHUNK = b"hiqa"
-"""Name of the RIFF chunk that marks a WebP written by hiqa."""
+"""Name of the RIFF chunk that marks hiqa's output in a WebP."""
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {
@@ -28,11 +27,11 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
 """Suffixes that count as images in a folder: lower case, with the dot."""
 
 SNIFFED = 4096
-"""Bytes from the start of a file that `sniff` looks at."""
+"""Bytes from the start of a file that `sniff` examines."""
 
 _HINT = "hiqa reads JPEG, PNG, WebP, TIFF, BMP, PNM, JPEG 2000, AVIF and GIF"
 
-_READ = (
+_SUPPORTED = (
     (rb"\xff\xd8\xff", "JPEG"),
     (rb"\x89PNG\r\n\x1a\n", "PNG"),
     (rb"RIFF....WEBP", "WebP"),
@@ -43,7 +42,7 @@ _READ = (
     (rb"GIF8[79]a", "GIF"),
 )
 _CAMERA_RAW = rb"II\*\0.{4}CR|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|II.{4}HEAPCCDR|FOVb|\0MRM|....ftypcrx "
-_REFUSED = (
+_UNSUPPORTED = (
     (_CAMERA_RAW, "camera raw"),
     (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC/HEIF"),
     (rb"....ftyp(qt  |isom|iso\d|mp4|M4V|avc1|3gp|dash)", "MP4 video"),
@@ -82,24 +81,24 @@ _TEXT = (
     (rb"\s*<\?xml", "an XML file"),
     (rb"\s*[\[{].*[\]}:,]", "a JSON or other text file"),
 )
-_READ_AS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _READ)
-_REFUSED_AS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _REFUSED)
-_TEXT_AS = tuple((re.compile(pattern, re.DOTALL | re.IGNORECASE), name) for pattern, name in _TEXT)
+_SUPPORTED_PATTERNS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _SUPPORTED)
+_UNSUPPORTED_PATTERNS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _UNSUPPORTED)
+_TEXT_PATTERNS = tuple((re.compile(pattern, re.DOTALL | re.IGNORECASE), name) for pattern, name in _TEXT)
 
 
 def sniff(head: bytes) -> str:
-    """The format's key by the first SNIFFED bytes; raises ImageError that names what it is instead.
+    """The format (JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF or GIF) by a file's first SNIFFED bytes.
 
-    Keys: JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF, GIF.
+    Raises ImageError, naming the kind of file, for anything else.
     """
     if not head:
         raise ImageError("the file is empty (0 bytes)")
-    for pattern, name in _READ_AS:
+    for pattern, name in _SUPPORTED_PATTERNS:
         if pattern.match(head):
             return name
     if _is_avif(head):
         return "AVIF"
-    for pattern, name in _REFUSED_AS:
+    for pattern, name in _UNSUPPORTED_PATTERNS:
         if pattern.match(head):
             _refuse(name)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -112,7 +111,7 @@ def sniff(head: bytes) -> str:
 
 
 def _is_avif(head: bytes) -> bool:
-    """An ISO base media file whose brands, major or compatible, name AVIF."""
+    """Whether this is an ISO base media file with AVIF among its brands, major or compatible."""
     if head[4:8] != b"ftyp":
         return False
     end = min(int.from_bytes(head[:4], "big"), len(head))
@@ -125,8 +124,7 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _refuse_text(head: bytes) -> None:
-    """Text, if it is: UTF-8 (perhaps cut within a character) without control characters, or
-    UTF-16."""
+    """Raise ImageError if this is text: UTF-16, or UTF-8 without control characters (the last one may be cut)."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ImageError("not an image: a text file (UTF-16)", _HINT)
     body = head.removeprefix(b"\xef\xbb\xbf")
@@ -138,17 +136,16 @@ def _refuse_text(head: bytes) -> None:
         text = body[: error.start].decode("utf-8")
     if any(c < " " and c not in "\t\n\r\f\x1b\b" for c in text):
         return
-    for pattern, name in _TEXT_AS:
+    for pattern, name in _TEXT_PATTERNS:
         if pattern.match(body):
             raise ImageError(f"not an image: {name}", _HINT)
     raise ImageError("not an image: a text file", _HINT)
 
 
-def is_own_picture(path: str | bytes | os.PathLike) -> bool:
-    """Whether hiqa wrote the file: a PNG with a tEXt chunk `hiqa` before the picture data, or a WebP
-    with a chunk of its own.
+def is_hiqa_output(path: str | bytes | os.PathLike) -> bool:
+    """Whether hiqa wrote the file: a PNG with a tEXt chunk `hiqa` before the picture data, or a WebP with a hiqa chunk.
 
-    Reads the heads of chunks only; False for anything else, unreadable files and pipes included.
+    Reads chunk headers only. False for anything else, including unreadable files and pipes.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -157,13 +154,13 @@ def is_own_picture(path: str | bytes | os.PathLike) -> bool:
             head = file.read(12)
             if head.startswith(b"\x89PNG\r\n\x1a\n"):
                 file.seek(8)
-                return _has_own_png_chunk(file)
-            return head[:4] == b"RIFF" and head[8:] == b"WEBP" and _has_own_webp_chunk(file)
+                return _has_png_mark(file)
+            return head[:4] == b"RIFF" and head[8:] == b"WEBP" and _has_webp_mark(file)
     except (OSError, ValueError):
         return False
 
 
-def _has_own_png_chunk(file: BinaryIO) -> bool:
+def _has_png_mark(file: BinaryIO) -> bool:
     for _ in range(64):
         head = file.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
@@ -178,7 +175,7 @@ def _has_own_png_chunk(file: BinaryIO) -> bool:
     return False
 
 
-def _has_own_webp_chunk(file: BinaryIO) -> bool:
+def _has_webp_mark(file: BinaryIO) -> bool:
     for _ in range(64):
         head = file.read(8)
         length = int.from_bytes(head[4:], "little")

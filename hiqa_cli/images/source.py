@@ -1,7 +1,7 @@
-"""Paths and streams to bytes: what may be opened, and never more than the limit read.
+"""Reads the bytes of an image from a path or a stream, up to a limit.
 
-Regular files, named pipes and streams are read; folders, devices, terminals and sockets are refused
-before they are opened. Opening a named pipe waits for its writer.
+Regular files, named pipes and streams are accepted; folders, devices, terminals and sockets are refused before they are
+opened. Opening a named pipe waits for its writer.
 """
 
 from __future__ import annotations
@@ -9,18 +9,30 @@ from __future__ import annotations
 import io
 import os
 import stat
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from hiqa_cli.errors import ImageError, os_reason
 
-from .limits import Limits
 from .sniff import SNIFFED, sniff
 
 _STEP = 2**20  # bytes; a stream of unknown length is read in growing steps from this
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How large an image may be.
+
+    max_pixels: width times height, checked by the header, before decoding.
+    max_bytes: bytes of one file or stream; at most one byte beyond it is read.
+    """
+
+    max_pixels: int = 200_000_000
+    max_bytes: int = 2 * 2**30
+
+
 def read_bytes(source: str | bytes | os.PathLike | BinaryIO, limits: Limits) -> bytearray:
-    """All bytes of a path (str, bytes, PathLike) or binary stream. ImageError names no path."""
+    """All bytes of a path (str, bytes, PathLike) or binary stream. Raises ImageError, without the path."""
     if not isinstance(source, str | bytes | os.PathLike):
         return _read_stream(source, limits)
     try:
@@ -35,7 +47,7 @@ def read_bytes(source: str | bytes | os.PathLike | BinaryIO, limits: Limits) -> 
     except OSError as error:
         raise ImageError(_reason(error)) from error
     except ValueError as error:  # a NUL in the path
-        raise ImageError("no such file: its name holds a NUL character") from error
+        raise ImageError("no such file: its name contains a NUL character") from error
 
 
 def _read_stream(stream: BinaryIO, limits: Limits) -> bytearray:
@@ -52,10 +64,9 @@ def _read_stream(stream: BinaryIO, limits: Limits) -> bytearray:
 
 
 def _read(stream: BinaryIO | io.RawIOBase, limits: Limits, known: int | None) -> bytearray:
-    """Read to the end or one byte beyond the limit; what is no image is refused by its first bytes.
+    """Read to the end, or to one byte beyond the limit; refuses what is no image by its first bytes.
 
-    A regular file's size only says how much room to make: it may be wrong (/proc) or grow
-    meanwhile.
+    known: size of a regular file. Only an estimate: it may be wrong (/proc), or the file may grow.
     """
     held = bytearray(min(known or SNIFFED, limits.max_bytes) + 1)
     filled, sniffed = 0, False
@@ -64,7 +75,7 @@ def _read(stream: BinaryIO | io.RawIOBase, limits: Limits, known: int | None) ->
             count = _read_into(stream, view[filled:])
         filled += count
         if filled > limits.max_bytes:
-            raise _too_large("there are more bytes than that", limits)
+            raise _too_large("more bytes follow", limits)
         if not sniffed and (filled >= SNIFFED or not count):
             sniff(bytes(held[:SNIFFED] if filled > SNIFFED else held[:filled]))
             sniffed = True
@@ -85,7 +96,7 @@ def _read_into(stream: BinaryIO | io.RawIOBase, room: memoryview) -> int:
         count = None if some is None else len(some)
         room[: count or 0] = some or b""
     if count is None:
-        raise ImageError("the stream does not wait for its data (non-blocking)")
+        raise ImageError("the stream is non-blocking, expected a blocking one")
     return int(count)
 
 

@@ -11,7 +11,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 

@@ -8,7 +8,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
 from .entries import entries_from_rows

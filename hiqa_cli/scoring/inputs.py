@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError, os_reason
-from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_own_picture
+from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_hiqa_output
 
 from .file_lists import STANDARD_INPUT, read_file_list
 
@@ -132,7 +132,7 @@ def _add_folder(folder: str, recursive: bool, found: Inputs) -> None:
             has_folders = True
         elif problem:
             found.images.append(Input(path, folder, problem))
-        elif is_own_picture(path):
+        elif is_hiqa_output(path):
             found.own_skipped += 1
         else:
             found.images.append(Input(path, folder))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import DependencyError, HiqaError, ImageError, UsageError
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 
 from .inputs import Input
 from .options import BackendOptions

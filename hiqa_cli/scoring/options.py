@@ -14,7 +14,7 @@ from hiqa_cli.engine.config import (
     Scoring,
 )
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.limits import Limits
+from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.table import Existing
 

@@ -13,7 +13,7 @@ from support.process import RunHiqa, picture_bytes, write_picture
 from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.read import decode_picture, read_picture
-from hiqa_cli.images.sniff import is_own_picture
+from hiqa_cli.images.sniff import is_hiqa_output
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_pictures_go_to_hiqa_out_and_are_named_on_standard_output(
     assert sorted(capsys.readouterr().out.splitlines()) == [f"hiqa-out/{name}" for name in expected]
     whole = read_picture("hiqa-out/b c.hallucination.png")
     assert (whole.width, whole.height) == (300, 270)
-    assert all(is_own_picture(f"hiqa-out/{name}") for name in expected)
+    assert all(is_hiqa_output(f"hiqa-out/{name}") for name in expected)
 
 
 def test_stems_that_are_shared_give_way_to_full_names_and_a_bad_image_to_an_error(
@@ -67,7 +67,7 @@ def test_existing_pictures_are_refused_before_any_work_unless_overwritten(home: 
     assert pictures("out") == ["b c.discrepancy.png"]
     assert old.read_bytes() == b"mine"
     assert run([*call, "--weights", str(tiny_weights), "--overwrite"]) == 0
-    assert is_own_picture(str(old))
+    assert is_hiqa_output(str(old))
 
 
 def test_a_picture_from_standard_input_goes_to_standard_output(

@@ -56,7 +56,7 @@ def test_every_command_is_listed_and_explains_itself_by_h_alone(run_hiqa: RunHiq
 
 def test_defaults_in_the_help_are_those_of_the_engine(run_hiqa: RunHiqa) -> None:
     from hiqa_cli.engine.results import DEFAULT_STRIDE, TILE
-    from hiqa_cli.images.limits import Limits
+    from hiqa_cli.images.source import Limits
 
     text = " ".join(" ".join(run_hiqa("score", "-h").lines).split())
     assert f"{Limits().max_pixels:,} if not given" in text

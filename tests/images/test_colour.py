@@ -133,7 +133,7 @@ def test_opaque_alpha_needs_no_note_and_a_channel_without_meaning_is_ignored() -
     assert picture.notes == ()
     assert np.array_equal(picture.pixels, PHOTO)
     picture = decode_picture(make.tiff(RGBA, (96, 64), [8] * 4, tags={338: (3, [0])}))
-    assert picture.notes == ("fourth channel, of no stated meaning, ignored",)
+    assert picture.notes == ("fourth channel of unspecified meaning ignored",)
     assert np.array_equal(picture.pixels, PHOTO)
 
 
@@ -198,7 +198,7 @@ def test_a_cmyk_jpeg_has_the_colours_that_pillow_sees(variant: str) -> None:
         data = data[:at] + data[at + 2 + struct.unpack_from(">H", data, at + 2)[0] :]
     picture = decode_picture(data)
     expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
-    assert picture.notes == ("CMYK mixed to RGB without a profile",)
+    assert picture.notes == ("CMYK converted to RGB without a profile",)
     assert np.abs(picture.pixels - expected).max() <= 3
     if variant == "Adobe CMYK":
         image, _ = cmyk()
@@ -261,7 +261,7 @@ def test_a_grey_profile_is_converted_where_its_curve_is_another() -> None:
 def test_the_profile_of_a_cmyk_picture_is_named_and_not_applied() -> None:
     _, data = cmyk(icc_profile=make.profile("Coated inks", space=b"CMYK"))
     picture = decode_picture(data)
-    assert picture.notes == ("CMYK mixed to RGB without its profile Coated inks",)
+    assert picture.notes == ("CMYK converted to RGB without its profile Coated inks",)
 
 
 def test_a_grey_profile_in_a_colour_picture_is_not_applied() -> None:

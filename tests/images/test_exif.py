@@ -48,8 +48,8 @@ def test_broken_exif_costs_neither_the_picture_nor_an_error() -> None:
         broken = bytearray(whole[: random_bytes.randrange(6, len(whole) + 1)])
         for _ in range(4):
             broken[random_bytes.randrange(len(broken))] = random_bytes.randrange(256)
-        for name, words in read_exif(broken).basics:
+        for name, value in read_exif(broken).shooting_data:
             assert name
-            assert words.isprintable()
+            assert value.isprintable()
     cut = into_jpeg(pillow(photograph(), "JPEG"), jpeg_segment(0xE1, whole[:60]))
     assert decode_picture(cut).width == 96

@@ -134,7 +134,7 @@ def test_compressed_tiffs_are_read(compression: str) -> None:
 def test_a_cmyk_tiff_matches_pillow() -> None:
     image = Image.fromarray(PHOTO).convert("CMYK")
     picture = decode_picture(make.pillow(image, "TIFF"))
-    assert picture.notes == ("CMYK mixed to RGB without a profile",)
+    assert picture.notes == ("CMYK converted to RGB without a profile",)
     assert np.abs(picture.pixels.astype(int) - np.asarray(image.convert("RGB"))).max() <= 2
 
 

@@ -15,7 +15,7 @@ resource = pytest.importorskip("resource", reason="no resource usage on this sys
 
 MEASURE = """
 import resource, sys
-from hiqa_cli.engine.reading import read_picture
+from hiqa_cli.images.read import read_picture
 unit = 1 if sys.platform == "darwin" else 1024
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 picture = read_picture(sys.argv[1])

@@ -12,7 +12,7 @@ import pytest
 from support import sample_images as make
 
 from hiqa_cli.errors import ImageError
-from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.read import decode_picture
 
 PHOTO = make.photograph()
@@ -45,7 +45,7 @@ def test_opencv_itself_logs_nothing_once_hiqa_has_loaded_it(tmp_path: Path) -> N
 
 
 def test_lines_of_others_on_stderr_are_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    with decoder_chatter() as lines:
+    with capture_decoder_output() as lines:
         os.write(2, b"\n12 % done\rCorrupt JPEG data: bad Huffman code\nsomebody's error\n\n")
     assert lines == ["Corrupt JPEG data: bad Huffman code"]
     assert capfd.readouterr().err.replace("\r", "|") == "\n12 % done|somebody's error\n\n"

@@ -20,7 +20,7 @@ from support import sample_images as make
 
 from hiqa_cli.errors import ImageError
 from hiqa_cli.images.read import Limits, decode_picture, read_picture
-from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_own_picture
+from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_hiqa_output
 
 PHOTO = make.photograph()
 PNG = make.encode(PHOTO, ".png")
@@ -98,12 +98,12 @@ def test_what_is_no_image_that_hiqa_reads_is_refused_by_name(data: bytes, expect
         (make.tiff(bytes(32), (4, 4), [8, 8], 1), "TIFF with 2 channels of grey"),
         (make.tiff(bytes(80), (4, 4), [8] * 5, 2), "TIFF with 5 channels of RGB"),
         (make.tiff(bytes(48), (4, 4), [8] * 3, 8), "TIFF with colour space 8"),
-        (make.tiff(bytes(96), (4, 4), [16] * 3, tags={284: (3, [2])}), "TIFF with 16-bit channels stored"),
+        (make.tiff(bytes(96), (4, 4), [16] * 3, tags={284: (3, [2])}), "TIFF with 16-bit planar channels"),
         (make.tiff(bytes(48), (4, 4), tags={259: (3, [34712])}), "TIFF with compression 34712"),
         (make.tiff(bytes(16), (4, 4), [8], 32803), "camera raw (TIFF-based)"),
         (make.tiff(bytes(48), (4, 4), tags={50706: (4, [1])}), "camera raw (TIFF-based)"),
         (make.bmp((2, 2), 16, bytes(8)), "16-bit BMP"),
-        (make.bmp((2, 2), 24, PNG, compression=5), "BMP with PNG inside"),
+        (make.bmp((2, 2), 24, PNG, compression=5), "BMP that contains a PNG"),
         (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nTUPLTYPE X\nENDHDR\n12345", "PAM of type X"),
         (make.pillow(np.dstack([PHOTO[..., 0]] * 2), "JPEG2000"), "JPEG 2000 with 2 channels"),
     ],
@@ -280,17 +280,17 @@ def test_own_pictures_are_known_by_their_text_chunk(tmp_path: Path) -> None:
     other = make.into_png(PNG, make.png_chunk(b"tEXt", b"Software\x00hiqa"))
     for name, data in {"own": own, "other": other, "plain": PNG, "short": own[:50], "jpeg": JPEG}.items():
         (tmp_path / name).write_bytes(data)
-        assert is_own_picture(tmp_path / name) == (name == "own")
-    assert not is_own_picture(tmp_path)
-    assert not is_own_picture(tmp_path / "missing")
+        assert is_hiqa_output(tmp_path / name) == (name == "own")
+    assert not is_hiqa_output(tmp_path)
+    assert not is_hiqa_output(tmp_path / "missing")
     if os.name == "posix":
         os.mkfifo(tmp_path / "pipe.png")
-        assert not is_own_picture(tmp_path / "pipe.png")
+        assert not is_hiqa_output(tmp_path / "pipe.png")
 
 
 def test_names_of_formats_and_limits_are_had_without_heavy_imports() -> None:
     code = (
-        "import sys, hiqa_cli.images.sniff, hiqa_cli.images.limits;"
+        "import sys, hiqa_cli.images.sniff, hiqa_cli.images.source;"
         "sys.exit(bool({'cv2', 'numpy', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

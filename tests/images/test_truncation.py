@@ -145,7 +145,7 @@ def test_junk_inside_a_jpeg_is_noted() -> None:
     data = FILES["JPEG"]
     picture = decode_picture(data[:-2] + bytes(50) + data[-2:])
     (note,) = picture.notes
-    assert note.startswith("damaged in part: ")
+    assert note.startswith("partly damaged: ")
     assert note.endswith(" extraneous bytes before marker 0xd9")
 
 

@@ -13,7 +13,7 @@ from support.report_material import MB, block, detail, entry, many, preview, row
 from hiqa_cli.atomic import discard_unfinished
 from hiqa_cli.errors import OutputError
 from hiqa_cli.images.read import decode_picture
-from hiqa_cli.images.sniff import is_own_picture
+from hiqa_cli.images.sniff import is_hiqa_output
 from hiqa_cli.report.contact_sheet import ContactSheet
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.page.document import as_json
@@ -53,7 +53,7 @@ def test_beyond_the_size_limit_images_go_to_a_folder_and_thumbnails_last(tmp_pat
         assert inside == thumbnails_inside or 0 < inside < 60
         outside = next(number for number, row in enumerate(found) if row["detail_at"] == 2)
         assert detail(page, outside)["pictures"]["distorted"] == f"a%20%26%20b%23_files/{outside}.distorted.webp"
-        assert is_own_picture(assets / f"{outside}.distorted.webp")
+        assert is_hiqa_output(assets / f"{outside}.distorted.webp")
         assert len(list(assets.glob("*.js"))) == [row["detail_at"] for row in found].count(2)
 
 
@@ -162,7 +162,7 @@ def test_a_contact_sheet_shows_the_worst_images_and_needs_no_other_preview(tmp_p
     sheet.add(entry("torn.jpg", None))
     assert asked == [50.0, 20.0, 90.0, 10.0, 30.0]
     sheet.finish(RunFacts("a sheet", "0.1.0"))
-    assert is_own_picture(tmp_path / "sheet.png")
+    assert is_hiqa_output(tmp_path / "sheet.png")
     pixels = decode_picture((tmp_path / "sheet.png").read_bytes()).pixels
     assert pixels.shape[1] > 3 * 320
     photo = pixels[54 + 20 : 54 + 220, 18 + 20 : 18 + 300].astype(int)  # in the first cell: the worst, number 3

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.errors import DependencyError
-from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.opencv import cv2
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
@@ -152,7 +152,7 @@ def unlimited_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     tables = [unlimited_table(LUMA, quality), unlimited_table(CHROMA, quality)]
     file = io.BytesIO()
     picture = pillow().fromarray(image)
-    with decoder_chatter():  # libjpeg warns of every table beyond 255
+    with capture_decoder_output():  # libjpeg warns of every table beyond 255
         picture.save(file, "JPEG", qtables=tables, subsampling="4:2:0")
     return decode(np.frombuffer(file.getvalue(), np.uint8))
 

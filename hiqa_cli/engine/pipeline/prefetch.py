@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from hiqa_cli.errors import HiqaError, ImageError, os_reason
-from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.picture import Picture
 
 from .job import Job
@@ -75,7 +75,7 @@ class Prefetcher:
             self._change.notify_all()
         self._thread.join(GRACE)
         if self._thread.is_alive():
-            with contextlib.suppress(OSError), decoder_chatter():
+            with contextlib.suppress(OSError), capture_decoder_output():
                 pass
 
     def _read_all(self) -> None:

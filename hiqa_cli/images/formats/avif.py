@@ -1,8 +1,6 @@
-"""AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 as far as size, turning, alpha and completeness
-need them.
+"""AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 that determine size, orientation, alpha and completeness.
 
-OpenCV does not turn AVIF pictures; in this format `irot` and `imir` count, and EXIF's orientation
-does not.
+OpenCV does not turn AVIF pictures; `irot` and `imir` give their orientation, not EXIF.
 """
 
 from __future__ import annotations
@@ -15,8 +13,7 @@ from hiqa_cli.images.icc_profile import cicp_name
 
 NAME = "AVIF"
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
-# (quarter turns anti-clockwise, mirror axis or None) as EXIF's orientation: turned first, then
-# mirrored.
+# (quarter turns anti-clockwise, then mirror axis or None) -> EXIF orientation.
 _TURNS = {
     (0, None): 1,
     (1, None): 8,
@@ -43,7 +40,7 @@ class _Meta:
 
 
 def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes in data[start:end]: type, start and end of the content."""
+    """The boxes in data[start:end]: type, start and end of their content."""
     at = start
     while at + 8 <= end:
         size, head = number(data, at, 4, name), 8
@@ -62,7 +59,7 @@ def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, 
 
 
 def read_avif(data: Data) -> Header:
-    """Walk the boxes; check that every item's data lie within the file."""
+    """Parse the boxes; check that every item's data are within the file."""
     meta, frames = _Meta(), 1
     found = False
     for kind, start, end in boxes(data, 0, len(data), NAME):
@@ -73,7 +70,7 @@ def read_avif(data: Data) -> Header:
             frames = max(frames, _samples(data, start, end))
     for _, end in meta.extents:
         if end > len(data):
-            raise truncated(NAME, data, f"inside the picture data, which go to {end:,}")
+            raise truncated(NAME, data, f"inside the picture data, which end at {end:,}")
     if not found:
         raise truncated(NAME, data, "before the description of the picture (meta box)")
     return _header(data, meta, frames)
@@ -146,7 +143,7 @@ def _read_meta(data: Data, start: int, end: int, meta: _Meta) -> None:
 
 
 def _read_owners(data: Data, at: int, meta: _Meta) -> None:
-    """ipma: which properties each item has, by their number in ipco, from 1."""
+    """ipma: the properties of each item, by their number in ipco, from 1."""
     wide_id, wide_index = data[at] > 0, bool(data[at + 3] & 1)
     count, at = number(data, at + 4, 4, NAME), at + 8
     for _ in range(count):
@@ -170,8 +167,7 @@ def _read_references(data: Data, at: int, end: int, meta: _Meta) -> None:
 
 
 def _read_locations(data: Data, at: int, meta: _Meta) -> None:
-    """iloc: where each item's bytes stand; only those counted from the start of the file are
-    kept."""
+    """iloc: the byte ranges of each item; keeps those relative to the start of the file."""
     version = data[at]
     sizes = number(data, at + 4, 2, NAME)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15

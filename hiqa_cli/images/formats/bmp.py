@@ -1,4 +1,4 @@
-"""BMP: header and sizes (the BITMAPFILEHEADER and BITMAP...HEADER family)."""
+"""BMP: header and data size (BITMAPFILEHEADER and the BITMAP...HEADER family)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ _KINDS = {4: "JPEG", 5: "PNG"}
 
 
 def read_bmp(data: Data) -> Header:
-    """Read the header; check that the rows (plain) or the stated data (run-length) are all
-    there."""
+    """Parse the header; check that the rows (plain) or the stated data (run-length) are complete."""
     start, size = unpack("<II", data, 10, NAME)
     if size == _OLD_HEADER:
         width, height, planes, bits = unpack("<HHHH", data, 18, NAME)
@@ -22,9 +21,9 @@ def read_bmp(data: Data) -> Header:
     else:
         raise damaged(NAME, f"header of {size} bytes")
     if compression in _KINDS:
-        unsupported(f"BMP with {_KINDS[compression]} inside")
+        unsupported(f"BMP that contains a {_KINDS[compression]}")
     if bits == 16:
-        unsupported("16-bit BMP (5 or 6 bits a channel)")  # OpenCV leaves its white at 248
+        unsupported("16-bit BMP (5 or 6 bits per channel)")  # OpenCV decodes its white to 248
     height = abs(height)  # negative: stored from the top down
     if width <= 0 or not height or planes != 1 or bits not in (1, 4, 8, 24, 32):
         raise damaged(NAME, f"{width} x {height} px, {bits} bits")
@@ -33,7 +32,7 @@ def read_bmp(data: Data) -> Header:
             raise truncated(NAME, data, "inside the run-length data")
     else:
         expected = start + (width * bits + 31) // 32 * 4 * height
-        # Some writers leave the padding of the last row out; libraries do not need it.
+        # Some writers omit the padding of the last row; decoders do not need it.
         padding = (width * bits + 31) // 32 * 4 - (width * bits + 7) // 8
         if len(data) < expected - padding:
             raise truncated(NAME, data, f"where {width} x {height} px need {expected:,}")

@@ -1,4 +1,4 @@
-"""GIF: header, and a walk over its blocks to the trailer (GIF89a)."""
+"""GIF: header and blocks, up to the trailer (GIF89a)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 
 
 def read_gif(data: Data) -> Header:
-    """Walk every block to the trailer. Bytes after it are no fault."""
+    """Parse every block up to the trailer; bytes after it are ignored."""
     width, height, flags = unpack("<HHB", data, 6, NAME)
     at = 13 + _table(flags)
     frames, alpha, clear = 0, False, False
@@ -31,12 +31,12 @@ def read_gif(data: Data) -> Header:
             raise damaged(NAME, f"no block at byte {at:,}")
     if not frames or not width or not height:
         raise damaged(NAME, f"{frames} pictures of {width} x {height} px")
-    # OpenCV refuses a background colour outside the table; nobody looks at that byte any more.
+    # OpenCV refuses a background colour outside the table, although viewers ignore that byte.
     return Header(NAME, width, height, frames=frames, alpha=alpha, patches=((11, b"\0"),))
 
 
 def _table(flags: int) -> int:
-    """Bytes of the colour table that the flags announce."""
+    """Bytes of the colour table, by the flags."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -47,7 +47,7 @@ def _byte(data: Data, at: int) -> int:
 
 
 def _skip_blocks(data: Data, at: int) -> int:
-    """Behind a chain of sub-blocks (a length byte each, 0 ends it)."""
+    """The offset after a chain of sub-blocks (a length byte each; 0 ends it)."""
     while length := _byte(data, at):
         at += 1 + length
     return at + 1

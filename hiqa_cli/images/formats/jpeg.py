@@ -1,9 +1,7 @@
-"""JPEG: header, and a walk over every marker to the end marker (ITU-T T.81, annex B).
+"""JPEG: header and every marker, up to the end marker (ITU-T T.81, annex B).
 
-Entropy-coded data are searched with a regular expression, so that the walk runs at the speed of
-memory.
-Whether the scan data themselves are sound only decoding tells: `judge_chatter` reads what libjpeg
-    says.
+A regular expression searches the entropy-coded data, at the speed of memory. Damage inside the scan data is found only
+by decoding: see `check_decoder_output`.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from hiqa_cli.images.header import Data, Header, damaged, number, truncated, uns
 
 NAME = "JPEG"
 LARGEST_SIDE = 65_500  # px; libjpeg's own limit (JPEG_MAX_DIMENSION)
-# A marker that ends entropy-coded data: not a stuffed zero, a fill byte or a restart marker.
+# A marker that ends entropy-coded data: no stuffed zero, fill byte or restart marker.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _SOI, _EOI, _SOS, _DNL = 0xD8, 0xD9, 0xDA, 0xDC
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -25,7 +23,7 @@ _REFUSED = {0xC3: "lossless JPEG", 0xF7: "JPEG-LS"} | dict.fromkeys(
 
 
 class _Walk:
-    """What has been met between the start and the end marker."""
+    """What was found between the start and the end marker."""
 
     def __init__(self) -> None:
         self.width = self.height = 0
@@ -38,8 +36,7 @@ class _Walk:
 
 
 def read_jpeg(data: Data) -> Header:
-    """Walk the file to its end marker. Bytes after it (a second picture, a video, junk) are no
-    fault."""
+    """Parse the file up to its end marker; bytes after it (a second picture, a video, junk) are ignored."""
     walk, at = _Walk(), 2
     while True:
         marker, at = _next_marker(data, at)
@@ -55,7 +52,7 @@ def read_jpeg(data: Data) -> Header:
             raise truncated(NAME, data, "inside the header, no end marker")
         _take_segment(walk, marker, data[at + 2 : end])
         if marker == 0xE0 and data[at + 2 : at + 7] == b"JFIF\0" and data[at + 7] != 1:
-            # libjpeg prints its first warning only: one about an odd version would hide a grave one.
+            # libjpeg prints only its first warning: one about the version would hide a serious one.
             walk.patches += ((at + 7, b"\1\1"),)
         at = end
         if marker == _SOS:
@@ -67,9 +64,9 @@ def read_jpeg(data: Data) -> Header:
 
 
 def _next_marker(data: Data, at: int) -> tuple[int, int]:
-    """The marker at `at` (fill bytes before it are allowed) and the place behind it."""
+    """The marker at `at` (after fill bytes) and the offset after it."""
     if at < len(data) and data[at] != 0xFF:
-        # Stray bytes between segments: libjpeg skips them with a warning, so does this walk.
+        # Stray bytes between segments: skipped, as in libjpeg, which warns.
         found = _MARKER.search(data, at)
         at = len(data) if found is None else found.start()
     while at < len(data) and data[at] == 0xFF:
@@ -87,7 +84,7 @@ def _take_segment(walk: _Walk, marker: int, body: Data) -> None:
     elif marker == _SOS and body:
         walk.scanned.update(body[1 : 1 + 2 * body[0] : 2])
     elif marker == _DNL:
-        unsupported("JPEG whose height stands behind its data (DNL)")
+        unsupported("JPEG whose height follows its data (DNL)")
     elif marker == 0xE1 and body[:5] == b"Exif\0" and not walk.has_exif:
         walk.exif, walk.has_exif = read_exif(body), True
     elif marker == 0xE2 and body[:12] == b"ICC_PROFILE\0" and len(body) > 14:
@@ -105,7 +102,7 @@ def _take_frame(walk: _Walk, body: Data) -> None:
     if bits != 8:
         unsupported(f"{bits}-bit JPEG")
     if not walk.height:
-        unsupported("JPEG whose height stands behind its data (DNL)")
+        unsupported("JPEG whose height follows its data (DNL)")
     if not walk.width or len(walk.components) not in (1, 3, 4):
         raise damaged(NAME, f"{walk.width} px wide, {len(walk.components)} components")
     if max(walk.width, walk.height) > LARGEST_SIDE:
@@ -124,7 +121,7 @@ def _header(walk: _Walk) -> Header:
         walk.width,
         walk.height,
         orientation=walk.exif.orientation,
-        exif=walk.exif.basics,
+        exif=walk.exif.shooting_data,
         patches=walk.patches,
         cmyk=len(walk.components) == 4,
         profile=profile,

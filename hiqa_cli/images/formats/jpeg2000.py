@@ -1,9 +1,8 @@
-"""JPEG 2000: the JP2 boxes, and a walk over the codestream's tile-parts to its end (ITU-T T.800, A
-and I)."""
+"""JPEG 2000: JP2 boxes, and the codestream's tile-parts up to its end (ITU-T T.800, annexes A and I)."""
 
 from __future__ import annotations
 
-from hiqa_cli.images.header import DROPPED, Data, Header, damaged, number, truncated, unpack, unsupported
+from hiqa_cli.images.header import EXTRA_CHANNEL_IGNORED, Data, Header, damaged, number, truncated, unpack, unsupported
 
 from .avif import boxes
 
@@ -13,7 +12,7 @@ _SOT, _EOC = 0xFF90, b"\xff\xd9"
 
 
 def read_jp2(data: Data) -> Header:
-    """A JP2 file: the first codestream, with what its header boxes say of colours."""
+    """Parse a JP2 file: the first codestream, with the colours of its header boxes."""
     alpha = premultiplied = False
     profile = b""
     for kind, start, end in boxes(data, 0, len(data), NAME):
@@ -25,13 +24,13 @@ def read_jp2(data: Data) -> Header:
                     kinds = _channel_kinds(data, at)
                     alpha, premultiplied = bool({1, 2} & kinds), 2 in kinds
         elif kind == b"jp2c":
-            # Whatever stands behind the picture is no fault.
+            # Anything after the picture is ignored.
             return _codestream(data, start, end, alpha, premultiplied, profile)
     raise truncated(NAME, data, "before the picture data (jp2c box)")
 
 
 def read_j2k(data: Data) -> Header:
-    """A raw codestream."""
+    """Parse a raw codestream."""
     return _codestream(data, 0, len(data), False, False, b"")
 
 
@@ -42,7 +41,7 @@ def _profile(data: Data, at: int, end: int) -> bytes:
     if method != 1:
         return b""
     code = number(data, at + 3, 4, NAME)
-    if code not in (16, 17):  # OpenCV gets the colours of sYCC (18) wrong, and knows no others
+    if code not in (16, 17):  # OpenCV decodes sYCC (18) to wrong colours, and supports no others
         unsupported(f"JPEG 2000 in {_SPACES.get(code, f'colour space {code}')}")
     return b""
 
@@ -54,12 +53,12 @@ def _channel_kinds(data: Data, at: int) -> set[int]:
 
 def _codestream(data: Data, at: int, end: int, alpha: bool, premultiplied: bool, profile: bytes) -> Header:
     if data[at : at + 4] != b"\xff\x4f\xff\x51":
-        raise damaged(NAME, "no codestream where one should begin")
+        raise damaged(NAME, "no codestream at its start")
     right, bottom, left, top, tile_w, tile_h, tile_x, tile_y, count = unpack(">8IH", data, at + 8, NAME)
     if right <= left or bottom <= top or not tile_w or not tile_h or not count:
         raise damaged(NAME, f"{right - left} x {bottom - top} px")
     components = [unpack(">3B", data, at + 42 + 3 * index, NAME) for index in range(count)]
-    bits = _judge(components)
+    bits = _bit_depth(components)
     tiles = -(-(right - tile_x) // tile_w) * -(-(bottom - tile_y) // tile_h)
     _walk_tiles(data, at + 2, end, tiles)
     return Header(
@@ -70,12 +69,12 @@ def _codestream(data: Data, at: int, end: int, alpha: bool, premultiplied: bool,
         premultiplied=premultiplied,
         full_scale=2**bits - 1 if bits not in (8, 16) else None,
         profile=profile,
-        remarks=(DROPPED,) if count == 4 and not alpha else (),
+        remarks=(EXTRA_CHANNEL_IGNORED,) if count == 4 and not alpha else (),
     )
 
 
-def _judge(components: list[tuple[int, ...]]) -> int:
-    """Bits a sample; refuses by name what OpenCV cannot read."""
+def _bit_depth(components: list[tuple[int, ...]]) -> int:
+    """Bits per sample; refuses, by name, what OpenCV cannot read."""
     if len(components) not in (1, 3, 4):
         unsupported(f"JPEG 2000 with {len(components)} channels")
     depths = {depth for depth, _, _ in components}
@@ -93,11 +92,11 @@ def _judge(components: list[tuple[int, ...]]) -> int:
 
 
 def _walk_tiles(data: Data, at: int, end: int, tiles: int) -> None:
-    """From behind SOC over the main header's segments and every tile-part to the end marker EOC."""
-    seen: set[int] = set()
+    """Parse from after SOC, through the main header and every tile-part, up to the end marker EOC."""
+    found: set[int] = set()
     while True:
         if at + 2 > end:
-            raise truncated(NAME, data, f"after {len(seen)} of {tiles} tiles, no end marker")
+            raise truncated(NAME, data, f"after {len(found)} of {tiles} tiles, no end marker")
         if data[at : at + 2] == _EOC:
             break
         marker, length = number(data, at, 2, NAME), number(data, at + 2, 2, NAME)
@@ -105,7 +104,7 @@ def _walk_tiles(data: Data, at: int, end: int, tiles: int) -> None:
             raise damaged(NAME, f"no marker at byte {at:,}")
         if marker == _SOT:
             tile, size = unpack(">HI", data, at + 4, NAME)
-            seen.add(tile)
+            found.add(tile)
             # 0: the last tile-part, up to EOC, which cannot occur inside packet data.
             length = size if size else data.find(_EOC, at, end) - at
             if length < 14 or at + length > end:
@@ -113,5 +112,5 @@ def _walk_tiles(data: Data, at: int, end: int, tiles: int) -> None:
             at += length
         else:
             at += 2 + length
-    if len(seen) < tiles:
-        raise damaged(NAME, f"{len(seen)} of {tiles} tiles")
+    if len(found) < tiles:
+        raise damaged(NAME, f"{len(found)} of {tiles} tiles")

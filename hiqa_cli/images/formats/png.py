@@ -1,5 +1,4 @@
-"""PNG: header, and a walk over every chunk to IEND with the CRC of the critical ones (ISO/IEC
-15948)."""
+"""PNG: header and every chunk up to IEND, with the CRC of the critical ones (ISO/IEC 15948)."""
 
 from __future__ import annotations
 
@@ -25,12 +24,12 @@ class _Walk:
     ihdr: bytes = b""
     kept: dict[bytes, bytes] = field(default_factory=dict)
     has_data: bool = False
-    animation: int = 0  # where its acTL chunk stands
+    animation: int = 0  # offset of the acTL chunk
     shares_first_frame: bool = False  # the picture data are the animation's first frame
 
 
 def read_png(data: Data) -> Header:
-    """Walk the file to IEND. Bytes after it are no fault."""
+    """Parse the file up to IEND; bytes after it are ignored."""
     walk, at = _Walk(), 8
     with memoryview(data) as view:
         while True:
@@ -93,7 +92,7 @@ def _header(walk: _Walk) -> Header:
         patches=_without_animation(walk),
         remarks=(STILL,) if frames > 1 and not walk.shares_first_frame else (),
         orientation=exif.orientation,
-        exif=exif.basics,
+        exif=exif.shooting_data,
         alpha=colour_type in (4, 6) or (colour_type in (2, 3) and bool(transparent)),
         key=_grey_key(transparent, bits) if colour_type == 0 else None,
         profile=profile,
@@ -102,7 +101,7 @@ def _header(walk: _Walk) -> Header:
 
 
 def _without_animation(walk: _Walk) -> tuple[tuple[int, bytes], ...]:
-    """Renames acTL (and corrects its CRC), so that every OpenCV decodes the picture data, IDAT."""
+    """The patch that renames acTL (and corrects its CRC), so that any version of OpenCV decodes IDAT."""
     if not walk.animation:
         return ()
     body = _IGNORED + walk.kept[b"acTL"]
@@ -110,7 +109,7 @@ def _without_animation(walk: _Walk) -> tuple[tuple[int, bytes], ...]:
 
 
 def _grey_key(transparent: bytes, bits: int) -> int | None:
-    """tRNS of a grey PNG names one sample value; OpenCV spreads 1, 2 and 4 bits over 0..255."""
+    """The sample value in tRNS of a grey PNG, as OpenCV returns it: 1, 2 and 4 bits scaled to 0..255."""
     if len(transparent) != 2:
         return None
     value = int.from_bytes(transparent, "big") & (2**bits - 1)
@@ -118,8 +117,7 @@ def _grey_key(transparent: bytes, bits: int) -> int | None:
 
 
 def _profile(chunk: bytes) -> bytes:
-    """The profile of an iCCP chunk: name, NUL, method 0, zlib data. A broken one counts as
-    absent."""
+    """The profile of an iCCP chunk (name, NUL, method 0, zlib data), or nothing if it is broken."""
     _, separator, rest = chunk.partition(b"\0")
     if not separator:
         return b""
@@ -130,7 +128,7 @@ def _profile(chunk: bytes) -> bytes:
 
 
 def _colour(kept: dict[bytes, bytes]) -> str:
-    """What cICP or gAMA says, in this order of rank, where it is not sRGB."""
+    """The colour space by cICP or gAMA, in this order of precedence, or "" if it is sRGB."""
     if len(kept.get(b"cICP", b"")) == 4:
         return cicp_name(kept[b"cICP"][0], kept[b"cICP"][1])
     if b"sRGB" in kept or len(kept.get(b"gAMA", b"")) != 4:

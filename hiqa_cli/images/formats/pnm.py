@@ -1,8 +1,7 @@
 """PBM, PGM, PPM (P1 to P6) and PAM (P7): header, sizes, and pixels.
 
-The one family that hiqa decodes itself: OpenCV does not stretch values to the full scale where the
-largest is not 255 or 65535, swaps red and blue in PAM, and fails where an ASCII file has no last
-newline.
+The one family that hiqa decodes itself: OpenCV does not scale values whose maximum is not 255 or 65535, swaps red and
+blue in PAM, and fails if an ASCII file has no final newline.
 """
 
 from __future__ import annotations
@@ -39,8 +38,7 @@ class _Layout:
 
 
 def read_pnm(data: Data) -> Header:
-    """Read the header; check that the pixels are all there (of ASCII files: at least a character
-    each)."""
+    """Parse the header; check that the pixels are complete (in ASCII files: at least a character each)."""
     layout = _layout(data)
     have, need = len(data) - layout.start, _need(layout)
     if have < need:
@@ -50,8 +48,7 @@ def read_pnm(data: Data) -> Header:
 
 
 def decode_pnm(data: Data) -> np.ndarray:
-    """Pixels as OpenCV would give them: (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or uint16, full
-    scale."""
+    """Decode to (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or uint16, full scale, like OpenCV's output."""
     layout = _layout(data)
     shape = (layout.height, layout.width, layout.channels)
     if layout.magic == 1:
@@ -134,12 +131,12 @@ def _check(name: str, width: int, height: int, largest: int) -> None:
 
 
 def _need(layout: _Layout) -> int:
-    """Bytes that the pixels take, at the least."""
+    """The least number of bytes that the pixels take."""
     count = layout.width * layout.height * layout.channels
     if layout.magic == 1:
         return count
     if layout.plain:
-        return 2 * count - 1  # a digit each and blanks between
+        return 2 * count - 1  # one digit each, separated by blanks
     if layout.magic == 4:
         return (layout.width + 7) // 8 * layout.height
     return count * (2 if layout.largest > 255 else 1)

@@ -1,8 +1,8 @@
 """TIFF and BigTIFF: the first page's tags, and the extents of its strips or tiles (TIFF 6.0).
 
-OpenCV turns a TIFF by its orientation tag whatever it is asked, loses the alpha of grey pictures,
-mixes up 16-bit pictures whose channels are stored apart, and does not invert white-is-zero above 8
-bits. What it gets wrong is put right later (`Header`) or refused here by name.
+OpenCV applies a TIFF's orientation tag unconditionally, loses the alpha of grey pictures, garbles planar 16-bit
+pictures, and does not invert white-is-zero above 8 bits. What it gets wrong is corrected after decoding (see `Header`)
+or refused here by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal, NoReturn
 import numpy as np
 
 from hiqa_cli.images.exif import read_exif
-from hiqa_cli.images.header import DROPPED, Data, Header, damaged, truncated, unpack, unsupported
+from hiqa_cli.images.header import EXTRA_CHANNEL_IGNORED, Data, Header, damaged, truncated, unpack, unsupported
 
 NAME = "TIFF"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -36,7 +36,7 @@ _BITS = {"grey": (1, 8, 10, 12, 14, 16), "RGB": (8, 10, 12, 14, 16), "palette": 
 class _Tag:
     kind: int
     count: int
-    at: int  # where the value stands in the file
+    at: int  # offset of the value in the file
 
 
 class _Reader:
@@ -52,13 +52,13 @@ class _Reader:
         return unpack(self.order + self.offset, self.data, 8 if self.big else 4, NAME)[0]
 
     def next(self, at: int) -> int:
-        """The place of the IFD after the one at `at`, 0 for none."""
+        """The offset of the IFD after the one at `at`, 0 for none."""
         head, entry, count = self._layout(at)
         after = at + head + count * entry
         return unpack(self.order + self.offset, self.data, after, NAME)[0]
 
     def _layout(self, at: int) -> tuple[int, int, int]:
-        """An IFD's bytes before its tags, bytes a tag, and number of tags."""
+        """An IFD's bytes before its tags, bytes per tag, and number of tags."""
         (count,) = unpack(self.order + ("Q" if self.big else "H"), self.data, at, NAME)
         if count > 65_535:
             raise damaged(NAME, f"a directory of {count:,} tags")
@@ -97,7 +97,7 @@ class _Reader:
 
 
 def read_tiff(data: Data) -> Header:
-    """Read the first page's tags and check that all its data are there; count the pages."""
+    """Parse the first page's tags, check that its data are complete, and count the pages."""
     reader = _Reader(data)
     first = reader.first()
     tags = reader.directory(first)
@@ -108,9 +108,9 @@ def read_tiff(data: Data) -> Header:
     bits = reader.values(tags.get(BITS), (1,))
     samples = reader.value(tags.get(SAMPLES), 1)
     compression = reader.value(tags.get(COMPRESSION), 1)
-    if compression not in _COMPRESSIONS:  # OpenCV gives a black picture for some of the others
+    if compression not in _COMPRESSIONS:  # OpenCV decodes some of the others to black
         _refuse(f"compression {compression}")
-    kind = _judge(reader, tags, {int(value) for value in bits[:samples]}, samples)
+    kind = _picture_kind(reader, tags, {int(value) for value in bits[:samples]}, samples)
     _check_extents(reader, tags, compression)
     _check_amount(reader, tags, kind, (width, height), int(bits[0]) * samples)
     return _header(reader, tags, kind, (width, height), int(bits[0]), reader.next(first))
@@ -127,7 +127,7 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         *size,
         frames=_pages(reader, after),
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        exif=read_exif(reader.data).basics,
+        exif=read_exif(reader.data).shooting_data,
         patches=_upright(reader, tags[ORIENTATION]) if orientation != 1 else (),
         alpha=alpha,
         # libtiff multiplies 8-bit colours itself where the file has not done so.
@@ -136,18 +136,18 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         full_scale=(2**bits - 1) << (16 - bits) if 8 < bits < 16 else None,
         cmyk=kind == "CMYK",
         profile=profile,
-        remarks=(DROPPED,) if dropped else (),
+        remarks=(EXTRA_CHANNEL_IGNORED,) if dropped else (),
     )
 
 
 def _upright(reader: _Reader, tag: _Tag) -> tuple[tuple[int, bytes], ...]:
-    """The patch that sets the orientation tag to 1: turning is hiqa's business, once."""
+    """The patch that sets the orientation tag to 1: hiqa applies the orientation itself."""
     order: Literal["little", "big"] = "little" if reader.order == "<" else "big"
     return ((tag.at, (1).to_bytes(_SIZES[tag.kind], order)),)
 
 
-def _judge(reader: _Reader, tags: dict[int, _Tag], bits: set[int], samples: int) -> str:
-    """The kind of picture, or a refusal by name of what OpenCV reads wrongly or not at all."""
+def _picture_kind(reader: _Reader, tags: dict[int, _Tag], bits: set[int], samples: int) -> str:
+    """The kind of picture; refuses, by name, what OpenCV reads wrongly or not at all."""
     number = reader.value(tags.get(PHOTOMETRIC), 1)
     kind = _PHOTOMETRICS.get(number) or _refuse(f"colour space {number}")
     for form in reader.values(tags.get(SAMPLE_FORMAT), (1,)):
@@ -164,7 +164,7 @@ def _judge(reader: _Reader, tags: dict[int, _Tag], bits: set[int], samples: int)
     if samples != colours and not (kind == "RGB" and samples == 4):
         _refuse(f"{samples} channels of {kind}")
     if depth > 8 and samples > 1 and reader.value(tags.get(PLANAR), 1) == 2:
-        _refuse(f"{depth}-bit channels stored apart (planar)")
+        _refuse(f"{depth}-bit planar channels")
     return kind
 
 
@@ -173,7 +173,7 @@ def _refuse(what: str) -> NoReturn:
 
 
 def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
-    """Camera raw files that wear a TIFF header: DNG, NEF, ARW, PEF and the like."""
+    """Refuse camera raw files with a TIFF header: DNG, NEF, ARW, PEF and similar."""
     pages = [tags]
     if SUB_IFDS in tags:
         for at in reader.values(tags[SUB_IFDS])[:8]:
@@ -184,18 +184,17 @@ def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
 
 
 def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> None:
-    """Every strip or tile must lie within the file, and inflate to its checksum where it has
-    one."""
+    """Check that every strip or tile is within the file, and its checksum if it is deflated."""
     tiled = TILE_OFFSETS in tags
     starts = reader.values(tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS))
     sizes = reader.values(tags.get(TILE_BYTES if tiled else STRIP_BYTES))
     if not len(starts):
         raise damaged(NAME, "no picture data")
     if not len(sizes) and len(starts) == 1 and compression == 1:
-        return  # old writers leave the size of a single plain strip out; libtiff works it out
+        return  # old writers omit the size of a single plain strip; libtiff computes it
     if len(sizes) != len(starts):
         raise damaged(NAME, f"{len(starts)} strips or tiles, but {len(sizes)} sizes")
-    # A wrapped sum would look small: compare with what is left of the file instead.
+    # A sum could wrap around: compare with the rest of the file instead.
     size = np.uint64(len(reader.data))
     outside = (starts > size) | (sizes > size - np.minimum(starts, size))
     if outside.any():
@@ -207,9 +206,9 @@ def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> 
 
 
 def _check_amount(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int) -> None:
-    """There must be as many strips or tiles as the size needs, and of plain strips as many bytes.
+    """Check the number of strips or tiles, and of bytes in plain strips, against the size.
 
-    OpenCV leaves what is missing black.
+    OpenCV leaves missing ones black.
     """
     width, height = size
     if TILE_OFFSETS in tags:
@@ -232,7 +231,7 @@ def _check_amount(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple
 
 
 def _check_deflated(data: Data, starts: np.ndarray, sizes: np.ndarray) -> None:
-    """libtiff stops reading where a strip has enough rows, and so never sees its checksum."""
+    """Check the checksums, which libtiff never reads because it stops after the last row."""
     with memoryview(data) as view:
         for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
             if not size:
@@ -250,9 +249,9 @@ def _check_deflated(data: Data, starts: np.ndarray, sizes: np.ndarray) -> None:
 
 
 def _pages(reader: _Reader, after: int) -> int:
-    pages, seen = 1, set[int]()
-    while after and after not in seen and pages < _MOST_PAGES:
-        seen.add(after)
+    pages, visited = 1, set[int]()
+    while after and after not in visited and pages < _MOST_PAGES:
+        visited.add(after)
         if after + 2 > len(reader.data):
             raise truncated(NAME, reader.data, f"before the directory of page {pages + 1}")
         after = reader.next(after)

@@ -1,4 +1,4 @@
-"""WebP: header, and the sizes that RIFF states (RFC 9649)."""
+"""WebP: header and RIFF chunk sizes (RFC 9649)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ NAME = "WebP"
 
 
 def read_webp(data: Data) -> Header:
-    """Walk the RIFF chunks. Bytes after the RIFF form are no fault."""
+    """Parse the RIFF chunks; bytes after the RIFF form are ignored."""
     riff_end = 8 + number(data, 4, 4, NAME, little=True)
     if riff_end > len(data):
-        raise truncated(NAME, data, f"where the header promises {riff_end:,}")
+        raise truncated(NAME, data, f"where the header states {riff_end:,}")
     size: tuple[int, int] | None = None
     alpha = extended = False
     frames, profile, exif, at = 0, b"", Exif(), 12
@@ -44,7 +44,7 @@ def read_webp(data: Data) -> Header:
         *size,
         frames=frames,
         orientation=exif.orientation,
-        exif=exif.basics,
+        exif=exif.shooting_data,
         alpha=alpha,
         profile=profile,
     )
@@ -60,8 +60,7 @@ def _lossy(data: Data, at: int) -> tuple[tuple[int, int], bool]:
 
 
 def _lossless(data: Data, at: int) -> tuple[tuple[int, int], bool]:
-    """A VP8L stream: signature 2f, then 14 bits each of width and height less one, one bit
-    alpha."""
+    """A VP8L stream: signature 2f, 14 bits each of width and height minus one, one bit alpha."""
     if data[at : at + 1] != b"\x2f":
         raise damaged(NAME, "no lossless picture")
     bits = number(data, at + 1, 4, NAME, little=True)

@@ -16,7 +16,7 @@ from hiqa_cli.engine.outputs.reduction import AreaReducer
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.images.read import is_own_picture
+from hiqa_cli.images.read import is_hiqa_output
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_pictures_have_the_images_size_and_maps_their_scale_beside_it(
         assert (shown[:, width:] != 255).any(), "the scale is missing"
         assert (shown[height:, :width] == 255).all()
     for path in tmp_path.iterdir():
-        assert is_own_picture(path), path
+        assert is_hiqa_output(path), path
         assert scorer.weights_id in Image.open(path).info["hiqa"]
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.errors import OutputError
-from hiqa_cli.images.read import is_own_picture
+from hiqa_cli.images.read import is_hiqa_output
 
 
 def photograph_like(height: int, width: int) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_a_picture_is_known_as_hiqas_own_by_its_text(tmp_path: Path) -> None:
     text = Image.open(target).info["hiqa"]
     assert "0123abcd" in text
     assert "hallucination" in text
-    assert is_own_picture(target)
+    assert is_hiqa_output(target)
 
 
 def test_the_name_appears_only_when_the_picture_is_whole(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.tiling.grid import plan_tiles
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import decode_picture
-from hiqa_cli.images.sniff import is_own_picture
+from hiqa_cli.images.sniff import is_hiqa_output
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_small_picture_is_shown_as_it_is(scorer: Scorer, tmp_path: Path) -> No
     assert abs(pixels_of(preview.quality) - painted).mean() < 4
     assert abs(painted.mean(axis=(0, 1)) - QUALITY_SCALE.paint(np.array([result.score]))[0]).max() < 8
     (tmp_path / "own.webp").write_bytes(preview.thumbnail)
-    assert is_own_picture(tmp_path / "own.webp")
+    assert is_hiqa_output(tmp_path / "own.webp")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -21,7 +21,7 @@ from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.errors import HiqaError, ImageError, OutputError
-from hiqa_cli.images.decoder_stderr import decoder_chatter
+from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.networks.hiqa import HiqaNet, HiqaOutput
 
@@ -242,7 +242,7 @@ def test_a_stream_that_is_closed_waits_for_a_decoder_that_has_standard_error(
     begun, ended = threading.Event(), threading.Event()
 
     def decoding() -> Picture:
-        with decoder_chatter():
+        with capture_decoder_output():
             begun.set()
             time.sleep(1.0)
             ended.set()
@@ -312,7 +312,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 import numpy as np
-from hiqa_cli.engine.picture import Picture
+from hiqa_cli.images.picture import Picture
 from hiqa_cli.engine.scorer import Artefacts, Job, Scorer
 weights, out = map(Path, sys.argv[1:])
 scorer = Scorer.load(weights, device="cpu", precision="fp32", batch_size=1)
