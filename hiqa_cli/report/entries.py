@@ -30,6 +30,7 @@ from hiqa_cli.engine.tiling.grid import plan_tiles
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import read_picture
+from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, Row
 
 from .entry import ReportEntry, TileScores
