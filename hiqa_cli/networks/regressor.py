@@ -42,6 +42,8 @@ from .efficientnet_lite import EfficientNetLite
 # A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
 DISCREPANCY_GAIN = 8.0
 
+ONEDNN_BLOCK = 16  # channels, with AVX-512; 8 with AVX2
+
 NO_PRIOR, LITE = "none", "efficientnet-lite0"
 
 
@@ -113,9 +115,24 @@ class BasicBlock(nn.Module):
         return functional.relu(self.conv2(inner) + self.shortcut(x))
 
 
+class PointwiseConvolution(nn.Conv2d):
+    """A 1x1 convolution of few channels that trains by taking every stride-th pixel first, which gives the same sums.
+
+    oneDNN 3.12 corrupts memory in the backward pass of a strided 1x1 convolution with fewer input channels than one of
+    its blocks holds (uxlfoundation/oneDNN issue 6035).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return super().forward(x)
+        down, across = self.stride
+        return functional.conv2d(x[..., ::down, ::across], self.weight, self.bias)
+
+
 def convolution(channels_in: int, channels_out: int, side: int, stride: int, batch_norm: bool) -> nn.Sequential:
     """A square convolution with a batch norm or a bias, initialised to keep the variance (He et al., ICCV 2015)."""
-    conv = nn.Conv2d(channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm)
+    kind = PointwiseConvolution if side == 1 and channels_in < ONEDNN_BLOCK else nn.Conv2d
+    conv = kind(channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu" if side > 1 else "linear")
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

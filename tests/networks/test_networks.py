@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
 from hiqa_cli.networks.discriminator import Discriminator, DiscriminatorConfig
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.regressor import Regressor, RegressorConfig
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig, convolution
 
 SMALL = GeneratorConfig(channels=(8, 8, 8, 8, 8))
 TINY_R = RegressorConfig(width=4, semantic_channels=8, hidden=8)
@@ -142,6 +144,23 @@ def test_the_scores_gradient_reaches_every_parameter_of_both_networks():
     ]
     # A ReLU of R's small hidden layer may be asleep for two patches; its weights are reached all the same.
     assert [name for name in unreached if not name.startswith("head.")] == []
+
+
+@pytest.mark.parametrize("channels", [1, 4, 8, 12])
+def test_a_strided_shortcut_of_few_channels_has_the_gradients_of_float64(channels):
+    torch.manual_seed(0)
+    shortcut = convolution(channels, 2 * channels, 1, 2, batch_norm=False).to(memory_format=torch.channels_last)
+    x = torch.rand(4, channels, 16, 16).to(memory_format=torch.channels_last)
+    found = []
+    for module, image in ((shortcut, x), (copy.deepcopy(shortcut).double(), x.double())):
+        image = image.clone().requires_grad_()
+        result = module(image)
+        result.square().sum().backward()
+        found.append((result, image.grad, module[0].weight.grad, module[0].bias.grad))
+        with torch.no_grad():
+            torch.testing.assert_close(module(image), result)
+    for single, double in zip(*found, strict=True):
+        torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-4)
 
 
 def test_zeroing_the_fused_feature_or_the_map_changes_the_score():

@@ -144,8 +144,11 @@ def rounded_together(weight: Tensor, bias: Tensor, means: Tensor, dtype: torch.d
 
 
 def is_packable(network_dtype: torch.dtype) -> bool:
-    """Whether this torch has oneDNN and its fused convolutions (private operators, there since torch 2.0)."""
+    """Whether this torch has oneDNN and its fused convolutions (private operators, there since torch 2.0), and whether
+    they take this dtype on this processor: bf16 needs AVX-512, or AVX-NE-CONVERT."""
     if not torch.backends.mkldnn.is_available() or network_dtype not in (torch.float32, torch.bfloat16):
+        return False
+    if network_dtype is torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     return all(
         hasattr(torch.ops.mkldnn, name)
