@@ -1,31 +1,70 @@
-"""Four borders: commands -> engine -> networks, and training beside them; the imports hold to them.
+"""The borders of the packages: who may import whom, no import cycles, and folders and files that stay small.
 
-The report package stands between commands and engine: it writes pages and pictures of what the commands hand it.
+Imports inside functions count like those at the top of a file, except where a test says "at import time".
 """
 
 from __future__ import annotations
 
 import ast
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
-COMMON = {"hiqa_cli.errors", "hiqa_cli._version"}
-HEAVY = {"torch", "cv2", "numpy", "scipy", "safetensors"}
+SOURCES = {"hiqa_cli": ROOT / "hiqa_cli", "hiqa_train": ROOT / "train"}
+NOT_INSTALLED = "hiqa_train.experiments"
+MOST_LINES, MOST_ENTRIES = 300, 14
+
+HEAVY = {"torch", "cv2", "numpy", "scipy", "safetensors", "openvino", "PIL"}
+TERMINAL = {"typer", "rich", "click"}
+BASE = {"hiqa_cli.errors", "hiqa_cli._version", "hiqa_cli.atomic", "hiqa_cli.output_checks"}
+MODELS = {"hiqa_cli.engine", "hiqa_cli.images", "hiqa_cli.networks"}
+# A package or a module directly below hiqa_cli -> what it may import; itself always.
+LAYERS: dict[str, set[str]] = {
+    "hiqa_cli.__main__": {"hiqa_cli.commands", "hiqa_cli.console", "hiqa_cli.errors"},
+    "hiqa_cli.commands": {
+        *BASE, "hiqa_cli.scoring", "hiqa_cli.report", "hiqa_cli.rows", "hiqa_cli.console", "hiqa_cli.engine",
+        "hiqa_cli.images", "hiqa_train",
+    },
+    "hiqa_cli.scoring": {*BASE, *MODELS, "hiqa_cli.report", "hiqa_cli.rows", "hiqa_cli.console"},
+    "hiqa_cli.report": {*BASE, "hiqa_cli.engine", "hiqa_cli.images", "hiqa_cli.rows", "hiqa_cli.console"},
+    "hiqa_cli.rows": {*BASE, "hiqa_cli.engine", "hiqa_cli.console"},
+    "hiqa_cli.console": {"hiqa_cli.errors"},
+    "hiqa_cli": {*BASE, "hiqa_cli.engine", "hiqa_cli.images"},
+    "hiqa_cli.engine": {*BASE, "hiqa_cli.images", "hiqa_cli.networks"},
+    "hiqa_cli.images": {"hiqa_cli.errors"},
+    "hiqa_cli.networks": set(),
+    "hiqa_cli.atomic": {"hiqa_cli.errors"},
+    "hiqa_cli.output_checks": {"hiqa_cli.errors"},
+    "hiqa_cli.errors": set(),
+    "hiqa_cli._version": set(),
+    "hiqa_train": {*BASE, *MODELS},
+}  # fmt: skip
 
 
-def modules() -> dict[str, Path]:
+@cache
+def modules() -> Mapping[str, Path]:
     """Installed name -> file, of everything in hiqa_cli/ and train/."""
     found = {}
-    for folder, package in ((ROOT / "hiqa_cli", "hiqa_cli"), (ROOT / "train", "hiqa_train")):
-        for path in folder.rglob("*.py"):
+    for package, folder in SOURCES.items():
+        for path in sorted(folder.rglob("*.py")):
             parts = (package, *path.relative_to(folder).with_suffix("").parts)
             found[".".join(part for part in parts if part != "__init__")] = path
     return found
 
 
-def imports(module: str, path: Path, *, at_import_time: bool = False) -> set[str]:
+def is_for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+@cache
+def imports(module: str, *, at_import_time: bool = False, with_types: bool = True) -> frozenset[str]:
     """Absolute names that a module imports; `at_import_time`: only what runs when it is imported."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    path = modules()[module]
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     found: set[str] = set()
 
@@ -33,7 +72,7 @@ def imports(module: str, path: Path, *, at_import_time: bool = False) -> set[str
         for child in ast.iter_child_nodes(node):
             if at_import_time and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 continue
-            if at_import_time and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if (at_import_time or not with_types) and is_for_types_only(child):
                 continue
             if isinstance(child, ast.Import):
                 found.update(alias.name for alias in child.names)
@@ -42,83 +81,148 @@ def imports(module: str, path: Path, *, at_import_time: bool = False) -> set[str
                 if child.level:
                     above = package.split(".")[: len(package.split(".")) - child.level + 1]
                     base = ".".join([*above, base]) if base else ".".join(above)
-                found.add(base)
-                found.update(f"{base}.{alias.name}" for alias in child.names)
+                # `from package import module` imports the module; `from module import name` the module that holds it.
+                inner = {f"{base}.{alias.name}" for alias in child.names}
+                found.update(inner & modules().keys())
+                if inner - modules().keys():
+                    found.add(base)
             visit(child)
 
-    visit(tree)
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return frozenset(found - {module})
+
+
+def top(name: str) -> str:
+    """The layer of a module: hiqa_cli.engine.tiling.grid -> hiqa_cli.engine, hiqa_train.data.parts -> hiqa_train."""
+    parts = name.split(".")
+    return "hiqa_train" if parts[0] == "hiqa_train" else ".".join(parts[:2])
+
+
+def within(package: str) -> Iterator[str]:
+    """The modules of a package."""
+    found = [name for name in modules() if name == package or name.startswith(package + ".")]
+    assert found, package
+    yield from found
+
+
+def cycles(graph: Mapping[str, frozenset[str]]) -> list[list[str]]:
+    """Groups of nodes that reach one another (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node] & graph.keys():
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            group = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
     return found
 
 
-def into(package: str, names: set[str]) -> set[str]:
-    return {name for name in names if name == package or name.startswith(package + ".")}
+def test_cycles_are_found():
+    graph = {name: frozenset(others) for name, others in {"a": "b", "b": "cd", "c": "a", "d": "e", "e": ""}.items()}
+    assert cycles(graph) == [["a", "b", "c"]]
 
 
-def test_networks_import_torch_and_one_another_only():
-    for module, path in modules().items():
-        if not module.startswith("hiqa_cli.networks"):
-            continue
-        foreign = {
-            name
-            for name in imports(module, path)
-            if name.split(".")[0] in HEAVY - {"torch"} | {"hiqa_train", "rich", "typer", "pathlib", "os"}
-        }
-        foreign |= into("hiqa_cli", imports(module, path)) - into("hiqa_cli.networks", imports(module, path))
-        assert foreign == set(), module
+def test_no_module_imports_itself_by_way_of_others():
+    assert cycles({module: imports(module) for module in modules()}) == []
 
 
-def test_the_engine_imports_neither_commands_nor_training_nor_a_terminal():
-    for module, path in modules().items():
-        if module.startswith("hiqa_cli.engine"):
-            names = imports(module, path)
-            assert into("hiqa_cli.commands", names) | into("hiqa_cli.report", names) == set(), module
-            assert into("hiqa_train", names) == set(), module
-            assert into("typer", names) | into("rich", names) == set(), module
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_what_is_below_it(layer):
+    for module in within(layer) if layer != "hiqa_cli" else ["hiqa_cli"]:
+        names = imports(module, with_types=layer != "hiqa_cli.console")
+        ours = {top(name) for name in names if name.split(".")[0] in SOURCES}
+        assert ours - {layer} - LAYERS[layer] == set(), module
 
 
-def test_the_report_imports_the_engine_but_no_networks_commands_training_or_terminal():
-    reports = {module: path for module, path in modules().items() if module.startswith("hiqa_cli.report")}
-    assert "hiqa_cli.report.page.writer" in reports
-    for module, path in reports.items():
-        names = imports(module, path)
-        mine = into("hiqa_cli", names)
-        allowed = into("hiqa_cli.engine", names) | into("hiqa_cli.report", names)
-        allowed |= {name for name in mine if any(name == c or name.startswith(c + ".") for c in COMMON)}
-        assert mine - allowed == set(), module
-        assert {name.split(".")[0] for name in names} & {"torch", "typer", "rich", "hiqa_train"} == set(), module
+def test_every_module_belongs_to_a_layer():
+    assert {top(module) for module in modules()} == set(LAYERS)
 
 
-def test_training_imports_engine_and_networks_but_no_commands():
-    for module, path in modules().items():
-        if module.startswith("hiqa_train"):
-            names = imports(module, path)
-            mine = into("hiqa_cli", names)
-            allowed = into("hiqa_cli.engine", names) | into("hiqa_cli.networks", names)
-            allowed |= {name for name in mine if any(name == c or name.startswith(c + ".") for c in COMMON)}
-            assert mine - allowed == set(), module
-            assert into("typer", names) | into("rich", names) == set(), module
+def test_the_console_names_training_for_its_types_only():
+    for module in within("hiqa_cli.console"):
+        known = {top(name) for name in imports(module) if name.split(".")[0] in SOURCES}
+        assert known <= {"hiqa_cli.console", "hiqa_cli.errors", "hiqa_train"}, module
 
 
-def test_nothing_but_the_commands_themselves_and_the_entry_imports_commands():
-    for module, path in modules().items():
-        if module.startswith("hiqa_cli.commands") or module in ("hiqa_cli.commands.app", "hiqa_cli.__main__"):
-            continue
-        assert into("hiqa_cli.commands", imports(module, path)) == set(), module
+def test_networks_import_torch_and_the_standard_library_only():
+    for module in within("hiqa_cli.networks"):
+        foreign = {name.split(".")[0] for name in imports(module)} - {"torch", "hiqa_cli"}
+        assert foreign <= set(sys.stdlib_module_names) - {"pathlib", "os"}, module
 
 
-def test_commands_import_networks_never_and_training_only_when_called():
-    for module, path in modules().items():
-        if module.startswith("hiqa_cli.commands"):
-            assert into("hiqa_cli.networks", imports(module, path)) == set(), module
-            assert into("hiqa_train", imports(module, path, at_import_time=True)) == set(), module
+@pytest.mark.parametrize("package", ["hiqa_cli.engine", "hiqa_cli.images", "hiqa_cli.report", "hiqa_train"])
+def test_only_the_command_line_knows_a_terminal(package):
+    for module in within(package):
+        assert {name.split(".")[0] for name in imports(module)} & TERMINAL == set(), module
 
 
-def test_commands_import_nothing_heavy_until_they_are_called():
-    for module, path in modules().items():
-        if module.startswith("hiqa_cli.commands") or module in (
-            "hiqa_cli",
-            "hiqa_cli.commands.app",
-            "hiqa_cli.__main__",
-        ):
-            names = {name.split(".")[0] for name in imports(module, path, at_import_time=True)}
-            assert names & HEAVY == set(), module
+def test_the_report_needs_no_torch():
+    for module in within("hiqa_cli.report"):
+        assert "torch" not in {name.split(".")[0] for name in imports(module)}, module
+
+
+def test_commands_import_training_and_anything_heavy_only_when_they_are_called():
+    for command in [*within("hiqa_cli.commands"), "hiqa_cli", "hiqa_cli.__main__"]:
+        waiting, reached = [command], {command}
+        while waiting:
+            names = imports(waiting.pop(), at_import_time=True)
+            assert {name.split(".")[0] for name in names} & {*HEAVY, "hiqa_train"} == set(), command
+            new = {name for name in names if name in modules()} - reached
+            reached |= new
+            waiting += new
+
+
+def entries(folder: Path) -> list[str]:
+    """What lies in a folder, caches and `__init__.py` not counted."""
+    return [p.name for p in folder.iterdir() if p.name not in ("__init__.py", "__pycache__") and p.name[0] != "."]
+
+
+def folders() -> Iterator[Path]:
+    for base in (ROOT / "hiqa_cli", ROOT / "train", ROOT / "tests"):
+        yield base
+        yield from (path for path in base.rglob("*") if path.is_dir() and path.name != "__pycache__")
+
+
+def test_a_folder_has_about_a_dozen_entries():
+    crowded = {str(folder.relative_to(ROOT)): len(entries(folder)) for folder in folders()}
+    assert {name: count for name, count in crowded.items() if count > MOST_ENTRIES} == {}
+
+
+def test_a_file_has_at_most_300_lines():
+    lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in modules().values()}
+    assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}
+
+
+def test_what_is_installed_is_every_folder_of_the_checkout_but_the_experiments():
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    expected = {"hiqa_cli.weights": ROOT / "weights"}
+    for package, base in SOURCES.items():
+        for folder in [base, *(path for path in base.rglob("*") if path.is_dir() and path.name != "__pycache__")]:
+            name = ".".join((package, *folder.relative_to(base).parts))
+            if not f"{name}.".startswith(f"{NOT_INSTALLED}."):
+                expected[name] = folder
+    assert sorted(setup["packages"]) == sorted(expected)
+
+    def source(package: str) -> Path:
+        """Where setuptools looks for a package: its own entry of package-dir, else below its parent's."""
+        if package in setup["package-dir"]:
+            return ROOT / setup["package-dir"][package]
+        parent, _, name = package.rpartition(".")
+        return source(parent) / name
+
+    assert {package: source(package) for package in expected} == expected
