@@ -15,6 +15,10 @@ from support.process import HIQA, TIMEOUT, Finished, RunHiqa, environment
 if TYPE_CHECKING:
     from support.browser import Page
 
+# Workers share the cores: one thread each. Read when torch is imported, which comes later.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
