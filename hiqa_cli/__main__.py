@@ -1,4 +1,4 @@
-"""The entry of `hiqa` and of `python -m hiqa_cli`: streams, signals, and every error to a line and a code."""
+"""The entry point of `hiqa` and `python -m hiqa_cli`: sets up streams and signals, and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import traceback
 
 from .console import interrupts, streams
 from .console.exit_codes import ExitCode, code_for_error
-from .console.messages import say
+from .console.messages import write_message
 from .errors import HiqaError, os_reason
 
 
 def main() -> None:
-    """Run the command line and exit with one of commands/exit_codes.py."""
+    """Run the command line and exit with an ExitCode."""
     try:
         streams.prepare()
         interrupts.install()
         code = _guarded(sys.argv[1:])
-    except interrupts.Interrupted as stop:  # a second signal, while the first was seen to
+    except interrupts.Interrupted as stop:  # a second signal, while the first was handled
         code = stop.exit_code
     except streams.ClosedPipe:
-        code = ExitCode.READER_GONE
+        code = ExitCode.BROKEN_PIPE
     sys.exit(int(code))
 
 
@@ -32,25 +32,25 @@ def _guarded(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code
     except HiqaError as error:
-        say(str(error))
+        write_message(str(error))
         return code_for_error(error)
     except interrupts.Interrupted as stop:
-        say(f"stopped by {stop.signal_name}")
+        write_message(f"stopped by {stop.signal_name}")
         return stop.exit_code
-    except OSError as error:  # the system refused something that no command foresaw
+    except OSError as error:  # that no command handled
         _show_traceback(arguments)
         where = f"{error.filename}: " if error.filename is not None else ""
-        say(f"{where}{os_reason(error)}")
+        write_message(f"{where}{os_reason(error)}")
         return ExitCode.FAILED
     except MemoryError:
         _show_traceback(arguments)
-        say("out of memory")
+        write_message("out of memory")
         return ExitCode.FAILED
     except Exception as error:
         _show_traceback(arguments)
-        say(
-            f"internal error: {type(error).__name__}: {error}; this is a fault of hiqa's, please report"
-            f" it with what --verbose shows"
+        write_message(
+            f"internal error: {type(error).__name__}: {error}; this is a bug in hiqa, please report it with the"
+            f" output of --verbose"
         )
         return ExitCode.FAILED
 

@@ -1,4 +1,4 @@
-"""The Typer app: which commands there are, and wrong usage as one line with the nearest right word.
+"""The Typer app: which commands there are, and wrong usage as one line with the closest correct word.
 
 A command's module is imported when the command is asked for, so that `hiqa --help` costs nothing; what
 the list of commands says about each stands here.
@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from hiqa_cli._version import __version__
-from hiqa_cli.console.suggestions import did_you_mean, nearest
+from hiqa_cli.console.messages import closest_match, did_you_mean
 from hiqa_cli.errors import UsageError
 
 COMMANDS = {  # name, which is also the name of its module and function -> one line of help
@@ -120,13 +120,13 @@ def run(arguments: list[str]) -> int:
 
 
 def usage_message(error: Any, arguments: list[str]) -> str:
-    """What Typer has to say about wrong usage, in hiqa's words, with the nearest right option."""
+    """What Typer has to say about wrong usage, in hiqa's words, with the closest option."""
     command = error.ctx.command_path if error.ctx is not None else "hiqa"
     wrong = getattr(error, "option_name", "")
     if wrong and type(error).__name__ == "NoSuchOption":
         known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
         asked = _as_typed(wrong, arguments)
-        guess = nearest(asked if asked.startswith("--") else f"-{asked}", known)
+        guess = closest_match(asked if asked.startswith("--") else f"-{asked}", known)
         ending = f"did you mean {guess}?" if guess else f"see {command} --help"
         return f"no such option: {asked}; {ending}"
     message = " ".join(error.format_message().split()).rstrip(".")

@@ -13,10 +13,11 @@ import typer
 from hiqa_cli.atomic import write_bytes
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import UsageError
-from hiqa_cli.rows.row import csv_row, row_of_result
+from hiqa_cli.rows.codec import encode_csv
+from hiqa_cli.rows.row import scored_row
 from hiqa_cli.scoring.inputs import find_inputs
 from hiqa_cli.scoring.items import load_scorer
-from hiqa_cli.scoring.options import BackendOptions, limits_from, scoring_from
+from hiqa_cli.scoring.options import BackendOptions, make_limits, make_scoring
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
@@ -94,10 +95,10 @@ def bench(
         sources = list(generated_images(width, height, DEFAULT_COUNT if count is None else count))
 
     def written(name: str, result: ScoreResult) -> None:
-        csv_row(row_of_result(name, result, {}))
+        encode_csv(scored_row(name, result, {}))
 
-    scoring = scoring_from(mode, None, None, None, all_tiles)
-    result = measure(scorer, sources, scoring, limits_from(None, None), written, say.warn)
+    scoring = make_scoring(mode, None, None, None, all_tiles)
+    result = measure(scorer, sources, scoring, make_limits(None, None), written, say.warn)
     facts = {**asdict(result), **derived(result), "settings": scorer.settings | {"mode": scoring.mode}}
     text = json.dumps(facts, indent=2) + "\n"
     if out == "-":

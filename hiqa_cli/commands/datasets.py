@@ -12,12 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from hiqa_cli.console.exit_codes import ExitCode
-from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.messages import Messages, did_you_mean
 from hiqa_cli.console.progress import ImageProgress
-from hiqa_cli.console.suggestions import did_you_mean
-from hiqa_cli.console.text import for_pipe, for_terminal
+from hiqa_cli.console.text import escape_for_pipe, escape_for_terminal, name_text
 from hiqa_cli.errors import DatasetError, UsageError
-from hiqa_cli.rows.row import as_text
 from hiqa_cli.scoring.row_printer import write
 
 from .dataset_options import AllowMissing, HigherIsBetter, NominalRange, direction_of
@@ -71,7 +69,7 @@ def list_datasets(ctx: typer.Context, as_json: AsJson = False) -> int:
     elif sys.stdout.isatty():
         write("\n".join(as_table(facts)) + "\n")
     else:
-        write("".join("\t".join(map(for_pipe, tab_fields(row))) + "\n" for row in facts))
+        write("".join("\t".join(map(escape_for_pipe, tab_fields(row))) + "\n" for row in facts))
     return ExitCode.OK
 
 
@@ -114,7 +112,7 @@ def verify_dataset(
     if as_json:
         write(json.dumps(as_object(reading, result), indent=2, ensure_ascii=False) + "\n")
     else:
-        write("\n".join(for_terminal(line) for line in as_lines(reading, result)) + "\n")
+        write("\n".join(escape_for_terminal(line) for line in as_lines(reading, result)) + "\n")
     return ExitCode.OK if result.ok else ExitCode.FAILED
 
 
@@ -137,7 +135,7 @@ def set_dataset(
     say = Messages()
     if os.environ.get(database.variable):
         say.warn(f"{database.variable} is set, and goes before what the configuration file says")
-    write(f"{name}: {for_terminal(as_text(root))} (written to {for_terminal(as_text(file))})\n")
+    write(f"{name}: {escape_for_terminal(name_text(root))} (written to {escape_for_terminal(name_text(file))})\n")
     return ExitCode.OK
 
 
@@ -164,7 +162,7 @@ def describe(database: DatabaseInfo) -> dict[str, Any]:
         "terms": database.terms,
         "layout": database.layout,
         "found": root is not None and has_marks(database, root.path),
-        "root": as_text(root.path) if root else None,
+        "root": name_text(root.path) if root else None,
         "origin": root.origin if root else None,
     }
 
@@ -202,7 +200,7 @@ def as_table(facts: list[dict[str, Any]]) -> list[str]:
         where = place if row["found"] or not row["root"] else f"NOT THERE: {place}"
         lines.append(
             f"{row['name']:<{wide}}{row['images']:>7,}{row['references'] or '-':>12}  {score:<12}{row['direction']:<6}"
-            f"{for_terminal(where)}"
+            f"{escape_for_terminal(where)}"
         )
     lines += ["", "Where to get them, and under what terms:"]
     lines += [f"{row['name']:<{wide}}{row['title']}: {row['source']}; {row['terms']}" for row in facts]
@@ -211,7 +209,7 @@ def as_table(facts: list[dict[str, Any]]) -> list[str]:
 
 def as_lines(reading: Dataset, result: Verification) -> list[str]:
     """The checks for a person: what, found of expected, what is wrong."""
-    lines = [f"{reading.title}: {as_text(reading.root)}", f"scores: {reading.scale}"]
+    lines = [f"{reading.title}: {name_text(reading.root)}", f"scores: {reading.scale}"]
     lines += [f"note: {note}" for note in reading.notes]
     for check in result.checks:
         line = f"{'ok ' if check.ok else 'BAD'}  {check.what}: {check.found:,} of {check.expected:,}"
@@ -221,7 +219,7 @@ def as_lines(reading: Dataset, result: Verification) -> list[str]:
         others = sum(number for _, number in result.sizes[1:])
         lines.append(f"sizes: {count:,} of {size}" + (f", {others:,} of others" if others else ""))
     for sample in (min(reading.samples, key=lambda s: s.quality), max(reading.samples, key=lambda s: s.quality)):
-        lines.append(f"quality {sample.quality:.3f}, score {sample.score:g}: {as_text(sample.path)}")
+        lines.append(f"quality {sample.quality:.3f}, score {sample.score:g}: {name_text(sample.path)}")
     return lines
 
 
@@ -229,7 +227,7 @@ def as_object(reading: Dataset, result: Verification) -> dict[str, Any]:
     """The checks as --json gives them."""
     return {
         "name": reading.name,
-        "root": as_text(reading.root),
+        "root": name_text(reading.root),
         "ok": result.ok,
         "scale": str(reading.scale),
         "notes": list(reading.notes),

@@ -12,12 +12,10 @@ from typing import Annotated
 import typer
 
 from hiqa_cli.console.exit_codes import ExitCode
-from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.messages import Messages, did_you_mean
 from hiqa_cli.console.progress import ImageProgress
-from hiqa_cli.console.suggestions import did_you_mean
-from hiqa_cli.console.text import for_terminal
+from hiqa_cli.console.text import escape_for_terminal, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.rows.row import as_text
 from hiqa_cli.scoring.row_printer import write
 
 from .options import Quiet
@@ -78,7 +76,7 @@ def build_dataset(
     finally:
         progress.close()
     already = f", {built.kept:,} were there already" if built.kept else ""
-    write(f"{name}: {built.written:,} images written to {for_terminal(as_text(tree))}{already}\n")
+    write(f"{name}: {built.written:,} images written to {escape_for_terminal(name_text(tree))}{already}\n")
     return ExitCode.OK
 
 

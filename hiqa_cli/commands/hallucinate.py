@@ -13,14 +13,14 @@ import typer
 from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
-from hiqa_cli.console.text import count, for_pipe, name_text
+from hiqa_cli.console.text import count, escape_for_pipe, name_text
 from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
-from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, as_text
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
 from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, score_items
-from hiqa_cli.scoring.options import BackendOptions, limits_from
+from hiqa_cli.scoring.options import BackendOptions, make_limits
 from hiqa_cli.scoring.output_paths import (
     PANEL,
     OutputPaths,
@@ -105,7 +105,7 @@ def hallucinate(
             output=output,
             panel=panel,
             overwrite=overwrite,
-            limits=limits_from(max_pixels, max_bytes),
+            limits=make_limits(max_pixels, max_bytes),
             engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,
@@ -162,7 +162,7 @@ def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> li
         images,
         folder,
         may_exist=options.overwrite,
-        way_out="replace it by --overwrite, or give another folder with -o",
+        hint="replace it by --overwrite, or give another folder with -o",
     )
     return targets
 
@@ -204,7 +204,7 @@ def _write_pictures(
         for (work, outcome), target in zip(results, targets, strict=True):
             if isinstance(outcome, HiqaError):
                 failed += 1
-                messages.error(f"{work.entry.name}: {as_text(outcome)}")
+                messages.error(f"{work.entry.name}: {name_text(str(outcome))}")
             else:
                 written += 1
                 for note in outcome.notes:
@@ -219,15 +219,15 @@ def _write_pictures(
 
 def _name(target: OutputPaths | None) -> None:
     for path in target.pictures.values() if target is not None else ():
-        write(f"{for_pipe(name_text(str(path)))}\n")
+        write(f"{escape_for_pipe(name_text(path))}\n")
 
 
 def _say_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:
     if not inputs.images:
         messages.error("no image found: the list of files is empty")
-    elif failed or inputs.own_skipped:
+    elif failed or inputs.outputs_skipped:
         parts = [f"{count(written, 'image')} hallucinated"]
         parts += [f"{failed:,} failed"] if failed else []
-        if inputs.own_skipped:
-            parts.append(f"{count(inputs.own_skipped, 'picture')} of hiqa's own skipped")
+        if inputs.outputs_skipped:
+            parts.append(f"{count(inputs.outputs_skipped, 'picture')} written by hiqa skipped")
         messages.warn(", ".join(parts))

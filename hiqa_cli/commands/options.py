@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.console.suggestions import did_you_mean
+from hiqa_cli.console.messages import did_you_mean
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MODE, MODES
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits

@@ -10,7 +10,7 @@ import typer
 from hiqa_cli.engine.config import DEFAULT_BACKEND
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
-from hiqa_cli.scoring.options import BackendOptions, limits_from, scoring_from
+from hiqa_cli.scoring.options import BackendOptions, make_limits, make_scoring
 
 from . import options as common
 from .options import points, whole_number
@@ -111,10 +111,10 @@ def report(
             files_from=files_from,
             nul_separated=null,
             min_score=min_score,
-            scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
+            scoring=make_scoring(mode, stride, tolerance, max_tiles, all_tiles),
             scoring_given=all_tiles or any(one is not None for one in (mode, stride, tolerance, max_tiles)),
             overwrite=overwrite,
-            limits=limits_from(max_pixels, max_bytes),
+            limits=make_limits(max_pixels, max_bytes),
             engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,

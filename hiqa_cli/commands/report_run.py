@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
-from hiqa_cli.console.text import for_pipe, name_text
+from hiqa_cli.console.text import escape_for_pipe, name_text
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.saved_run import is_saved_run
-from hiqa_cli.rows.table import Existing
+from hiqa_cli.rows.table import IfExists
 from hiqa_cli.scoring.options import BackendOptions, ScoreOptions
 from hiqa_cli.scoring.row_printer import write
 
@@ -79,7 +79,7 @@ def run_report(options: ReportOptions) -> int:
         )
     else:
         code = _report_images(options)
-    write(f"{for_pipe(name_text(str(options.target.path)))}\n")
+    write(f"{escape_for_pipe(name_text(options.target.path))}\n")
     return code
 
 
@@ -106,7 +106,7 @@ def _report_images(options: ReportOptions) -> int:
             csv=None,
             jsonl=None,
             maps=None,
-            existing=Existing.OVERWRITE if options.overwrite else Existing.REFUSE,
+            if_exists=IfExists.OVERWRITE if options.overwrite else IfExists.REFUSE,
             min_score=options.min_score,
             order="",
             worst=None,

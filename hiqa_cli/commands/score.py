@@ -10,7 +10,7 @@ import typer
 from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, DEFAULT_STRIDE, DEFAULT_TOLERANCE, TILE
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
-from hiqa_cli.scoring.options import BackendOptions, ScoreOptions, existing_policy, limits_from, scoring_from
+from hiqa_cli.scoring.options import BackendOptions, ScoreOptions, if_exists_policy, make_limits, make_scoring
 
 from . import options as common
 from .options import one_of, points, whole_number
@@ -168,12 +168,12 @@ def score(
             csv=csv,
             jsonl=jsonl,
             maps=maps,
-            existing=existing_policy(overwrite, resume),
+            if_exists=if_exists_policy(overwrite, resume),
             min_score=min_score,
             order=sort or "",
             worst=worst,
-            scoring=scoring_from(mode, stride, tolerance, max_tiles, all_tiles),
-            limits=limits_from(max_pixels, max_bytes),
+            scoring=make_scoring(mode, stride, tolerance, max_tiles, all_tiles),
+            limits=make_limits(max_pixels, max_bytes),
             engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,

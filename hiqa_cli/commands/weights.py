@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.text import name_text
 from hiqa_cli.engine.manifest import FileCheck, Manifest, default_folder, read_manifest, verify_manifest
-from hiqa_cli.rows.row import as_text, file_text
+from hiqa_cli.rows.codec import encode_text
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
@@ -30,7 +31,7 @@ def weights(
     checks = verify_manifest(folder)
     facts = describe(folder, manifest, checks)
     if as_json:
-        write(file_text(json.dumps(facts, indent=2, ensure_ascii=False)).decode() + "\n")
+        write(encode_text(json.dumps(facts, indent=2, ensure_ascii=False)).decode() + "\n")
     else:
         write("\n".join(as_lines(facts)) + "\n")
     return ExitCode.OK if all(check.ok for check in checks) else ExitCode.FAILED
@@ -42,7 +43,7 @@ def describe(folder: Path, manifest: Manifest, checks: list[FileCheck]) -> dict[
         "weights": manifest.weights_id,
         "name": manifest.name,
         "version": manifest.version,
-        "folder": as_text(folder),
+        "folder": name_text(folder),
         "licence": manifest.licence,
         "files": [
             {

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a run between two steps: what is finished stays, nothing is half written."""
+"""SIGINT and SIGTERM as an exception, so that a stopped run keeps finished results and removes unfinished files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from types import FrameType
 
 
 class Interrupted(BaseException):
-    """A signal asked hiqa to stop; not an Exception, so that nobody swallows it."""
+    """A signal stopped hiqa. Not an Exception, so that no handler swallows it."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_name = signal.Signals(signal_number).name
-        self.exit_code = 128 + signal_number  # as a shell would report it: 130, 143
+        self.exit_code = 128 + signal_number  # as shells report it: 130, 143
 
 
 def _stop(signal_number: int, _frame: FrameType | None) -> None:
@@ -20,8 +20,7 @@ def _stop(signal_number: int, _frame: FrameType | None) -> None:
 
 
 def install() -> None:
-    """Let both signals raise Interrupted; one that the caller has set to be ignored (nohup, a
-    background job) stays ignored."""
+    """Let both signals raise Interrupted, except those that the caller ignores (nohup, a background job)."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)

@@ -1,4 +1,4 @@
-"""Progress with rate and time left: on standard error, on a terminal only, gone when it ends."""
+"""Progress with rate and remaining time: one line on standard error, only on a terminal, removed at the end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from hiqa_train.trainer.metrics_log import Progress
 
-CELLS = 24
-REFRESH = 4  # times a second
+BAR_CELLS = 24
+REFRESH_RATE = 4  # per second
 
 
 class ProgressLine:
-    """A line that a text is drawn on again and again; nothing at all where nobody could see it."""
+    """A line that is redrawn with the current text; does nothing if standard error is no terminal."""
 
     def __init__(self, text: Callable[[], str], *, wanted: bool) -> None:
         self._draw = text
@@ -37,22 +37,22 @@ class ProgressLine:
         return Live(
             console=Console(file=sys.stderr),
             get_renderable=self._text,
-            refresh_per_second=REFRESH,
+            refresh_per_second=REFRESH_RATE,
             transient=True,
-            # rows for standard output must go there, not to where the progress is
+            # rows must go to standard output, not to where the progress is
             redirect_stdout=False,
             redirect_stderr=False,
         )
 
     def _text(self) -> Text:
-        """Always one line: taking off more would take results off with it."""
+        """Always one line: removing more would remove results, too."""
         from rich.text import Text
 
         return Text(self._draw(), no_wrap=True, overflow="crop", end="")
 
     @contextmanager
     def cleared(self) -> Iterator[None]:
-        """The line is off the terminal while something else is written there."""
+        """Remove the line from the terminal while something else is written there."""
         live = self._live
         if live is None:
             yield
@@ -65,64 +65,68 @@ class ProgressLine:
                 live.start()
 
     def cleared_for_results(self) -> AbstractContextManager[None]:
-        """As cleared(), where results go to a terminal too; else they are not in the way."""
+        """Like cleared(), if results go to a terminal, too."""
         return self.cleared() if sys.stdout.isatty() else nullcontext()
 
     def close(self) -> None:
-        """Take the line off for good."""
+        """Remove the line."""
         live, self._live = self._live, None
         if live is not None:
             live.stop()
 
 
 class ImageProgress(ProgressLine):
-    """A progress line for so many images."""
+    """The progress of a number of images."""
 
     def __init__(self, total: int, *, wanted: bool) -> None:
         self._total = total
         self._done = 0
-        self._began = time.monotonic()
+        self._start = time.monotonic()
         super().__init__(self._progress, wanted=wanted and total > 0)
 
     def _progress(self) -> str:
-        return progress_text(self._done, self._total, time.monotonic() - self._began)
+        return progress_text(self._done, self._total, time.monotonic() - self._start)
 
     def advance(self) -> None:
-        """One image is done."""
+        """Count one image."""
         self._done += 1
 
 
 class StageProgress(ProgressLine):
-    """A progress line for the stage of a training that is running."""
+    """The progress of a training stage."""
 
     def __init__(self, *, wanted: bool) -> None:
-        self._now: Progress | None = None
-        super().__init__(lambda: "" if self._now is None else stage_text(self._now), wanted=wanted)
+        self._latest: Progress | None = None
+        super().__init__(lambda: "" if self._latest is None else stage_text(self._latest), wanted=wanted)
 
-    def advance(self, now: Progress) -> None:
-        """What the training says of itself."""
-        self._now = now
+    def advance(self, progress: Progress) -> None:
+        """Show this state."""
+        self._latest = progress
 
 
-def stage_text(now: Progress) -> str:
+def stage_text(progress: Progress) -> str:
     """ "generator  ━━━━────  1,200/20,000  35.2 patches/s  0:41:07 left  pixel 0.812  psi 0.034"."""
-    full = CELLS * now.step // now.steps
-    line = f"{now.stage}  {'━' * full}{'─' * (CELLS - full)}  {now.step:,}/{now.steps:,}"
-    if now.rate:
-        line += f"  {now.rate:.1f} patches/s  {clock((now.steps - now.step) * now.seconds_a_step)} left"
-    shown = {name: value for name, value in now.losses.items() if name not in ("loss", "gradient")}
+    line = f"{progress.stage}  {_bar(progress.step, progress.steps)}"
+    if progress.rate:
+        remaining = (progress.steps - progress.step) * progress.seconds_a_step
+        line += f"  {progress.rate:.1f} patches/s  {clock(remaining)} left"
+    shown = {name: value for name, value in progress.losses.items() if name not in ("loss", "gradient")}
     return "  ".join([line, *(f"{name} {value:.3g}" for name, value in shown.items())])
 
 
 def progress_text(done: int, total: int, seconds: float) -> str:
-    """ "━━━━────  3/12  1.50 images/s  0:06 left"; rate and time once an image is done."""
-    full = CELLS * done // total
-    line = f"{'━' * full}{'─' * (CELLS - full)}  {done:,}/{total:,}"
+    """ "━━━━────  3/12  1.50 images/s  0:06 left"; rate and time after the first image."""
+    line = _bar(done, total)
     if not done or seconds <= 0:
         return f"{line}  {clock(seconds)}"
     rate = done / seconds
-    speed = f"{rate:.2f} images/s" if rate >= 0.1 else f"{1 / rate:.0f} s an image"
+    speed = f"{rate:.2f} images/s" if rate >= 0.1 else f"{1 / rate:.0f} s per image"
     return f"{line}  {speed}  {clock((total - done) / rate)} left"
+
+
+def _bar(done: int, total: int) -> str:
+    full = BAR_CELLS * done // total
+    return f"{'━' * full}{'─' * (BAR_CELLS - full)}  {done:,}/{total:,}"
 
 
 def clock(seconds: float) -> str:

@@ -1,8 +1,8 @@
-"""Standard output and standard error as hiqa needs them: UTF-8 everywhere, names unchanged.
+"""Standard output and standard error in UTF-8, whatever the locale or PYTHONIOENCODING, with file names unchanged.
 
-A name holds bytes that are not UTF-8 as surrogate escapes (PEP 383); both streams write them back as
-they were, whatever the locale or PYTHONIOENCODING say. A reader of standard output that goes away
-becomes ReaderGone, which no library on the way takes for an ordinary error.
+Bytes of a name that are not UTF-8 are held as surrogate escapes (PEP 383), which both streams write as the original
+bytes. When the reader of standard output closes the pipe, writing raises ClosedPipe, which no library in between
+mistakes for an ordinary error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from hiqa_cli.errors import OutputError, os_reason
+from hiqa_cli.errors import cannot_write
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -23,48 +23,47 @@ PIPE_CLOSED = {errno.EPIPE, errno.EINVAL} if os.name == "nt" else {errno.EPIPE}
 
 
 class ClosedPipe(BaseException):
-    """The reader of standard output went away; not an Exception, so that nobody swallows it."""
+    """The reader closed the pipe of standard output. Not an Exception, so that no handler swallows it."""
 
 
 class StandardOutputBuffer(io.BufferedWriter):
-    """The bytes of standard output, with errors told apart: the reader went away, or the disk is full.
+    """Writes the bytes of standard output; raises ClosedPipe or OutputError instead of OSError.
 
-    A layer above the descriptor on purpose: a signal that arrives while the descriptor is written to
-    is seen by the buffer itself, which knows what went out, so that nothing goes out twice.
+    Above the file descriptor on purpose: if a signal arrives during a write, the buffer knows what was written, so that
+    nothing is written twice.
     """
 
     def write(self, data: Buffer) -> int:
-        """Bytes taken; ReaderGone or OutputError where the descriptor takes no more."""
+        """Number of bytes accepted. Raises ClosedPipe or OutputError."""
         try:
             return super().write(data)
         except OSError as error:
-            raise self._told_apart(error) from error
+            raise self._converted(error) from error
 
     def flush(self) -> None:
-        """As write()."""
+        """Like write()."""
         try:
             super().flush()
         except OSError as error:
-            raise self._told_apart(error) from error
+            raise self._converted(error) from error
 
-    def _told_apart(self, error: OSError) -> BaseException:
+    def _converted(self, error: OSError) -> BaseException:
         silence(self.fileno())
         if error.errno in PIPE_CLOSED:
             return ClosedPipe()
-        reason = os_reason(error)
-        return OutputError(f"standard output cannot be written: {reason}")
+        return cannot_write("standard output", error)
 
 
 def silence(descriptor: int) -> None:
-    """Point a descriptor at nothing, so that what is still buffered fails no more at exit."""
+    """Redirect a descriptor to the null device, so that flushing buffers at exit cannot fail."""
     with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, descriptor)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)
 
 
 def open_missing_descriptors() -> None:
-    """A caller may have closed 0, 1 or 2 (`>&-`): a file opened later must not take their place."""
+    """Open descriptors 0, 1 and 2 if the caller closed them (`>&-`), so that no other file gets their numbers."""
     while True:
         descriptor = os.open(os.devnull, os.O_RDWR)
         if descriptor > 2:
@@ -73,27 +72,26 @@ def open_missing_descriptors() -> None:
 
 
 def prepare() -> None:
-    """Replace sys.stdout and sys.stderr by streams that hold to the module's promise."""
+    """Replace sys.stdout and sys.stderr by the streams that the module's docstring describes."""
     open_missing_descriptors()
     sys.stdout = _standard_output(sys.stdout)
     if sys.stderr is None:
-        sys.stderr = _nowhere()
+        sys.stderr = _null_stream()
     elif isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def _standard_output(stream: TextIO | None) -> TextIO:
     if stream is None:
-        return _nowhere()
+        return _null_stream()
     stream.flush()
     if os.name == "nt" and stream.isatty() and isinstance(stream, io.TextIOWrapper):
-        # a Windows console takes UTF-16 through a call of its own, which sys.stdout knows
+        # A Windows console takes UTF-16 through its own system call, which sys.stdout uses.
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
         return stream
     buffer = StandardOutputBuffer(io.FileIO(stream.fileno(), "wb", closefd=False))
     return io.TextIOWrapper(buffer, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
-def _nowhere() -> TextIO:
-    """A stream for what nobody reads."""
+def _null_stream() -> TextIO:
     return io.TextIOWrapper(io.FileIO(os.devnull, "wb"), encoding="utf-8", errors="surrogateescape")

@@ -1,7 +1,7 @@
-"""Names of files as text: for a pipe, for a terminal, for a message. One idea: no name breaks a line.
+"""File names as text that never breaks a line: for pipes, terminals and messages.
 
-Everywhere a name is held as the bytes of the file system read as UTF-8, those that are not UTF-8 as
-surrogate escapes, whatever the locale says.
+A name is the bytes of the file system decoded as UTF-8, whatever the locale; bytes that are not UTF-8 are surrogate
+escapes.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import re
 
 PIPE_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-CONTROL_PICTURES = 0x2400  # Unicode's pictures of the control codes 0x00..0x1f
+CONTROL_PICTURES = 0x2400  # the first of Unicode's pictures of control codes
 
 
-def name_text(path: str) -> str:
-    """The name as text that UTF-8 with surrogateescape turns back into the very same bytes."""
+def name_text(path: str | os.PathLike[str]) -> str:
+    """A path as text that UTF-8 with surrogateescape encodes to the path's bytes."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
-def path_of(name: str) -> str:
-    """The path that a name stands for: the inverse of name_text(). ValueError where it is no path's."""
+def path_from_name(name: str) -> str:
+    """The path of a name, the inverse of name_text(). ValueError if no path has this name."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
 
 
-def for_pipe(name: str) -> str:
-    """A name for `score<TAB>path` lines: backslash, TAB, LF and CR escaped, all else as it is."""
+def escape_for_pipe(name: str) -> str:
+    """A name for `score<TAB>path` lines: escapes backslash, TAB, LF and CR only."""
     return name.translate(PIPE_ESCAPES)
 
 
-def for_terminal(name: str) -> str:
-    """A name for a table: control codes (which could move the cursor) shown as their pictures."""
+def escape_for_terminal(name: str) -> str:
+    """A name for a table: control codes (which could move the cursor) become Unicode's control pictures."""
     return CONTROL.sub(_picture, name)
 
 
@@ -41,8 +41,8 @@ def _picture(match: re.Match[str]) -> str:
     return "␡" if code == 0x7F else "�"
 
 
-def for_message(text: str) -> str:
-    """A message as one line: control codes and other line ends written as escapes."""
+def escape_for_message(text: str) -> str:
+    """A message as one line: control codes and line separators become escapes."""
     return CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 

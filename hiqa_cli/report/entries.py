@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hiqa_cli.console.text import name_text, path_of
+from hiqa_cli.console.text import name_text, path_from_name
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.outputs.preview import (
     LARGE_SIDE,
@@ -92,7 +92,7 @@ def _reader(row: Row, needs_preview: Callable[[float | None], bool], limits: Lim
         if row.path == "-" and not os.path.lexists("-"):
             raise ImageError("read from standard input, not stored")
         try:
-            picture = read_picture(path_of(row.path), limits)
+            picture = read_picture(path_from_name(row.path), limits)
         except ValueError as error:
             raise ImageError("not a valid path on this system") from error
         if (picture.width, picture.height) != (row.width, row.height):
@@ -113,7 +113,7 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
         row.uncertainty,
         row.width,
         row.height,
-        notes=tuple(str(note) for note in row.more.get("notes") or ()),
+        notes=tuple(str(note) for note in row.extra.get("notes") or ()),
         tiles=tiles,
     )
     if isinstance(picture, HiqaError):
@@ -121,13 +121,13 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
     preview, missing = _preview_from_row(row, picture, tiles)
     size = None
     with contextlib.suppress(ValueError):
-        size = _file_size(path_of(row.path))
+        size = _file_size(path_from_name(row.path))
     return replace(entry, size=size, exif=picture.exif, preview=preview, missing=missing)
 
 
 def _preview_from_row(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[Preview, str]:
     """The previews of a row's image and maps, and why some of them are missing."""
-    maps: dict[str, Any] = row.more.get("maps") or {}
+    maps: dict[str, Any] = row.extra.get("maps") or {}
     missing = [] if maps else [NO_MAPS]
     is_reduced = max(picture.width, picture.height) > LARGE_SIDE
     worst = _worst_tile(tiles) if tiles is not None and is_reduced else None
@@ -181,7 +181,7 @@ def _map_pixels(name: object, picture: Picture) -> np.ndarray:
     """The pixels of a map file that `--maps` wrote, without its colour scale."""
     if not isinstance(name, str):
         raise ImageError("not named in the row")
-    pixels = read_picture(Path(path_of(name))).pixels
+    pixels = read_picture(Path(path_from_name(name))).pixels
     height, width = pixels.shape[:2]
     if height < picture.height or width < picture.width:
         raise ImageError(f"{width} x {height} px, smaller than its image of {picture.width} x {picture.height} px")
@@ -189,7 +189,7 @@ def _map_pixels(name: object, picture: Picture) -> np.ndarray:
 
 
 def _tiles_of_row(row: Row) -> TileScores | None:
-    tiles = row.more.get("tile_scores")
+    tiles = row.extra.get("tile_scores")
     if not isinstance(tiles, list) or not tiles:
         return None
     try:
@@ -204,7 +204,7 @@ def _tile_scores(tiles: list[tuple[int, int, float]]) -> TileScores:
 
 
 def _stride_of_row(row: Row) -> int | None:
-    settings = row.more.get("settings")
+    settings = row.extra.get("settings")
     stride = settings.get("stride") if isinstance(settings, dict) else None
     return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hiqa_cli.console.messages import Messages
-from hiqa_cli.console.text import for_message, name_text
+from hiqa_cli.console.text import escape_for_message, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.output_checks import check_new_file, check_output_file
 
@@ -86,4 +86,4 @@ def report_title(paths: Sequence[str]) -> str:
     if not paths:
         return "hiqa report"
     more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
-    return f"{for_message(name_text(paths[0]))}{more}"
+    return f"{escape_for_message(name_text(paths[0]))}{more}"

@@ -1,38 +1,36 @@
-"""A finished run as `--jsonl` wrote it: read row by row, as often as it is asked for, held in memory never."""
+"""A finished run as `--jsonl` wrote it, read row by row each time, so that long runs need little memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hiqa_cli.errors import UsageError, os_reason
 
-from .codec import JSON_LINES, decode_json_whole, each_line
+from .codec import FULL_JSON_LINES, decode_json, each_line
 from .row import Row
-
-WHOLE_LINES = replace(JSON_LINES, decode=decode_json_whole)
 
 
 def is_saved_run(path: str) -> bool:
-    """Whether a file is a run's JSON lines, by its name or by how it begins."""
+    """Whether a file holds the JSON lines of a run, by its name or by its first bytes."""
     if path.lower().endswith(".jsonl"):
         return True
     try:
         if not os.path.isfile(path):
             return False
         with open(path, "rb") as file:
-            return file.read(len(JSON_LINES.opening)) == JSON_LINES.opening
+            return file.read(len(FULL_JSON_LINES.row_prefix)) == FULL_JSON_LINES.row_prefix
     except (OSError, ValueError):
         return False
 
 
 @dataclass
 class SavedRun:
-    """One run. name: its file as given. count: of rows. torn: its last line is not whole.
+    """One run. name: its file as given. count: number of rows. torn: the last line is incomplete.
 
-    weights, modes, precisions, versions, strides: what the rows tell of how they were scored, each once.
+    weights, modes, precisions, versions, strides: every value that occurs in the rows, once.
     """
 
     name: str
@@ -43,63 +41,63 @@ class SavedRun:
     precisions: list[str] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     strides: list[int] = field(default_factory=list)
-    _outdone: set[str] = field(default_factory=set)  # paths whose error row a later row made up for
+    _superseded: set[str] = field(default_factory=set)  # paths whose error row a later, scored row supersedes
 
     def rows(self) -> Iterator[tuple[int, Row]]:
-        """(where it starts, row) of every image. UsageError where the file cannot be read or is no such table."""
+        """(offset, row) of every image. UsageError if the file cannot be read or hiqa did not write it."""
         try:
             with open(self.name, "rb") as file:
-                for start, _, row in each_line(file, WHOLE_LINES, self.name):
-                    if row is not None and (row.is_finished or row.path not in self._outdone):
+                for start, _, row in each_line(file, FULL_JSON_LINES, self.name):
+                    if row is not None and (row.is_scored or row.path not in self._superseded):
                         yield start, row
         except OSError as error:
             raise UsageError(f"{self.name} cannot be read: {os_reason(error)}") from error
 
-    def row_at(self, start: int) -> Row:
+    def row_at(self, offset: int) -> Row:
         """The row that starts at this byte."""
         with open(self.name, "rb") as file:
-            file.seek(start)
-            return decode_json_whole(file.readline())
+            file.seek(offset)
+            return decode_json(file.readline())
 
     def stride_of(self, row: Row) -> int | None:
-        """The px between a row's tiles, where it tells."""
-        settings: dict[str, Any] = row.more.get("settings") or {}
+        """The distance between a row's tiles in px, if the row has it."""
+        settings: dict[str, Any] = row.extra.get("settings") or {}
         stride = settings.get("stride")
         return stride if isinstance(stride, int) else None
 
 
 def read_saved_run(path: str) -> SavedRun:
-    """Read a run once through, checking every row. Raises UsageError."""
+    """Read a run once, checking every row. Raises UsageError."""
     run = SavedRun(path)
     failed: set[str] = set()
-    end = 0
+    last = 0
     for start, row in run.rows():
         run.count += 1
-        end = start
-        if not row.is_finished:
+        last = start
+        if not row.is_scored:
             failed.add(row.path)
             continue
         if row.path in failed:
-            run._outdone.add(row.path)
-        told: tuple[tuple[list[Any], Any], ...] = (
+            run._superseded.add(row.path)
+        values: tuple[tuple[list[Any], Any], ...] = (
             (run.weights, row.weights),
             (run.modes, row.mode),
             (run.precisions, row.precision),
-            (run.versions, row.more.get("version")),
+            (run.versions, row.extra.get("version")),
             (run.strides, run.stride_of(row)),
         )
-        for known, value in told:
+        for known, value in values:
             if value and value not in known:
                 known.append(value)
-    run.count -= len(run._outdone)
+    run.count -= len(run._superseded)
     if not run.count:
-        raise UsageError(f"{path} holds no row", "give what hiqa score --jsonl wrote")
-    run.torn = _is_torn(path, end)
+        raise UsageError(f"{path} holds no row", "give a file that hiqa score --jsonl wrote")
+    run.torn = _is_torn(path, last)
     return run
 
 
 def _is_torn(path: str, last: int) -> bool:
-    """Whether something follows the last whole row."""
+    """Whether anything follows the last complete row, which starts at this byte."""
     with open(path, "rb") as file:
         file.seek(last)
         file.readline()

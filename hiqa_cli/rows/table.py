@@ -1,8 +1,7 @@
-"""Files that rows are appended to: checked before work, written a whole row at a time, resumed.
+"""Files that rows are appended to: checked before any work, written a complete row at a time, resumed.
 
-A row reaches the file in one write, so that a kill costs none that is finished. Resuming appends too;
-rows that are replaced (errors tried again) stay until settle() puts the new ones in their places, in
-one rename.
+Each row reaches the file in one write, so that a kill loses no finished row. Resuming appends, too; rows that replace
+old ones (retried failures) stay at the end until close() puts them in their places, with one rename.
 """
 
 from __future__ import annotations
@@ -19,14 +18,17 @@ from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import OutputError, UsageError, cannot_write, os_reason
 from hiqa_cli.output_checks import check_output_file
 
-from .codec import Record, TableFormat, read_records
-from .row import Row, key_text
+from .codec import SavedRow, TableFormat, path_key, read_rows
+from .row import Row
 
 COPY_BYTES = 1 << 20
 
+Span = tuple[int, int]
+"""Start and end of a row's bytes in the file."""
 
-class Existing(Enum):
-    """What becomes of a file that is there and not empty."""
+
+class IfExists(Enum):
+    """What to do with an output file that exists."""
 
     REFUSE = "refuse"
     OVERWRITE = "overwrite"
@@ -34,50 +36,52 @@ class Existing(Enum):
 
 
 class Table:
-    """One --csv or --jsonl file."""
+    """One --csv or --jsonl file.
 
-    def __init__(self, path: str, form: TableFormat, existing: Existing) -> None:
-        """Checks the file, changes nothing. Raises UsageError.
+    name: the path as given. path: the file itself, links followed. rows: rows of an earlier run, to be resumed.
+    """
 
-        path: as given, kept as `name`; `path` is the file itself, links followed.
+    def __init__(self, name: str, form: TableFormat, if_exists: IfExists) -> None:
+        """Check the file and read it if it is to be resumed; changes nothing. Raises UsageError.
+
+        An empty file counts as one that does not exist.
         """
-        self.name = path
+        self.name = name
         self.form = form
-        self.path = os.path.realpath(path)
-        self._existing = existing
+        self.path = os.path.realpath(name)
+        self.rows: list[SavedRow] = []
+        self._if_exists = if_exists
         self._file: int | None = None
         self._size = 0
-        self._whole = 0  # bytes of whole rows found
-        self.records: list[Record] = []
-        self._waiting: dict[str, deque[int]] = defaultdict(deque)  # rows to replace, by path
-        self._replaced: dict[int, tuple[int, int] | None] = {}  # old row -> new span, or dropped
-        self._moved: list[tuple[int, int]] = []
-        self._check(existing)
+        self._complete = 0  # bytes of complete rows found
+        self._to_replace: dict[str, deque[int]] = defaultdict(deque)  # path key -> numbers of old rows
+        self._replaced: dict[int, Span | None] = {}  # number of an old row -> its new row, or None: dropped
+        self._moved: list[Span] = []  # new rows that take an old row's place
+        self._check()
 
-    def _check(self, existing: Existing) -> None:
-        option = self.form.option
-        status = check_output_file(self.name, option, in_place=True)
+    def _check(self) -> None:
+        status = check_output_file(self.name, self.form.option, in_place=True)
         if status is None:
             return
-        if existing is Existing.RESUME:
+        if self._if_exists is IfExists.RESUME:
             self._read(status)
-        elif status.st_size and existing is Existing.REFUSE:
+        elif status.st_size and self._if_exists is IfExists.REFUSE:
             raise UsageError(
-                f"{option} {self.name}: exists already",
-                "go on with it by --resume, replace it by --overwrite, or give another file",
+                f"{self.form.option} {self.name}: exists already",
+                "continue it by --resume, replace it by --overwrite, or give another file",
             )
 
     def _read(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{self.form.option} {self.name}: --resume wants an ordinary file")
+            raise UsageError(f"{self.form.option} {self.name}: --resume needs a regular file")
         try:
             with open(self.path, "rb") as file:
-                self.records, self._whole = read_records(file, self.form, self.name)
+                self.rows, self._complete = read_rows(file, self.form, self.name)
         except OSError as error:
             raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
 
-    def bytes_of(self, start: int, end: int) -> bytes:
-        """These bytes of the file as it was found. OutputError where it cannot be read any more."""
+    def read_bytes(self, start: int, end: int) -> bytes:
+        """These bytes of the file as it was found. Raises OutputError."""
         try:
             with open(self.path, "rb") as file:
                 file.seek(start)
@@ -85,23 +89,23 @@ class Table:
         except OSError as error:
             raise OutputError(f"{self.name} cannot be read again: {os_reason(error)}") from error
 
-    def replace(self, place: int) -> None:
-        """The next row of the same path takes the place of this one."""
-        self._waiting[key_text(self.records[place].row.path)].append(place)
+    def replace(self, number: int) -> None:
+        """Let the next appended row of the same path replace this old row."""
+        self._to_replace[path_key(self.rows[number].row.path)].append(number)
 
-    def drop(self, place: int) -> None:
-        """This row is outdone by another one in the file: settle() leaves it out."""
-        self._replaced[place] = None
+    def drop(self, number: int) -> None:
+        """Remove this old row, which another row of the file supersedes, on close()."""
+        self._replaced[number] = None
 
-    def begin(self) -> None:
-        """Open the file for appending; only now is an old one emptied, or a torn line cut off."""
+    def open(self) -> None:
+        """Open the file for appending; this empties an old file, or cuts off an incomplete last line."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        if self._existing is Existing.OVERWRITE:
+        if self._if_exists is IfExists.OVERWRITE:
             flags |= os.O_TRUNC
         try:
             self._file = os.open(self.path, flags, 0o666)
-            if self._existing is Existing.RESUME:
-                os.ftruncate(self._file, self._whole)
+            if self._if_exists is IfExists.RESUME:
+                os.ftruncate(self._file, self._complete)
             self._size = os.fstat(self._file).st_size
         except OSError as error:
             raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
@@ -109,54 +113,54 @@ class Table:
             self._write(self.form.header)
 
     def append(self, row: Row) -> None:
-        """Write one row, whole. Raises OutputError, and then the file ends with the row before."""
+        """Write one row. After an OutputError the file ends with the row before."""
         start = self._size
         self._write(self.form.encode(row))
-        waiting = self._waiting.get(key_text(row.path))
-        if waiting:
+        old_rows = self._to_replace.get(path_key(row.path))
+        if old_rows:
             span = (start, self._size)
-            self._replaced[waiting.popleft()] = span
+            self._replaced[old_rows.popleft()] = span
             self._moved.append(span)
 
     def _write(self, data: bytes) -> None:
-        assert self._file is not None, "begin() comes first"
+        assert self._file is not None, "open() comes first"
         written = 0
         try:
             while written < len(data):
                 written += os.write(self._file, data[written:])
         except OSError as error:
-            with contextlib.suppress(OSError):  # not every file can be cut
+            with contextlib.suppress(OSError):  # not every file can be truncated
                 os.ftruncate(self._file, self._size)
             raise cannot_write(self.name, error, "finished rows are kept; make room, then --resume") from error
         self._size += written
 
     def close(self) -> None:
-        """Close the file, and put replaced rows into their places: all or nothing."""
+        """Close the file and put new rows in the places of those they replace, atomically. Raises OutputError."""
         if self._file is None:
             return
-        # a signal may have come right after a row was written: the file knows better than _size
+        # A signal may have arrived right after a row was written: the file's size is right, _size may not be.
         size = os.fstat(self._file).st_size
         os.close(self._file)
         self._file = None
         if self._replaced:
-            self._settle(size)
+            self._rewrite(size)
 
-    def _settle(self, size: int) -> None:
+    def _rewrite(self, size: int) -> None:
         try:
             with atomic_file(Path(self.path), preserve=True) as new, open(self.path, "rb") as old:
-                for start, end in self._settled_spans(size):
+                for start, end in self._final_spans(size):
                     _copy(old, new, start, end)
         except OSError as error:
             raise OutputError(f"{self.name}: new rows cannot replace old ones: {os_reason(error)}") from error
 
-    def _settled_spans(self, size: int) -> list[tuple[int, int]]:
-        """Which bytes of the file make up the new one, in order."""
+    def _final_spans(self, size: int) -> list[Span]:
+        """The bytes of the present file that make up the new one, in order."""
         spans = [(0, len(self.form.header))]
-        for place, record in enumerate(self.records):
-            span = self._replaced.get(place, (record.start, record.end))
+        for number, saved in enumerate(self.rows):
+            span = self._replaced.get(number, (saved.start, saved.end))
             spans += [span] if span is not None else []
-        position = self._whole
-        for start, end in self._moved:  # what lies between was appended without replacing
+        position = self._complete
+        for start, end in self._moved:  # rows in between were appended without replacing any
             spans.append((position, start))
             position = end
         return [*spans, (position, size)]
@@ -164,10 +168,10 @@ class Table:
 
 def _copy(old: BinaryIO, new: BinaryIO, start: int, end: int) -> None:
     old.seek(start)
-    left = end - start
-    while left:
-        piece = old.read(min(left, COPY_BYTES))
-        if not piece:
-            raise OSError("the file was shortened by somebody else")
-        new.write(piece)
-        left -= len(piece)
+    remaining = end - start
+    while remaining:
+        chunk = old.read(min(remaining, COPY_BYTES))
+        if not chunk:
+            raise OSError("another process shortened the file")
+        new.write(chunk)
+        remaining -= len(chunk)

@@ -1,29 +1,23 @@
-"""The options of a run that scores images, checked: plain records."""
+"""The options of a scoring run as plain records, and their checks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from hiqa_cli.engine.config import (
-    DEFAULT_BACKEND,
-    DEFAULT_MAX_TILES,
-    DEFAULT_MODE,
-    DEFAULT_STRIDE,
-    DEFAULT_TOLERANCE,
-    Scoring,
-)
+from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
-from hiqa_cli.rows.table import Existing
+from hiqa_cli.rows.table import IfExists
 
 STDOUT = "-"
 
 
 @dataclass(frozen=True)
 class BackendOptions:
-    """How to compute, as the command line gave it; None: the engine's own default."""
+    """Where and how the networks run. None: the engine's default."""
 
     device: str
     precision: str
@@ -33,20 +27,16 @@ class BackendOptions:
     backend: str = DEFAULT_BACKEND
 
 
-def limits_from(max_pixels: int | None, max_bytes: int | None) -> Limits:
-    """The engine's limits, with those that the command line gave in place of its own."""
-    own = Limits()
-    return Limits(
-        max_pixels=own.max_pixels if max_pixels is None else max_pixels,
-        max_bytes=own.max_bytes if max_bytes is None else max_bytes,
-    )
+def make_limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
+    """Limits with the options that were given; None: the default."""
+    return Limits(**_given(max_pixels=max_pixels, max_bytes=max_bytes))
 
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """The command line of `hiqa score`, checked. Empty or None: not given.
+    """The options of `hiqa score`. Empty or None: not given.
 
-    shows_rows: whether standard output gets rows; `hiqa report` scores without showing them.
+    shows_rows: whether rows go to standard output; `hiqa report` scores without showing them.
     """
 
     images: tuple[str, ...]
@@ -56,7 +46,7 @@ class ScoreOptions:
     csv: str | None
     jsonl: str | None
     maps: Path | None
-    existing: Existing
+    if_exists: IfExists
     min_score: float | None
     order: str
     worst: int | None
@@ -69,37 +59,37 @@ class ScoreOptions:
     shows_rows: bool = True
 
 
-def scoring_from(
+def make_scoring(
     mode: str | None, stride: int | None, tolerance: float | None, max_tiles: int | None, all_tiles: bool
 ) -> Scoring:
-    """The engine's way of scoring, with what was given in place of its own; UsageError for a wrong value."""
+    """Scoring with the options that were given; None: the default. Raises UsageError."""
     if all_tiles and max_tiles is not None:
         raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
-    return Scoring(
-        DEFAULT_MODE if mode is None else mode,
-        DEFAULT_STRIDE if stride is None else stride,
-        DEFAULT_TOLERANCE if tolerance is None else tolerance,
-        None if all_tiles else (DEFAULT_MAX_TILES if max_tiles is None else max_tiles),
-    )
+    scoring = Scoring(**_given(mode=mode, stride=stride, tolerance=tolerance, max_tiles=max_tiles))
+    return replace(scoring, max_tiles=None) if all_tiles else scoring
 
 
-def existing_policy(overwrite: bool, resume: bool) -> Existing:
-    """What becomes of files that are there; UsageError where both were asked for."""
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
+    """What to do with output files that exist. Raises UsageError."""
     if overwrite and resume:
         raise UsageError("--overwrite and --resume contradict each other", "give one of them")
     if overwrite:
-        return Existing.OVERWRITE
-    return Existing.RESUME if resume else Existing.REFUSE
+        return IfExists.OVERWRITE
+    return IfExists.RESUME if resume else IfExists.REFUSE
 
 
-def check_together(options: ScoreOptions) -> None:
-    """UsageError for options that make no sense together."""
+def check_conflicts(options: ScoreOptions) -> None:
+    """Raise UsageError for options that contradict each other."""
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:
-        raise UsageError("--csv - and --jsonl - both want standard output", "give one a file")
+        raise UsageError("--csv - and --jsonl - both use standard output", "give a file to one of them")
     for option, name in (("--csv", options.csv), ("--jsonl", options.jsonl)):
         if name == "":
             raise UsageError(f"{option}: expected a file or -, found an empty name")
     resumable = [name for name in files if name != STDOUT]
-    if options.existing is Existing.RESUME and not resumable and options.maps is None:
-        raise UsageError("--resume needs files to go on with", "give --csv, --jsonl or --maps")
+    if options.if_exists is IfExists.RESUME and not resumable and options.maps is None:
+        raise UsageError("--resume needs files to continue", "give --csv, --jsonl or --maps")

@@ -1,7 +1,7 @@
-"""Where pictures go: names that never collide, never outside the folder, never over an input.
+"""Paths of the pictures that hiqa writes: unique, inside the output folder, and never those of inputs.
 
-Below the output folder the inputs' folders are mirrored, from the common root of what was given. NAME
-is the stem of a file; files of one folder that share it go by their full names.
+The output folder mirrors the inputs' folders below their common root. A picture is named after the stem of its input;
+inputs of one folder with the same stem use their full names.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from hiqa_cli.output_checks import check_output_folder
 from .inputs import Input, real_paths
 
 PANEL = "panel"
-STANDARD_INPUT_FILE = "\0"  # stands for a file name, which no file can have
-STANDARD_INPUT_NAMES = ("stdin", "-")  # NAME, and the "full name" where a file has that one
+STANDARD_INPUT_FILE = "\0"  # stands for standard input; no file can have this name
+STANDARD_INPUT_NAMES = ("stdin", "-")  # its stem, and its full name if a file has that stem
 
 
 @dataclass(frozen=True)
 class OutputPaths:
-    """The pictures of one input: kind -> path."""
+    """The pictures of one input, kind -> path."""
 
     pictures: dict[str, Path]
 
@@ -36,9 +36,9 @@ class OutputPaths:
 
 
 def plan_output_paths(inputs: Sequence[Input], folder: Path, kinds: Sequence[str]) -> list[OutputPaths | None]:
-    """The pictures of every input, None for one that has a problem already.
+    """The pictures of every input; None for an input that has a problem.
 
-    The same file given twice has the same targets twice; different files never share one.
+    A file that is given twice has the same paths twice; different files never share a path.
     """
     root = _common_root([_anchor(entry) for entry in inputs])
     places = [None if entry.problem else _place(entry, root) for entry in inputs]
@@ -65,15 +65,15 @@ def _anchor(entry: Input) -> str:
 
 
 def _absolute(folder: str) -> str:
-    """An absolute folder without `..`: two ways to write a folder are one, and links stay links
-    unless `..` steps back over one, where only the file system knows what is meant."""
+    """The absolute path of a folder without `..`. Links are kept, except before `..`, which only the file system can
+    resolve."""
     if os.pardir in Path(folder).parts:
         return os.path.realpath(folder)
     return os.path.abspath(folder)
 
 
 def _common_root(anchors: Sequence[str]) -> str:
-    """The deepest folder above all, "" where there is none (two drives, or standard input only)."""
+    """The deepest folder that contains all, or "" if there is none (two drives, or standard input only)."""
     folders = {anchor for anchor in anchors if anchor}
     try:
         return os.path.commonpath(folders) if folders else ""
@@ -82,7 +82,7 @@ def _common_root(anchors: Sequence[str]) -> str:
 
 
 def _below(folder: str, root: str) -> Path:
-    """The folder as a relative path below the root; a drive's letter becomes a folder."""
+    """The folder relative to the root; without a root, a drive's letter becomes a folder."""
     if not folder:
         return Path()
     if root:
@@ -92,10 +92,10 @@ def _below(folder: str, root: str) -> Path:
 
 
 def _names(places: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The NAME of every (folder, file name): its stem, or its full name where the stem is shared.
+    """The output name of every (folder, file name): its stem, or its full name if several files share the stem.
 
-    A full name may be another file's stem (a.png beside a.png.tif), so it is tried until it holds.
-    Names that differ in case or in Unicode composition only are one to some file systems.
+    A full name may be another file's stem (a.png beside a.png.tif), so this repeats until no names clash. Names that
+    differ only in case or Unicode composition count as equal, as in some file systems.
     """
     stems = {place: _stem_and_full_name(place[1]) for place in places}
     names = {place: stem for place, (stem, _) in stems.items()}
@@ -109,7 +109,7 @@ def _names(places: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         if not clashing:
             return names
         files = [place for place in clashing if place[1] != STANDARD_INPUT_FILE]
-        for place in files or clashing:  # standard input gives way last
+        for place in files or clashing:  # standard input is renamed last
             names[place] = stems[place][1]
 
 
@@ -125,11 +125,11 @@ def check_output_paths(
     folder: Path,
     *,
     may_exist: bool,
-    way_out: str,
+    hint: str,
 ) -> None:
-    """UsageError, before any work, where the pictures cannot or must not be written.
+    """Raise UsageError, before any work, if the pictures cannot or must not be written.
 
-    may_exist: existing pictures are replaced or kept; else the first is named, with the way out.
+    may_exist: existing pictures will be replaced or kept. hint: what to do about pictures that must not exist.
     """
     check_output_folder(folder)
     inside = os.path.realpath(folder)
@@ -141,9 +141,9 @@ def check_output_paths(
     sources = real_paths(inputs) if existing else set()
     for path in existing:
         if os.path.realpath(path) in sources:
-            raise UsageError(f"{path} is one of the images to be read", "give another folder")
+            raise UsageError(f"{path} is one of the input images", "give another folder")
         if path.is_dir():
-            raise UsageError(f"{path} is a folder, a picture was to be written there")
+            raise UsageError(f"{path} is a folder, expected a picture or nothing")
     if existing and not may_exist:
         others = f" (and {count(len(existing) - 1, 'other')})" if len(existing) > 1 else ""
-        raise UsageError(f"{existing[0]} exists already{others}", way_out)
+        raise UsageError(f"{existing[0]} exists already{others}", hint)

@@ -1,4 +1,4 @@
-"""The report of a run that scores: `hiqa score --report`, and `hiqa report` on images."""
+"""The report of a scoring run: `hiqa score --report`, and `hiqa report` on images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title
-from hiqa_cli.rows.codec import JSON_LINES
-from hiqa_cli.rows.row import Row, key_text
-from hiqa_cli.rows.saved_run import WHOLE_LINES
-from hiqa_cli.rows.table import Existing, Table
+from hiqa_cli.rows.codec import JSON_LINES, decode_json, path_key
+from hiqa_cli.rows.row import Row
+from hiqa_cli.rows.table import IfExists, Table
 
 from .inputs import Input, real_paths
 from .items import Work
@@ -29,19 +28,19 @@ if TYPE_CHECKING:
 
 
 def check_report_target(options: ScoreOptions, images: Sequence[Input]) -> None:
-    """UsageError, before any work, where the report that the options want must not be written."""
+    """Raise UsageError, before any work, if the report cannot or must not be written."""
     target = options.report
     if target is None:
         return
     tables = {os.path.realpath(name) for name in (options.csv, options.jsonl) if name}
     if os.path.realpath(target.path) in tables:
         raise UsageError(f"{target.option} and a table are the same file: {target.path}", "give another file")
-    may_exist = options.existing is not Existing.REFUSE
+    may_exist = options.if_exists is not IfExists.REFUSE
     check_report(target, sources_of(images, target), may_exist=may_exist)
 
 
 def sources_of(images: Sequence[Input], target: ReportTarget) -> set[str]:
-    """The real paths of the inputs, looked up only where the report could be one of them."""
+    """The real paths of the inputs, if the report could be one of them."""
     return real_paths(images) if os.path.lexists(target.path) else set()
 
 
@@ -54,7 +53,7 @@ def with_preview(artefacts: Outputs | None) -> Outputs:
 
 
 def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messages) -> ScoreReport | None:
-    """The report that the options want, or None."""
+    """The report, or None if the options have none."""
     if options.report is None:
         return None
     title = report_title(options.images or tuple(filter(None, [options.files_from])))
@@ -64,7 +63,7 @@ def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messa
 
 @dataclass
 class ScoreReport:
-    """A report while a run scores. facts: what is known of the run so far."""
+    """The report of a run in progress. facts: what is known of the run so far."""
 
     options: ScoreOptions
     target: ReportTarget
@@ -73,20 +72,20 @@ class ScoreReport:
     messages: Messages
 
     def add_finished(self, tables: Sequence[Table], images: Sequence[Input], plan: ResumePlan) -> None:
-        """The images that an earlier run finished, and the rows of its that stay; their pictures are read again."""
+        """Add the rows of an earlier run; their images are read again."""
         from hiqa_cli.report.entries import entries_from_rows
 
         paths = [entry.path for entry in images]
         rows = [(row, path) for row, path in zip(plan.finished, paths, strict=True) if row is not None]
         for row in plan.finished:
             if row is not None and not self.facts.weights:
-                self._learn(row.weights, row.mode, row.precision)
-        everything = _whole_rows(tables, [*rows, *((row, None) for row in plan.kept)])
-        for entry in entries_from_rows(everything, self.report.needs_preview, self.options.limits):
+                self._update_facts(row.weights, row.mode, row.precision)
+        full_rows = _full_rows(tables, [*rows, *((row, None) for row in plan.kept)])
+        for entry in entries_from_rows(full_rows, self.report.needs_preview, self.options.limits):
             self.report.add(entry)
 
     def add(self, row: Row, work: Work, outcome: ScoreResult | HiqaError) -> None:
-        """An image that this run has come to the end of."""
+        """Add an image that this run has scored, or failed to score."""
         from hiqa_cli.report.entries import entry_from_error, entry_from_result
 
         if isinstance(outcome, HiqaError):
@@ -97,37 +96,37 @@ class ScoreReport:
         self.report.add(
             entry_from_result(row, None if work.entry.is_standard_input else work.entry.path, outcome, preview)
         )
-        self._learn(outcome.weights, outcome.mode, outcome.precision)
+        self._update_facts(outcome.weights, outcome.mode, outcome.precision)
 
-    def _learn(self, weights: str, mode: str, precision: str) -> None:
-        """What the run is scored with; rows of an earlier one were checked to agree."""
+    def _update_facts(self, weights: str, mode: str, precision: str) -> None:
+        """Set the run's settings; rows of an earlier run were checked to have the same."""
         stride = self.options.scoring.stride
         self.facts = replace(self.facts, weights=weights, mode=mode, precision=precision, stride=stride)
 
     def finish(self) -> None:
-        """Put it in place."""
+        """Write the report to its place."""
         finish_report(self.report, self.target, self.facts, self.messages)
 
-    def finish_what_is_there(self, done: int, total: int) -> None:
-        """After a stop: a report of what is finished, where that can still be written."""
+    def finish_partial(self, done: int, total: int) -> None:
+        """After an interruption, write a report of what is finished, if possible."""
         self.facts = replace(self.facts, warning=f"stopped after {done:,} of {total:,} images")
         try:
             self.finish()
         except OutputError:
             return
-        self.messages.warn(f"what is done stands in {self.target.path}")
+        self.messages.warn(f"a report of the finished images is in {self.target.path}")
 
     def abandon(self) -> None:
-        """Leave nothing behind; harmless after finish()."""
+        """Remove unfinished files; does nothing after finish()."""
         self.report.abandon()
 
 
-def _whole_rows(tables: Sequence[Table], rows: Sequence[tuple[Row, str | None]]) -> Iterator[tuple[Row, str | None]]:
-    """Rows with all that the JSON lines tell of them, read one by one; as they are where there are none."""
+def _full_rows(tables: Sequence[Table], rows: Sequence[tuple[Row, str | None]]) -> Iterator[tuple[Row, str | None]]:
+    """Rows with all extra fields, read again one by one from a --jsonl table if there is one."""
     lines = next((table for table in tables if table.form is JSON_LINES), None)
-    records = {} if lines is None else {key_text(record.row.path): record for record in lines.records}
+    saved_rows = {} if lines is None else {path_key(saved.row.path): saved for saved in lines.rows}
     for row, path in rows:
-        record = records.get(key_text(row.path))
-        if lines is not None and record is not None and record.row.is_finished:
-            row = WHOLE_LINES.decode(lines.bytes_of(record.start, record.end))
+        saved = saved_rows.get(path_key(row.path))
+        if lines is not None and saved is not None and saved.row.is_scored:
+            row = decode_json(lines.read_bytes(saved.start, saved.end))
         yield row, path

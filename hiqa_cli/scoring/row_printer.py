@@ -1,4 +1,4 @@
-"""What standard output gets of `hiqa score`: a table for a person, lines for a pipe, or CSV or JSON."""
+"""Writes the rows of `hiqa score` to standard output: a table on a terminal, lines to a pipe, or CSV or JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from hiqa_cli.console.text import count, for_pipe, for_terminal
-from hiqa_cli.errors import OutputError, os_reason
-from hiqa_cli.rows.row import COLUMNS, Row, csv_line, csv_row, json_row
+from hiqa_cli.console.text import count, escape_for_pipe, escape_for_terminal
+from hiqa_cli.errors import cannot_write
+from hiqa_cli.rows.codec import encode_cells, encode_csv, encode_json
+from hiqa_cli.rows.row import COLUMNS, Row
 
 from .summary import RunSummary
 
@@ -26,34 +27,34 @@ GRADE_STYLES = {
 
 
 class RowPrinter(Protocol):
-    """Takes rows as they are ready."""
+    """Prints rows as they become ready."""
 
     def show(self, row: Row) -> None:
-        """One row, scored or failed; OutputError or ReaderGone where it cannot be written."""
+        """Print one row, scored or failed. Raises OutputError or ClosedPipe."""
 
     def end(self, summary: RunSummary) -> None:
-        """No more rows come."""
+        """Finish after the last row."""
 
 
 class PipePrinter:
-    """`score<TAB>path`, two decimals; an image that failed has no line."""
+    """`score<TAB>path` with two decimals; nothing for a failed image."""
 
     def show(self, row: Row) -> None:
         if row.score is not None:
-            write(f"{row.score:.2f}\t{for_pipe(row.path)}\n")
+            write(f"{row.score:.2f}\t{escape_for_pipe(row.path)}\n")
 
     def end(self, summary: RunSummary) -> None:
-        """Lines need no end."""
+        """Nothing to finish."""
 
 
 class NullPrinter:
-    """Standard output is for something else."""
+    """Prints nothing: standard output has another use."""
 
     def show(self, row: Row) -> None:
-        """Not shown."""
+        """Ignore the row."""
 
     def end(self, summary: RunSummary) -> None:
-        """Nothing to end."""
+        """Nothing to finish."""
 
 
 class FilePrinter:
@@ -75,7 +76,7 @@ class FilePrinter:
 
 
 class TerminalPrinter:
-    """A table that grows row by row: score, half-width, a bar, a word, the path in full."""
+    """A table that grows row by row: score, half-width of the interval, bar, grade, full path."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -85,7 +86,7 @@ class TerminalPrinter:
             highlight=False,
             markup=False,
             emoji=False,
-            # NO_COLOR takes bold and dim with it: whoever sets it wants plain text
+            # NO_COLOR removes bold and dim, too: plain text is what it asks for
             color_system=None if os.environ.get("NO_COLOR") else "auto",
         )
         self._rows = 0
@@ -94,19 +95,19 @@ class TerminalPrinter:
         from rich.text import Text
 
         if row.score is None:
-            return  # its message is on standard error
+            return  # standard error has its message
         if not self._rows:
             self._print(Text(f" score     ±  {BAR_HEADER}  quality    image", style="bold"))
         self._rows += 1
-        word = grade_word(row.score)
-        style = GRADE_STYLES[word]
+        grade = _grade(row.score)
+        style = GRADE_STYLES[grade]
         self._print(
             Text.assemble(
                 (f"{row.score:6.2f}", "bold"),
                 (f"{row.uncertainty:6.1f}  ", "dim"),
                 (bar(row.score), style),
-                (f"  {word:<9}  ", style),
-                for_terminal(row.path),
+                (f"  {grade:<9}  ", style),
+                escape_for_terminal(row.path),
             )
         )
 
@@ -116,23 +117,22 @@ class TerminalPrinter:
         if summary.worst is None or summary.worst.score is None or summary.scored < 2:
             return
         text = f"{count(summary.scored, 'image')}, high is good; worst {summary.worst.score:.2f} "
-        self._print(Text(f"{text}{for_terminal(summary.worst.path)}", style="bold"))
+        self._print(Text(f"{text}{escape_for_terminal(summary.worst.path)}", style="bold"))
 
     def _print(self, text: object) -> None:
         try:
             self._console.print(text, soft_wrap=True)  # never cut, never padded
             self._console.file.flush()
         except OSError as error:
-            reason = os_reason(error)
-            raise OutputError(f"standard output cannot be written: {reason}") from error
+            raise cannot_write("standard output", error) from error
 
 
 class SortedPrinter:
-    """Keeps rows back until the end, to show them in order (--sort) or the worst only (--worst)."""
+    """Holds rows until the end, to print them in order (--sort), or only the worst (--worst)."""
 
-    def __init__(self, screen: RowPrinter, order: str, worst: int | None) -> None:
-        """order: "score" (worst first), "path", or "" for the worst first where `worst` is given."""
-        self._screen = screen
+    def __init__(self, printer: RowPrinter, order: str, worst: int | None) -> None:
+        """order: "score" (worst first), "path", or "" for the worst first, if `worst` is given."""
+        self._printer = printer
         self._order = order
         self._worst = worst
         self._rows: list[Row] = []
@@ -142,8 +142,8 @@ class SortedPrinter:
 
     def end(self, summary: RunSummary) -> None:
         for row in self._chosen():
-            self._screen.show(row)
-        self._screen.end(summary)
+            self._printer.show(row)
+        self._printer.end(summary)
 
     def _chosen(self) -> list[Row]:
         rows = sorted(self._rows, key=_by_score)
@@ -155,26 +155,26 @@ class SortedPrinter:
 
 
 def _by_score(row: Row) -> tuple[bool, float]:
-    """The worst first, failures last."""
+    """Sort key: the worst first, failures last."""
     return (row.score is None, 0.0 if row.score is None else row.score)
 
 
 def make_printer(*, csv: bool, json_lines: bool, order: str, worst: int | None) -> RowPrinter:
-    """The form for standard output as it is: `-` took it, a terminal, or a pipe or file."""
-    screen: RowPrinter
+    """The printer for standard output: CSV or JSON if asked for, else by whether it is a terminal."""
+    printer: RowPrinter
     if csv:
-        screen = FilePrinter(csv_line(COLUMNS), csv_row)
+        printer = FilePrinter(encode_cells(COLUMNS), encode_csv)
     elif json_lines:
-        screen = FilePrinter(b"", json_row)
+        printer = FilePrinter(b"", encode_json)
     elif sys.stdout.isatty():
-        screen = TerminalPrinter()
+        printer = TerminalPrinter()
     else:
-        screen = PipePrinter()
-    return SortedPrinter(screen, order, worst) if order or worst is not None else screen
+        printer = PipePrinter()
+    return SortedPrinter(printer, order, worst) if order or worst is not None else printer
 
 
 def write(text: str) -> None:
-    """Text to standard output, at once."""
+    """Write text to standard output and flush it."""
     sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -186,8 +186,7 @@ def bar(score: float) -> str:
     return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(BAR_CELLS)
 
 
-def grade_word(score: float) -> str:
-    """The word for a score, as the engine has it."""
+def _grade(score: float) -> str:
     from hiqa_cli.engine.config import grade
 
     return grade(score)

@@ -14,12 +14,12 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import name_text
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.rows.codec import CSV, JSON_LINES
-from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, as_text, row_of_error, row_of_result
-from hiqa_cli.rows.table import Existing, Table
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, error_row, scored_row
+from hiqa_cli.rows.table import IfExists, Table
 
 from .inputs import Input, Inputs, find_inputs, real_paths
 from .items import Work, check_standard_input, load_scorer, score_items
-from .options import STDOUT, ScoreOptions, check_together
+from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
@@ -37,7 +37,7 @@ MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 def run_score(options: ScoreOptions) -> int:
     """Score what the options name; the exit code. Raises HiqaError where nothing could start, or
     where output failed midway."""
-    check_together(options)
+    check_conflicts(options)
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
     inputs = find_inputs(
         options.images,
@@ -61,7 +61,7 @@ def run_score(options: ScoreOptions) -> int:
         messages=messages,
         tables=tables,
         screen=_screen(options),
-        summary=RunSummary(gate=options.min_score, own_skipped=inputs.own_skipped),
+        summary=RunSummary(gate=options.min_score, outputs_skipped=inputs.outputs_skipped),
         maps={
             entry.name: _map_names(target)
             for entry, target in zip(inputs.images, targets, strict=True)
@@ -83,7 +83,7 @@ def run_score(options: ScoreOptions) -> int:
 
 def _scorer(options: ScoreOptions, tables: Sequence[Table], works: Sequence[Work], messages: Messages) -> Scorer | None:
     """The weights, loaded once; None where no image is to be scored and no old row to be checked."""
-    old_rows = any(record.row.is_finished for table in tables for record in table.records)
+    old_rows = any(saved.row.is_scored for table in tables for saved in table.rows)
     if old_rows or any(not work.entry.problem for work in works):
         return load_scorer(options.engine, messages)
     return None
@@ -108,22 +108,22 @@ def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[OutputP
         targets,
         images,
         options.maps,
-        may_exist=options.existing is not Existing.REFUSE,
-        way_out="keep it by --resume, replace it by --overwrite, or give another folder",
+        may_exist=options.if_exists is not IfExists.REFUSE,
+        hint="keep it by --resume, replace it by --overwrite, or give another folder",
     )
     return targets
 
 
 def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
     wanted = [(options.csv, CSV), (options.jsonl, JSON_LINES)]
-    tables = [Table(name, form, options.existing) for name, form in wanted if name is not None and name != STDOUT]
+    tables = [Table(name, form, options.if_exists) for name, form in wanted if name is not None and name != STDOUT]
     if len(tables) == 2 and tables[0].path == tables[1].path:
         raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
     existing = [table for table in tables if os.path.exists(table.path)]
     sources = real_paths(images) if existing else set()
     for table in existing:
         if table.path in sources:
-            raise UsageError(f"{table.name} is one of the images to be read", "give another file")
+            raise UsageError(f"{table.name} is one of the input images", "give another file")
     return tables
 
 
@@ -139,7 +139,7 @@ def _works(
         artefacts = None
         if target is not None and target.pictures[QUALITY] not in planned:
             planned.add(target.pictures[QUALITY])
-            artefacts = _artefacts(target, keep=options.existing is Existing.RESUME)
+            artefacts = _artefacts(target, keep=options.if_exists is IfExists.RESUME)
         if options.report is not None:
             artefacts = with_preview(artefacts)
         works.append(Work(entry, artefacts))
@@ -158,7 +158,7 @@ def _artefacts(target: OutputPaths, *, keep: bool) -> Outputs:
 
 
 def _map_names(target: OutputPaths) -> dict[str, str]:
-    return {kind: name_text(str(path)) for kind, path in target.pictures.items()}
+    return {kind: name_text(path) for kind, path in target.pictures.items()}
 
 
 def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class ScoreRun:
         """Rows of the earlier run count for the gate and stand in a sorted output."""
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
             self.summary.add(row)
-            self.summary.finished_before += row.is_finished
+            self.summary.scored_before += row.is_scored
             if self.options.order or self.options.worst is not None:
                 self.screen.show(row)
 
@@ -201,7 +201,7 @@ class ScoreRun:
         self.messages.clear = progress.cleared
         try:
             for table in self.tables:
-                table.begin()
+                table.open()
             for work, outcome in score_items(scorer, works, self.options.limits, self.options.scoring):
                 self._take(work, outcome, progress)
         except (Interrupted, OutputError):
@@ -209,7 +209,7 @@ class ScoreRun:
             self._say_what_stays(len(works))
             self.screen.end(self.summary)
             if self.report is not None:
-                self.report.finish_what_is_there(self._done, len(works))
+                self.report.finish_partial(self._done, len(works))
             raise
         finally:
             progress.close()
@@ -223,12 +223,12 @@ class ScoreRun:
         entry = work.entry
         more = {"version": __version__, "settings": self.settings}
         if isinstance(outcome, HiqaError):
-            row = row_of_error(entry.name, as_text(outcome), more)
+            row = error_row(entry.name, name_text(str(outcome)), more)
             self.messages.error(f"{entry.name}: {row.error}")
         else:
             if entry.name in self.maps:
                 more = {"maps": self.maps[entry.name], **more}
-            row = row_of_result(entry.name, outcome, more)
+            row = scored_row(entry.name, outcome, more)
             for note in outcome.notes:
                 self.messages.detail(f"{entry.name}: {note}")
         self._write(row, progress)
@@ -251,12 +251,12 @@ class ScoreRun:
     @property
     def _done(self) -> int:
         """Images that this run has come to the end of."""
-        return self.summary.scored + self.summary.failed - self.summary.finished_before
+        return self.summary.scored + self.summary.failed - self.summary.scored_before
 
     def end(self, inputs: Inputs) -> int:
         """The summary on standard error, and the exit code."""
         if not inputs.images:
             self.messages.error("no image found: the list of files is empty")
-        elif self.summary.is_remarkable:
+        elif self.summary.needs_summary:
             self.messages.warn(self.summary.summary())
         return self.summary.exit_code

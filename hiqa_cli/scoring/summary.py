@@ -1,4 +1,4 @@
-"""What came of a run: counts, the gate, the worst image, the exit code."""
+"""The summary of a run: counts, gate, worst image, exit code."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from hiqa_cli.rows.row import Row
 
 @dataclass
 class RunSummary:
-    """Counts what a run of `hiqa score` gives, whether scored now or found finished.
+    """Counts the rows of a `hiqa score` run, new ones and those of an earlier run.
 
-    gate: the least score that passes, or None.
+    gate: the lowest score that passes, or None. scored_before: rows that an earlier run scored.
+    outputs_skipped: hiqa's own pictures among the inputs.
     """
 
     gate: float | None = None
     scored: int = 0
     failed: int = 0
     below_gate: int = 0
-    finished_before: int = 0
-    own_skipped: int = 0
+    scored_before: int = 0
+    outputs_skipped: int = 0
     worst: Row | None = None
 
     def add(self, row: Row) -> None:
@@ -37,23 +38,23 @@ class RunSummary:
 
     @property
     def exit_code(self) -> ExitCode:
-        """See exit_codes.py."""
+        """See ExitCode."""
         return code_for_counts(self.scored, self.failed, self.below_gate)
 
     @property
-    def is_remarkable(self) -> bool:
-        """There is something to say that the rows themselves do not."""
-        return bool(self.failed or self.below_gate or self.own_skipped or self.finished_before or not self.scored)
+    def needs_summary(self) -> bool:
+        """Whether there is something to report that the rows do not show."""
+        return bool(self.failed or self.below_gate or self.outputs_skipped or self.scored_before or not self.scored)
 
     def summary(self) -> str:
-        """One line for standard error."""
+        """The summary as one line."""
         parts = [f"{count(self.scored, 'image')} scored" if self.scored else "no image scored"]
-        if self.finished_before:
-            parts.append(f"{self.finished_before:,} of them finished before")
+        if self.scored_before:
+            parts.append(f"{self.scored_before:,} of them by an earlier run")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
-        if self.own_skipped:
-            parts.append(f"{count(self.own_skipped, 'picture')} of hiqa's own skipped")
+        if self.outputs_skipped:
+            parts.append(f"{count(self.outputs_skipped, 'picture')} written by hiqa skipped")
         if self.below_gate and self.gate is not None and self.worst is not None:
             parts.append(f"{self.below_gate:,} below {self.gate:g}, worst {self.worst.score:.2f} {self.worst.path}")
         return ", ".join(parts)

@@ -167,7 +167,7 @@ def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
     with pytest.raises(UsageError, match=r"report\.html: exists already"):
         run(call)
     assert run([*call, "--overwrite"]) == 0
-    assert "pictures of hiqa's own skipped" in capsys.readouterr().err
+    assert "pictures written by hiqa skipped" in capsys.readouterr().err
     assert len(rows(tmp_path / "report.html")) == 3
 
 
@@ -305,7 +305,7 @@ def test_a_signal_leaves_a_report_of_what_is_finished(tiny_weights: Path, tmp_pa
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
-    assert b"what is done stands in report.html" in err
+    assert b"a report of the finished images is in report.html" in err
     assert [row["path"] for row in rows(tmp_path / "report.html")] == ["a.png"]
     assert block(tmp_path / "report.html", "facts")["warning"] == "stopped after 1 of 2 images"
     assert sorted(os.listdir(tmp_path)) == ["a.png", "report.html", "silent.png"]

@@ -155,7 +155,7 @@ def test_resuming_tries_errors_again_and_rows_count_for_the_gate(
         "photos/torn.jpg",
         "missing.png",
     ]
-    assert "6 images scored, 3 of them finished before, 6 below 100" in done.messages[-1]
+    assert "6 images scored, 3 of them by an earlier run, 6 below 100" in done.messages[-1]
     before, after = rows_of(folder_run.csv), rows_of((home / "out.csv").read_bytes())
     assert [row["path"] for row in after] == [row["path"] for row in before]
     assert after[:4] == before[:4]

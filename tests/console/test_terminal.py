@@ -89,8 +89,8 @@ def test_a_pipe_keeps_progress_on_the_terminal(photos: Path, tiny_weights: Path)
 def test_no_color_takes_every_colour_away(no_color: str, tmp_path: Path) -> None:
     script = (
         "from hiqa_cli.rows.row import Row\n"
-        "from hiqa_cli.scoring.row_printer import make_screen\n"
-        "screen = make_screen(csv=False, json_lines=False, order='', worst=None)\n"
+        "from hiqa_cli.scoring.row_printer import make_printer\n"
+        "screen = make_printer(csv=False, json_lines=False, order='', worst=None)\n"
         "screen.show(Row('a.png', 33.3, 1.0))\n"
     )
     _, seen, _ = at_terminal(command=["-c", script], cwd=tmp_path, NO_COLOR=no_color)

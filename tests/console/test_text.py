@@ -9,9 +9,9 @@ import pytest
 
 from hiqa_cli.commands.options import one_of, points, whole_number
 from hiqa_cli.console.exit_codes import ExitCode, code_for_error
+from hiqa_cli.console.messages import closest_match
 from hiqa_cli.console.progress import clock, progress_text
-from hiqa_cli.console.suggestions import nearest
-from hiqa_cli.console.text import for_message, for_pipe, for_terminal, name_text
+from hiqa_cli.console.text import escape_for_message, escape_for_pipe, escape_for_terminal, name_text
 from hiqa_cli.errors import DependencyError, DeviceError, HiqaError, ImageError, OutputError, UsageError, WeightsError
 from hiqa_cli.rows.row import Row
 from hiqa_cli.scoring.row_printer import BAR_CELLS, SortedPrinter, bar
@@ -49,15 +49,15 @@ def shown(order: str, worst: int | None) -> list[str]:
 
 
 def test_a_pipe_gets_backslash_tab_and_line_ends_escaped_and_nothing_else() -> None:
-    assert for_pipe("a\\b\tc\nd\re f\x1b\udcff") == "a\\\\b\\tc\\nd\\re f\x1b\udcff"
+    assert escape_for_pipe("a\\b\tc\nd\re f\x1b\udcff") == "a\\\\b\\tc\\nd\\re f\x1b\udcff"
 
 
 def test_a_terminal_gets_control_codes_as_pictures_and_backslashes_as_they_are() -> None:
-    assert for_terminal("a\\b\x1b[2J\n\x7f\x9b") == "a\\b␛[2J␊␡�"
+    assert escape_for_terminal("a\\b\x1b[2J\n\x7f\x9b") == "a\\b␛[2J␊␡�"
 
 
 def test_a_message_is_one_line_whatever_the_name() -> None:
-    text = for_message("a\nb\r\x1b[1m\u2028\udcff")
+    text = escape_for_message("a\nb\r\x1b[1m\u2028\udcff")
     assert len(text.splitlines()) == 1
     assert "\x1b" not in text
     assert text.endswith("\udcff")
@@ -90,7 +90,7 @@ def test_a_bar_is_empty_at_nought_and_full_at_a_hundred() -> None:
 
 def test_progress_tells_rate_and_time_left() -> None:
     assert progress_text(3, 12, 2.0).endswith("3/12  1.50 images/s  0:06 left")
-    assert progress_text(1, 3, 40.0).endswith("1/3  40 s an image  1:20 left")
+    assert progress_text(1, 3, 40.0).endswith("1/3  40 s per image  1:20 left")
     assert progress_text(0, 3, 4.0).endswith("0/3  0:04")
     assert clock(7380) == "2:03:00"
 
@@ -114,11 +114,11 @@ def test_a_failure_outranks_the_gate(scores: list[float | None], code: ExitCode)
 
 
 def test_the_summary_counts_and_names_the_worst() -> None:
-    summary = RunSummary(gate=60.0, own_skipped=2)
+    summary = RunSummary(gate=60.0, outputs_skipped=2)
     for one in ROWS:
         summary.add(one)
     assert summary.summary() == (
-        "3 images scored, 1 failed, 2 pictures of hiqa's own skipped, 2 below 60, worst 20.00 c"
+        "3 images scored, 1 failed, 2 pictures written by hiqa skipped, 2 below 60, worst 20.00 c"
     )
 
 
@@ -147,7 +147,7 @@ def test_what_could_not_start_is_2_and_what_failed_midway_is_1(error: type[HiqaE
     ],
 )
 def test_the_nearest_right_word_is_found(word: str, known: tuple[str, ...], guess: str) -> None:
-    assert nearest(word, known) == guess
+    assert closest_match(word, known) == guess
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "1.0", "1e3", "nan", "1_0", "١", "9" * 30])

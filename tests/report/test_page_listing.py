@@ -11,7 +11,7 @@ from support.browser import Page
 from support.report_material import HOSTILE, NAMES, SHOWN, entry, write_page
 
 from hiqa_cli.console.text import name_text
-from hiqa_cli.scoring.file_lists import read_file_list
+from hiqa_cli.scoring.inputs import read_file_list
 
 
 def test_it_opens_from_disk_with_its_totals_and_loads_nothing(page: Page) -> None:

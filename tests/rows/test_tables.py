@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hiqa_cli.errors import OutputError, UsageError
-from hiqa_cli.rows.codec import CSV, JSON_LINES, TableFormat
-from hiqa_cli.rows.row import COLUMNS, Row, csv_row, json_row
-from hiqa_cli.rows.table import Existing, Table
+from hiqa_cli.rows.codec import CSV, JSON_LINES, TableFormat, encode_csv, encode_json
+from hiqa_cli.rows.row import COLUMNS, Row
+from hiqa_cli.rows.table import IfExists, Table
 from hiqa_cli.scoring.inputs import Input
 from hiqa_cli.scoring.resume import check_rows_fit, plan_resume
 
@@ -25,16 +25,16 @@ SETTINGS = {
     "precision": "fp32",
     "device": "cpu",
 }
-MORE = {"version": "9", "settings": SETTINGS}
+EXTRA = {"version": "9", "settings": SETTINGS}
 HEADER = "path,score,uncertainty,width,height,tiles,mode,precision,weights,error\n"
 
 
 def scored(path: str, score: float = 50.0) -> Row:
-    return Row(path, score, 2.5, 300, 200, 2, "fast", "fp32", "0123abcd", more=MORE)
+    return Row(path, score, 2.5, 300, 200, 2, "fast", "fp32", "0123abcd", extra=EXTRA)
 
 
 def failed(path: str) -> Row:
-    return Row(path, error="truncated", more=MORE)
+    return Row(path, error="truncated", extra=EXTRA)
 
 
 def write(path: Path, form: TableFormat, *rows: Row, tail: bytes = b"") -> Path:
@@ -44,10 +44,10 @@ def write(path: Path, form: TableFormat, *rows: Row, tail: bytes = b"") -> Path:
 
 def resume(path: Path, form: TableFormat, given: list[str], new: list[Row]) -> list[Row | None]:
     """A whole resumed run over the inputs `given`, which writes the rows `new`."""
-    table = Table(str(path), form, Existing.RESUME)
+    table = Table(str(path), form, IfExists.RESUME)
     images = [Input(name, ".") for name in given]
     plan = plan_resume([table], images, [None] * len(images))
-    table.begin()
+    table.open()
     for row in new:
         table.append(row)
     table.close()
@@ -64,36 +64,36 @@ def test_the_columns_are_those_that_were_promised() -> None:
 
 
 def test_an_error_row_leaves_the_numbers_empty() -> None:
-    assert csv_row(failed("a.png")) == b"a.png,,,,,,,,,truncated\n"
-    fields = json.loads(json_row(failed("a.png")))
+    assert encode_csv(failed("a.png")) == b"a.png,,,,,,,,,truncated\n"
+    fields = json.loads(encode_json(failed("a.png")))
     assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 8, "truncated"]
 
 
 def test_bytes_that_are_not_utf8_stand_as_escapes_and_all_else_as_it_is() -> None:
     row = scored("caf\udce9 é\t\\ \n.png")
-    text = csv_row(row).decode()
+    text = encode_csv(row).decode()
     assert next(csv.reader(io.StringIO(text, newline="")))[0] == "caf\\udce9 é\t\\ \n.png"
-    assert b'"caf\\udce9 \xc3\xa9' in json_row(row)
-    assert json.loads(json_row(row))["path"] == row.path
+    assert b'"caf\\udce9 \xc3\xa9' in encode_json(row)
+    assert json.loads(encode_json(row))["path"] == row.path
 
 
 def test_a_json_line_is_one_line_whatever_the_name() -> None:
-    assert json_row(scored("a\nb\u2028\r.png")).count(b"\n") == 1
+    assert encode_json(scored("a\nb\u2028\r.png")).count(b"\n") == 1
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
 def test_rows_are_read_back_as_they_were_written(form: TableFormat, tmp_path: Path) -> None:
     rows = [scored("a b.png"), failed('b\n,".png'), scored("c.png", 0.25)]
-    table = Table(str(write(tmp_path / "t", form, *rows)), form, Existing.RESUME)
-    assert [(r.row.path, r.row.score, r.row.error) for r in table.records] == [
+    table = Table(str(write(tmp_path / "t", form, *rows)), form, IfExists.RESUME)
+    assert [(r.row.path, r.row.score, r.row.error) for r in table.rows] == [
         (row.path, row.score, row.error) for row in rows
     ]
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
 def test_every_row_is_in_the_file_as_soon_as_it_is_appended(form: TableFormat, tmp_path: Path) -> None:
-    table = Table(str(tmp_path / "t"), form, Existing.REFUSE)
-    table.begin()
+    table = Table(str(tmp_path / "t"), form, IfExists.REFUSE)
+    table.open()
     for count in (1, 2):
         table.append(scored(f"{count}.png"))
         assert (tmp_path / "t").read_bytes().count(b"\n") == count + bool(form.header)
@@ -103,16 +103,16 @@ def test_every_row_is_in_the_file_as_soon_as_it_is_appended(form: TableFormat, t
 def test_an_existing_file_is_refused_unless_it_is_empty(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("a.png"))
     with pytest.raises(UsageError, match="--resume"):
-        Table(str(path), CSV, Existing.REFUSE)
+        Table(str(path), CSV, IfExists.REFUSE)
     path.write_bytes(b"")
-    Table(str(path), CSV, Existing.REFUSE)
+    Table(str(path), CSV, IfExists.REFUSE)
 
 
 def test_overwriting_empties_the_file_when_work_begins_and_not_before(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("old.png"))
-    table = Table(str(path), CSV, Existing.OVERWRITE)
+    table = Table(str(path), CSV, IfExists.OVERWRITE)
     assert paths(path) == ["old.png"]
-    table.begin()
+    table.open()
     table.append(scored("new.png"))
     table.close()
     assert paths(path) == ["new.png"]
@@ -121,7 +121,7 @@ def test_overwriting_empties_the_file_when_work_begins_and_not_before(tmp_path: 
 @pytest.mark.parametrize("target", ["missing/t.csv", "."])
 def test_a_file_that_cannot_be_made_is_refused_before_work(target: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        Table(str(tmp_path / target), CSV, Existing.REFUSE)
+        Table(str(tmp_path / target), CSV, IfExists.REFUSE)
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
@@ -136,10 +136,10 @@ def test_resuming_drops_a_torn_last_line_and_skips_what_is_finished(form: TableF
 
 
 def test_a_line_torn_inside_a_quoted_name_is_dropped_whole(tmp_path: Path) -> None:
-    torn = csv_row(scored('x\n".png'))[:6]
+    torn = encode_csv(scored('x\n".png'))[:6]
     path = write(tmp_path / "t.csv", CSV, scored("a.png"), tail=torn)
     resume(path, CSV, ["a.png"], [])
-    assert path.read_text() == HEADER + csv_row(scored("a.png")).decode()
+    assert path.read_text() == HEADER + encode_csv(scored("a.png")).decode()
 
 
 def test_a_torn_header_is_written_anew(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_an_error_row_is_replaced_in_its_place(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("a"), failed("b"), scored("c"), failed("d"))
     resume(path, CSV, ["a", "b", "c", "d", "e"], [scored("b"), failed("d"), scored("e")])
     assert path.read_bytes() == CSV.header + b"".join(
-        map(csv_row, [scored("a"), scored("b"), scored("c"), failed("d"), scored("e")])
+        map(encode_csv, [scored("a"), scored("b"), scored("c"), failed("d"), scored("e")])
     )
     assert os.listdir(tmp_path) == ["t.csv"]
 
@@ -163,18 +163,18 @@ def test_a_run_killed_before_its_end_leaves_old_and_new_rows_and_the_next_one_ti
     path = write(tmp_path / "t.csv", CSV, failed("a"), scored("b"), scored("a"))
     finished = resume(path, CSV, ["a", "b"], [])
     assert [row is not None for row in finished] == [True, True]
-    assert path.read_bytes() == CSV.header + csv_row(scored("b")) + csv_row(scored("a"))
+    assert path.read_bytes() == CSV.header + encode_csv(scored("b")) + encode_csv(scored("a"))
 
 
 def test_a_run_stopped_early_keeps_the_errors_that_it_did_not_come_to(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, failed("a"), failed("b"))
     resume(path, CSV, ["a", "b"], [scored("a")])
-    assert path.read_bytes() == CSV.header + csv_row(scored("a")) + csv_row(failed("b"))
+    assert path.read_bytes() == CSV.header + encode_csv(scored("a")) + encode_csv(failed("b"))
 
 
 def test_rows_of_other_images_are_kept_and_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("gone", 1), failed("bad"), scored("a"))
-    table = Table(str(path), CSV, Existing.RESUME)
+    table = Table(str(path), CSV, IfExists.RESUME)
     plan = plan_resume([table], [Input("a", ".")], [None])
     assert [row.path for row in plan.kept] == ["gone", "bad"]
 
@@ -187,13 +187,13 @@ def test_an_image_given_twice_has_two_rows(tmp_path: Path) -> None:
 
 def test_an_image_is_finished_only_when_every_table_has_it(tmp_path: Path) -> None:
     tables = [
-        Table(str(write(tmp_path / "t.csv", CSV, scored("a"), scored("b"))), CSV, Existing.RESUME),
-        Table(str(write(tmp_path / "t.jsonl", JSON_LINES, scored("a"))), JSON_LINES, Existing.RESUME),
+        Table(str(write(tmp_path / "t.csv", CSV, scored("a"), scored("b"))), CSV, IfExists.RESUME),
+        Table(str(write(tmp_path / "t.jsonl", JSON_LINES, scored("a"))), JSON_LINES, IfExists.RESUME),
     ]
     plan = plan_resume(tables, [Input("a", "."), Input("b", ".")], [None, None])
     assert [row is not None for row in plan.finished] == [True, False]
     for table in tables:
-        table.begin()
+        table.open()
         table.append(scored("b"))
         table.close()
     assert paths(tmp_path / "t.csv") == ["a", "b"]
@@ -202,7 +202,7 @@ def test_an_image_is_finished_only_when_every_table_has_it(tmp_path: Path) -> No
 
 def test_standard_input_is_never_taken_for_finished(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("-"))
-    table = Table(str(path), CSV, Existing.RESUME)
+    table = Table(str(path), CSV, IfExists.RESUME)
     assert plan_resume([table], [Input("-")], [None]).finished == [None]
 
 
@@ -212,14 +212,14 @@ def test_a_file_that_hiqa_did_not_write_is_refused_and_left_alone(form: TableFor
     path = tmp_path / "notes"
     path.write_text(text)
     with pytest.raises(UsageError, match="not a table"):
-        Table(str(path), form, Existing.RESUME)
+        Table(str(path), form, IfExists.RESUME)
     assert path.read_text() == text
 
 
 def test_a_row_with_letters_for_a_score_is_refused_by_its_number(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, tail=b"a,x,1,1,1,1,fast,fp32,0123abcd,\n")
     with pytest.raises(UsageError, match="row 2"):
-        Table(str(path), CSV, Existing.RESUME)
+        Table(str(path), CSV, IfExists.RESUME)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_rows_of_another_run_are_refused(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path / "t", form, scored("a.png"), failed("b.png"))
-    table = Table(str(path), form, Existing.RESUME)
+    table = Table(str(path), form, IfExists.RESUME)
     check_rows_fit([table], "0123abcd", "9", SETTINGS)
     with pytest.raises(UsageError, match=named):
         check_rows_fit([table], weights, version, {**SETTINGS, **changed})
@@ -252,17 +252,17 @@ def test_rows_of_another_run_are_refused(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_is_an_output_error() -> None:
-    table = Table("/dev/full", CSV, Existing.REFUSE)
+    table = Table("/dev/full", CSV, IfExists.REFUSE)
     with pytest.raises(OutputError, match="no space left"):
-        table.begin()
+        table.open()
     table.close()
 
 
 def test_a_row_written_just_before_a_signal_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "t.csv", CSV, failed("a"))
-    table = Table(str(path), CSV, Existing.RESUME)
+    table = Table(str(path), CSV, IfExists.RESUME)
     plan_resume([table], [Input("a", "."), Input("b", ".")], [None, None])
-    table.begin()
+    table.open()
     table.append(scored("a"))
     real_write = os.write
 
@@ -275,4 +275,4 @@ def test_a_row_written_just_before_a_signal_is_kept(tmp_path: Path, monkeypatch:
         table.append(scored("b"))
     monkeypatch.undo()
     table.close()
-    assert path.read_bytes() == CSV.header + csv_row(scored("a")) + csv_row(scored("b"))
+    assert path.read_bytes() == CSV.header + encode_csv(scored("a")) + encode_csv(scored("b"))

@@ -72,7 +72,7 @@ def test_a_link_in_a_circle_is_left_to_the_reader(photos: Path) -> None:
 def test_hiqas_own_pictures_in_folders_are_skipped_and_counted(photos: Path) -> None:
     write_own_picture(photos / "photos/a.hallucination.png")
     found = find("photos")
-    assert found.own_skipped == 1
+    assert found.outputs_skipped == 1
     assert names(found) == ["photos/a.png", "photos/b.JPG"]
 
 
@@ -86,7 +86,7 @@ def test_a_folder_without_images_is_an_error_that_says_why(photos: Path) -> None
     write_own_picture(photos / "empty/own.png")
     (problem,) = problems(find("empty")).values()
     assert problem.startswith("no image in this folder")
-    assert "1 picture of hiqa's own skipped" in problem
+    assert "1 picture written by hiqa skipped" in problem
     assert "-r" in problem
 
 

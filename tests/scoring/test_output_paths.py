@@ -36,7 +36,7 @@ def planned(images: list[Input]) -> list[str]:
 
 def check(images: list[Input], folder: Path = Path("out"), may_exist: bool = False) -> None:
     plans = plan_output_paths(images, folder, [KIND])
-    check_output_paths(plans, images, folder, may_exist=may_exist, way_out="go elsewhere")
+    check_output_paths(plans, images, folder, may_exist=may_exist, hint="go elsewhere")
 
 
 def test_a_single_image_goes_by_its_stem() -> None:
@@ -108,7 +108,7 @@ def test_an_existing_target_is_refused_before_work_and_named() -> None:
 
 def test_an_input_is_never_written_over() -> None:
     images = inputs("a.jpg", "a.hallucination.png")
-    with pytest.raises(UsageError, match="one of the images to be read"):
+    with pytest.raises(UsageError, match="one of the input images"):
         check(images, Path("."), may_exist=True)
 
 

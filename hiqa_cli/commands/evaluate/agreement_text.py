@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hiqa_cli.console.text import count, for_terminal
+from hiqa_cli.console.text import count, escape_for_terminal
 
 if TYPE_CHECKING:
     from hiqa_train.evaluation.agreement import TypeAgreement
@@ -71,7 +71,7 @@ def row_lines(title: str, measured: Sequence[TypeAgreement]) -> list[str]:
     with_intervals = any(row.intervals for row in measured)
     lines.append(FIT + ("; [95 % intervals by bootstrap over scenes]" if with_intervals else ""))
     lines += [f"{row.type}: {row.problem}" for row in measured if row.problem]
-    return [for_terminal(line) for line in lines]
+    return [escape_for_terminal(line) for line in lines]
 
 
 def _cell(row: TypeAgreement, name: str) -> str:
@@ -114,7 +114,7 @@ def beside_published(
     notes = ["", "", *(f"[{1 + sources.index(f'{one.protocol}; {one.source}')}]" for one in published)]
     lines += [f"{line}  {note}".rstrip() for line, note in zip(columns(rows), notes, strict=True)]
     lines += [f"[{place}] {source}" for place, source in enumerate(sources, start=1)]
-    return [*(for_terminal(line) for line in lines), "Compare within one protocol only."]
+    return [*(escape_for_terminal(line) for line in lines), "Compare within one protocol only."]
 
 
 def summary_lines(summaries: Sequence[Summary]) -> list[str]:
@@ -139,7 +139,7 @@ def summary_lines(summaries: Sequence[Summary]) -> list[str]:
         found = row.measures["srocc"]
         if found.splits < found.of:
             lines.append(f"{row.method}, {row.type}: not defined in {found.of - found.splits} of {found.of} splits")
-    return [for_terminal(line) for line in lines]
+    return [escape_for_terminal(line) for line in lines]
 
 
 def _spread(found: Spread) -> str:

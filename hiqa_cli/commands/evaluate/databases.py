@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hiqa_cli.atomic import write_bytes, write_json
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
-from hiqa_cli.console.text import for_terminal
+from hiqa_cli.console.text import escape_for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.errors import OutputError, UsageError
@@ -245,4 +245,4 @@ def _plot(target: Path, result: DatabaseResult, weights_id: str) -> None:
     try:
         write_plot(target, picture, weights_id)
     except OSError as error:
-        raise OutputError(f"{for_terminal(str(target))} cannot be written: {error}") from error
+        raise OutputError(f"{escape_for_terminal(str(target))} cannot be written: {error}") from error

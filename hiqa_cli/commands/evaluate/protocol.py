@@ -15,7 +15,7 @@ from hiqa_cli.commands.train_setup import choose_vgg
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress, ProgressLine, StageProgress
-from hiqa_cli.console.text import count, for_terminal
+from hiqa_cli.console.text import count, escape_for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.output_checks import check_new_file
@@ -226,7 +226,7 @@ def _show(
         mine = [row for row in summaries if row.database == reading.name]
         where = f"trained on {trained}" if study.across else "trained on the other scenes"
         divided = "" if question.protocol == "cross" else f"{count(len(folds), 'split')} by scene, "
-        lines = [for_terminal(f"{reading.title}: {divided}{where}; seed {question.seed}; {reading.scale}")]
+        lines = [escape_for_terminal(f"{reading.title}: {divided}{where}; seed {question.seed}; {reading.scale}")]
         if len(folds) > 1:
             lines += summary_lines(mine)
         else:
