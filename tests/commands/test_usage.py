@@ -91,7 +91,7 @@ def test_exit_codes_in_the_documentation_are_those_of_the_code() -> None:
         ("score --max-pixels -5 a.png", "--max-pixels: expected a whole number"),
         ("score --min-score 101 a.png", "--min-score: expected a score from 0 to 100; found '101'"),
         ("score --csv missing/x.csv a.png", "no such folder"),
-        ("score - --files-from -", "standard input (-) is asked for twice"),
+        ("score - --files-from -", "standard input (-) is given twice"),
         ("score -0 a.png", "--files-from"),
         ("hallucinate - --panel", "--panel"),
         ("hallucinate - a.png", "-o DIR"),
