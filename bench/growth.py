@@ -1,9 +1,9 @@
-"""How the whole command's time and memory grow: with the size of an image, their number, and threads.
+"""How time and memory of `hiqa score` grow with the size of an image, the number of images, and threads.
 
     python bench/growth.py --json growth.json
 
-Every point is `hiqa score` in a process of its own on generated JPEG files; beside it stands what importing torch and
-OpenCV alone takes. Seconds are medians of alternating rounds; peak memory is the process's own (Linux).
+Every point is `hiqa score` in a process of its own on generated JPEG files, next to the time of importing torch and
+OpenCV. Seconds are medians; peak memory is that of the process (Linux).
 """
 
 from __future__ import annotations
@@ -14,41 +14,53 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 from hiqa_cli.engine.benchmark import generated_images
+from hiqa_cli.engine.timing import median_seconds, seconds_of
 
 SIZES = {0.2: (512, 384), 1: (1156, 866), 4: (2310, 1732), 12: (4000, 3000), 50: (8166, 6124), 100: (11548, 8660)}
 COUNTS = (1, 10, 100, 1000)
 THREADS = (1, 2)
 IMPORT = "import torch, cv2"
-# Runs hiqa in this process and says its peak memory, which a parent cannot ask for by itself.
+# Runs hiqa and prints the peak memory of its process, which a parent process cannot query.
 CHILD = """
 import sys
-from hiqa_cli.engine.bench import peak_memory
-from hiqa_cli.app import run
+from hiqa_cli.engine.benchmark import peak_memory
+from hiqa_cli.commands.app import run
 code = run(sys.argv[1:])
 print(peak_memory(), file=sys.stderr)
 sys.exit(code)
 """
 
 
-def timed(arguments: list[str]) -> tuple[float, int]:
-    """(seconds, peak bytes) of a command of this Python's; the last line of its standard error is the peak, if any."""
-    begin = time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
-    seconds = time.perf_counter() - begin
-    if done.returncode:
-        sys.exit(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
-    last = done.stderr.strip().splitlines()[-1:]
-    return seconds, int(last[0]) if last and last[0].isdecimal() else 0
+class PythonProcess:
+    """A command of this Python; `peak_bytes` is the largest that its last line of standard error reported."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments = arguments
+        self.peak_bytes = 0
+
+    def run(self) -> None:
+        """Run it once; exits where it fails."""
+        done = subprocess.run([sys.executable, *self.arguments], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(self.arguments)} ended with {done.returncode}: {done.stderr}")
+        last = done.stderr.strip().splitlines()[-1:]
+        self.peak_bytes = max(self.peak_bytes, int(last[0]) if last and last[0].isdecimal() else 0)
+
+
+def median_of(call: Callable[[], None], rounds: int) -> float:
+    """Median seconds of a call."""
+    return median_seconds({"": lambda: seconds_of(call)}, rounds, warm_up=0)[""]
 
 
 def point(images: list[Path], options: list[str], rounds: int) -> dict[str, float]:
-    found = [timed(["-c", CHILD, "score", "--quiet", *options, *map(str, images)]) for _ in range(rounds)]
-    return {"seconds": median(seconds for seconds, _ in found), "peak_mib": max(peak for _, peak in found) / 2**20}
+    """Seconds and peak memory of scoring the images."""
+    process = PythonProcess(["-c", CHILD, "score", "--quiet", *options, *map(str, images)])
+    seconds = median_of(process.run, rounds)
+    return {"seconds": seconds, "peak_mib": process.peak_bytes / 2**20}
 
 
 def main() -> None:
@@ -61,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     common = ["--precision", options.precision]
     facts: dict[str, dict[str, dict[str, float]]] = {"megapixels": {}, "images": {}, "threads": {}, "start": {}}
-    imports = median(timed(["-c", IMPORT])[0] for _ in range(options.rounds))
+    imports = median_of(PythonProcess(["-c", IMPORT]).run, options.rounds)
     facts["start"]["import torch, cv2"] = {"seconds": imports}
     print(f"{'import torch, cv2':28} {imports:8.2f} s")
     with tempfile.TemporaryDirectory() as folder:
@@ -85,6 +97,7 @@ def main() -> None:
 
 
 def show(facts: dict[str, dict[str, dict[str, float]]], kind: str, name: str, found: dict[str, float]) -> None:
+    """Keep and print a point."""
     facts[kind][name] = found
     print(f"{name + ' ' + kind:28} {found['seconds']:8.2f} s {found['peak_mib']:8.0f} MiB", flush=True)
 

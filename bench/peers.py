@@ -1,5 +1,5 @@
-"""hiqa and its peers side by side: seconds an image, and hiqa's lead, at two common sizes, and seconds of the whole
-command on files. See bench/README.md."""
+"""hiqa and its peers side by side: seconds per image and hiqa's lead at two common sizes, or seconds of whole commands
+on files. See bench/README.md."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
+
+from hiqa_cli.engine.timing import median_seconds, seconds_of
 
 HERE = Path(__file__).parent
 PEERS = ("wadiqam_nr", "musiq", "topiq_nr", "hyperiqa", "cnniqa", "brisque")
 SIZES = ((512, 384), (1080, 800))
 PRECISIONS = ("fp32", "bf16")
-FILES = (1, 10)  # JPEG files of the first size that a whole command scores
+FILES = (1, 10)  # numbers of JPEG files, of the first size, for whole commands
 
 
 class Worker:
-    """A scorer in a process of its own, which sleeps on its pipe between its turns."""
+    """A scorer in a process of its own, idle between its turns."""
 
     def __init__(self, python: str, name: str, threads: int) -> None:
         self.name = name
@@ -33,12 +34,19 @@ class Worker:
         self.error = self.ask(do="load", name=name, threads=threads).get("error", "")
 
     def ask(self, **order: Any) -> dict[str, Any]:
+        """Send an order, wait for the answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         return dict(json.loads(line)) if line else {"error": "the process ended"}
+
+    def seconds(self, precision: str, width: int, height: int) -> float:
+        """Seconds of one forward pass, as the worker measures them; NaN, with `error` set, if it fails."""
+        answer = self.ask(do="forward", precision=precision, width=width, height=height)
+        self.error = answer.get("error", self.error)
+        return float(answer.get("seconds", "nan"))
 
     def close(self) -> None:
         if self.process.stdin is not None:
@@ -47,22 +55,18 @@ class Worker:
 
 
 def measure(workers: list[Worker], rounds: int) -> dict[str, dict[str, dict[str, float]]]:
-    """size -> precision -> name -> median seconds; every round asks all in turn, after one round to warm up."""
+    """size -> precision -> name -> median seconds; failed workers are left out."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for width, height in SIZES:
         for precision in PRECISIONS:
-            times: dict[str, list[float]] = {worker.name: [] for worker in workers}
-            for turn in range(rounds + 1):
-                for worker in workers:
-                    if worker.name == "brisque" and precision == "bf16":
-                        continue  # no network
-                    answer = worker.ask(do="forward", precision=precision, width=width, height=height)
-                    if "error" in answer:
-                        worker.error = answer["error"]
-                    elif turn:
-                        times[worker.name].append(answer["seconds"])
-            medians = {name: median(values) for name, values in times.items() if values}
-            found.setdefault(f"{width}x{height}", {})[precision] = medians
+            measures = {
+                worker.name: partial(worker.seconds, precision, width, height)
+                for worker in workers
+                if worker.name != "brisque" or precision == "fp32"  # BRISQUE has no network to run in bf16
+            }
+            medians = median_seconds(measures, rounds)
+            valid = {name: seconds for name, seconds in medians.items() if seconds == seconds}
+            found.setdefault(f"{width}x{height}", {})[precision] = valid
     return found
 
 
@@ -77,17 +81,19 @@ def measure_whole(python: str, names: list[str], threads: int, rounds: int) -> d
             files.append(str(Path(folder) / f"{number}.jpg"))
             Path(files[-1]).write_bytes(data)
         for count in FILES:
-            times: dict[str, list[float]] = {name: [] for name in names}
-            for _ in range(rounds):
-                for name in names:
-                    hiqa = [sys.executable, "-m", "hiqa_cli", "score", "--quiet", "--threads", str(threads)]
-                    peer = [python, str(HERE / "worker.py"), name, str(threads)]
-                    begin = time.perf_counter()
-                    command = [*(hiqa if name == "hiqa" else peer), *files[:count]]
-                    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                    times[name].append(time.perf_counter() - begin)
-            found[str(count)] = {name: median(values) for name, values in times.items()}
+            measures = {}
+            for name in names:
+                hiqa = [sys.executable, "-m", "hiqa_cli", "score", "--quiet", "--threads", str(threads)]
+                peer = [python, str(HERE / "worker.py"), name, str(threads)]
+                command = [*(hiqa if name == "hiqa" else peer), *files[:count]]
+                measures[name] = partial(seconds_of, partial(run_silently, command))
+            found[str(count)] = median_seconds(measures, rounds, warm_up=0)
     return found
+
+
+def run_silently(command: list[str]) -> None:
+    """Run a command that must succeed, without its output."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def as_lines(found: dict[str, dict[str, dict[str, float]]]) -> list[str]:
@@ -113,7 +119,7 @@ def main() -> None:
     parser.add_argument("--peers", required=True, help="python of the environment that pyiqa is installed in")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=list(PEERS), help="of the peers, these")
+    parser.add_argument("--only", nargs="*", default=list(PEERS), help="compare with these peers")
     parser.add_argument("--whole", action="store_true", help="time whole commands on files instead")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""One scorer in a process of its own: reads commands as JSON lines on standard input, answers on standard output.
+"""One scorer in a process of its own: reads orders as JSON lines on standard input, answers on standard output.
 
     {"do": "load", "name": "musiq", "threads": 2}
     {"do": "forward", "precision": "bf16", "width": 512, "height": 384}   -> {"seconds": ...}
@@ -15,17 +15,23 @@ import contextlib
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# a peer's environment has no hiqa: the timing core, which needs nothing else, comes from this checkout
+sys.path.append(str(Path(__file__).parent.parent))
+
+from hiqa_cli.engine.timing import seconds_of
 
 SEED = 3
 
 
 def image(width: int, height: int) -> np.ndarray:
-    """(H, W, 3) uint8 noise: none of the networks looks at what it multiplies."""
+    """(H, W, 3) uint8 noise: the time of a network does not depend on the content."""
     return np.random.default_rng(SEED).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -33,7 +39,11 @@ def load_hiqa(threads: int) -> Callable[[str, np.ndarray], None]:
     from hiqa_cli import Scorer
 
     scorers = {precision: Scorer.load(precision=precision, threads=threads) for precision in ("fp32", "bf16")}
-    return lambda precision, pixels: void(scorers[precision].score(pixels))
+
+    def forward(precision: str, pixels: np.ndarray) -> None:
+        scorers[precision].score(pixels)
+
+    return forward
 
 
 def load_brisque(threads: int) -> Callable[[str, np.ndarray], None]:
@@ -42,15 +52,15 @@ def load_brisque(threads: int) -> Callable[[str, np.ndarray], None]:
 
     cv2.setNumThreads(threads)
     brisque = BRISQUE(url=False)
-    return lambda precision, pixels: void(brisque.score(pixels))
 
+    def forward(precision: str, pixels: np.ndarray) -> None:
+        brisque.score(pixels)
 
-def void(value: object) -> None:
-    """Forgets a value."""
+    return forward
 
 
 def build_peer(name: str) -> Any:
-    """One of pyiqa's networks with random weights; timm is kept from fetching any."""
+    """One of pyiqa's networks with random weights; keeps timm from downloading any."""
     import timm
 
     create = timm.create_model
@@ -105,7 +115,7 @@ LOADERS = {"hiqa": load_hiqa, "brisque": load_brisque}
 
 
 def main() -> None:
-    """Answers until standard input ends. Whatever a library prints goes to standard error."""
+    """Answer until standard input ends. What libraries print goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     run: Callable[[str, np.ndarray], None] | None = None
@@ -120,9 +130,7 @@ def main() -> None:
                 else:
                     assert run is not None, "load first"
                     pixels = image(order["width"], order["height"])
-                    begin = time.perf_counter()
-                    run(order["precision"], pixels)
-                    answer["seconds"] = time.perf_counter() - begin
+                    answer["seconds"] = seconds_of(partial(run, order["precision"], pixels))
         except Exception as error:
             answer["error"] = f"{type(error).__name__}: {error}"
         answers.write(json.dumps(answer) + "\n")

@@ -21,6 +21,8 @@ from hiqa_cli._version import __version__
 from hiqa_cli.console.messages import closest_match, did_you_mean
 from hiqa_cli.errors import UsageError
 
+from .help import HELP_NAMES, add_command
+
 COMMANDS = {  # name, which is also the name of its module and function -> one line of help
     "score": "Score images: 0 to 100, high is good.",
     "hallucinate": "Show the picture that an image should have been, and what is wrong with it.",
@@ -32,7 +34,6 @@ COMMANDS = {  # name, which is also the name of its module and function -> one l
     "datasets": "Image-quality databases: what hiqa reads, where it lies, whether it is whole.",
 }
 COMPLETION_VARIABLE = "_HIQA_COMPLETE"  # Typer's name for it: the shell asks for completions
-HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 # UsageError and ClickException of Typer's (or Click's) own, by way of the one every Typer exports
 FrameworkUsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
@@ -64,13 +65,13 @@ class LazyCommands(TyperGroup):
 
 
 def build_command(name: str) -> Any:
-    """Typer's command for `name` of the module `commands/name.py`: a function, or a Typer with words of its own."""
-    function: Callable[..., int | None] | typer.Typer = getattr(import_module(f".{name}", __package__), name)
+    """Typer's command for `name` of the module `commands/name.py`: a function, or a group of subcommands."""
+    function: Callable[..., int] | typer.Typer = getattr(import_module(f".{name}", __package__), name)
     if isinstance(function, typer.Typer):
         return typer.main.get_command(function)
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name)(function)
-    return typer.main.get_command(alone)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    add_command(single, name, function)
+    return typer.main.get_command(single)
 
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""Options that name databases and tables of one's own, and the one way to open what they name."""
+"""Options that name databases and tables, and one way to open what they name."""
 
 from __future__ import annotations
 
@@ -8,40 +8,62 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import UsageError
+
+from .help import INPUT
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Dataset
 
 DatasetNames = Annotated[
     list[str] | None,
-    typer.Option("--dataset", metavar="NAME|TABLE", help="A database, or the path of a table (CSV); repeat it."),
+    typer.Option(
+        "--dataset",
+        metavar="NAME|TABLE",
+        help="Database, or path of a table (CSV); may be repeated.",
+        rich_help_panel=INPUT,
+    ),
 ]
 Roots = Annotated[
     list[Path] | None,
     typer.Option(
-        "--root", metavar="DIR", help="Where a database lies, if not where it is set; for several one each, in order."
+        "--root",
+        metavar="DIR",
+        help="Folder of a database, once per database in order; overrides hiqa datasets set.",
+        rich_help_panel=INPUT,
     ),
 ]
 HigherIsBetter = Annotated[
     bool | None,
     typer.Option(
-        "--higher-is-better/--lower-is-better", show_default=False, help="Direction of a table's scores; required."
+        "--higher-is-better/--lower-is-better",
+        show_default=False,
+        help="Direction of a table's scores; required for tables.",
+        rich_help_panel=INPUT,
     ),
 ]
 NominalRange = Annotated[
     tuple[float, float] | None,
-    typer.Option("--range", metavar="LO HI", help="Of a table: its scale; the scores' extremes if not given."),
+    typer.Option(
+        "--range",
+        metavar="LOW HIGH",
+        show_default="extremes of its scores",
+        help="Scale of a table's scores.",
+        rich_help_panel=INPUT,
+    ),
 ]
 AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Of a table: go on without files that are not there.")
+    bool, typer.Option("--allow-missing", help="Skip images of a table that do not exist.", rich_help_panel=INPUT)
 ]
 
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """Databases and tables by name. roots: one a database (tables have none), in order, or none at all; the last three
-    are of tables."""
+    """Databases and tables by name, in order.
+
+    roots: one for each database (tables have none), in order, or none at all. The other options apply to tables.
+    """
 
     names: tuple[str, ...]
     roots: tuple[Path, ...]
@@ -58,7 +80,7 @@ def direction_of(higher_is_better: bool | None) -> Literal["high", "low"] | None
 
 
 def open_datasets(given: DatasetOptions) -> list[Dataset]:
-    """Read every database and table that was named, in order. Raises UsageError, DatasetError."""
+    """Read every database and table, in order. Raises UsageError, DatasetError."""
     from hiqa_train.datasets import open_dataset
     from hiqa_train.datasets.catalogue import is_table
 
@@ -69,7 +91,7 @@ def open_datasets(given: DatasetOptions) -> list[Dataset]:
     if not tables and (given.higher_is_better is not None or given.nominal is not None or given.allow_missing):
         raise UsageError(
             "--higher-is-better, --lower-is-better, --range and --allow-missing are for tables",
-            "a database's are known",
+            "remove them: those of a database are known",
         )
     places: dict[str, Path | None] = dict.fromkeys(databases)
     places.update(zip(databases, given.roots, strict=bool(given.roots)))
@@ -82,5 +104,13 @@ def open_datasets(given: DatasetOptions) -> list[Dataset]:
     ]
     names = [reading.name for reading in readings]
     if len(set(names)) < len(names):
-        raise UsageError(f"--dataset: {max(names, key=names.count)} is named twice")
+        raise UsageError(f"database {max(names, key=names.count)} is named twice")
+    return readings
+
+
+def open_and_describe(given: DatasetOptions, say: Messages) -> list[Dataset]:
+    """Read the databases and print a line on each: images found, the first missing file, scale, notes."""
+    readings = open_datasets(given)
+    for reading in readings:
+        say.warn("; ".join([reading.coverage(), *reading.notes]))
     return readings

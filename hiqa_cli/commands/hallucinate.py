@@ -14,13 +14,13 @@ from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, escape_for_pipe, name_text
-from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
+from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
 from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, score_items
-from hiqa_cli.scoring.options import BackendOptions, make_limits
+from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_paths import (
     PANEL,
     OutputPaths,
@@ -30,6 +30,7 @@ from hiqa_cli.scoring.output_paths import (
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
+from .help import OUTPUT
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.scorer import Scorer
@@ -56,45 +57,49 @@ class HallucinateOptions:
 
 def hallucinate(
     images: common.Images = None,
+    recursive: common.Recursive = False,
+    files_from: common.FilesFrom = None,
+    null: common.NulSeparated = False,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="DIR",
-            help=f"Folder for the pictures, made where it is missing; {DEFAULT_FOLDER} if not given.",
+            show_default=str(DEFAULT_FOLDER),
+            help="Folder for the images; created if missing.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     panel: Annotated[
         bool,
-        typer.Option("--panel", help="Write distorted, hallucination, map and score in one picture too."),
+        typer.Option(
+            "--panel", help="Also write image, hallucination, map and score in one panel.", rich_help_panel=OUTPUT
+        ),
     ] = False,
-    recursive: common.Recursive = False,
-    files_from: common.FilesFrom = None,
-    null: common.NulSeparated = False,
     overwrite: common.Overwrite = False,
-    backend: common.Backend = DEFAULT_BACKEND,
-    device: common.Device = "auto",
-    precision: common.Precision = "auto",
-    batch_size: common.BatchSize = None,
-    threads: common.Threads = None,
-    weights: common.WeightsFolder = None,
-    max_pixels: common.MaxPixels = None,
-    max_bytes: common.MaxBytes = None,
+    device: common.Device = BackendOptions.device,
+    backend: common.Backend = BackendOptions.backend,
+    precision: common.Precision = BackendOptions.precision,
+    batch_size: common.BatchSize = BackendOptions.batch_size,
+    threads: common.Threads = BackendOptions.threads,
+    weights: common.WeightsFolder = BackendOptions.weights,
+    max_pixels: common.MaxPixels = Limits.max_pixels,
+    max_bytes: common.MaxBytes = Limits.max_bytes,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
-    """Show the picture that an image should have been, and what is wrong with it.
+    """Write the hallucinated reference of each image and its discrepancy map.
 
-    Writes NAME.hallucination.png and NAME.discrepancy.png (false colour, its scale beside it) and
-    names them on standard output. Existing pictures are refused before any work.
+    Writes NAME.hallucination.png and NAME.discrepancy.png (false colour with a
+    scale) and prints their paths. Refuses existing files before it starts.
 
     \b
     hiqa hallucinate photo.jpg --panel
     hiqa hallucinate photos/ -r -o evidence
-    hiqa hallucinate - < photo.jpg > photo.png
+    hiqa hallucinate - < photo.jpg > hallucination.png
 
-    Exit codes: 0 all written; 1 some could not be; 2 wrong usage, or nothing could start.
+    Exit codes: 0 all written; 1 an image failed; 2 wrong usage, or nothing could start.
     """
     return run_hallucinate(
         HallucinateOptions(
@@ -105,7 +110,7 @@ def hallucinate(
             output=output,
             panel=panel,
             overwrite=overwrite,
-            limits=make_limits(max_pixels, max_bytes),
+            limits=Limits(max_pixels, max_bytes),
             engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,

@@ -1,7 +1,6 @@
-"""Options that `score` and `hallucinate` share, and the checks of their values.
+"""Options that several commands share, and the checks of their values.
 
-A wrong value is refused in one line: the option, what was expected, what was found, the nearest
-right word. Defaults of the engine stay in the engine: an option that was not given is None here.
+A wrong value is refused in one line: the option, what was expected, what was found, the nearest right word.
 """
 
 from __future__ import annotations
@@ -15,28 +14,28 @@ from typing import Annotated
 import typer
 
 from hiqa_cli.console.messages import did_you_mean
-from hiqa_cli.engine.config import BACKENDS, DEFAULT_MODE, MODES
+from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
+from hiqa_cli.engine.config import BACKENDS, MODES, TILE, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
-from hiqa_cli.report.options import EMBED_LIMIT_MB
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16")
-ORDERS = ("score", "path")
+from .help import ADVANCED, INPUT, OUTPUT, SCORING, on_command_line
+
+SORT_ORDERS = ("score", "path")
 
 
 def one_of(option: str, words: tuple[str, ...], variable: str = "") -> Callable[[str], str]:
     """A parser for an option whose value is one of a few words.
 
-    variable: the environment variable that sets it too, to be named where it is to blame.
+    variable: the environment variable that sets the option too; it is named where its value is wrong.
     """
 
     def parse(value: str) -> str:
         if value in words:
             return value
         guess = did_you_mean(value, words) if value else ""
-        blamed = variable if variable and os.environ.get(variable) == value else option
-        raise UsageError(f"{blamed}: expected {', '.join(words)}; found {value!r}{guess}")
+        source = variable if variable and os.environ.get(variable) == value else option
+        raise UsageError(f"{source}: expected {', '.join(words)}; found {value!r}{guess}")
 
     return parse
 
@@ -46,7 +45,7 @@ def whole_number(option: str, least: int = 1, most: int | None = None) -> Callab
     span = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
 
     def parse(value: str) -> int:
-        # a default comes through here as the number that it is
+        # Typer passes defaults through the parser as well: they are numbers already
         text = str(value)
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
         if number is None or number < least or (most is not None and number > most):
@@ -57,7 +56,7 @@ def whole_number(option: str, least: int = 1, most: int | None = None) -> Callab
 
 
 def points(option: str) -> Callable[[str], float]:
-    """A parser for a score, 0 to 100."""
+    """A parser for a score or a difference of scores, 0 to 100."""
 
     def parse(value: str) -> float:
         try:
@@ -71,37 +70,77 @@ def points(option: str) -> Callable[[str], float]:
     return parse
 
 
+# input
 Images = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="IMAGE",
-        help="Files, folders, patterns that the shell did not expand; - for one image on standard input.",
+        help="Files, folders, quoted patterns; - for standard input.",
         show_default=False,
+        rich_help_panel=INPUT,
     ),
 ]
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Look into the subfolders of folders too.")]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Search folders recursively.", rich_help_panel=INPUT)
+]
 FilesFrom = Annotated[
     str | None,
     typer.Option(
         "--files-from",
         metavar="FILE|-",
-        help="Read more paths from a file, or from standard input (-): one a line, taken literally.",
+        help="Read more paths from a file or stdin, one per line.",
+        rich_help_panel=INPUT,
     ),
 ]
 NulSeparated = Annotated[
     bool,
-    typer.Option("--null", "-0", help="Paths of --files-from end in NUL, as of find -print0."),
+    typer.Option("--null", "-0", help="Paths of --files-from end in NUL (find -print0).", rich_help_panel=INPUT),
 ]
+
+# scoring
 Mode = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--mode",
         metavar="|".join(MODES),
         parser=one_of("--mode", MODES),
         autocompletion=lambda: list(MODES),
-        help="exact: every overlapping tile by itself, as in the paper; fast: "
-        f"one pass over the image. {DEFAULT_MODE} if not given.",
+        help="fast: one pass; exact: every overlapping tile, as in the paper.",
+        rich_help_panel=SCORING,
     ),
+]
+Stride = Annotated[
+    int,
+    typer.Option(
+        "--stride",
+        metavar="PX",
+        parser=whole_number("--stride"),
+        help=f"Distance between tiles, 1 to {TILE}; smaller is slower.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        "--tolerance",
+        metavar="POINTS",
+        parser=points("--tolerance"),
+        help="Stop sampling the tiles of a large image at this standard error.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+MaxTiles = Annotated[
+    int,
+    typer.Option(
+        "--max-tiles",
+        metavar="N",
+        parser=whole_number("--max-tiles"),
+        help="Sample at most N tiles of images that are larger than N tiles.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+AllTiles = Annotated[
+    bool, typer.Option("--all-tiles", help="Score every tile of large images too.", rich_help_panel=ADVANCED)
 ]
 Backend = Annotated[
     str,
@@ -111,7 +150,8 @@ Backend = Annotated[
         parser=one_of("--backend", BACKENDS, "HIQA_BACKEND"),
         autocompletion=lambda: list(BACKENDS),
         envvar="HIQA_BACKEND",
-        help="What computes. openvino starts sooner, on processors: pip install 'hiqa[openvino]'.",
+        help="Library that runs the networks. openvino (CPU only) starts faster: pip install 'hiqa[openvino]'.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 Device = Annotated[
@@ -122,7 +162,8 @@ Device = Annotated[
         parser=one_of("--device", DEVICES, "HIQA_DEVICE"),
         autocompletion=lambda: list(DEVICES),
         envvar="HIQA_DEVICE",
-        help="Where to compute.",
+        help="Where the networks run.",
+        rich_help_panel=SCORING,
     ),
 ]
 Precision = Annotated[
@@ -132,7 +173,8 @@ Precision = Annotated[
         metavar="|".join(PRECISIONS),
         parser=one_of("--precision", PRECISIONS),
         autocompletion=lambda: list(PRECISIONS),
-        help="What the networks compute in.",
+        help="Number format of the networks.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 BatchSize = Annotated[
@@ -141,7 +183,9 @@ BatchSize = Annotated[
         "--batch-size",
         metavar="N",
         parser=whole_number("--batch-size"),
-        help="Tiles at once; halved, with a line, where memory runs out.",
+        show_default="by device",
+        help="Tiles per batch; halved when memory runs out.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 Threads = Annotated[
@@ -150,7 +194,9 @@ Threads = Annotated[
         "--threads",
         metavar="N",
         parser=whole_number("--threads"),
-        help="Processor threads; all of them if not given.",
+        show_default="all cores",
+        help="CPU threads.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 WeightsFolder = Annotated[
@@ -159,40 +205,56 @@ WeightsFolder = Annotated[
         "--weights",
         metavar="DIR",
         envvar="HIQA_WEIGHTS",
-        help="A folder of weights with its manifest; the installed ones if not given.",
+        show_default="installed weights",
+        help="Folder of weights with a manifest.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 MaxPixels = Annotated[
-    int | None,
+    int,
     typer.Option(
         "--max-pixels",
         metavar="N",
         parser=whole_number("--max-pixels"),
-        help=f"Refuse images of more pixels; {Limits().max_pixels:,} if not given.",
+        show_default=f"{Limits.max_pixels:,}",
+        help="Refuse larger images.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 MaxBytes = Annotated[
-    int | None,
+    int,
     typer.Option(
         "--max-bytes",
         metavar="N",
         parser=whole_number("--max-bytes"),
-        help=f"Refuse files of more bytes; {Limits().max_bytes:,} if not given.",
+        show_default=f"{Limits.max_bytes:,}",
+        help="Refuse larger files.",
+        rich_help_panel=ADVANCED,
     ),
 ]
+
+# output
 EmbedLimitMb = Annotated[
-    int | None,
+    int,
     typer.Option(
         "--embed-limit-mb",
         metavar="N",
         parser=whole_number("--embed-limit-mb"),
-        help="How many million bytes a report's page may have, the rest lies in a folder beside it; "
-        f"{EMBED_LIMIT_MB} if not given.",
+        help="Largest page in MB; further pictures go to a folder next to it.",
+        rich_help_panel=ADVANCED,
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-Quiet = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="No progress, no warnings; results and errors stay."),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on standard error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=OUTPUT)]
+
+# general
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more detail on standard error.")]
+
+
+def scoring_from(
+    context: typer.Context, mode: str, stride: int, tolerance: float, max_tiles: int, all_tiles: bool
+) -> Scoring:
+    """The scoring that the options describe. UsageError for values out of range and for options that contradict."""
+    if all_tiles and on_command_line(context, "max_tiles"):
+        raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
+    return Scoring(mode, stride, tolerance, None if all_tiles else max_tiles)

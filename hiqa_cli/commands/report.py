@@ -1,4 +1,4 @@
-"""`hiqa report`: the options, and what they must not be together."""
+"""`hiqa report`: a page about images, about a finished run, or about two of them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,44 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.engine.config import DEFAULT_BACKEND
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.text import escape_for_pipe, name_text
+from hiqa_cli.engine.config import DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
+from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
-from hiqa_cli.scoring.options import BackendOptions, make_limits, make_scoring
+from hiqa_cli.rows.saved_run import is_saved_run
+from hiqa_cli.rows.table import IfExists
+from hiqa_cli.scoring.options import BackendOptions, ScoreOptions
+from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
-from .options import points, whole_number
-from .score import AllTiles, MaxTiles, Stride, Tolerance
+from .help import INPUT, OUTPUT, on_command_line
+from .options import points, scoring_from, whole_number
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
+SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")
 
 
 def report(
+    context: typer.Context,
     images: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="IMAGE|RUN.jsonl",
-            help="Images to be scored, as hiqa score takes them; or a run that hiqa score --jsonl wrote.",
+            help="Images, as for hiqa score, or a run written by hiqa score --jsonl.",
             show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    recursive: common.Recursive = False,
+    files_from: common.FilesFrom = None,
+    null: common.NulSeparated = False,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--compare", metavar="A.jsonl B.jsonl", help="Show two finished runs side by side.", rich_help_panel=INPUT
         ),
     ] = None,
     output: Annotated[
@@ -34,58 +53,59 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help=f"The page to write; {DEFAULT_PAGE} if not given, {DEFAULT_SHEET} with --png.",
+            show_default=f"{DEFAULT_PAGE}, with --png {DEFAULT_SHEET}",
+            help="File to write.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    compare: Annotated[
-        tuple[str, str] | None,
-        typer.Option("--compare", metavar="A.jsonl B.jsonl", help="Show two finished runs side by side."),
-    ] = None,
-    png: Annotated[bool, typer.Option("--png", help="Write a contact sheet of the worst images instead.")] = False,
-    worst: Annotated[
-        int | None,
-        typer.Option(
-            "--worst",
-            metavar="N",
-            parser=whole_number("--worst", most=1000),
-            help=f"How many images a contact sheet shows; {WORST} if not given.",
-        ),
-    ] = None,
-    embed_limit_mb: common.EmbedLimitMb = None,
     min_score: Annotated[
         float | None,
         typer.Option(
             "--min-score",
             metavar="X",
             parser=points("--min-score"),
-            help="The gate that the page counts against; it can be moved there.",
+            help="Mark images below X; the page can change X.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    recursive: common.Recursive = False,
-    files_from: common.FilesFrom = None,
-    null: common.NulSeparated = False,
+    png: Annotated[
+        bool,
+        typer.Option("--png", help="Write a contact sheet of the worst images instead.", rich_help_panel=OUTPUT),
+    ] = False,
+    worst: Annotated[
+        int,
+        typer.Option(
+            "--worst",
+            metavar="N",
+            parser=whole_number("--worst", most=1000),
+            help="Images on the contact sheet.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = WORST,
     overwrite: common.Overwrite = False,
-    mode: common.Mode = None,
-    stride: Stride = None,
-    tolerance: Tolerance = None,
-    max_tiles: MaxTiles = None,
-    all_tiles: AllTiles = False,
-    backend: common.Backend = DEFAULT_BACKEND,
-    device: common.Device = "auto",
-    precision: common.Precision = "auto",
-    batch_size: common.BatchSize = None,
-    threads: common.Threads = None,
-    weights: common.WeightsFolder = None,
-    max_pixels: common.MaxPixels = None,
-    max_bytes: common.MaxBytes = None,
+    mode: common.Mode = Scoring.mode,
+    device: common.Device = BackendOptions.device,
+    stride: common.Stride = Scoring.stride,
+    tolerance: common.Tolerance = Scoring.tolerance,
+    max_tiles: common.MaxTiles = DEFAULT_MAX_TILES,
+    all_tiles: common.AllTiles = False,
+    backend: common.Backend = BackendOptions.backend,
+    precision: common.Precision = BackendOptions.precision,
+    batch_size: common.BatchSize = BackendOptions.batch_size,
+    threads: common.Threads = BackendOptions.threads,
+    weights: common.WeightsFolder = BackendOptions.weights,
+    max_pixels: common.MaxPixels = Limits.max_pixels,
+    max_bytes: common.MaxBytes = Limits.max_bytes,
+    embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
-    """Make a page that shows scores, pictures and what is wrong with them.
+    """Write an HTML page of scores, images and maps, worst images first.
 
-    One file that opens by double click, without a server or a network: the worst pictures first, each with its
-    hallucination, discrepancy map and quality map. Images are scored; a finished run is shown without scoring again,
-    its pictures read from where they were. The file is named on standard output.
+    The page is one file that needs neither server nor network. It shows each
+    image with its hallucination, discrepancy map and quality map. A finished run
+    is not scored again; its images are read from their original paths. Prints
+    the path of the page.
 
     \b
     hiqa report photos/ -r -o report.html
@@ -95,28 +115,79 @@ def report(
 
     Exit codes: 0 written; 1 an image could not be scored, or output failed; 2 wrong usage, or nothing could start.
     """
-    from .report_run import ReportOptions, run_report
+    if not png and on_command_line(context, "worst"):
+        raise UsageError("--worst sets the number of images on a contact sheet", "give --png as well")
+    if png and on_command_line(context, "embed_limit_mb"):
+        raise UsageError("--embed-limit-mb limits an HTML page, --png writes an image", "give one of them")
+    target = ReportTarget(output or (DEFAULT_SHEET if png else DEFAULT_PAGE), "--output", embed_limit_mb, png, worst)
+    limits = Limits(max_pixels, max_bytes)
+    scoring = scoring_from(context, mode, stride, tolerance, max_tiles, all_tiles)
+    say = Messages(quiet=quiet, verbose=verbose)
+    runs = [path for path in images or () if is_saved_run(path)]
+    if runs or compare is not None:
+        others = bool(images) if compare is not None else len(images or ()) > 1
+        check_saved_runs(runs, others or files_from is not None, compare is not None, min_score, png)
+        check_not_scored(recursive, on_command_line(context, *SCORING_PARAMETERS))
+    if compare is not None:
+        from hiqa_cli.report.compare import compare_saved_runs
 
-    if worst is not None and not png:
-        raise UsageError("--worst says how many images a contact sheet shows", "give --png as well")
-    if embed_limit_mb is not None and png:
-        raise UsageError("--embed-limit-mb says how large a page may be, --png writes a picture", "give one of them")
-    default = DEFAULT_SHEET if png else DEFAULT_PAGE
-    return run_report(
-        ReportOptions(
-            images=tuple(images or ()),
-            compare=compare,
-            target=ReportTarget(output or default, "--output", embed_limit_mb or EMBED_LIMIT_MB, png, worst or WORST),
-            recursive=recursive,
-            files_from=files_from,
-            nul_separated=null,
-            min_score=min_score,
-            scoring=make_scoring(mode, stride, tolerance, max_tiles, all_tiles),
-            scoring_given=all_tiles or any(one is not None for one in (mode, stride, tolerance, max_tiles)),
-            overwrite=overwrite,
-            limits=make_limits(max_pixels, max_bytes),
-            engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
-            quiet=quiet,
-            verbose=verbose,
+        code = compare_saved_runs(*compare, target, overwrite=overwrite, limits=limits, messages=say)
+    elif runs:
+        from hiqa_cli.report.saved import report_saved_run
+
+        code = report_saved_run(runs[0], target, min_score=min_score, overwrite=overwrite, limits=limits, messages=say)
+    else:
+        code = report_images(
+            ScoreOptions(
+                images=tuple(images or ()),
+                recursive=recursive,
+                files_from=files_from,
+                nul_separated=null,
+                csv=None,
+                jsonl=None,
+                maps=None,
+                if_exists=IfExists.OVERWRITE if overwrite else IfExists.REFUSE,
+                min_score=min_score,
+                order="",
+                worst=None,
+                scoring=scoring,
+                limits=limits,
+                engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
+                quiet=quiet,
+                verbose=verbose,
+                report=target,
+                shows_rows=False,
+            )
         )
-    )
+    write(f"{escape_for_pipe(name_text(target.path))}\n")
+    return code
+
+
+def check_saved_runs(runs: list[str], other_inputs: bool, compares: bool, min_score: float | None, png: bool) -> None:
+    """UsageError for options that do not go with one finished run, or with two."""
+    if compares and other_inputs:
+        raise UsageError("--compare takes two finished runs and no other input", "remove the other paths")
+    if compares and min_score is not None:
+        raise UsageError("--min-score applies to one run, --compare shows two", "remove it")
+    if compares and png:
+        raise UsageError("--png shows one run, --compare two", "give one of them")
+    if other_inputs:
+        raise UsageError(
+            f"{runs[0]} is a finished run and cannot be combined with other paths",
+            "give one run, or two with --compare",
+        )
+
+
+def check_not_scored(recursive: bool, scoring_given: bool) -> None:
+    """UsageError for options about finding or scoring images, where a finished run is shown."""
+    if recursive or scoring_given:
+        given = "--recursive" if recursive else "--mode, --stride, --tolerance, --max-tiles or --all-tiles"
+        raise UsageError(f"{given} applies to scoring, a finished run is not scored again", "remove it")
+
+
+def report_images(options: ScoreOptions) -> int:
+    """Score images and write the page; the exit code. Only `hiqa score` exits with 3: here the gate is the page's."""
+    from hiqa_cli.scoring.run import run_score
+
+    code = run_score(options)
+    return ExitCode.OK if code == ExitCode.BELOW_GATE else code

@@ -1,4 +1,4 @@
-"""`hiqa weights`: what is installed, whether it is unaltered, under which terms, how good. No torch."""
+"""`hiqa weights`: which weights are installed, their checksums, licence, training data and accuracy. No torch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.text import name_text
 from hiqa_cli.engine.manifest import FileCheck, Manifest, default_folder, read_manifest, verify_manifest
 from hiqa_cli.rows.codec import encode_text
+from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 
 
 def weights(
-    weights: common.WeightsFolder = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object on standard output.")] = False,
+    weights: common.WeightsFolder = BackendOptions.weights,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """What weights are installed: checked, with licence, training data, quality.
+    """Show the weights: checksums, licence, training data, accuracy.
 
-    The sha256 of every file is compared with the manifest. Exit codes: 0 all as they should be; 1 a
-    file is missing or altered; 2 there are no weights, or wrong usage.
+    Compares the SHA-256 of every file with the manifest.
+
+    Exit codes: 0 all checksums match; 1 a file is missing or altered; 2 no weights found, or wrong usage.
     """
     folder = default_folder() if weights is None else weights
     manifest = read_manifest(folder)
@@ -38,7 +40,7 @@ def weights(
 
 
 def describe(folder: Path, manifest: Manifest, checks: list[FileCheck]) -> dict[str, Any]:
-    """All facts, as --json gives them."""
+    """All facts, as --json prints them."""
     return {
         "weights": manifest.weights_id,
         "name": manifest.name,
@@ -61,14 +63,14 @@ def describe(folder: Path, manifest: Manifest, checks: list[FileCheck]) -> dict[
 
 
 def as_lines(facts: dict[str, Any]) -> list[str]:
-    """The same facts for a person."""
+    """The facts as text."""
     lines = [
         f"weights   {facts['weights']}  {facts['name']} {facts['version']}",
         f"folder    {facts['folder']}",
         f"licence   {facts['licence']}",
     ]
     for file in facts["files"]:
-        state = "sha256 as it should be" if file["ok"] else f"NOT AS IT SHOULD BE: {file['found']}"
+        state = "checksum OK" if file["ok"] else f"checksum MISMATCH: {file['found']}"
         lines.append(f"file      {file['file']}  {file['bytes'] / 2**20:.1f} MiB  {state}")
     for data in facts["training_data"]:
         lines.append(f"data      {data['name']} ({data['terms']}): {data['use']}")
@@ -77,7 +79,7 @@ def as_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _flat(value: Any, name: str = "") -> list[str]:
-    """A free structure, one line a value: "ladders noise: 0.98"."""
+    """Nested values, one line each: "ladders noise: 0.98"."""
     if isinstance(value, dict):
         lines = []
         for key, inner in value.items():

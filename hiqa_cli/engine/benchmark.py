@@ -1,21 +1,17 @@
-"""Where the time of scoring goes: every stage alone, the whole way, and the share of what the machine can convolve.
+"""Where the time of scoring goes: each stage, the whole pipeline, and how close that is to plain convolutions.
 
-Stages are timed one after the other on the same images; in the whole way reading and decoding run on a thread of
-their own beside the networks, so that it takes less than the stages' sum. Times of a shared machine wander: only
-ratios within one run mean something.
+Stages are timed one after the other on the same images. In the pipeline a second thread reads and decodes while the
+networks run, so that it takes less than the sum of the stages.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
@@ -34,6 +30,7 @@ from .config import TILE, Scoring
 from .results import ScoreResult
 from .scorer import Job, Scorer
 from .tiling.grid import cut_tile, plan_tiles
+from .timing import add_seconds, median_seconds, seconds_of
 
 STAGES = ("read", "decode", "tile", "G", "R", "write")
 ROUNDS = 5
@@ -42,12 +39,14 @@ SEED = 1
 
 @dataclass(frozen=True)
 class BenchResult:
-    """images, megapixels, tiles: how much there was; tiles: that the networks saw.
+    """Seconds are totals over all images.
 
-    seconds: median of the whole way over all images; stages: seconds of each of STAGES alone, over all images.
-    convolution_share: time that torch's plain convolutions of the same shapes take, each alone, over that of G and R.
-    tera_operations: their rate in the networks' precision, 1e12 multiplications and additions a second.
-    peak_bytes: of this process so far; 0 where the system does not say.
+    tiles: number of tiles that went through the networks.
+    seconds: median of the whole pipeline; stages: each of STAGES by itself.
+    convolution_share: time of torch's plain convolutions of the same shapes, each by itself, over that of G and R.
+    tera_operations: rate of those convolutions in the networks' precision, 1e12 multiplications and additions per
+        second.
+    peak_bytes: peak memory of this process; 0 where the system does not report it.
     """
 
     images: int
@@ -69,12 +68,12 @@ class BenchResult:
 
     @property
     def network_share(self) -> float:
-        """Time of the networks alone over that of the whole way: 1 where everything else hides behind them."""
+        """Time of the networks over that of the pipeline: 1 where everything else runs in parallel with them."""
         return (self.stages["G"] + self.stages["R"]) / self.seconds
 
 
 def generated_images(width: int, height: int, count: int) -> list[bytes]:
-    """JPEG files of smooth noise at several scales: they cost what photographs cost, and show nothing."""
+    """JPEG files of smooth noise at several scales, about as expensive to decode as photographs."""
     rng = np.random.default_rng(SEED)
     files = []
     for _ in range(count):
@@ -94,34 +93,36 @@ def bench(
     scoring: Scoring,
     limits: Limits,
     write: Callable[[str, ScoreResult], None],
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> BenchResult:
-    """Measure on files or their bytes; `write` gets every result of the whole way, as a command would.
+    """Measure on files or their bytes.
 
+    write: called with every result, as a command writes it. report: called with a line about progress.
     Raises ImageError where an image cannot be scored.
     """
     results: list[ScoreResult] = []
-    _whole(scorer, images, scoring, limits, lambda name, result: results.append(result))  # warm, and says which tiles
+    _score_all(scorer, images, scoring, limits, lambda name, result: results.append(result))  # warms up as well
     stages = dict.fromkeys(STAGES, 0.0)
     tiles: list[np.ndarray] = []
     pixels = 0
     for image, result in zip(images, results, strict=True):
         source = io.BytesIO(image) if isinstance(image, bytes) else image
-        with _timing(stages, "read"):
+        with add_seconds(stages, "read"):
             data = read_bytes(source, limits)
-        with _timing(stages, "decode"):
+        with add_seconds(stages, "decode"):
             picture = decode_picture(data, limits)
         pixels += picture.width * picture.height
-        with _timing(stages, "tile"):
+        with add_seconds(stages, "tile"):
             tiles += [np.array(cut_tile(picture.pixels, x, y)) for x, y in places_of(result, scoring)]
-    tell(f"bench: {len(images):,} images, {pixels / 1e6:.1f} megapixels, {len(tiles):,} tiles")
+    report(f"bench: {len(images):,} images, {pixels / 1e6:.1f} megapixels, {len(tiles):,} tiles")
     for image, result in zip(images, results, strict=True):
         name = "image" if isinstance(image, bytes) else str(image)
-        with _timing(stages, "write"):
+        with add_seconds(stages, "write"):
             write(name, result)
     _time_networks(scorer, tiles, stages)
-    seconds = median(_whole(scorer, images, scoring, limits, write) for _ in range(ROUNDS))
-    alone, operations = time_convolutions(scorer, ROUNDS)
+    pipeline = partial(seconds_of, partial(_score_all, scorer, images, scoring, limits, write))
+    seconds = median_seconds({"pipeline": pipeline}, ROUNDS, warm_up=0)["pipeline"]
+    convolutions, operations = time_convolutions(scorer, ROUNDS)
     batches = len(tiles) / scorer.backend.batch_size
     return BenchResult(
         images=len(images),
@@ -129,77 +130,69 @@ def bench(
         tiles=len(tiles),
         seconds=seconds,
         stages=stages,
-        convolution_share=alone * batches / (stages["G"] + stages["R"]),
-        tera_operations=operations / alone / 1e12,
+        convolution_share=convolutions * batches / (stages["G"] + stages["R"]),
+        tera_operations=operations / convolutions / 1e12,
         peak_bytes=peak_memory(),
     )
 
 
 def places_of(result: ScoreResult, scoring: Scoring) -> list[tuple[int, int]]:
-    """Where the tiles lie that the networks saw of a picture."""
+    """(x, y) of the tiles that went through the networks."""
     if scoring.mode == "exact" or scoring.samples(result.width, result.height):
         return [(tile.x, tile.y) for tile in result.tiles]
     return list(plan_tiles(result.width, result.height, TILE).places())
 
 
-@contextmanager
-def _timing(stages: dict[str, float], stage: str) -> Iterator[None]:
-    """Adds the seconds of its block to a stage."""
-    begin = time.perf_counter()
-    yield
-    stages[stage] += time.perf_counter() - begin
-
-
 @torch.inference_mode()
 def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str, float]) -> None:
-    """Adds the seconds of laying out batches to "tile", and those of G and R."""
+    """Add the seconds of building batches to "tile", and those of G and R to theirs."""
     runner = torch_runner(scorer)
     size = runner.batch_size
     for warm in (True, False):
         for first in range(0, min(len(tiles), size) if warm else len(tiles), size):
             found = dict.fromkeys(STAGES, 0.0)
-            with _timing(found, "tile"):
+            with add_seconds(found, "tile"):
                 batch = runner.batch_of(tiles[first : first + size])
-            with _timing(found, "G"):
-                imagined = runner.network.imagine(batch)
-                _settle()
-            with _timing(found, "R"):
-                runner.network.judge(imagined)
-                _settle()
+            with add_seconds(found, "G"):
+                hallucinated = runner.network.imagine(batch)
+                _wait_for_device()
+            with add_seconds(found, "R"):
+                runner.network.judge(hallucinated)
+                _wait_for_device()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds
 
 
 def torch_runner(scorer: Scorer) -> TorchBackend:
-    """UsageError for a scorer whose networks torch cannot look into."""
+    """The torch backend of a scorer. UsageError for any other."""
     if not isinstance(scorer.backend, TorchBackend):
-        raise UsageError(f"the stages are those of torch, not of {scorer.backend.name}", "load the scorer with torch")
+        raise UsageError(
+            f"stages can be timed with the backend torch only, found {scorer.backend.name}",
+            "load the scorer with torch",
+        )
     return scorer.backend
 
 
-def _settle() -> None:
-    """Waits until the device has done what it was given."""
+def _wait_for_device() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
-def _whole(
+def _score_all(
     scorer: Scorer,
     images: Sequence[Path | bytes],
     scoring: Scoring,
     limits: Limits,
     write: Callable[[str, ScoreResult], None],
-) -> float:
+) -> None:
     jobs = []
-    for number, image in enumerate(images):
-        name = f"image {number + 1}" if isinstance(image, bytes) else str(image)
+    for number, image in enumerate(images, start=1):
+        name = f"image {number}" if isinstance(image, bytes) else str(image)
         jobs.append(Job(name, partial(_read, image, limits)))
-    begin = time.perf_counter()
     for job, result in scorer.score_stream(jobs, scoring=scoring):
         if isinstance(result, HiqaError):
             raise type(result)(f"{job.name}: {result.message}", result.hint)
         write(job.name, result)
-    return time.perf_counter() - begin
 
 
 def _read(image: Path | bytes, limits: Limits) -> Picture:
@@ -208,34 +201,32 @@ def _read(image: Path | bytes, limits: Limits) -> Picture:
 
 @torch.inference_mode()
 def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
-    """(seconds, multiplications and additions) of torch's plain convolutions of G's and R's shapes, channels_last,
-    in the networks' precision, for one batch: the sum of the medians of each layer alone."""
+    """(seconds, multiplications and additions) of torch's plain convolutions for one batch.
+
+    Each convolution of G and R is timed by itself, channels_last, in the networks' precision; the medians are summed.
+    """
     network, device = torch_runner(scorer).network, scorer.device
     seconds = operations = 0.0
     for layer, shape in convolution_shapes(network, scorer.backend.batch_size):
         like = layer.weight
         x = torch.rand(shape, device=device).to(like.dtype).to(memory_format=torch.channels_last)
         weight = like.detach().to(memory_format=torch.channels_last)
-        times = []
-        for turn in range(rounds + 2):
-            begin = time.perf_counter()
-            y = functional.conv2d(x, weight, layer.bias, layer.stride, layer.padding, groups=layer.groups)
-            _settle()
-            if turn > 1:
-                times.append(time.perf_counter() - begin)
-        seconds += median(times)
+        convolve = partial(functional.conv2d, x, weight, layer.bias, layer.stride, layer.padding, groups=layer.groups)
+        timed = partial(seconds_of, convolve, _wait_for_device)
+        seconds += median_seconds({"layer": timed}, rounds, warm_up=2)["layer"]
+        y = convolve()
         operations += 2 * y.numel() * layer.weight[0].numel()
     return seconds, operations
 
 
 def convolution_shapes(network: HiqaNet, batch: int) -> list[tuple[nn.Conv2d, tuple[int, ...]]]:
-    """Every convolution of the networks, in the order of the data, with the shape that it sees of a batch of tiles."""
-    seen: list[tuple[nn.Conv2d, tuple[int, ...]]] = []
+    """Every convolution of the networks in the order of execution, with its input shape for a batch of tiles."""
+    found: list[tuple[nn.Conv2d, tuple[int, ...]]] = []
     hooks = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             hooks.append(
-                module.register_forward_pre_hook(lambda layer, args: seen.append((layer, (batch, *args[0].shape[1:]))))
+                module.register_forward_pre_hook(lambda layer, args: found.append((layer, (batch, *args[0].shape[1:]))))
             )
     try:
         like = next(network.parameters())
@@ -243,11 +234,11 @@ def convolution_shapes(network: HiqaNet, batch: int) -> list[tuple[nn.Conv2d, tu
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
+    return found
 
 
 def peak_memory() -> int:
-    """The most bytes that this process has held so far; 0 where the system does not say."""
+    """Peak resident bytes of this process; 0 where the system does not report them."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

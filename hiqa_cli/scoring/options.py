@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.errors import UsageError
@@ -19,17 +18,12 @@ STDOUT = "-"
 class BackendOptions:
     """Where and how the networks run. None: the engine's default."""
 
-    device: str
-    precision: str
-    batch_size: int | None
-    threads: int | None
-    weights: Path | None
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+    weights: Path | None = None
     backend: str = DEFAULT_BACKEND
-
-
-def make_limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
-    """Limits with the options that were given; None: the default."""
-    return Limits(**_given(max_pixels=max_pixels, max_bytes=max_bytes))
 
 
 @dataclass(frozen=True)
@@ -57,20 +51,6 @@ class ScoreOptions:
     verbose: bool
     report: ReportTarget | None = None
     shows_rows: bool = True
-
-
-def make_scoring(
-    mode: str | None, stride: int | None, tolerance: float | None, max_tiles: int | None, all_tiles: bool
-) -> Scoring:
-    """Scoring with the options that were given; None: the default. Raises UsageError."""
-    if all_tiles and max_tiles is not None:
-        raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
-    scoring = Scoring(**_given(mode=mode, stride=stride, tolerance=tolerance, max_tiles=max_tiles))
-    return replace(scoring, max_tiles=None) if all_tiles else scoring
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:

@@ -52,7 +52,7 @@ def test_bench_measures_generated_images(weights: Path, tmp_path: Path, capsys: 
     assert facts["images_a_second"] == pytest.approx(3 / facts["seconds"])
     assert facts["convolution_share"] > 0
     assert facts["peak_bytes"] > 50e6
-    for word in (*facts["stages"], "images a second", "megapixels a second", "TFLOP/s", "Peak memory"):
+    for word in (*facts["stages"], "images/s", "megapixels/s", "TFLOP/s", "Peak memory"):
         assert word in shown
     with pytest.raises(UsageError, match="exists"):
         run([*call, "--json", str(file)])

@@ -24,18 +24,18 @@ def clean_pictures(tmp_path_factory):
 def test_ladders_are_measured_on_a_folder_of_clean_pictures(run_hiqa, tiny_weights, clean_pictures, tmp_path):
     out = tmp_path / "found.json"
     done = run_hiqa(
-        "evaluate", "--ladders", clean_pictures, "--leave-out", "other", "--weights", tiny_weights,
+        "evaluate", "ladders", clean_pictures, "--leave-out", "other", "--weights", tiny_weights,
         "--stride", "256", "--json", out, "--precision", "fp32",
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert done.lines[0].startswith("ladders, 1 pictures")
+    assert done.lines[0].startswith("ladders, 1 image")
     for kind in ("noise", "blur", "jpeg", "jpeg2000", "down"):
         assert any(line.split()[0] == kind for line in done.lines[1:])
-    assert "jpeg2000 at 0.5 bit a pixel reached 0." in done.out.decode()
+    assert "jpeg2000 at 0.5 bit/px reached 0." in done.out.decode()
     found = json.loads(out.read_text())
     assert found["ladders"]["pictures"] == 1
     assert found["settings"]["stride"] == 256
-    again = run_hiqa("evaluate", "--ladders", clean_pictures, "--json", out)
+    again = run_hiqa("evaluate", "ladders", clean_pictures, "--json", out)
     assert again.code == 2
     assert "exists" in again.messages[0]
 
@@ -44,8 +44,10 @@ def test_ladders_are_measured_on_a_folder_of_clean_pictures(run_hiqa, tiny_weigh
     ("arguments", "message"),
     [
         ([], "nothing to measure"),
-        (["--ladders", "no such folder"], "no such folder"),
-        (["--people", "."], "--people needs --scores and --offsets"),
+        (["ladder"], "found 'ladder'; did you mean ladders?"),
+        (["ladders", "no such folder"], "no such folder"),
+        (["people", "."], "missing option '--scores'"),
+        (["people", ".", "--scores", "a.csv"], "missing option '--offsets'"),
     ],
 )
 def test_evaluate_refuses_what_it_cannot_measure_in_one_line(run_hiqa, arguments, message):
@@ -56,9 +58,9 @@ def test_evaluate_refuses_what_it_cannot_measure_in_one_line(run_hiqa, arguments
 
 
 def test_evaluate_names_a_picture_to_leave_out_that_is_not_there(run_hiqa, tiny_weights, clean_pictures):
-    done = run_hiqa("evaluate", "--ladders", clean_pictures, "--leave-out", "third", "--weights", tiny_weights)
+    done = run_hiqa("evaluate", "ladders", clean_pictures, "--leave-out", "third", "--weights", tiny_weights)
     assert done.code == 2
-    assert "--leave-out third: no such picture" in done.messages[-1]
+    assert "--leave-out third: no such image" in done.messages[-1]
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +70,13 @@ def knowing_weights(tmp_path_factory):
 
 
 def test_pictures_that_the_weights_were_trained_on_are_not_measured(run_hiqa, knowing_weights, clean_pictures):
-    done = run_hiqa("evaluate", "--ladders", clean_pictures, "--weights", knowing_weights, "--stride", "256")
+    done = run_hiqa("evaluate", "ladders", clean_pictures, "--weights", knowing_weights, "--stride", "256")
     assert done.code == 0, done.err
-    assert done.lines[0].startswith("ladders, 1 pictures")
-    assert any("1 picture left out, which the weights were trained on" in line for line in done.messages)
-    done = run_hiqa("evaluate", "--gains", clean_pictures, "--leave-out", "other", "--weights", knowing_weights)
+    assert done.lines[0].startswith("ladders, 1 image")
+    assert any("left out 1 image that the weights were trained on" in line for line in done.messages)
+    done = run_hiqa("evaluate", "gains", clean_pictures, "--leave-out", "other", "--weights", knowing_weights)
     assert done.code == 2
-    assert "no picture is left that the weights were not trained on" in done.messages[-1]
+    assert "the weights were trained on every image" in done.messages[-1]
 
 
 def test_agreement_with_people_is_measured_on_scenes_that_the_weights_were_not_trained_on(
@@ -87,11 +89,11 @@ def test_agreement_with_people_is_measured_on_scenes_that_the_weights_were_not_t
     offsets.write_text("\n".join(["reference,kodak,x,y,width,height", *rows]) + "\n")
     rows = [f"{n},{kind},{level},{6 - level}" for n in (7, 8) for kind in (8, 10) for level in range(1, 6)]
     scores.write_text("\n".join(["reference,type,level,mos", *rows]) + "\n")
-    ask = ("evaluate", "--people", tmp_path, "--scores", scores, "--offsets", offsets, "--stride", "256")
+    ask = ("evaluate", "people", tmp_path, "--scores", scores, "--offsets", offsets, "--stride", "256")
     for weights, pictures in ((tiny_weights, 20), (knowing_weights, 10)):
         done = run_hiqa(*ask, "--weights", weights)
         assert done.code == 0, done.err
-        assert done.lines[0].startswith(f"people, {pictures} pictures")
+        assert done.lines[0].startswith(f"people, {pictures} images")
 
 
 def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa, tmp_path, clean_pictures):
@@ -106,8 +108,8 @@ def test_modes_say_where_the_weights_were_trained_on_the_photographs(run_hiqa, t
     scenes = [sample.scene for sample in read_biq2021(root).samples if sample.split == "training"]
     for seen, warns in ((scenes[:5], True), (["kodim07"], False)):
         weights = write_tiny_weights(tmp_path / str(warns), seen_scenes=seen)
-        done = run_hiqa("evaluate", "--modes", root, "--weights", weights)
+        done = run_hiqa("evaluate", "modes", root, "--weights", weights)
         assert done.code == 0, done.err
-        assert done.lines[0].startswith("modes, 12 pictures")
-        said = [line for line in done.messages if "trained on 5 of 12 pictures; how well the modes agree" in line]
+        assert done.lines[0].startswith("modes, 12 images")
+        said = [line for line in done.messages if "trained on 5 of 12 images; use other" in line]
         assert len(said) == warns

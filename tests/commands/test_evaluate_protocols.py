@@ -1,4 +1,4 @@
-"""`hiqa evaluate --protocol` as a process: trained, killed, gone on with, measured across databases, refused."""
+"""`hiqa evaluate splits|official|cross` as a process: trained, killed, resumed, across databases, refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def hiqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def protocol(tid: Path, recipe: Path, out: Path) -> list[str]:
     return [
-        "evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--num-splits", "2", "--recipe",
+        "evaluate", "splits", "tid2013", "--root", str(tid), "--num-splits", "2", "--recipe",
         str(recipe), "--out", str(out), "--device", "cpu", "--precision", "fp32", "--stride", "256",
         "--threads", "1",  # sums come out the same to the bit with the same number of threads alone
     ]  # fmt: skip
@@ -167,7 +167,7 @@ def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
 
 
 def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Path, tmp_path: Path):
-    arguments = ["evaluate", "--dataset", "tid2013", "--root", tid, "--protocol", "splits", "--num-splits", "3"]
+    arguments = ["evaluate", "splits", "tid2013", "--root", tid, "--num-splits", "3"]
     arguments += ["--out", tmp_path / "out", "--method", "nss", "--method", "gmsd", "--show-literature"]
     done = hiqa(*arguments, "--json", tmp_path / "a.json")
     assert done.code == 0, done.messages
@@ -179,7 +179,7 @@ def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Pat
     assert head.split() == ["SROCC", "nss", "gmsd"]
     assert any(line.startswith("SROCC") and "Hallucinated-IQA" in line for line in done.lines)
     # others may use the same divisions
-    shared = hiqa(*arguments[:5], "--protocol", "splits", "--splits", tmp_path / "out" / "splits.json", "--out",
+    shared = hiqa(*arguments[:5], "--splits", tmp_path / "out" / "splits.json", "--out",
                   tmp_path / "other", "--method", "gmsd", "--csv", tmp_path / "b.csv")  # fmt: skip
     assert shared.code == 0, shared.messages
     median = next(row for row in data["summary"] if (row["method"], row["type"]) == ("gmsd", "all"))["srocc"]["median"]
@@ -191,12 +191,15 @@ def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp
     live = write_live(tmp_path / "live", scenes=6)  # bikes, buildings and caps are Kodak's 5, 8 and 3
     tid = write_tid(tmp_path / "tid", 2008, scenes=6, types=11)
     done = hiqa(
-        "evaluate", "--protocol", "cross", "--train-on", "live", "--dataset", "tid2008", "--root", tid, "--root", live,
+        "evaluate", "cross", "tid2008", "--train-on", "live", "--root", tid, "--root", live,
         "--types", "jpeg,jpeg2000,noise,blur", "--train-types", "jpeg,jpeg2000,noise,blur", "--method", "nss",
         "--out", tmp_path / "out", "--show-literature", "--json", tmp_path / "a.json",
     )  # fmt: skip
     assert done.code == 0, done.messages
-    said = "hiqa: tid2008: 2 scenes not tested, since they are, or may be, trained on: kodim03, kodim05"
+    said = (
+        "hiqa: tid2008: 2 scenes not tested because the training databases contain, or may contain, them: "
+        "kodim03, kodim05"
+    )
     assert said in done.messages
     rows = {row["type"]: row for row in json.loads((tmp_path / "a.json").read_text())["summary"]}
     assert set(rows) == {"JPEG", "JPEG2000", "additive Gaussian noise", "Gaussian blur", "all"}
@@ -208,7 +211,7 @@ def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp
 def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_path: Path):
     root = write_koniq10k(tmp_path / "koniq", images=8)
     done = hiqa(
-        "evaluate", "--protocol", "official", "--dataset", "koniq10k", "--root", root, "--method", "nss", "--out",
+        "evaluate", "official", "koniq10k", "--root", root, "--method", "nss", "--out",
         tmp_path / "out",
     )  # fmt: skip
     assert done.code == 0, done.messages
@@ -216,7 +219,7 @@ def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_pa
 
 
 def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunHere, tid: Path, tmp_path: Path):
-    arguments = ["evaluate", "--dataset", "tid2013", "--root", str(tid), "--protocol", "splits", "--num-splits", "1"]
+    arguments = ["evaluate", "splits", "tid2013", "--root", str(tid), "--num-splits", "1"]
     arguments += ["--method", "nss", "--out", str(tmp_path / "out")]
 
     def little_room() -> None:
@@ -237,19 +240,19 @@ def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunH
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--protocol", "splits"], "--protocol needs --out DIR"),
-        (["--protocol", "cross", "--out", "o"], "--protocol cross needs --train-on NAME"),
-        (["--protocol", "official", "--out", "o"], "tid2013 has no division of its own"),
+        (["splits"], "missing option '--out'"),
+        (["cross", "--out", "o"], "missing option '--train-on'"),
+        (["official", "--out", "o"], "tid2013 has no official split; use hiqa evaluate splits"),
         (
-            ["--protocol", "official", "--out", "o", "--num-splits", "3"],
-            "--splits and --num-splits go with --protocol splits",
+            ["official", "--out", "o", "--num-splits", "3"],
+            "no such option: --num-splits",
         ),
-        (["--protocol", "splits", "--out", "o", "--part", "all"], "--part does not go with --protocol"),
-        (["--protocol", "splits", "--out", "o", "--recipe", "nosuch"], "no such recipe: nosuch"),
-        (["--protocol", "splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, baseline, weights, nss"),
-        (["--protocol", "splits", "--out", "o", "--splits", "none.json"], "none.json cannot be read"),
-        (["--protocol", "splits", "--out", "file", "--method", "nss"], "cannot be written"),
-        (["--protocol", "splits", "--out", "o", "--method", "weights", "--weights", "w"], "is not recorded"),
+        (["splits", "--out", "o", "--part", "all"], "no such option: --part"),
+        (["splits", "--out", "o", "--recipe", "nosuch"], "no such recipe: nosuch"),
+        (["splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, baseline, weights, nss"),
+        (["splits", "--out", "o", "--splits", "none.json"], "none.json cannot be read"),
+        (["splits", "--out", "file", "--method", "nss"], "cannot be written"),
+        (["splits", "--out", "o", "--method", "weights", "--weights", "w"], "is not recorded"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_line(
@@ -259,6 +262,6 @@ def test_wrong_calls_are_refused_in_one_line(
     weights_that_saw(tmp_path / "w", None)
     (tmp_path / "file").write_text("")
     with pytest.raises(HiqaError) as caught:
-        run(["evaluate", "--dataset", "tid2013", "--root", str(tid), *arguments])
+        run(["evaluate", arguments[0], "tid2013", "--root", str(tid), *arguments[1:]])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

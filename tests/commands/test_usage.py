@@ -55,13 +55,43 @@ def test_every_command_is_listed_and_explains_itself_by_h_alone(run_hiqa: RunHiq
 
 
 def test_defaults_in_the_help_are_those_of_the_engine(run_hiqa: RunHiqa) -> None:
-    from hiqa_cli.engine.results import DEFAULT_STRIDE, TILE
+    from hiqa_cli.engine.config import TILE, Scoring
     from hiqa_cli.images.source import Limits
+    from hiqa_cli.report.options import EMBED_LIMIT_MB
 
     text = " ".join(" ".join(run_hiqa("score", "-h").lines).split())
-    assert f"{Limits().max_pixels:,} if not given" in text
-    assert f"{Limits().max_bytes:,} if not given" in text
-    assert f"1 to {TILE}; {DEFAULT_STRIDE} if not given" in text
+    assert f"larger images. [default: {Limits().max_pixels:,}]" in text
+    assert f"larger files. [default: {Limits().max_bytes:,}]" in text
+    assert f"1 to {TILE}; smaller is slower. [default: {Scoring().stride}]" in text
+    assert f"folder next to it. [default: {EMBED_LIMIT_MB}]" in text
+    for value in (Scoring().mode, Scoring().tolerance, Scoring().max_tiles):
+        assert f"[default: {value}]" in text
+
+
+@pytest.mark.parametrize("width", [{}, {"COLUMNS": "80"}])
+def test_help_of_score_has_at_most_40_lines_before_advanced_options(run_hiqa: RunHiqa, width: dict[str, str]) -> None:
+    lines = run_hiqa("score", "-h", env=width).lines
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Input:", "Output:", "Scoring:", "General:", "Advanced:"]
+    assert lines.index("Advanced:") <= 40
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_of_every_subcommand_fits_80_columns_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, hiqa_cli.commands.app as app\n"
+        "for words in ([name] for name in app.COMMANDS):\n"
+        "    group = app.build_command(words[0])\n"
+        "    for more in [[], *([name] for name in getattr(group, 'commands', {}))]:\n"
+        "        app.run([*words, *more, '--help'])\n"
+        f"sys.exit(','.join(sorted(set(sys.modules) & set({HEAVY!r}))) or 0)\n"
+    )
+    env = {**environment(), "COLUMNS": "80"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    assert len([line for line in lines if line.startswith("Usage: hiqa")]) >= 20
+    assert [line for line in lines if len(line) > 80] == []
 
 
 def test_exit_codes_in_the_documentation_are_those_of_the_code() -> None:

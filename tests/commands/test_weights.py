@@ -22,7 +22,7 @@ def test_weights_are_described_and_checked(run_hiqa: RunHiqa, tiny_weights: Path
         "never trained",
     ):
         assert part in text
-    assert text.count("sha256 as it should be") == 2
+    assert text.count("checksum OK") == 2
 
 
 def test_json_tells_the_same_and_an_altered_file_is_1(run_hiqa: RunHiqa, tiny_weights: Path, tmp_path: Path) -> None:

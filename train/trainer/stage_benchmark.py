@@ -1,24 +1,24 @@
-"""How fast each stage trains, and where its time goes, beside torch's plain convolution in the same run.
+"""How fast each stage trains, where its time goes, and how that compares to a plain convolution in the same run.
 
-Patches a second are of whole steps as the loop runs them. The share of the plain convolution's rate is
+Patches per second count complete steps as the training loop runs them. The share of the plain convolution's rate is
 
     (multiplications of a step / its seconds) / (those of a plain 3x3 convolution of 128 channels / its seconds)
 
-a step's forward and backward both, in the precision that the stage trains in, the two timed in turn. Python's share is
-what is left of a step's time when the time inside torch's operators, as torch's own profiler has it, is taken off.
+with forward and backward of a step, in the precision of training, both timed in alternating rounds. Python's share is
+the time of a step outside torch's operators, as torch's profiler measures it.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from hiqa_cli.engine.timing import add_seconds, median_seconds, no_wait, seconds_of
 from hiqa_train.data.sources.base import DataSource
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import Recipe
@@ -27,7 +27,7 @@ from hiqa_train.runs.run import RunOptions
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
 
-from .convolution_rate import CONVOLUTION, alternate
+from .convolution_rate import PlainConvolution
 from .distributed import RunDevice, join_processes
 from .loop import TrainingStage, loader, numbers
 
@@ -37,9 +37,9 @@ PIECES = ("waiting for the loader", "moving and converting", "torch's operators"
 
 @dataclass(frozen=True)
 class StageProfile:
-    """patches_a_second: of steps with every loss that the stage has; gmac: multiplications of a step, in thousand
-    millions; share: of the plain convolution's rate; shares: of the step's time, by PIECES; largest: the operators that
-    take most of torch's time, with their shares of it."""
+    """patches_a_second: with every loss of the stage active. gmac: multiplications per step, 1e9. share: of the plain
+    convolution's rate. shares: of the step's time, by PIECES. largest: the operators that take most of torch's time,
+    with their shares of it."""
 
     stage: str
     precision: str
@@ -52,12 +52,12 @@ class StageProfile:
 
     @property
     def overhead(self) -> float:
-        """Loader and Python: what is to stay under a tenth."""
+        """Share of loader and Python; below 0.1 is good."""
         return self.shares[PIECES[0]] + self.shares[PIECES[3]]
 
 
 def profile_material(material: DataSource, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
-    """Every stage that would run, on untrained networks of its size."""
+    """Every stage of the plan, on untrained networks of its size."""
     from hiqa_train.runs.run import vgg_layers
 
     with join_processes(options.device, options.precision) as machine:
@@ -71,59 +71,56 @@ def profile_material(material: DataSource, recipe: Recipe, options: RunOptions) 
 
 
 class StageTiming:
-    """A stage's steps as the loop runs them, its late ones, in which every loss has joined."""
+    """The last steps of a stage as the training loop runs them: by then every loss is active."""
 
     def __init__(self, stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> None:
         self.stage, self.pieces, self.machine = stage, recipe.watch.pieces, machine
-        # the features' losses come at every n-th step: a whole turn is timed
+        # feature losses are computed at every n-th step: n steps are timed together
         self.turn = getattr(getattr(stage, "of_generator", stage.recipe), "features_every", 1)  # type: ignore[attr-defined]
         self.first = max(0, (stage.steps - 200) // self.turn * self.turn)
         self.number = self.first
         self.batches: Iterator = loader(stage, recipe.watch, machine, self.first)
-        self.waited = self.moved = 0.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the seconds so far."""
+        self.seconds = dict.fromkeys(PIECES, 0.0)
 
     def run(self) -> None:
-        """One turn."""
+        """One turn of steps."""
         for _ in range(self.turn):
-            begin = time.perf_counter()
-            batch = next(self.batches)
-            came = time.perf_counter()
-            pieces = batch.to(self.machine.device).micro_batches(self.pieces)
-            moved = time.perf_counter()
+            with add_seconds(self.seconds, PIECES[0]):
+                batch = next(self.batches)
+            with add_seconds(self.seconds, PIECES[1]):
+                pieces = batch.to(self.machine.device).micro_batches(self.pieces)
             numbers(self.stage.step(self.number, pieces))
-            self.waited += came - begin
-            self.moved += moved - came
             self.number += 1
 
 
 def profile_stage(stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> StageProfile:
-    """A few steps: counted, timed beside the plain convolution, and looked into by torch's profiler."""
+    """Count the multiplications of a few steps, time them against the plain convolution, and profile them."""
     steps = StageTiming(stage, recipe, machine)
     with FlopCounterMode(display=False) as counter:
         steps.run()
     multiplications = counter.get_total_flops() / 2
-    convolve, of_one = plain_convolution(machine)
-    calls = max(1, round(multiplications / of_one))
-    steps.waited = steps.moved = 0.0
-
-    def plain() -> None:
-        for _ in range(calls):
-            convolve()
-        if machine.device.type == "cuda":
-            torch.cuda.synchronize()
-
-    seconds, plain_seconds = alternate(steps.run, plain, ROUNDS)
-    turns = ROUNDS + 1
-    waited, moved = steps.waited / turns, steps.moved / turns
+    plain = PlainConvolution(machine.precision, machine.device)
+    calls = plain.calls_for(multiplications)
+    wait = torch.cuda.synchronize if machine.device.type == "cuda" else no_wait
+    steps.reset()
+    timed = {
+        "steps": partial(seconds_of, steps.run),
+        "plain": partial(seconds_of, partial(plain.run, calls), wait),
+    }
+    medians = median_seconds(timed, ROUNDS)
+    seconds = medians["steps"]
+    waited, moved = (steps.seconds[name] / (ROUNDS + 1) for name in PIECES[:2])
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if machine.device.type == "cuda" else [])]
-    begin = time.perf_counter()
-    with profile(activities=activities) as seen:
-        steps.run()
-    looked = time.perf_counter() - begin
-    events = sorted(seen.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    with profile(activities=activities) as profiler:
+        profiled_seconds = seconds_of(steps.run)
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
     inside = sum(event.self_cpu_time_total for event in events) / 1e6
-    # the profiler slows operators and Python alike: its shares are taken, not its times
-    python = max(0.0, 1 - inside / looked)
+    # the profiler slows down operators and Python alike: take its shares, not its times
+    python = max(0.0, 1 - inside / profiled_seconds)
     shares = dict(zip(PIECES, (waited / seconds, moved / seconds, 0.0, python), strict=True))
     shares[PIECES[2]] = max(0.0, 1 - sum(shares.values()))
     return StageProfile(
@@ -132,29 +129,14 @@ def profile_stage(stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> S
         steps.turn * stage.batch / seconds,
         seconds / steps.turn,
         multiplications / steps.turn / 1e9,
-        (multiplications / seconds) / (calls * of_one / plain_seconds),
+        (multiplications / seconds) / (calls * plain.MULTIPLICATIONS / medians["plain"]),
         shares,
         tuple((event.key, event.self_cpu_time_total / 1e6 / max(inside, 1e-9)) for event in events[:5]),
     )
 
 
-def plain_convolution(machine: RunDevice):  # type: ignore[no-untyped-def]
-    """The yardstick of `speed.py`, forward, in the machine's precision; and its multiplications."""
-    count, channels, height, width = CONVOLUTION
-    dtype = torch.bfloat16 if machine.precision == "bf16" else torch.float32
-    plain: nn.Module = nn.Conv2d(channels, channels, 3, padding=1)
-    plain = plain.to(machine.device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    image = torch.rand(CONVOLUTION).to(machine.device, dtype=dtype, memory_format=torch.channels_last)
-
-    def convolve() -> None:
-        with torch.no_grad():
-            plain(image)
-
-    return convolve, count * height * width * channels * channels * 9
-
-
 def table(found: list[StageProfile]) -> list[str]:
-    """For a person: a line a stage, then where its time goes."""
+    """A line per stage, then where its time goes."""
     lines = [f"{'stage':<12}{'patches/s':>10}{'s a step':>10}{'GMAC':>10}{'of plain':>10}  where the time goes"]
     for one in found:
         where = ", ".join(f"{name} {100 * share:.1f} %" for name, share in one.shares.items())

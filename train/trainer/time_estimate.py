@@ -1,27 +1,30 @@
-"""How long a stage will take here: a few of its steps, timed on networks that are thrown away."""
+"""How long a training stage will take on this machine: a few steps of it, timed on networks that are discarded."""
 
 from __future__ import annotations
 
-import time
+from itertools import count
 
+from hiqa_cli.engine.timing import median_seconds, seconds_of
 from hiqa_train.data.distortion_groups import GROUP
 
 from .distributed import RunDevice
 from .loop import TrainingStage
 
-TIMED = 2  # steps, after one to warm up
-MOST = GROUP  # patches: the time of a batch is told from so many
+TIMED_STEPS = 2  # after one step of warm-up
+MAX_PATCHES = GROUP  # timed per step; the time of a whole batch is proportional
 
 
 def estimate(stage: TrainingStage, machine: RunDevice) -> float:
-    """Seconds a step; this changes the stage's networks."""
-    share = min(stage.batch // machine.world, max(MOST, stage.batch // machine.world // 8))
+    """Seconds per step. Changes the networks of the stage."""
+    share = min(stage.batch // machine.world, max(MAX_PATCHES, stage.batch // machine.world // 8))
     share = max(GROUP, share // GROUP * GROUP) if stage.batch >= GROUP else stage.batch
-    seconds = []
-    for step in range(TIMED + 1):
-        begin = time.perf_counter()
-        batch = stage.source.draw(range(step * share, (step + 1) * share)).to(machine.device)
-        losses = stage.step(step, [batch])
+    steps = count()
+
+    def step() -> None:
+        number = next(steps)
+        batch = stage.source.draw(range(number * share, (number + 1) * share)).to(machine.device)
+        losses = stage.step(number, [batch])
         sum(float(loss) for loss in losses.values())  # waits for the device
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds[1:]) * stage.batch / machine.world / share
+
+    seconds = median_seconds({"step": lambda: seconds_of(step)}, TIMED_STEPS)["step"]
+    return seconds * stage.batch / machine.world / share

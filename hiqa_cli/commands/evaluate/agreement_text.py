@@ -1,4 +1,4 @@
-"""Measures of agreement as a person reads them in a terminal."""
+"""Tables of agreement measures as text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from hiqa_train.evaluation.published import Published
     from hiqa_train.evaluation.result import DatabaseResult
 
-NAMES = {"srocc": "SROCC", "plcc": "PLCC", "rmse": "RMSE", "krocc": "KROCC", "plcc_unfitted": "PLCC, no fit"}
+MEASURES = {"srocc": "SROCC", "plcc": "PLCC", "rmse": "RMSE", "krocc": "KROCC", "plcc_unfitted": "PLCC, no fit"}
 WITH_INTERVAL = ("srocc", "plcc", "rmse")
 
 
 def number(value: float | None) -> str:
-    """Three decimals without the leading zero, as tables of the field have it; a dash where not defined."""
+    """Three decimals without a leading zero; "-" if not defined."""
     if value is None or value != value:
         return "-"
     text = f"{value:.3f}"
@@ -26,7 +26,7 @@ def number(value: float | None) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines: the first column to the left, the others to the right, as wide as they need."""
+    """Rows of cells as lines: the first column left-aligned, the others right-aligned."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -37,7 +37,7 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
-    """The table of one database: what was measured, a row for each type, all images last, and what to know of it."""
+    """The table of one database: what was measured, a row for each distortion type, all images last, and notes."""
     choice, reading = result.choice, result.choice.reading
     part = "all images" if choice.part == "all" else f"{choice.part} part"
     types = f", types {', '.join(choice.types)}" if choice.types else ""
@@ -52,21 +52,21 @@ def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
     held = result.coverage
     if held is not None:
         lines.append(
-            f"stated uncertainty: holds for {100 * held.covered:.1f} % of {held.cases:,} images (meant: 80 %); "
-            f"mean error {held.mean_error:.1f} points, in the third with the widest {held.error_ratio:.2f} times that "
-            "in the third with the narrowest"
+            f"stated uncertainty: covers the error of {100 * held.covered:.1f} % of {held.cases:,} images "
+            f"(target: 80 %); mean error {held.mean_error:.1f} points; {held.error_ratio:.2f} times larger in the "
+            "third with the widest uncertainty than in the third with the narrowest"
         )
     if result.left_out:
-        lines.append(f"left out, since the weights were trained on them: {count(len(result.left_out), 'scene')}")
+        lines.append(f"left out because the weights were trained on them: {count(len(result.left_out), 'scene')}")
     return lines
 
 
 def row_lines(title: str, measured: Sequence[TypeAgreement]) -> list[str]:
-    """A table of measures, a line for each type, then how they were taken and why some are missing."""
+    """A table of measures, a line for each type, then the fitting method and why measures are missing."""
     from hiqa_train.evaluation.agreement import FIT
 
-    rows = [[title, "images", *NAMES.values()]]
-    rows += [[row.type, f"{row.images:,}", *(_cell(row, name) for name in NAMES)] for row in measured]
+    rows = [[title, "images", *MEASURES.values()]]
+    rows += [[row.type, f"{row.images:,}", *(_cell(row, name) for name in MEASURES)] for row in measured]
     lines = columns(rows)
     with_intervals = any(row.intervals for row in measured)
     lines.append(FIT + ("; [95 % intervals by bootstrap over scenes]" if with_intervals else ""))
@@ -83,22 +83,22 @@ def _cell(row: TypeAgreement, name: str) -> str:
 
 
 def published_lines(result: DatabaseResult) -> list[str]:
-    """The published numbers for the database beside what was found, each with its source."""
+    """Published results for the database next to those measured, each with its source."""
     from hiqa_train.evaluation.published import published_for
 
     ours = {row.type: row.value("srocc") for row in result.rows}
-    return beside_published("hiqa, here", ours, result.all.value("plcc"), published_for(result.choice.reading.name))
+    return literature_lines("hiqa, here", ours, result.all.value("plcc"), published_for(result.choice.reading.name))
 
 
-def beside_published(
+def literature_lines(
     name: str, srocc: dict[str, float], plcc: float, published: Sequence[Published], trained_on: str = ""
 ) -> list[str]:
-    """SROCC by type and PLCC over all images, ours first, then what others published, with protocol and source.
+    """SROCC by type and PLCC over all images, ours first, then published ones, with protocol and source.
 
-    srocc: by type, "all" among them.
+    srocc: by type, including "all".
     """
     if not published:
-        return ["published numbers: none are held for this database"]
+        return ["no published results known for this database"]
     with_types = [one for one in published if one.types]
     lines = []
     if with_types and len(srocc) > 1:
@@ -118,7 +118,7 @@ def beside_published(
 
 
 def summary_lines(summaries: Sequence[Summary]) -> list[str]:
-    """Medians over splits of one database: SROCC by type and method, then all measures over all images by method."""
+    """Medians over the splits of one database: SROCC by type and method, then all measures by method."""
     from hiqa_train.evaluation.agreement import ALL, FIT
 
     methods = list(dict.fromkeys(row.method for row in summaries))
@@ -131,14 +131,14 @@ def summary_lines(summaries: Sequence[Summary]) -> list[str]:
             found = [by_place.get((method, kind)) for method in methods]
             rows.append([kind, *("-" if row is None else _spread(row.measures["srocc"]) for row in found)])
         lines += [*columns(rows), ""]
-    rows = [["all images", *NAMES.values()]]
-    rows += [[method, *(_spread(by_place[method, ALL].measures[name]) for name in NAMES)] for method in methods]
+    rows = [["all images", *MEASURES.values()]]
+    rows += [[method, *(_spread(by_place[method, ALL].measures[name]) for name in MEASURES)] for method in methods]
     lines += columns(rows)
     lines.append("Medians over splits [quartiles]. " + FIT)
     for row in summaries:
-        found = row.measures["srocc"]
-        if found.splits < found.of:
-            lines.append(f"{row.method}, {row.type}: not defined in {found.of - found.splits} of {found.of} splits")
+        srocc = row.measures["srocc"]
+        if srocc.splits < srocc.of:
+            lines.append(f"{row.method}, {row.type}: not defined in {srocc.of - srocc.splits} of {srocc.of} splits")
     return [escape_for_terminal(line) for line in lines]
 
 

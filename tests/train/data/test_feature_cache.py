@@ -129,7 +129,7 @@ def evaluate(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def call(*more: str | Path, out: str = "out") -> Path:
         arguments = [
-            "evaluate", "--dataset", "tid2013", "--root", tree, "--protocol", "splits", "--num-splits", "2", "--recipe",
+            "evaluate", "splits", "tid2013", "--root", tree, "--num-splits", "2", "--recipe",
             recipe, "--out", tmp_path / out, "--device", "cpu", "--precision", "fp32", "--quiet", *more,
         ]  # fmt: skip
         assert run(list(map(str, arguments))) == 0

@@ -1,0 +1,277 @@
+"""`hiqa evaluate database`: agreement of scores with people's, on published databases and on tables of your own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from hiqa_cli.commands import options as common
+from hiqa_cli.commands.dataset_options import (
+    AllowMissing,
+    DatasetOptions,
+    HigherIsBetter,
+    NominalRange,
+    Roots,
+    open_and_describe,
+)
+from hiqa_cli.commands.help import INPUT, OUTPUT, SCORING
+from hiqa_cli.commands.options import one_of, whole_number
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.engine.config import Scoring
+from hiqa_cli.engine.manifest import default_folder, read_manifest
+from hiqa_cli.errors import UsageError
+from hiqa_cli.scoring.items import load_scorer
+from hiqa_cli.scoring.options import BackendOptions
+from hiqa_cli.scoring.row_printer import write
+
+from . import options as own
+from .agreement_text import measure_lines, published_lines
+from .result_files import ResultFiles
+
+if TYPE_CHECKING:
+    from hiqa_train.data.splits import SceneSplit
+    from hiqa_train.evaluation.images import ImageSelection, PartName
+    from hiqa_train.evaluation.predict import Prediction
+    from hiqa_train.evaluation.result import DatabaseResult
+
+PARTS = ("test", "validation", "training", "all")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Which images are measured, and how.
+
+    part: None for the test part of a database that has one, else all. splits, split: a file of splits and the number
+    of one. unseen: leave out scenes the weights were trained on. cached: keep scores and reuse them.
+    """
+
+    part: PartName | None
+    types: tuple[str, ...]
+    splits: Path | None
+    split: int | None
+    unseen: bool
+    resamples: int
+    seed: int
+    cached: bool
+
+
+def database(
+    names: own.Databases,
+    root: Roots = None,
+    higher_is_better: HigherIsBetter = None,
+    nominal: NominalRange = None,
+    allow_missing: AllowMissing = False,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            "--part",
+            metavar="|".join(PARTS),
+            parser=one_of("--part", PARTS),
+            show_default="test if the database has one, else all",
+            help="Images to measure.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    types: own.Types = None,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            "--splits", metavar="FILE", help="File of splits by scene that defines the parts.", rich_help_panel=INPUT
+        ),
+    ] = None,
+    split: Annotated[
+        int | None,
+        typer.Option(
+            "--split",
+            metavar="N",
+            parser=whole_number("--split", 0),
+            help="Number of a split of --splits, from 0.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="Leave out scenes the weights were trained on.", rich_help_panel=INPUT),
+    ] = False,
+    resamples: own.Resamples = own.DEFAULT_RESAMPLES,
+    seed: own.Seed = own.DEFAULT_SEED,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither reuse nor keep scores.", rich_help_panel=SCORING)
+    ] = False,
+    show_literature: own.ShowLiterature = False,
+    json_file: own.JsonFile = None,
+    csv_file: own.CsvFile = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Plot published scores over hiqa's as PNG.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    overwrite: common.Overwrite = False,
+    mode: common.Mode = Scoring.mode,
+    device: common.Device = BackendOptions.device,
+    stride: common.Stride = Scoring.stride,
+    precision: common.Precision = BackendOptions.precision,
+    batch_size: common.BatchSize = BackendOptions.batch_size,
+    threads: common.Threads = BackendOptions.threads,
+    weights: common.WeightsFolder = BackendOptions.weights,
+    quiet: common.Quiet = False,
+) -> int:
+    """Measure agreement with people's scores on databases or tables.
+
+    Prints SROCC, PLCC, RMSE and KROCC by distortion type, with confidence
+    intervals. Names are those of hiqa datasets; a table is a CSV file with the
+    columns path and score.
+
+    \b
+    hiqa evaluate database tid2013 --show-literature
+    hiqa evaluate database my.csv --higher-is-better --range 1 5
+    """
+    if (splits is None) != (split is None):
+        raise UsageError("--splits FILE and --split N go together")
+    say = Messages(quiet=quiet)
+    engine = BackendOptions(device, precision, batch_size, threads, weights)
+    scoring = Scoring(mode, stride, max_tiles=None)
+    options = EvaluationOptions(
+        cast("PartName | None", part), own.words(types), splits, split, unseen, resamples, seed, not no_cache
+    )
+    files = ResultFiles(json_file, csv_file, plot, overwrite)
+    given = DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing)
+    evaluate_databases(given, options, engine, scoring, files, show_literature, say)
+    return ExitCode.OK
+
+
+def evaluate_databases(
+    given: DatasetOptions,
+    options: EvaluationOptions,
+    engine: BackendOptions,
+    scoring: Scoring,
+    files: ResultFiles,
+    show_literature: bool,
+    say: Messages,
+) -> None:
+    """Score the images, print a table for each database, and write the files."""
+    from hiqa_train.data.leakage import trained_scenes
+    from hiqa_train.evaluation.images import choose
+
+    readings = open_and_describe(given, say)
+    files.check([reading.name for reading in readings])
+    rule = split_rule(options)
+    choices = [choose(reading, options.part, division=rule, types=options.types) for reading in readings]
+    trained = trained_scenes(engine.weights)
+    chosen = [without_trained(choice, options, trained.scenes) for choice in choices]
+    if trained.scenes is None:
+        say.warn(f"weights {trained.weights_id} do not record their training scenes: make sure that none is tested")
+    evaluator = DatabaseEvaluator(options, engine, scoring, say)
+    results = [evaluator.measure(choice, left_out, trained.scenes is not None) for choice, left_out in chosen]
+    for result in results:
+        write("\n".join(measure_lines(result, trained.weights_id)) + "\n")
+        if show_literature:
+            write("\n".join(["", *published_lines(result)]) + "\n")
+        write("\n" if result is not results[-1] else "")
+    files.write(results, trained.weights_id, evaluator.settings())
+
+
+def split_rule(options: EvaluationOptions) -> SceneSplit | None:
+    """The split that the options name, or None. UsageError if the file has no split of that number."""
+    from hiqa_train.data.splits import read_splits
+
+    if options.splits is None or options.split is None:
+        return None
+    rules = read_splits(options.splits).divisions
+    if options.split >= len(rules):
+        raise UsageError(f"--split: {options.splits} has splits 0 to {len(rules) - 1}, found {options.split}")
+    return rules[options.split]
+
+
+def without_trained(
+    choice: ImageSelection, options: EvaluationOptions, trained: frozenset[str] | None
+) -> tuple[ImageSelection, list[str]]:
+    """The images without those of training scenes if --unseen was given; and the scenes left out.
+
+    UsageError if images of training scenes would be measured, other than for the part "training".
+    """
+    from hiqa_train.data.leakage import shared_scenes, without_trained_scenes
+
+    shared = shared_scenes(trained or (), choice.scenes)
+    if not shared or choice.part == "training":
+        return choice, []
+    name = choice.reading.name
+    if not options.unseen:
+        raise UsageError(
+            f"{name}: the weights were trained on {len(shared)} of {len(choice.scenes)} scenes, such as {shared[0]}",
+            "leave these out with --unseen, or measure them with --part training",
+        )
+    samples = without_trained_scenes(choice.samples, shared)
+    if not samples:
+        raise UsageError(f"{name}: the weights were trained on every scene of the {choice.part} part")
+    return replace(choice, samples=samples), shared
+
+
+class DatabaseEvaluator:
+    """Scores the images of databases with one set of weights and measures the agreement."""
+
+    def __init__(self, options: EvaluationOptions, engine: BackendOptions, scoring: Scoring, say: Messages) -> None:
+        self._options, self._scoring, self._say = options, scoring, say
+        self._scorer = load_scorer(engine, say)
+        self._measured = read_manifest(default_folder() if engine.weights is None else engine.weights).measured
+
+    def settings(self) -> dict[str, Any]:
+        """What the results depend on."""
+        drawn = {"resamples": self._options.resamples, "seed": self._options.seed}
+        return {**self._scorer.settings, **asdict(self._scoring), **drawn}
+
+    def measure(self, choice: ImageSelection, left_out: list[str], scenes_known: bool) -> DatabaseResult:
+        """Agreement on one database. scenes_known: whether the weights record their training scenes."""
+        from hiqa_train.evaluation.result import measure_choice
+
+        return measure_choice(
+            choice,
+            self._predictions(choice),
+            weights=self._measured,
+            resamples=self._options.resamples,
+            seed=self._options.seed,
+            left_out=left_out,
+            seen_known=scenes_known,
+        )
+
+    def _predictions(self, choice: ImageSelection) -> list[Prediction]:
+        from hiqa_train.evaluation.predict import WeightsPredictor, predict_all
+        from hiqa_train.evaluation.score_cache import ScoreCache
+
+        progress = ImageProgress(len(choice.samples), wanted=not self._say.quiet)
+        try:
+            with ScoreCache(self._cache_file(choice) if self._options.cached else None) as cache:
+                if len(cache):
+                    self._say.warn(f"{choice.reading.name}: reusing {len(cache):,} scores of {cache.path}")
+                predictions = predict_all(
+                    lambda: WeightsPredictor(self._scorer, self._scoring),
+                    choice.samples,
+                    choice.reading.root,
+                    cache,
+                    advance=progress.advance,
+                )
+        finally:
+            progress.close()
+        assert predictions is not None  # it was given no stop signal
+        return predictions
+
+    def _cache_file(self, choice: ImageSelection) -> Path:
+        """The file of a database's scores: its name depends on everything that changes a score."""
+        from platformdirs import user_cache_path
+
+        names = ("hiqa", "weights", "device", "precision", "torch")
+        key = {name: self._scorer.settings[name] for name in names} | {
+            **asdict(self._scoring),
+            "root": os.fspath(choice.reading.root.resolve()),
+        }
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        return user_cache_path("hiqa") / "scores" / f"{choice.reading.name}-{self._scorer.weights_id}-{digest}.jsonl"
