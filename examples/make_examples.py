@@ -1,11 +1,10 @@
-"""Makes the pictures of this folder from photographs that scikit-image ships in its wheel.
+"""Make the example images from photographs that the scikit-image wheel contains.
 
     pip install -e '.[dev]' && python examples/make_examples.py
 
-astronaut: Eileen Collins, NASA, public domain. chelsea: Stefan van der Walt's cat, CC0. coffee: Rachel
-Michetti, CC0 (Pikolo Espresso Bar). rocket: launch of DSCOVR, SpaceX, CC0. Each is reduced or cut to 384x288, once
-clean and once or twice with a distortion that a person names at sight. The same bytes every time, for the same
-versions of the libraries.
+astronaut: Eileen Collins, NASA, public domain. chelsea: Stefan van der Walt's cat, CC0. coffee: Rachel Michetti, CC0
+(Pikolo Espresso Bar). rocket: launch of DSCOVR, SpaceX, CC0. Each is reduced and cropped to 384x288 px and saved clean
+and with one or two visible distortions. The same library versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ WIDTH, HEIGHT = 384, 288
 
 
 def photograph(name: str) -> np.ndarray:
-    """(288, 384, 3) uint8 RGB: as much of the photograph as fits, reduced where it is larger."""
+    """A photograph, reduced if it is larger and cropped to (288, 384, 3) uint8 RGB."""
     pixels = getattr(data, name)()[..., :3]
     scale = max(WIDTH / pixels.shape[1], HEIGHT / pixels.shape[0], 0.75 if name != "chelsea" else 1.0)
     if scale < 1:
@@ -35,6 +34,7 @@ def photograph(name: str) -> np.ndarray:
 
 
 def write(name: str, pixels: np.ndarray, *options: int) -> None:
+    """Write RGB pixels to this folder. options: OpenCV encoder parameters."""
     ok, data = cv2.imencode(Path(name).suffix, pixels[..., ::-1], list(options))
     if not ok:
         raise RuntimeError(f"OpenCV could not write {name}")
@@ -42,6 +42,7 @@ def write(name: str, pixels: np.ndarray, *options: int) -> None:
 
 
 def main() -> None:
+    """Write all example images."""
     clean = {name: photograph(name) for name in ("astronaut", "chelsea", "coffee", "rocket")}
     random = np.random.default_rng(1)
     png = (cv2.IMWRITE_PNG_COMPRESSION, 9)

@@ -106,8 +106,9 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
         tracemalloc.stop()
         return largest
 
-    few, lots = peak(100), peak(1600)
-    assert lots < few + 50_000  # 1,500 rows more have 120,000 bytes, their pictures 5 million
+    limit = peak(100) + 50_000  # another 1,500 rows have 120,000 bytes, their images 5 million
+    # Once in a while Python doubles its table of interned strings (megabytes) meanwhile, but never twice in a row.
+    assert peak(1600) < limit or peak(1600) < limit
 
 
 def test_an_abandoned_report_leaves_nothing_and_keeps_the_old_one(tmp_path: Path) -> None:

@@ -164,8 +164,10 @@ const extent = Math.max(5, Math.ceil(Math.max(0, ...pairs.map(({ change }) => Ma
 byId("axis").append(...[-1, -0.5, 0, 0.5, 1].map((fraction) => make("span", "", signed(fraction * extent).replace(/\.0$/, ""))));
 const selection = new Selection();
 connectControls(listing, "pair");
+const bins = 55; // odd, so that one bar is centred on no change
 new Histogram(listing, {
-  low: -extent, high: extent, bins: 50, noun: "changes", unit: "pair", tone: (change) => (change > 0 ? "excellent" : "bad"),
+  low: -extent, high: extent, bins, noun: "changes", unit: "pair",
+  tone: (change) => (Math.abs(change) < extent / bins ? "unchanged" : change > 0 ? "excellent" : "bad"),
 });
 const grid = new Grid(listing, selection, {
   shape: { minWidth: 260, photo: 0.4, text: 66 },
