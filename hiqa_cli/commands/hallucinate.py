@@ -15,11 +15,12 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, escape_for_pipe, name_text
 from hiqa_cli.engine.config import Scoring
+from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
-from hiqa_cli.scoring.items import Work, check_standard_input, load_scorer, score_items
+from hiqa_cli.scoring.items import check_standard_input, job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_paths import (
     PANEL,
@@ -133,13 +134,13 @@ def run_hallucinate(options: HallucinateOptions) -> int:
         targets: list[OutputPaths | None] = [None]
     else:
         targets = _checked_targets(options, inputs.images)
-    works = _works(inputs.images, targets, to_stdout)
+    jobs = _jobs(options, inputs.images, targets, to_stdout)
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
     scorer: Scorer | None = None
-    if any(not work.entry.problem for work in works):
+    if any(not job.problem for job in jobs):
         scorer = load_scorer(options.engine, messages)
-    written, failed = _write_pictures(options, scorer, works, targets, messages)
-    _say_summary(inputs, written, failed, messages)
+    written, failed = _write_pictures(options, scorer, jobs, targets, messages)
+    _report_summary(inputs, written, failed, messages)
     return code_for_counts(written, failed, below_gate=0)
 
 
@@ -172,62 +173,62 @@ def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> li
     return targets
 
 
-def _works(images: Sequence[Input], targets: Sequence[OutputPaths | None], to_stdout: bool) -> list[Work]:
-    """Every input with its pictures; a file given twice has them written once."""
-    from hiqa_cli.engine.outputs.outputs import Outputs
-
+def _jobs(
+    options: HallucinateOptions, images: Sequence[Input], targets: Sequence[OutputPaths | None], to_stdout: bool
+) -> list[Job]:
+    """Every input with its pictures; those of a file that is given twice are written once."""
     if to_stdout:
-        return [Work(images[0], Outputs(hallucination=sys.stdout.buffer))]
-    works = []
+        return [job_for(images[0], options.limits, Outputs(hallucination=sys.stdout.buffer))]
+    jobs = []
     planned = set()
-    for entry, target in zip(images, targets, strict=True):
-        artefacts = None
+    for image, target in zip(images, targets, strict=True):
+        outputs = NO_OUTPUTS
         if target is not None and target.pictures[HALLUCINATION] not in planned:
             planned.add(target.pictures[HALLUCINATION])
-            artefacts = Outputs(
+            outputs = Outputs(
                 hallucination=target.pictures[HALLUCINATION],
                 discrepancy=target.pictures[DISCREPANCY],
                 panel=target.pictures.get(PANEL),
             )
-        works.append(Work(entry, artefacts))
-    return works
+        jobs.append(job_for(image, options.limits, outputs))
+    return jobs
 
 
 def _write_pictures(
     options: HallucinateOptions,
     scorer: Scorer | None,
-    works: Sequence[Work],
+    jobs: Sequence[Job],
     targets: Sequence[OutputPaths | None],
     messages: Messages,
 ) -> tuple[int, int]:
-    """(images written, images failed); what was written is named on standard output."""
+    """(images written, images failed); prints the paths of the pictures."""
     written = failed = 0
-    progress = ImageProgress(len(works), wanted=not options.quiet)
+    progress = ImageProgress(len(jobs), wanted=not options.quiet)
     messages.clear = progress.cleared
     try:
-        results = score_items(scorer, works, options.limits, Scoring())
-        for (work, outcome), target in zip(results, targets, strict=True):
-            if isinstance(outcome, HiqaError):
-                failed += 1
-                messages.error(f"{work.entry.name}: {name_text(str(outcome))}")
-            else:
-                written += 1
-                for note in outcome.notes:
-                    messages.detail(f"{work.entry.name}: {note}")
-                with progress.cleared_for_results():
-                    _name(target)
-            progress.advance()
+        with score_jobs(scorer, jobs, Scoring()) as outcomes:
+            for target, (job, outcome) in zip(targets, outcomes, strict=True):
+                if isinstance(outcome, HiqaError):
+                    failed += 1
+                    messages.error(f"{job.name}: {name_text(str(outcome))}")
+                else:
+                    written += 1
+                    for note in outcome.notes:
+                        messages.detail(f"{job.name}: {note}")
+                    with progress.cleared_for_results():
+                        _print_paths(target)
+                progress.advance()
     finally:
         progress.close()
     return written, failed
 
 
-def _name(target: OutputPaths | None) -> None:
+def _print_paths(target: OutputPaths | None) -> None:
     for path in target.pictures.values() if target is not None else ():
         write(f"{escape_for_pipe(name_text(path))}\n")
 
 
-def _say_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:
+def _report_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:
     if not inputs.images:
         messages.error("no image found: the list of files is empty")
     elif failed or inputs.outputs_skipped:

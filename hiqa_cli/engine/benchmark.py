@@ -20,8 +20,7 @@ from torch.nn import functional
 
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.opencv import cv2
-from hiqa_cli.images.picture import Picture
-from hiqa_cli.images.read import decode_picture, read_picture
+from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.source import Limits, read_bytes
 from hiqa_cli.networks.hiqa import HiqaNet
 
@@ -152,7 +151,7 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
         for first in range(0, min(len(tiles), size) if warm else len(tiles), size):
             found = dict.fromkeys(STAGES, 0.0)
             with add_seconds(found, "tile"):
-                batch = runner.batch_of(tiles[first : first + size])
+                batch = runner.make_batch(tiles[first : first + size])
             with add_seconds(found, "G"):
                 hallucinated = runner.network.imagine(batch)
                 _wait_for_device()
@@ -188,15 +187,11 @@ def _score_all(
     jobs = []
     for number, image in enumerate(images, start=1):
         name = f"image {number}" if isinstance(image, bytes) else str(image)
-        jobs.append(Job(name, partial(_read, image, limits)))
+        jobs.append(Job(image, name, limits=limits))
     for job, result in scorer.score_stream(jobs, scoring=scoring):
         if isinstance(result, HiqaError):
             raise type(result)(f"{job.name}: {result.message}", result.hint)
         write(job.name, result)
-
-
-def _read(image: Path | bytes, limits: Limits) -> Picture:
-    return read_picture(io.BytesIO(image) if isinstance(image, bytes) else image, limits)
 
 
 @torch.inference_mode()

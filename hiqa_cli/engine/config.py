@@ -23,12 +23,14 @@ GRADES = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, in steps o
 
 @dataclass(frozen=True)
 class Scoring:
-    """mode: "exact", the paper's: every overlapping tile goes through the networks by itself; "fast": tiles side by
-        side go through the networks once, and overlapping windows are pooled from their features.
+    """How an image is scored.
+
+    mode: "exact" (the paper's method: every overlapping tile goes through the networks) or "fast" (adjacent tiles go
+        through the networks once, and overlapping windows are pooled from their features).
     stride: px between the tiles (windows) whose scores are averaged, 1..256.
-    max_tiles: pictures of more pixels than so many tiles have are scored by a sample of at most so many tiles
-        side by side, spread over the picture; None: every picture is scored whole.
-    tolerance: points; the sample ends where the standard error of its mean is below this.
+    max_tiles: an image with more pixels than this many tiles is scored by a sample of at most this many adjacent
+        tiles, spread over it; None: never sample.
+    tolerance: points; sampling stops once the standard error of the mean is at most this.
     """
 
     mode: str = DEFAULT_MODE
@@ -37,7 +39,7 @@ class Scoring:
     max_tiles: int | None = DEFAULT_MAX_TILES
 
     def __post_init__(self) -> None:
-        """Raises UsageError where a value makes no sense."""
+        """Raises UsageError for a value out of range."""
         check_stride(self.stride)
         if self.mode not in MODES:
             raise UsageError(f"mode must be one of {', '.join(MODES)}, found {self.mode!r}")
@@ -48,22 +50,22 @@ class Scoring:
             raise UsageError(f"tolerance must be a number of points from 0 upwards, found {self.tolerance!r}")
 
     def samples(self, width: int, height: int) -> bool:
-        """Whether a picture of width x height px is scored by a sample of its tiles."""
+        """Whether an image of width x height px is scored by a sample of its tiles."""
         return self.max_tiles is not None and width * height > self.max_tiles * TILE * TILE
 
-    def picture_stride(self, width: int, height: int) -> int:
-        """Px between the tiles that pictures (hallucination, maps) are blended from; those that give the score are
-        among them: all of one stride, or those side by side."""
-        all_of_them = self.mode == "exact" and not self.samples(width, height)
-        return self.stride if all_of_them or TILE % self.stride == 0 else DEFAULT_STRIDE
+    def blend_stride(self, width: int, height: int) -> int:
+        """Px between the tiles that hallucination and maps are blended from. The tiles that give the score must be
+        among them: all tiles of `stride` in mode "exact", else the adjacent ones."""
+        scores_all = self.mode == "exact" and not self.samples(width, height)
+        return self.stride if scores_all or TILE % self.stride == 0 else DEFAULT_STRIDE
 
 
 def check_stride(stride: int) -> int:
-    """The stride itself, or UsageError where tiles would leave gaps or never advance."""
+    """`stride` itself; UsageError where tiles would leave gaps or not advance."""
     if isinstance(stride, bool) or not isinstance(stride, int) or not 1 <= stride <= TILE:
         raise UsageError(
             f"stride must be a whole number of px from 1 to {TILE}, found {stride!r}",
-            "smaller strides score more tiles and take longer",
+            "a smaller stride scores more tiles and takes longer",
         )
     return stride
 

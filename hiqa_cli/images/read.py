@@ -11,6 +11,7 @@ read. Colours are taken as sRGB; the notes name any other profile, and an 8-bit 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from typing import BinaryIO
@@ -61,7 +62,9 @@ _READERS: dict[str, Callable[[Data], Header]] = {
 DEFAULT_LIMITS = Limits()
 
 
-def read_picture(source: str | bytes | os.PathLike | BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def read_picture(
+    source: str | bytes | os.PathLike | BinaryIO | io.RawIOBase, limits: Limits = DEFAULT_LIMITS
+) -> Picture:
     """Read an image from a path (str, bytes or PathLike) or from a binary stream.
 
     Raises ImageError, without the path in its message, if the image is missing, unreadable, not a file, empty, not an

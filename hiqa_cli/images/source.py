@@ -31,7 +31,7 @@ class Limits:
     max_bytes: int = 2 * 2**30
 
 
-def read_bytes(source: str | bytes | os.PathLike | BinaryIO, limits: Limits) -> bytearray:
+def read_bytes(source: str | bytes | os.PathLike | BinaryIO | io.RawIOBase, limits: Limits) -> bytearray:
     """All bytes of a path (str, bytes, PathLike) or binary stream. Raises ImageError, without the path."""
     if not isinstance(source, str | bytes | os.PathLike):
         return _read_stream(source, limits)
@@ -50,7 +50,7 @@ def read_bytes(source: str | bytes | os.PathLike | BinaryIO, limits: Limits) -> 
         raise ImageError("no such file: its name contains a NUL character") from error
 
 
-def _read_stream(stream: BinaryIO, limits: Limits) -> bytearray:
+def _read_stream(stream: BinaryIO | io.RawIOBase, limits: Limits) -> bytearray:
     try:
         mode = os.fstat(stream.fileno()).st_mode
     except (AttributeError, OSError, io.UnsupportedOperation):

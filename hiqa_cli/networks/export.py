@@ -86,4 +86,4 @@ class ExportedHead(nn.Module):
         self.regressor = regressor
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.regressor.verdict_of_pooled(pooled(features.permute(0, 3, 1, 2)))
+        return self.regressor.predict_pooled(pooled(features.permute(0, 3, 1, 2)))

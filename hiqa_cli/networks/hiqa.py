@@ -20,11 +20,11 @@ BYTE = 255.0  # the largest
 
 
 class HiqaOutput(NamedTuple):
-    """verdict: (B, 2) float32, scores in 0..1, high is good, and doubts (`Regressor`); features: (B, C, H/32, W/32),
+    """prediction: (B, 2) float32, scores in 0..1, high is good, and doubts (`Regressor`); features: (B, C, H/32, W/32),
     what R2 pools; distorted: (B, 3, H, W), what came in, bytes or floats; difference: the correction, as pixels or as
     2x2 places."""
 
-    verdict: Tensor
+    prediction: Tensor
     features: Tensor
     distorted: Tensor
     difference: Tensor
@@ -32,7 +32,7 @@ class HiqaOutput(NamedTuple):
     @property
     def score(self) -> Tensor:
         """(B,) float32 in 0..1."""
-        return self.verdict[:, 0]
+        return self.prediction[:, 0]
 
     @property
     def correction(self) -> Tensor:
@@ -117,8 +117,8 @@ class HiqaNet(nn.Module):
         return self._output(imagined, self.regressor.joined(quality, imagined.semantic))
 
     def _output(self, imagined: GeneratorOutput, features: Tensor) -> HiqaOutput:
-        verdict = self.regressor.verdict_of_pooled(pooled(features))
-        return HiqaOutput(verdict, features, imagined.distorted, imagined.difference)
+        prediction = self.regressor.predict_pooled(pooled(features))
+        return HiqaOutput(prediction, features, imagined.distorted, imagined.difference)
 
 
 def as_floats(image: Tensor) -> Tensor:

@@ -270,9 +270,9 @@ class Regressor(nn.Module):
 
     def pooled_score(self, features: Tensor) -> Tensor:
         """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""
-        return self.verdict_of_pooled(pooled(features))[:, 0]
+        return self.predict_pooled(pooled(features))[:, 0]
 
-    def verdict_of_pooled(self, pooled: Tensor) -> Tensor:
+    def predict_pooled(self, pooled: Tensor) -> Tensor:
         """Pooled joined features (B, C) -> (B, 2): scores in 0..1, and doubts, logarithms of what the half-width of a
         score is multiplied with, 0 where R has none."""
         seen = self.seen(pooled)

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli.engine.config import grade
+from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
 from hiqa_cli.engine.outputs.draw_text import PAPER, draw_text
-from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
+from hiqa_cli.engine.outputs.panel import FAINT
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
-from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE
-from hiqa_cli.engine.outputs.score_card import FAINT
-from hiqa_cli.engine.outputs.webp_stamp import check_webp
+from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE, check_webp
 from hiqa_cli.images.opencv import cv2
 
 from .entry import ReportEntry, RunFacts

@@ -13,17 +13,17 @@ import numpy as np
 
 from hiqa_cli.console.text import name_text, path_from_name
 from hiqa_cli.engine.config import TILE
+from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.outputs.preview import (
     LARGE_SIDE,
     Closeup,
     Preview,
-    as_eight_bits,
+    as_uint8,
     encode_preview,
     paint_quality,
     reduce_to,
     tile_within,
 )
-from hiqa_cli.engine.pipeline.job import Job
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.tiling.grid import plan_tiles
@@ -35,6 +35,7 @@ from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, Row
 
 from .entry import ReportEntry, TileScores
 
+NOT_NEEDED = "not read: its preview is not needed"
 NO_MAPS = "no hallucination or discrepancy map: score with --maps, or write the report with hiqa score --report"
 
 
@@ -71,7 +72,7 @@ def entries_from_rows(
     def jobs() -> Iterator[Job]:
         for row, path in rows:
             located = row if path is None else replace(row, path=name_text(path))
-            yield Job(located.path, _reader(located, needs_preview, limits), token=located)
+            yield _job(located, limits, NOT_NEEDED if not needs_preview(located.score) else "")
 
     prefetcher = Prefetcher(jobs())
     try:
@@ -85,22 +86,17 @@ def entries_from_rows(
         prefetcher.close()
 
 
-def _reader(row: Row, needs_preview: Callable[[float | None], bool], limits: Limits) -> Callable[[], Picture]:
-    def read() -> Picture:
-        if not needs_preview(row.score):
-            raise ImageError("")
-        if row.path == "-" and not os.path.lexists("-"):
-            raise ImageError("read from standard input, not stored")
+def _job(row: Row, limits: Limits, problem: str) -> Job:
+    """Reads the image of a row again, unless there is a problem with it."""
+    source = ""
+    if not problem and row.path == "-" and not os.path.lexists("-"):
+        problem = "read from standard input, not stored"
+    if not problem:
         try:
-            picture = read_picture(path_from_name(row.path), limits)
-        except ValueError as error:
-            raise ImageError("not a valid path on this system") from error
-        if (picture.width, picture.height) != (row.width, row.height):
-            found, expected = f"{picture.width} x {picture.height}", f"{row.width} x {row.height}"
-            raise ImageError(f"image changed: {found} px now, {expected} px when scored")
-        return picture
-
-    return read
+            source = path_from_name(row.path)
+        except ValueError:
+            problem = "not a valid path on this system"
+    return Job(source, row.path, limits=limits, problem=problem, token=row)
 
 
 def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
@@ -117,7 +113,10 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
         tiles=tiles,
     )
     if isinstance(picture, HiqaError):
-        return replace(entry, missing=str(picture))
+        return entry if picture.message == NOT_NEEDED else replace(entry, missing=str(picture))
+    if (picture.width, picture.height) != (row.width, row.height):
+        found, expected = f"{picture.width} x {picture.height}", f"{row.width} x {row.height}"
+        return replace(entry, missing=f"image changed: {found} px now, {expected} px when scored")
     preview, missing = _preview_from_row(row, picture, tiles)
     size = None
     with contextlib.suppress(ValueError):
@@ -145,7 +144,7 @@ def _preview_from_row(row: Row, picture: Picture, tiles: TileScores | None) -> t
     closeup = None
     if worst is not None:
         x, y, score = worst
-        closeup = Closeup(as_eight_bits(tile_within(picture.pixels, x, y)), hallucinated_tile, score)
+        closeup = Closeup(as_uint8(tile_within(picture.pixels, x, y)), hallucinated_tile, score)
     quality, reason = _quality_preview(row, picture, tiles)
     missing += [reason] if reason else []
     preview = encode_preview(

@@ -18,12 +18,11 @@ from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
 
 from .inputs import Input, real_paths
-from .items import Work
 from .options import ScoreOptions
 from .resume import ResumePlan
 
 if TYPE_CHECKING:
-    from hiqa_cli.engine.outputs.outputs import Outputs
+    from hiqa_cli.engine.job import Job, Outputs
     from hiqa_cli.engine.results import ScoreResult
 
 
@@ -44,12 +43,11 @@ def sources_of(images: Sequence[Input], target: ReportTarget) -> set[str]:
     return real_paths(images) if os.path.lexists(target.path) else set()
 
 
-def with_preview(artefacts: Outputs | None) -> Outputs:
-    """What is to be written of an image, with the pictures for a report besides."""
-    from hiqa_cli.engine.outputs.outputs import Outputs
+def with_preview(outputs: Outputs) -> Outputs:
+    """The same outputs, and the pictures for a report."""
     from hiqa_cli.engine.outputs.preview import PreviewSlot
 
-    return replace(artefacts or Outputs(), preview=PreviewSlot())
+    return replace(outputs, preview=PreviewSlot())
 
 
 def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messages) -> ScoreReport | None:
@@ -84,18 +82,16 @@ class ScoreReport:
         for entry in entries_from_rows(full_rows, self.report.needs_preview, self.options.limits):
             self.report.add(entry)
 
-    def add(self, row: Row, work: Work, outcome: ScoreResult | HiqaError) -> None:
+    def add(self, row: Row, job: Job, outcome: ScoreResult | HiqaError) -> None:
         """Add an image that this run has scored, or failed to score."""
         from hiqa_cli.report.entries import entry_from_error, entry_from_result
 
         if isinstance(outcome, HiqaError):
             self.report.add(entry_from_error(row))
             return
-        slot = work.artefacts.preview if work.artefacts is not None else None
-        preview = slot.take() if slot is not None else None
-        self.report.add(
-            entry_from_result(row, None if work.entry.is_standard_input else work.entry.path, outcome, preview)
-        )
+        preview = job.outputs.preview.take() if job.outputs.preview is not None else None
+        file = job.source if isinstance(job.source, str) else None
+        self.report.add(entry_from_result(row, file, outcome, preview))
         self._update_facts(outcome.weights, outcome.mode, outcome.precision)
 
     def _update_facts(self, weights: str, mode: str, precision: str) -> None:

@@ -12,13 +12,14 @@ from hiqa_cli.console.interrupts import Interrupted
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import name_text
+from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.rows.codec import CSV, JSON_LINES
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
 from .inputs import Input, Inputs, find_inputs, real_paths
-from .items import Work, check_standard_input, load_scorer, score_items
+from .items import check_standard_input, job_for, load_scorer, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
@@ -27,7 +28,6 @@ from .row_printer import NullPrinter, RowPrinter, make_printer
 from .summary import RunSummary
 
 if TYPE_CHECKING:
-    from hiqa_cli.engine.outputs.outputs import Outputs
     from hiqa_cli.engine.results import ScoreResult
     from hiqa_cli.engine.scorer import Scorer
 
@@ -50,8 +50,8 @@ def run_score(options: ScoreOptions) -> int:
     targets = _map_targets(options, inputs.images)
     tables = _tables(options, inputs.images)
     plan = plan_resume(tables, inputs.images, targets)
-    works = _works(options, inputs.images, targets, plan)
-    scorer = _scorer(options, tables, works, messages)
+    jobs = _jobs(options, inputs.images, targets, plan)
+    scorer = _scorer(options, tables, jobs, messages)
     settings = _settings(options, scorer)
     if scorer is not None:
         check_rows_fit(tables, scorer.weights_id, __version__, settings)
@@ -63,8 +63,8 @@ def run_score(options: ScoreOptions) -> int:
         screen=_screen(options),
         summary=RunSummary(gate=options.min_score, outputs_skipped=inputs.outputs_skipped),
         maps={
-            entry.name: _map_names(target)
-            for entry, target in zip(inputs.images, targets, strict=True)
+            image.name: _map_names(target)
+            for image, target in zip(inputs.images, targets, strict=True)
             if target is not None
         },
         settings=settings,
@@ -74,17 +74,17 @@ def run_score(options: ScoreOptions) -> int:
         run.count_finished(plan)
         if report is not None:
             report.add_finished(tables, inputs.images, plan)
-        run.work(scorer, works)
+        run.score(scorer, jobs)
     finally:
         if report is not None:
             report.abandon()
     return run.end(inputs)
 
 
-def _scorer(options: ScoreOptions, tables: Sequence[Table], works: Sequence[Work], messages: Messages) -> Scorer | None:
-    """The weights, loaded once; None where no image is to be scored and no old row to be checked."""
+def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job], messages: Messages) -> Scorer | None:
+    """The scorer; None where no image can be scored and no row of an earlier run must be checked."""
     old_rows = any(saved.row.is_scored for table in tables for saved in table.rows)
-    if old_rows or any(not work.entry.problem for work in works):
+    if old_rows or any(not job.problem for job in jobs):
         return load_scorer(options.engine, messages)
     return None
 
@@ -127,33 +127,32 @@ def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
     return tables
 
 
-def _works(
+def _jobs(
     options: ScoreOptions, images: Sequence[Input], targets: Sequence[OutputPaths | None], plan: ResumePlan
-) -> list[Work]:
-    """What is left to do. A file given twice has its maps written once."""
-    works = []
+) -> list[Job]:
+    """What is left to do. The maps of a file that is given twice are written once."""
+    jobs = []
     planned: set[os.PathLike[str]] = set()
-    for entry, target, finished in zip(images, targets, plan.finished, strict=True):
+    for image, target, finished in zip(images, targets, plan.finished, strict=True):
         if finished is not None:
             continue
-        artefacts = None
+        outputs = NO_OUTPUTS
         if target is not None and target.pictures[QUALITY] not in planned:
             planned.add(target.pictures[QUALITY])
-            artefacts = _artefacts(target, keep=options.if_exists is IfExists.RESUME)
+            outputs = _map_outputs(target, keep=options.if_exists is IfExists.RESUME)
         if options.report is not None:
-            artefacts = with_preview(artefacts)
-        works.append(Work(entry, artefacts))
-    return works
+            outputs = with_preview(outputs)
+        jobs.append(job_for(image, options.limits, outputs))
+    return jobs
 
 
-def _artefacts(target: OutputPaths, *, keep: bool) -> Outputs:
-    from hiqa_cli.engine.outputs.outputs import Outputs
-
-    wanted = {kind: None if keep and os.path.lexists(path) else path for kind, path in target.pictures.items()}
+def _map_outputs(target: OutputPaths, *, keep: bool) -> Outputs:
+    """keep: leave out maps that exist."""
+    paths = {kind: None if keep and os.path.lexists(path) else path for kind, path in target.pictures.items()}
     return Outputs(
-        hallucination=wanted[HALLUCINATION],
-        discrepancy=wanted[DISCREPANCY],
-        quality=wanted[QUALITY],
+        hallucination=paths[HALLUCINATION],
+        discrepancy=paths[DISCREPANCY],
+        quality=paths[QUALITY],
     )
 
 
@@ -195,21 +194,22 @@ class ScoreRun:
             if self.options.order or self.options.worst is not None:
                 self.screen.show(row)
 
-    def work(self, scorer: Scorer | None, works: Sequence[Work]) -> None:
-        """All rows; whatever ends it, rows that are finished stay and are shown."""
-        progress = ImageProgress(len(works), wanted=not self.options.quiet)
+    def score(self, scorer: Scorer | None, jobs: Sequence[Job]) -> None:
+        """Score the jobs and write their rows; after an interrupt, the rows so far stay and are shown."""
+        progress = ImageProgress(len(jobs), wanted=not self.options.quiet)
         self.messages.clear = progress.cleared
         try:
             for table in self.tables:
                 table.open()
-            for work, outcome in score_items(scorer, works, self.options.limits, self.options.scoring):
-                self._take(work, outcome, progress)
+            with score_jobs(scorer, jobs, self.options.scoring) as outcomes:
+                for job, outcome in outcomes:
+                    self._add(job, outcome, progress)
         except (Interrupted, OutputError):
             progress.close()
-            self._say_what_stays(len(works))
+            self._say_what_stays(len(jobs))
             self.screen.end(self.summary)
             if self.report is not None:
-                self.report.finish_partial(self._done, len(works))
+                self.report.finish_partial(self._done, len(jobs))
             raise
         finally:
             progress.close()
@@ -219,21 +219,20 @@ class ScoreRun:
         if self.report is not None:
             self.report.finish()
 
-    def _take(self, work: Work, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
-        entry = work.entry
+    def _add(self, job: Job, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
         more = {"version": __version__, "settings": self.settings}
         if isinstance(outcome, HiqaError):
-            row = error_row(entry.name, name_text(str(outcome)), more)
-            self.messages.error(f"{entry.name}: {row.error}")
+            row = error_row(job.name, name_text(str(outcome)), more)
+            self.messages.error(f"{job.name}: {row.error}")
         else:
-            if entry.name in self.maps:
-                more = {"maps": self.maps[entry.name], **more}
-            row = scored_row(entry.name, outcome, more)
+            if job.name in self.maps:
+                more = {"maps": self.maps[job.name], **more}
+            row = scored_row(job.name, outcome, more)
             for note in outcome.notes:
-                self.messages.detail(f"{entry.name}: {note}")
+                self.messages.detail(f"{job.name}: {note}")
         self._write(row, progress)
         if self.report is not None:
-            self.report.add(row, work, outcome)
+            self.report.add(row, job, outcome)
 
     def _write(self, row: Row, progress: ImageProgress) -> None:
         for table in self.tables:

@@ -12,9 +12,9 @@ import torch
 from support.tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.config import TILE, Scoring
-from hiqa_cli.engine.results import TilePrediction
+from hiqa_cli.engine.results import TileScore
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.engine.tiling.aggregate import AT_ONCE, SampledMean, WindowMean, aggregate_for, picture_grid, spread_order
+from hiqa_cli.engine.tiling.aggregate import AT_ONCE, SampledMean, WindowMean, aggregate_for, blend_grid, spread_order
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.engine.tiling.windows import WindowPooler, side_weights
 from hiqa_cli.errors import UsageError
@@ -55,6 +55,8 @@ def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     ids=str,
 )
 def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, Any], dtype: torch.dtype) -> None:
+    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("oneDNN has no bf16 on this CPU")
     network = HiqaNet(*tiny_networks(**config)).eval().pack(Layout(2, 256, dtype))
     image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     image[0, :, :40] = 1.0  # where a correction upwards is clamped
@@ -100,10 +102,10 @@ def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) 
 def test_a_tile_has_the_same_score_in_a_batch_of_any_size(scorer: Scorer, tmp_path: Path, precision: str) -> None:
     other = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision=precision)
     tiles = [picture(TILE, TILE, seed) for seed in range(7)]
-    (together,) = other.backend.run(tiles, corrections=False)
-    alone = [next(other.backend.run([tile], corrections=False)).verdicts[0] for tile in tiles]
+    together = other.backend.predict_tiles(tiles, corrections=False)
+    alone = [other.backend.predict_tiles([tile], corrections=False).predictions[0] for tile in tiles]
     tolerance = 1e-3 if precision == "fp32" else 0.02
-    np.testing.assert_allclose(alone, together.verdicts, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(alone, together.predictions, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("size", [(512, 256), (384, 300), (256, 256), (90, 300)])
@@ -119,14 +121,14 @@ def test_modes_agree_to_the_digit_where_every_window_is_a_tile(scorer: Scorer, s
 
 def test_a_window_between_tiles_is_pooled_from_their_features(scorer: Scorer) -> None:
     pixels = picture(512, 512, 3)
-    runner = scorer.backend
+    backend = scorer.backend
     tiles = [cut_tile(pixels, x, y) for y in (0, 256) for x in (0, 256)]
-    (outputs,) = runner.run(tiles, corrections=False, features=True)
+    outputs = backend.predict_tiles(tiles, corrections=False, features=True)
     assert outputs.features is not None
     whole = outputs.features.reshape(2, 2, 8, 8, -1).transpose(0, 2, 1, 3, 4).reshape(16, 16, -1)
-    expected = runner.verdicts_of(whole[4:12, 4:12].mean(axis=(0, 1), dtype=np.float32)[None])
+    expected = backend.predict_pooled(whole[4:12, 4:12].mean(axis=(0, 1), dtype=np.float32)[None])
     (middle,) = [tile for tile in scorer.score(pixels, scoring=FAST).tiles if (tile.x, tile.y) == (128, 128)]
-    assert [middle.score, middle.doubt] == pytest.approx(expected[0], abs=1e-3)
+    assert [middle.score, middle.predicted_error] == pytest.approx(expected[0], abs=1e-3)
 
 
 @pytest.mark.parametrize(("width", "height", "stride"), [(700, 530, 128), (600, 257, 100), (1300, 256, 256)])
@@ -144,7 +146,7 @@ def test_every_window_weighs_its_pixels_once(width: int, height: int, stride: in
         for column, x in enumerate(tiles.xs):
             ramp = np.broadcast_to((x + 32 * np.arange(8, dtype=np.float32) + 16)[None, :, None], (8, 8, 1))
             pooler.add(column, ramp)
-        scores += [verdict.score for verdict in pooler.finish_row()]
+        scores += [float(score) for score, _ in pooler.finish_row()]
     expected = [x + 128 for _ in windows.ys for x in windows.xs]
     assert scores == pytest.approx(expected, abs=16)
 
@@ -194,7 +196,7 @@ def large(spread: float) -> tuple[SampledMean, dict[tuple[int, int], float]]:
     scores = {place: 50 + spread * rng.standard_normal() for place in grid.places()}
     sample = SampledMean(grid, tolerance=0.5, most=96)
     while (place := sample.next_place()) is not None:
-        sample.receive(*place, TilePrediction(scores[place], 0.0), None)
+        sample.receive(TileScore(*place, scores[place]), None)
     return sample, scores
 
 
@@ -235,7 +237,7 @@ def test_pictures_up_to_four_megapixels_are_scored_whole() -> None:
 
 def test_tiles_that_give_the_score_are_among_those_that_give_pictures() -> None:
     for scoring in (EXACT, FAST, Scoring("fast", 100), Scoring("exact", 100, max_tiles=1), Scoring("fast", 64)):
-        grid = picture_grid(1000, 700, scoring)
+        grid = blend_grid(1000, 700, scoring)
         tally = aggregate_for(1000, 700, scoring, np.sum)
         wanted = set()
         while (place := tally.next_place()) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -54,7 +53,7 @@ PICTURES = [picture(300, 280, 0), picture(90, 40, 1), picture(256, 256, 2), pict
 
 
 def streamed(scorer: Scorer, arrays: list[np.ndarray]) -> list[ScoreResult]:
-    jobs = [Job(str(n), partial(Picture, array, "array")) for n, array in enumerate(arrays)]
+    jobs = [Job(array, str(n)) for n, array in enumerate(arrays)]
     results = []
     for n, (job, result) in enumerate(scorer.score_stream(jobs)):
         assert job.name == str(n)
@@ -107,7 +106,7 @@ def test_the_same_score_on_one_thread_and_on_two(weights: Path) -> None:
 
 def test_bf16_is_near_float32_and_does_not_depend_on_neighbours(weights: Path, scorer: Scorer) -> None:
     notices: list[str] = []
-    half = Scorer.load(weights, device="cpu", precision="bf16", batch_size=2, notice=notices.append)
+    half = Scorer.load(weights, device="cpu", precision="bf16", batch_size=2, on_warning=notices.append)
     assert half.precision == "bf16"
     first, second = PICTURES[1], PICTURES[2]
     alone, together = half.score(first), streamed(half, [second, first])[1]
@@ -188,11 +187,12 @@ def test_a_path_is_read_and_a_path_that_cannot_be_is_named(scorer: Scorer, tmp_p
 
 
 def test_a_wrong_stride_is_refused_before_anything_is_read(scorer: Scorer) -> None:
-    def read() -> Picture:
+    def jobs() -> Iterator[Job]:
         raise AssertionError("was read")
+        yield
 
     with pytest.raises(UsageError, match="stride"):
-        scorer.score_stream([Job("a", read)], stride=0)
+        scorer.score_stream(jobs(), stride=0)
 
 
 def test_a_generator_that_corrects_nothing_gives_the_picture_back_bit_for_bit(

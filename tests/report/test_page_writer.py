@@ -197,7 +197,7 @@ def test_pairs_are_matched_below_each_runs_root_without_suffix(
 
 def test_the_facts_of_a_page_are_the_engines_own(tmp_path: Path) -> None:
     from hiqa_cli.engine.config import GRADES
-    from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE
+    from hiqa_cli.engine.outputs.colour_scale import DISCREPANCY_SCALE
 
     write_page(tmp_path / "report.html", [], gate=55.5)
     facts = block(tmp_path / "report.html", "facts")

@@ -137,7 +137,7 @@ def score_images(regressor: Regressor, features: Tensor, semantic: Tensor | None
             weights = torch.from_numpy(window_weights(square, batch.distorted.shape[-1], joined.shape[-1]))
             pooled.append(torch.einsum("wnyx,ncyx->wc", weights.to(joined.device), joined[start:end]))
             counts.append(len(weights))
-        scores = regressor.verdict_of_pooled(torch.cat(pooled))[:, 0].split(counts)
+        scores = regressor.predict_pooled(torch.cat(pooled))[:, 0].split(counts)
         return ImageScore(torch.stack([one.mean() for one in scores]), torch.tensor(first, device=features.device))
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from hiqa_cli.engine.config import Scoring
-from hiqa_cli.engine.pipeline.job import Job
+from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import HiqaError
-from hiqa_cli.images.read import read_picture
 from hiqa_train.datasets.sample import Sample
 
 from .images import below
@@ -57,14 +55,10 @@ class WeightsPredictor:
         self._scorer, self._scoring = scorer, scoring
 
     def predict(self, images: Sequence[UnscoredImage]) -> Iterator[StatedScore | HiqaError]:
-        jobs = [Job(str(image.path), partial(read_picture, image.path)) for image in images]
-        results = self._scorer.score_stream(jobs, scoring=self._scoring)
-        try:
+        jobs = [Job(image.path) for image in images]
+        with self._scorer.score_stream(jobs, scoring=self._scoring) as results:
             for _, outcome in results:
                 yield outcome if isinstance(outcome, HiqaError) else StatedScore(outcome.score, outcome.uncertainty)
-        finally:
-            if isinstance(results, Generator):
-                results.close()
 
 
 def predict_all(

@@ -10,8 +10,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.results import DEFAULT_STRIDE
+from hiqa_cli.engine.config import DEFAULT_STRIDE, TILE
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch, RegressorInputs, stack_images

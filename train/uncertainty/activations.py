@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,15 +49,15 @@ class RecordingBackend:
     def settings(self) -> Mapping[str, str | int]:
         return self._runner.settings
 
-    def run(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> Iterator[TileOutputs]:
-        for outputs in self._runner.run(tiles, corrections, features=True):
-            assert outputs.features is not None
-            self.of_tiles.append(outputs.features.mean(axis=(1, 2)))
-            yield outputs
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
+        outputs = self._runner.predict_tiles(tiles, corrections, features=True)
+        assert outputs.features is not None
+        self.of_tiles.append(outputs.features.mean(axis=(1, 2)))
+        return outputs
 
-    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
+    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
         self.of_windows.append(pooled)
-        return self._runner.verdicts_of(pooled)
+        return self._runner.predict_pooled(pooled)
 
 
 def observe_activations(scorer: Scorer) -> Look:

@@ -1,25 +1,22 @@
-"""What the engine wants of whatever runs the networks: arrays of tiles go in, arrays come out. Imports no torch.
+"""The interface between the engine and whatever runs the networks: arrays of tiles in, arrays out. Imports no torch.
 
-Planning, decoding, tiling, pooling and blending lie on this side of the border; `numerics` (torch) and
-`openvino_runner` on the other.
+Reading, tiling, pooling and blending happen on this side of it; `torch_backend` and `openvino_backend` are the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from hiqa_cli.engine.results import TilePrediction
-
-# What torch, oneDNN, OpenVINO and the drivers say where it is no MemoryError.
-MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+# How torch, oneDNN, OpenVINO and drivers word it where they raise no MemoryError.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
 
 
 class TileOutOfMemoryError(Exception):
-    """Memory ran out on a single tile; `index` is its place among the tiles that were given."""
+    """Memory ran out on a single tile: number `index` of those given to predict_tiles()."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -28,26 +25,33 @@ class TileOutOfMemoryError(Exception):
 
 @dataclass(frozen=True)
 class TileOutputs:
-    """What the networks say of n tiles.
+    """What the networks return for n tiles.
 
-    first: place of the first of them among the tiles that were given.
-    verdicts: (n, 2) float64: scores, points on 0..100, and doubts (`TilePrediction`).
-    corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full
-        range; None where nobody asked.
-    features: (n, cells, cells, C) float32, what R2 pools; None where nobody asked.
+    predictions: (n, 2) float64: scores in points on 0..100, and predicted errors (`TileScore`).
+    corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full range; None where not
+        requested.
+    features: (n, cells, cells, C) float32, the features that R2 pools; None where not requested.
     """
 
-    first: int
-    verdicts: np.ndarray
+    predictions: np.ndarray
     corrections: np.ndarray | None
     features: np.ndarray | None
 
-    def each(self) -> Iterator[tuple[TilePrediction, np.ndarray | None, np.ndarray | None]]:
-        """(verdict, correction, features) of every tile."""
-        for place, (score, doubt) in enumerate(self.verdicts):
-            correction = None if self.corrections is None else self.corrections[place]
-            features = None if self.features is None else self.features[place]
-            yield TilePrediction(float(score), float(doubt)), correction, features
+    @classmethod
+    def concatenate(cls, parts: Sequence[TileOutputs]) -> TileOutputs:
+        """The outputs of several batches as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.predictions for part in parts]),
+            _concatenate([part.corrections for part in parts]),
+            _concatenate([part.features for part in parts]),
+        )
+
+
+def _concatenate(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if present else None
 
 
 class Backend(Protocol):
@@ -62,26 +66,27 @@ class Backend(Protocol):
 
     @property
     def settings(self) -> Mapping[str, str | int]:
-        """What scores depend on, or might, beside weights, device, precision and batch size: threads, versions."""
+        """What else scores may depend on, beside weights, device, precision and batch size: threads, versions."""
 
-    def run(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> Iterator[TileOutputs]:
-        """Score tiles (TILE, TILE, 3) uint8 or uint16, in order, a batch at a time.
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
+        """Run G and R on tiles (TILE, TILE, 3) uint8 or uint16, at least one, in batches of `batch_size`.
 
-        Raises TileOutOfMemoryError where even one tile is too many, DeviceError where the device fails.
+        corrections, features: whether to return these.
+        Raises TileOutOfMemoryError where a single tile does not fit into memory, DeviceError where the device fails.
         """
 
-    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
-        """R2: pooled features (n, C) float32 -> verdicts (n, 2), as in `TileOutputs`."""
+    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
+        """Run R2 alone: pooled features (n, C) float32 -> predictions (n, 2), as in `TileOutputs`."""
 
 
-def in_points(verdicts: np.ndarray) -> np.ndarray:
-    """What R2 gives, (n, 2), scores in 0..1 and doubts -> the same in float64, scores in points."""
-    return np.asarray(verdicts, np.float64) * (100.0, 1.0)
+def to_points(predictions: np.ndarray) -> np.ndarray:
+    """R2's output (n, 2), scores in 0..1 and predicted errors -> float64, scores in points."""
+    return np.asarray(predictions, np.float64) * (100.0, 1.0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of numpy, of a driver or of what runs the networks says that memory ran out."""
+    """Whether an error of numpy, of a driver or of a backend's library means that memory ran out."""
     if isinstance(error, MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in MEMORY_WORDS)
+    return isinstance(error, RuntimeError) and any(phrase in text for phrase in OUT_OF_MEMORY)

@@ -1,7 +1,7 @@
-"""Keeping freed memory for the next feature map, instead of giving it back to the system at once.
+"""Keep freed memory for the next feature map instead of returning it to the system.
 
-glibc hands freed buffers of more than a few megabytes back, and takes them anew for the next convolution: page
-after page is then faulted in and zeroed again, which costs some per cent of a forward pass (bench/README.md).
+glibc returns freed buffers of more than a few megabytes and allocates them again for the next convolution; faulting in
+and zeroing their pages costs some per cent of a forward pass (bench/README.md).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import ctypes
 import sys
 from functools import cache
 
-# Parameters of mallopt(3), and what they are set to: smaller buffers than the first (which glibc before 2.35 takes no
-# larger) come from the heap, as feature maps do; so much free memory at the heap's end is kept. Whole pictures are
-# larger, and go back as soon as they are done.
+# Parameters of mallopt(3) and their values. Buffers up to LARGEST_ON_HEAP (the most that glibc before 2.35 accepts) are
+# allocated on the heap, as feature maps are, and up to KEPT bytes of free memory stay at its end. Whole images are
+# larger, and are returned as soon as they are freed.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT = 256 * 2**20  # bytes
 LARGEST_ON_HEAP = 32 * 2**20  # bytes
@@ -20,8 +20,8 @@ LARGEST_ON_HEAP = 32 * 2**20  # bytes
 
 @cache
 def keep_freed_memory() -> bool:
-    """For the whole process, once: let up to KEPT bytes of freed memory stay at hand. False where the C library is not
-    glibc: others keep it anyway, or offer no such choice."""
+    """Keep up to KEPT bytes of freed memory in this process; takes effect once. False without glibc: other C libraries
+    keep memory anyway, or have no such setting."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -1,9 +1,9 @@
-"""OpenVINO itself, brought in so that it starts fast and tells nobody.
+"""Import OpenVINO fast and without telemetry.
 
 `import openvino` reports every import, and its converter every conversion, to its makers through the package
-openvino_telemetry, unless the user has opted out. hiqa sends nothing anywhere: OpenVINO is imported without its
-converter, which is what reports (and takes a tenth of a second), and the converter without that package. In a process
-that imported openvino before hiqa did, it is as that import left it.
+openvino_telemetry, unless the user has opted out. hiqa sends nothing anywhere: it imports OpenVINO without its
+converter, which does the reporting (and takes a tenth of a second), and the converter without that package. A process
+that imported openvino before hiqa did keeps it as it was imported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INSTALL = "pip install 'hiqa[openvino]', or use --backend torch"
 
 @contextlib.contextmanager
 def absent(module: str) -> Iterator[None]:
-    """Within: importing `module` raises ImportError, unless it has been imported before."""
+    """Make importing `module` raise ImportError inside the block, unless it is already imported."""
     if module in sys.modules:
         yield
         return
@@ -33,7 +33,7 @@ def absent(module: str) -> Iterator[None]:
 
 
 def import_openvino() -> Any:
-    """The package `openvino`; DependencyError where it is not to be had."""
+    """The package `openvino`; DependencyError where it is not installed or cannot be loaded."""
     try:
         with absent(CONVERTER):
             import openvino
@@ -45,7 +45,7 @@ def import_openvino() -> Any:
 
 
 def import_converter() -> Any:
-    """OpenVINO's convert_model(); DependencyError where it is not to be had."""
+    """OpenVINO's convert_model(); DependencyError where it cannot be loaded."""
     import_openvino()
     try:
         with absent(TELEMETRY):

@@ -1,7 +1,7 @@
-"""The networks as OpenVINO takes them: made once with torch, kept in the user's cache, read without torch after that.
+"""Networks compiled for OpenVINO: made once with torch, cached for the user, then loaded without torch.
 
-A folder of the cache holds the compiled networks and `about.json`: what they were made for, and the sha256 of each.
-It is named after what it was made for: other weights, another hiqa, OpenVINO or processor have a folder of their own.
+A cache folder holds the compiled networks and `about.json` with their sha256 and what they were compiled for. Its name
+derives from the latter: other weights or another version of hiqa, OpenVINO or CPU have a folder of their own.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from hiqa_cli.errors import DeviceError, cannot_write
 
 from .openvino_library import import_converter, import_openvino
 
-FORM = 2  # of what the networks give; another number where that changes
-PROCESSOR = "CPU"  # OpenVINO's name for it
+FORM = 2  # of the networks' inputs and outputs; raise it when these change
+PROCESSOR = "CPU"  # OpenVINO's name of the device
 TILES_FILE, HEAD_FILE, PRIOR_FILE, ABOUT = "tiles.blob", "head.blob", "prior.blob", "about.json"
 
 
 @dataclass(frozen=True)
 class OpenvinoModels:
-    """Compiled networks, as Core.import_model() takes them: `networks.exported.ExportedTiles` for one tile,
-    ExportedHead for any number, and where R has a prior ExportedPrior for one tile."""
+    """Compiled networks for Core.import_model(): `networks.export.ExportedTiles` for one tile, ExportedHead for any
+    number of tiles, and, where R has a prior, ExportedPrior for one tile."""
 
     tiles: bytes
     head: bytes
@@ -41,14 +41,14 @@ class OpenvinoModels:
 
 
 def cache_folder() -> Path:
-    """Where folders of compiled networks lie."""
+    """The user's cache of compiled networks."""
     from platformdirs import user_cache_path
 
     return user_cache_path("hiqa", appauthor=False) / "openvino"
 
 
 def made_for(core: Any, manifest: Manifest) -> dict[str, Any]:
-    """All that compiled networks depend on."""
+    """Everything that compiled networks depend on."""
     return {
         "weights": {name: sha256 for name, (sha256, _) in manifest.files.items()},
         "hiqa": __version__,
@@ -65,7 +65,7 @@ def folder_for(wanted: dict[str, Any], weights_id: str) -> Path:
 
 
 def read_models(folder: Path, wanted: dict[str, Any]) -> OpenvinoModels | None:
-    """What lies there; None where it is missing, altered or cut short, or was made for something else."""
+    """The models in a cache folder; None where they are missing, altered, incomplete or compiled for something else."""
     try:
         about = json.loads((folder / ABOUT).read_bytes())
         names = [name for name in (TILES_FILE, HEAD_FILE, PRIOR_FILE) if name in about["files"]]
@@ -78,8 +78,10 @@ def read_models(folder: Path, wanted: dict[str, Any]) -> OpenvinoModels | None:
 
 
 def make_models(core: Any, weights: Path) -> OpenvinoModels:
-    """Load a folder of weights with torch, and compile its networks. Raises WeightsError, DependencyError, and
-    DeviceError where R is a prior alone."""
+    """Load a folder of weights with torch and compile its networks.
+
+    Raises WeightsError, DependencyError, and DeviceError where R consists of a prior alone.
+    """
     import torch
 
     from hiqa_cli.engine.weights import load_weights
@@ -91,14 +93,14 @@ def make_models(core: Any, weights: Path) -> OpenvinoModels:
     loaded = load_weights(weights)
     generator, regressor = loaded.generator, loaded.regressor
     if not regressor.config.blocks:
-        raise DeviceError("OpenVINO has no way for weights whose R is a prior alone", "use --backend torch")
+        raise DeviceError("OpenVINO cannot run weights whose R is a prior alone", "use --backend torch")
     fold_batch_norms(regressor)
     channels = regressor.pooled_channels
     tiles, head = ExportedTiles(generator, regressor).eval(), ExportedHead(regressor).eval()
     prior = None if regressor.prior is None else ExportedPrior(regressor.prior).eval()
     one_tile = torch.zeros(1, TILE, TILE, 3)
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing: shapes are fixed here, and are meant to be
+        warnings.simplefilter("ignore")  # of tracing, about shapes that are fixed on purpose
         tiles_model = convert(tiles, example_input=one_tile)
         head_model = convert(head, example_input=torch.zeros(1, 8, 8, channels))
         prior_model = None if prior is None else convert(prior, example_input=one_tile)
@@ -116,7 +118,7 @@ def _compiled(core: Any, model: Any) -> bytes:
 
 
 def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) -> None:
-    """Put them into the cache, whole or not at all; OutputError where that cannot be written."""
+    """Write the models to the cache, completely or not at all; OutputError where it cannot be written."""
     data = models.files()
     try:
         with atomic_folder(folder) as new:
@@ -125,7 +127,7 @@ def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) ->
             about = {"made_for": wanted, "files": _sums(data)}
             (new / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        hint = "give XDG_CACHE_HOME a folder that can be, or use --backend torch"
+        hint = "set XDG_CACHE_HOME to a writable folder, or use --backend torch"
         raise cannot_write(folder, error, hint) from error
 
 

@@ -1,9 +1,8 @@
-"""Tiles through the networks in torch: the one place of inference mode, precision, batch shape and memory.
+"""Run the networks in torch: inference mode, precision, batch shapes and memory are settled here alone.
 
-The same tile gets the same score whatever is scored beside it: to 1e-3 points in float32, and to 0.02
-in bf16. Batches have few shapes (filled up to a power of two, on a processor, or to the full size, in bf16
-elsewhere), since kernels for other shapes are made anew and round differently. R's head is
-float32 always.
+A tile's score does not depend on the other tiles of its batch: to 1e-3 points in float32, to 0.02 in bf16. Batches have
+few shapes (padded to a power of two on a CPU, to the full size in bf16 elsewhere), because kernels are compiled for
+each shape and round differently. R's heads always run in float32.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from hiqa_cli.errors import DeviceError
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.onednn.packing import Layout
 
-from .backend import TileOutOfMemoryError, TileOutputs, in_points, is_out_of_memory
+from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, to_points
 from .devices import Placement
 from .memory import keep_freed_memory
 
 
 class TorchBackend:
-    """The networks on their device; run() takes any number of tiles."""
+    """A `Backend`: G and R on a device. Takes the network over: batch norms are folded, weights laid out and moved."""
 
     name = TORCH
 
@@ -36,7 +35,7 @@ class TorchBackend:
         network: HiqaNet,
         placement: Placement,
         batch_size: int,
-        notice: Callable[[str], None],
+        on_warning: Callable[[str], None],
     ) -> None:
         network.eval()
         fold_batch_norms(network)
@@ -50,41 +49,39 @@ class TorchBackend:
         # torch's type hints lack memory_format without a tensor.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._placement = placement
-        self._notice = notice
+        self._on_warning = on_warning
         self.batch_size = batch_size
 
     @property
     def settings(self) -> dict[str, str | int]:
         return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
-    def run(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> Iterator[TileOutputs]:
-        """Score tiles (TILE, TILE, 3) uint8 or uint16, in order, a batch at a time.
-
-        Where memory runs out the batch is halved for good, with a notice. Raises
-        TileOutOfMemoryError where even one tile is too many, DeviceError where the device fails.
-        """
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
+        """See `Backend`. Where memory runs out, the batch size is halved for good, with a warning."""
+        parts: list[TileOutputs] = []
         first = 0
         while first < len(tiles):
-            part = tiles[first : first + self.batch_size]
-            outputs = self._try(part, first, corrections, features)
+            batch = tiles[first : first + self.batch_size]
+            outputs = self._try(batch, corrections, features)
             if outputs is not None:
-                yield outputs
-                first += len(part)
+                parts.append(outputs)
+                first += len(batch)
             elif self.batch_size == 1:
                 raise TileOutOfMemoryError(first)
             else:
                 self._halve()
+        return TileOutputs.concatenate(parts)
 
-    def verdicts_of(self, pooled: np.ndarray) -> np.ndarray:
-        """As `TileRunner` has it."""
+    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
+        """See `Backend`."""
         with torch.inference_mode():
-            verdicts = self.network.regressor.verdict_of_pooled(torch.from_numpy(pooled).to(self._placement.device))
-            return in_points(verdicts.cpu().numpy())
+            predictions = self.network.regressor.predict_pooled(torch.from_numpy(pooled).to(self._placement.device))
+            return to_points(predictions.cpu().numpy())
 
-    def _try(self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool) -> TileOutputs | None:
-        """The outputs, or None where memory ran out: by then nothing holds on to the batch."""
+    def _try(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool) -> TileOutputs | None:
+        """The outputs, or None where memory ran out; by then no reference to the batch is left."""
         try:
-            return self._forward(part, first, corrections, features)
+            return self._forward(tiles, corrections, features)
         except (MemoryError, RuntimeError) as error:
             if is_out_of_memory(error):
                 return None
@@ -98,45 +95,47 @@ class TorchBackend:
             torch.cuda.empty_cache()
         elif self._placement.device == "mps":
             torch.mps.empty_cache()
-        self._notice(f"out of memory at batch {before}, going on with {self.batch_size}")
+        self._on_warning(f"out of memory at batch size {before}, continuing with {self.batch_size}")
 
-    def batch_of(self, part: Sequence[np.ndarray]) -> torch.Tensor:
-        """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) on the device, B filled up: bytes, where all
-        tiles are, or float32 in 0..1."""
-        # Bytes stay bytes on their way: a quarter of what floats are. (torch had no uint16 before 2.3.)
-        in_bytes = all(tile.dtype == np.uint8 for tile in part)
-        batch = np.zeros((self._filled(len(part)), TILE, TILE, 3), np.uint8 if in_bytes else np.float32)
-        for place, tile in zip(batch, part, strict=False):
+    def make_batch(self, tiles: Sequence[np.ndarray]) -> torch.Tensor:
+        """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) on the device, padded to one of few B: uint8
+        where all tiles are, else float32 in 0..1."""
+        # uint8 moves a quarter of the memory that float32 does. (torch had no uint16 before 2.3.)
+        in_bytes = all(tile.dtype == np.uint8 for tile in tiles)
+        batch = np.zeros((self._padded_size(len(tiles)), TILE, TILE, 3), np.uint8 if in_bytes else np.float32)
+        for place, tile in zip(batch, tiles, strict=False):
             place[:] = tile if in_bytes else tile / np.float32(np.iinfo(tile.dtype).max)
-        # (B, H, W, 3) seen as (B, 3, H, W) is channels_last as it stands.
+        # A (B, 3, H, W) view of (B, H, W, 3) is channels_last already.
         images = torch.from_numpy(batch).permute(0, 3, 1, 2)
         if self._placement.device == "cuda":
             return images.pin_memory().to("cuda", non_blocking=True)
         return images.to(self._placement.device)
 
-    def _filled(self, count: int) -> int:
-        """The size of the batch that so many tiles go in."""
+    def _padded_size(self, count: int) -> int:
+        """The batch size for `count` tiles."""
         if self._placement.device == "cpu":
             return min(1 << (count - 1).bit_length(), self.batch_size)
         return self.batch_size if self._placement.precision == "bf16" else count
 
-    def _forward(self, part: Sequence[np.ndarray], first: int, corrections: bool, features: bool) -> TileOutputs:
-        with torch.inference_mode(), steady_kernels(self._placement.device):
-            output = self.network(self.batch_of(part))
-            verdicts = in_points(output.verdict.cpu().numpy()[: len(part)])
-            pictures = rows_of(output.correction[: len(part)]) if corrections else None
-            joined = rows_of(output.features[: len(part)]) if features else None
-        return TileOutputs(first, verdicts, pictures, joined)
+    def _forward(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool) -> TileOutputs:
+        with torch.inference_mode(), deterministic_kernels(self._placement.device):
+            output = self.network(self.make_batch(tiles))
+            count = len(tiles)
+            return TileOutputs(
+                to_points(output.prediction.cpu().numpy()[:count]),
+                channels_last_array(output.correction[:count]) if corrections else None,
+                channels_last_array(output.features[:count]) if features else None,
+            )
 
 
-def rows_of(tensor: torch.Tensor) -> np.ndarray:
+def channels_last_array(tensor: torch.Tensor) -> np.ndarray:
     """(B, C, H, W) on any device -> (B, H, W, C) float32."""
     rows: np.ndarray = tensor.float().permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return rows
 
 
 def move_to(network: HiqaNet, device: str) -> None:
-    """Put the weights on a device; DeviceError where its driver will not have them."""
+    """Move the weights to a device; DeviceError where its driver refuses them."""
     try:
         network.to(device)
     except RuntimeError as error:
@@ -144,14 +143,14 @@ def move_to(network: HiqaNet, device: str) -> None:
 
 
 def device_failure(device: str, error: Exception) -> DeviceError:
-    """What a driver says in many lines, in one."""
+    """The first line of a driver's message, as an error."""
     reason = (str(error).strip() or "no reason given").splitlines()[0]
     return DeviceError(f"device {device} cannot be used: {reason}", "use --device cpu, or free the device")
 
 
 @contextlib.contextmanager
-def steady_kernels(device: str) -> Iterator[None]:
-    """On CUDA: kernels that stay the same from run to run, and float32 without TF32."""
+def deterministic_kernels(device: str) -> Iterator[None]:
+    """On CUDA: deterministic kernels, and float32 without TF32."""
     if device != "cuda":
         yield
         return
@@ -160,10 +159,10 @@ def steady_kernels(device: str) -> Iterator[None]:
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Fold every batch norm, in place, into the convolution before it: same function, less work.
+    """Fold every batch norm, in place, into the convolution before it: the same function for less work, and more exact
+    in bf16, since the statistics stay in float32.
 
-    In bf16 it is more exact, too: the statistics never leave float32. A norm `normX` follows
-    `convX` of the same module, or the convolution before it in a Sequential.
+    A norm `normX` follows `convX` of the same module, or the convolution before it in a Sequential.
     """
     for module in list(network.modules()):
         children = dict(module.named_children())

@@ -1,4 +1,4 @@
-"""Words on pictures: OpenCV's letters, drawn four times too large and reduced to be smooth."""
+"""Draw text on pictures: OpenCV's fonts, drawn four times as large and reduced, which smooths them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from hiqa_cli.images.opencv import cv2
 
-FINER = 4  # strokes are drawn this much larger
+FINER = 4  # factor of the larger drawing
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 CAPITAL = 21.0  # px, height of a capital letter at font scale 1
 INK = (32, 32, 36)
@@ -14,8 +14,8 @@ PAPER = (255, 255, 255)
 
 
 def text_mask(text: str, height: float, bold: bool = False) -> tuple[np.ndarray, int]:
-    """Coverage 0..1, (h, w) float32, of ASCII text whose capitals are `height` px high, and the
-    number of rows above the capitals' top (strokes are round, some letters are taller)."""
+    """Coverage 0..1, (h, w) float32, of ASCII text whose capitals are `height` px high, and the number of rows above
+    the capitals (strokes are round, and some letters are taller)."""
     scale = FINER * height / CAPITAL
     thickness = max(1, round(FINER * height * (0.17 if bold else 0.11)))
     (width, above), below = cv2.getTextSize(text, FONT, scale, thickness)
@@ -28,7 +28,7 @@ def text_mask(text: str, height: float, bold: bool = False) -> tuple[np.ndarray,
     used = np.flatnonzero(small.max(axis=0))
     if len(used):
         small = small[:, used[0] : used[-1] + 1]
-    line = (border + above) // FINER  # where the letters stand
+    line = (border + above) // FINER  # the baseline
     return small.astype(np.float32) / np.float32(255.0), line - round(height)
 
 
@@ -43,10 +43,9 @@ def draw_text(
     bold: bool = False,
     ink: tuple[int, int, int] = INK,
 ) -> int:
-    """Draw ASCII text on canvas (H, W, 3) uint8 RGB in place; gives its width in px.
+    """Draw ASCII text on canvas (H, W, 3) uint8 RGB in place, clipped to it; returns the width of the text in px.
 
-    y: top of its capitals. x: its left edge for anchor 0, its middle for 0.5, its right edge for 1.
-    What does not fit on the canvas is cut off.
+    y: top of the capitals. x: left edge of the text for anchor 0, its middle for 0.5, its right edge for 1.
     """
     mask, rise = text_mask(text, height, bold)
     wide = int(mask.shape[1])

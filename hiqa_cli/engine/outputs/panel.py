@@ -1,26 +1,120 @@
-"""One picture that shows it all: distorted, hallucination, discrepancy map, score in words."""
+"""The panel: distorted image, hallucination, discrepancy map and score in one picture.
+
+Its four cells form a row, a two by two square or a column, whichever shows the image largest.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hiqa_cli.engine.config import GRADES, grade
 from hiqa_cli.engine.tiling.grid import TileGrid
 
-from .draw_text import PAPER, draw_text
-from .false_colour import DISCREPANCY_SCALE
-from .panel_layout import PanelLayout, lay_out
+from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, draw_horizontal_legend
+from .draw_text import INK, PAPER, draw_text
 from .png_writer import PngWriter, own_text
-from .reduction import AreaReducer, eight_bits
-from .score_card import draw_score_card
-from .sinks import Strip
+from .sinks import AreaReducer, Strip, to_uint8
 
+LARGEST_SIDE = 2400  # px
+# Lengths in px at unit 1:
+MARGIN = 16
+LABEL = 24
+CARD_WIDTH = 300
+CARD_HEIGHT = 224
+SMALLEST_CELL = 130  # width of the longest label
+PICTURE_PER_UNIT = 420.0  # px, the longer side of a shown picture at unit 1
+LARGEST_UNIT = 2.4
+SMALL = 128  # px; images up to this side are enlarged, by repeating pixels, up to twice this
+WIDEST = 420  # px at unit 1; a longer bar is no easier to read
+TRACK = (226, 226, 230)
+FAINT = (110, 110, 116)
+FILL = (46, 98, 168)
 LABELS = ("distorted", "hallucination", "discrepancy map", "score")
 
 
-class PanelPicture:
-    """Gathers its three pictures at their reduced size while strips come; drawn at the end."""
+@dataclass(frozen=True)
+class PanelLayout:
+    """A panel of width x height px.
+
+    reduced: columns and rows of each of its three pictures, before enlargement.
+    enlarged: factor by which their pixels are repeated; 1 except for small images.
+    unit: factor on the lengths above.
+    corners: top left corners (x, y) of the four cells; each has a label at its top.
+    """
+
+    width: int
+    height: int
+    reduced: tuple[int, int]
+    enlarged: int
+    unit: float
+    corners: tuple[tuple[int, int], ...]
+    label_height: int
+    card_width: int
+
+
+def lay_out(width: int, height: int) -> PanelLayout:
+    """The layout for an image of width x height px: the one that shows it largest, up to its own size; among equals the
+    one whose aspect ratio is nearest to 3:2."""
+    layouts = [_fitted(width, height, across) for across in (2, 4, 1)]
+    shown = max(layout.reduced[0] * layout.reduced[1] for layout in layouts)
+    largest = [x for x in layouts if x.reduced[0] * x.reduced[1] >= 0.98 * shown]
+    return min(largest, key=lambda layout: abs(layout.width / layout.height - 1.5))
+
+
+def _fitted(width: int, height: int, across: int) -> PanelLayout:
+    enlarged = max(1, 2 * SMALL // max(width, height)) if max(width, height) <= SMALL else 1
+    unit = 1.0
+    # Letters grow with the pictures and leave them less room; a second pass converges.
+    for _ in range(2):
+        scale = _largest_scale(width * enlarged, height * enlarged, across, unit)
+        columns, rows = max(1, int(width * scale)), max(1, int(height * scale))
+        longer = max(columns, rows) * enlarged
+        chosen = _arranged((columns, rows), enlarged, across, unit)
+        unit = min(max(longer / PICTURE_PER_UNIT, 1.0), LARGEST_UNIT)
+    return chosen
+
+
+def _largest_scale(width: int, height: int, across: int, unit: float) -> float:
+    """The largest scale factor, at most 1, with which the panel does not exceed LARGEST_SIDE."""
+    margin, label = MARGIN * unit, LABEL * unit
+    down = {4: 1, 2: 2, 1: 4}[across]
+    room_across = LARGEST_SIDE - (across + 1) * margin - 4
+    room_down = LARGEST_SIDE - (down + 1) * margin - down * label - 4
+    # In a row the score card reduces the width left for the pictures, in a column the height.
+    if across == 4:
+        room_across -= CARD_WIDTH * unit
+    if across == 1:
+        room_down -= CARD_HEIGHT * unit
+    pictures_across, pictures_down = min(across, 3), min(down, 3)
+    return min(1.0, room_across / pictures_across / width, room_down / pictures_down / height)
+
+
+def _arranged(reduced: tuple[int, int], enlarged: int, across: int, unit: float) -> PanelLayout:
+    margin, label = round(MARGIN * unit), round(LABEL * unit)
+    card = (round(CARD_WIDTH * unit), round(CARD_HEIGHT * unit))
+    cell = (max(reduced[0] * enlarged, round(SMALLEST_CELL * unit)), reduced[1] * enlarged)
+    sizes = [cell, cell, cell, card]
+    columns = [max(size[0] for size in sizes[column::across]) for column in range(across)]
+    rows = [max(size[1] for size in sizes[n : n + across]) + label for n in range(0, 4, across)]
+    lefts = [margin + sum(columns[:n]) + n * margin for n in range(len(columns))]
+    tops = [margin + sum(rows[:n]) + n * margin for n in range(len(rows))]
+    return PanelLayout(
+        width=lefts[-1] + columns[-1] + margin,
+        height=tops[-1] + rows[-1] + margin,
+        reduced=reduced,
+        enlarged=enlarged,
+        unit=unit,
+        corners=tuple((x, y) for y in tops for x in lefts),
+        label_height=label,
+        card_width=max(card[0], columns[-1]),
+    )
+
+
+class PanelSink:
+    """Reduces the three pictures while strips arrive; draws the panel at the end."""
 
     needs_corrections = True
     needs_quality = False
@@ -32,19 +126,19 @@ class PanelPicture:
         self._parts = [AreaReducer(grid.width, grid.height, columns, rows, channels) for channels in (3, 3, 1)]
         self._png = PngWriter(target, layout.width, layout.height, 3, own_text("panel", weights_id))
 
-    def strip(self, strip: Strip) -> None:
+    def add_strip(self, strip: Strip) -> None:
         shown = (strip.distorted, strip.hallucination, strip.levels)
         for part, rows in zip(self._parts, shown, strict=True):
             part.add(strip.y, rows)
 
-    def quality(self, quality: np.ndarray) -> None:
-        """Never called."""
+    def add_quality(self, quality: np.ndarray) -> None:
+        """Not used."""
 
     def finish(self, score: float, uncertainty: float) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
         pictures = (
-            eight_bits(distorted),
-            eight_bits(hallucination),
+            to_uint8(distorted),
+            to_uint8(hallucination),
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
         )
         self._png.write(draw_panel(self._layout, pictures, score, uncertainty))
@@ -69,3 +163,45 @@ def draw_panel(layout: PanelLayout, pictures: tuple[np.ndarray, ...], score: flo
     x, y = layout.corners[3]
     draw_score_card(canvas, x, y + top, layout.card_width, layout.unit, score, uncertainty)
     return canvas
+
+
+def draw_score_card(
+    canvas: np.ndarray,
+    x: int,
+    y: int,
+    room: int,
+    unit: float,
+    score: float,
+    uncertainty: float,
+) -> None:
+    """Draw score, grade, uncertainty and the map's scale, with top left corner at x, y, in `room` px of width;
+    220 px high at unit 1."""
+    width = min(room, round(WIDEST * unit))
+    wide = draw_text(canvas, f"{score:.1f}", x, y + 6 * unit, 38 * unit, bold=True)
+    right = x + wide + 16 * unit
+    draw_text(canvas, grade(score), right, y + 6 * unit, 15 * unit, bold=True)
+    draw_text(canvas, f"+/- {uncertainty:.1f} points", right, y + 33 * unit, 10 * unit, ink=FAINT)
+    _draw_bar(canvas, x, y + round(68 * unit), width, unit, score)
+    top = y + round(150 * unit)
+    text = f"{DISCREPANCY_SCALE.title}, {DISCREPANCY_SCALE.unit}"
+    draw_text(canvas, text, x, top, 9 * unit, ink=FAINT)
+    draw_horizontal_legend(canvas, DISCREPANCY_SCALE, unit, x, top + round(18 * unit), width)
+
+
+def _draw_bar(canvas: np.ndarray, x: int, y: int, width: int, unit: float, score: float) -> None:
+    """A bar filled up to the score, with the grades above it and numbers below."""
+    top, high = y + round(16 * unit), round(16 * unit)
+    canvas[top : top + high, x : x + width] = TRACK
+    canvas[top : top + high, x : x + round(QUALITY_SCALE.position(score) * width)] = FILL
+    gap = max(1, round(1.5 * unit))
+    for number, word in enumerate(GRADES):
+        middle = x + (number + 0.5) / len(GRADES) * width
+        ink = INK if word == grade(score) else FAINT
+        draw_text(canvas, word, middle, y, 8 * unit, anchor=0.5, ink=ink)
+        if number:
+            edge = x + round(number / len(GRADES) * width)
+            canvas[top : top + high, edge : edge + gap] = 255
+    for points, label in QUALITY_SCALE.ticks:
+        position = QUALITY_SCALE.position(points)
+        place = x + position * width
+        draw_text(canvas, label, place, top + high + 6 * unit, 8 * unit, anchor=position, ink=FAINT)

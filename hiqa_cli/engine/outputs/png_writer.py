@@ -1,10 +1,9 @@
-"""A PNG written a strip of rows at a time, so that no picture need be held whole.
+"""Write a PNG one strip of rows at a time, so that no picture is held in memory as a whole.
 
-8 bits a channel, RGB or grey, not interlaced (ISO/IEC 15948). In photographs each row gets the
-filter with the smallest sum of absolute differences, the specification's own advice (section 12.8),
-and zlib looks for runs alone: what is left is noise, where longer matches cost time and, as
-measured, bytes. Pictures in false colour have few colours and are half as large without filters.
-Own pictures are marked by a text chunk, so that hiqa never scores what it wrote itself.
+8 bits per channel, RGB or grey, not interlaced (ISO/IEC 15948). In photographs each row gets the filter with the
+smallest sum of absolute differences, as the specification advises (section 12.8), and zlib looks for runs only: the
+residual is noise, where longer matches cost time and, as measured, bytes. Pictures in false colour have few colours and
+are half as large without filters. A text chunk marks the picture as hiqa's own, so that hiqa never scores it.
 """
 
 from __future__ import annotations
@@ -31,21 +30,20 @@ FILTER_BYTES = 1 << 20  # raw bytes filtered at once: five candidates of this si
 
 
 def own_text(kind: str, weights_id: str) -> str:
-    """The text that marks a picture as hiqa's: its maker, the weights, and what it shows."""
+    """The text that marks a picture as hiqa's own: version, weights, and what it shows."""
     return f"hiqa {__version__}; weights {weights_id}; {kind}"
 
 
 class PngWriter:
     """Writes one PNG of known size: write() strips from the top down, then finish().
 
-    target: a path, written under a temporary name beside it until finish() and commit(), folders
-        made; or a binary stream, which is written at once and not closed.
+    target: a path, whose folders are created and which is written under a temporary name until commit(); or a binary
+        stream, which is written directly and not closed.
     channels: 1 (grey) or 3 (RGB).
-    false_colour: whether the picture has few colours; says how to compress it, not what it shows.
+    false_colour: whether the picture has few colours, which compress best without filters.
     text: value of the text chunk that marks the picture, Latin-1.
 
-    Raises OutputError where the target cannot be written. BrokenPipeError of a stream is let
-    through: a reader that goes away is no fault of the output.
+    Raises OutputError where the target cannot be written, and BrokenPipeError where the reader of a stream is gone.
     """
 
     def __init__(
@@ -91,7 +89,7 @@ class PngWriter:
             raise self._failure(error) from error
 
     def write(self, rows: np.ndarray) -> None:
-        """The next rows, (n, W, 3) or (n, W) uint8."""
+        """Write the next rows, (n, W, 3) or (n, W) uint8."""
         width, channels = self._shape
         flat = np.ascontiguousarray(rows).reshape(-1, width * channels)
         if flat.dtype != np.uint8 or len(flat) > self._rows_left:
@@ -110,7 +108,7 @@ class PngWriter:
         self._rows_left -= len(flat)
 
     def finish(self) -> None:
-        """Write the end of the picture; a path's file is closed but keeps its temporary name."""
+        """Write the end of the picture; a file keeps its temporary name."""
         if self._rows_left:
             raise ValueError(f"{self._rows_left} rows are still due")
         self._waiting += self._compressor.flush()
@@ -126,7 +124,7 @@ class PngWriter:
             raise self._failure(error) from error
 
     def commit(self) -> None:
-        """Give a finished picture its own name, in place of what may have had it."""
+        """Rename a finished file to its target, replacing an existing one."""
         if self._temporary is None or not isinstance(self._target, Path):
             return
         try:
@@ -136,10 +134,10 @@ class PngWriter:
         self._temporary = None
 
     def abandon(self) -> None:
-        """Leave nothing behind of a picture that was not committed; never raises for the disk."""
+        """Remove a picture that was not committed; raises no OSError."""
         if self._temporary is None:
             return
-        with contextlib.suppress(OSError):  # what could not be written is deleted anyway
+        with contextlib.suppress(OSError):  # of a write that failed before
             self._file.close()
         discard(self._temporary)
         self._temporary = None
@@ -153,7 +151,7 @@ class PngWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish and commit, or abandon after an error."""
+        """Finish and commit, or abandon after an exception."""
         try:
             if kind is None:
                 self.finish()
@@ -185,10 +183,9 @@ class PngWriter:
 
 
 def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:
-    """Filtered bytes of rows (n, m) uint8, each after its filter's number; above (m,) is the row
-    before the first.
+    """Filtered bytes of rows (n, m) uint8, each preceded by the number of its filter; above (m,): the row before them.
 
-    Of the five filters of section 9 None, Sub, Up and Paeth are tried; Average hardly ever wins.
+    Tries the filters None, Sub, Up and Paeth of section 9; Average hardly ever wins.
     """
     upper = np.concatenate([above[None], rows[:-1]])
     left = np.zeros_like(rows)
@@ -197,7 +194,7 @@ def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:
     corner[:, channels:] = upper[:, :-channels]
     candidates = (rows, rows - left, rows - upper, rows - paeth(left, upper, corner))
     numbers = np.array([0, 1, 2, 4], dtype=np.uint8)
-    # A byte counts as signed: 255 is a difference of -1. int16, since -(-128) is no int8.
+    # Bytes count as signed: 255 is a difference of -1. int16, since -(-128) does not fit int8.
     costs = [np.abs(candidate.view(np.int8).astype(np.int16)).sum(axis=1, dtype=np.int64) for candidate in candidates]
     best = np.argmin(costs, axis=0)
     out = np.empty((rows.shape[0], rows.shape[1] + 1), dtype=np.uint8)
@@ -209,7 +206,7 @@ def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:
 
 
 def paeth(left: np.ndarray, upper: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Of three neighbours the nearest to left + upper - corner, ties in this order (9.4)."""
+    """The Paeth predictor (section 9.4): the neighbour nearest to left + upper - corner, ties in this order."""
     to_left = np.abs(upper.astype(np.int16) - corner)
     to_upper = np.abs(left.astype(np.int16) - corner)
     to_corner = np.abs(left.astype(np.int16) + upper - 2 * corner.astype(np.int16))

@@ -1,41 +1,43 @@
-"""The small pictures of a report: a thumbnail, and one that opens large with its hallucination and maps.
+"""The small pictures of a report: a thumbnail, and a larger preview with hallucination and maps.
 
-All are WebP, reduced by area where the picture is larger, never enlarged. They are gathered in strips while an image is
-scored, or made later from the image's file and the pictures that `--maps` wrote.
+All are WebP, reduced by area where the image is larger, never enlarged, and marked as hiqa's own, so that hiqa never
+scores what it wrote itself. They are made from strips while an image is scored, or later from the image file and the
+pictures that `--maps` wrote.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hiqa_cli.engine.results import TILE
+from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.tiling.blending import ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid
+from hiqa_cli.errors import DependencyError
 from hiqa_cli.images.opencv import cv2
+from hiqa_cli.images.sniff import HIQA_WEBP_CHUNK
 
-from .false_colour import DISCREPANCY_SCALE, QUALITY_SCALE
+from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE
 from .png_writer import own_text
-from .reduction import AreaReducer, eight_bits
-from .sinks import Strip, compose
-from .webp_stamp import stamped_webp
+from .sinks import AreaReducer, Strip, compose_strip, to_uint8
 
-LARGE_SIDE = 1280  # px, the longer side of what opens large: a laptop's screen
-THUMBNAIL_SIDE = 320  # px: 160 of a page on a fine screen
-QUALITY_SIDE = 256  # px: the map of quality is smooth, tiles are 256 px wide
-PHOTOGRAPH, SMALL, MAP, CLOSE = 82, 74, 60, 92  # WebP's quality of large pictures, thumbnails, maps and closeups
+LARGE_SIDE = 1280  # px, the longer side of the large preview: a laptop's screen
+THUMBNAIL_SIDE = 320  # px: 160 px of a page on a high-density screen
+QUALITY_SIDE = 256  # px: the quality map is smooth, since tiles are 256 px wide
+PHOTOGRAPH, SMALL, MAP, CLOSE = 82, 74, 60, 92  # WebP quality of large pictures, thumbnails, maps and closeups
+RIFF_HEAD = 12  # bytes: "RIFF", the size, "WEBP"
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The pictures of one image as WebP files in memory; None for what there is not.
+    """The pictures of one image as WebP files in memory; None where one is missing.
 
-    distorted, hallucination, discrepancy: of the same size. discrepancy and quality: false colour on the engine's
-    scales, without legend. closeup, closeup_hallucination: the tile with the lowest score, pixel by pixel, of an image
-    that the others show reduced.
+    distorted, hallucination, discrepancy: of the same size. discrepancy, quality: in false colour, without legend.
+    closeup, closeup_hallucination: the tile with the lowest score at full resolution, where the others are reduced.
     """
 
     thumbnail: bytes
@@ -50,7 +52,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Closeup:
-    """A tile, pixel by pixel: (h, w, 3) uint8 RGB, what G imagines there, its score; None where nobody knows."""
+    """A tile at full resolution, (h, w, 3) uint8 RGB, its hallucination and its score; None where unknown."""
 
     distorted: np.ndarray | None = None
     hallucination: np.ndarray | None = None
@@ -59,18 +61,18 @@ class Closeup:
 
 @dataclass
 class PreviewSlot:
-    """Where an image's preview waits for whoever asked for it."""
+    """Holds an image's preview for the caller that requested it."""
 
     preview: Preview | None = None
 
     def take(self) -> Preview | None:
-        """The preview, which the slot lets go of."""
+        """Return the preview and drop it from the slot."""
         preview, self.preview = self.preview, None
         return preview
 
 
-class PreviewPicture:
-    """Gathers the pictures at their reduced size while strips come; encoded at the end."""
+class PreviewSink:
+    """Reduces the pictures while strips arrive; encodes them at the end."""
 
     needs_corrections = True
     needs_quality = True
@@ -87,28 +89,28 @@ class PreviewPicture:
         self._closeup: Closeup | None = None
         self._finished: Preview | None = None
 
-    def strip(self, strip: Strip) -> None:
+    def add_strip(self, strip: Strip) -> None:
         shown = (strip.distorted, strip.hallucination, strip.levels)
         for part, rows in zip(self._parts, shown, strict=True):
             part.add(strip.y, rows)
 
-    def quality(self, quality: np.ndarray) -> None:
+    def add_quality(self, quality: np.ndarray) -> None:
         self._quality.add(self._quality_rows, quality)
         self._quality_rows += len(quality)
 
-    def tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
+    def add_tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
         if not self._is_reduced or score >= self._worst or correction is None:
             return
         self._worst = score
         tile = tile_within(pixels, x, y)
-        shown = compose(y, tile, correction[: tile.shape[0], : tile.shape[1]])
+        shown = compose_strip(y, tile, correction[: tile.shape[0], : tile.shape[1]])
         self._closeup = Closeup(shown.distorted.copy(), shown.hallucination, score)
 
     def finish(self, score: float, uncertainty: float) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
         self._finished = encode_preview(
-            eight_bits(distorted),
-            eight_bits(hallucination),
+            to_uint8(distorted),
+            to_uint8(hallucination),
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
             QUALITY_SCALE.paint(self._quality.result()[:, :, 0]),
             self._weights_id,
@@ -119,34 +121,34 @@ class PreviewPicture:
         self._slot.preview = self._finished
 
     def abandon(self) -> None:
-        """Nothing to remove."""
+        """Not used."""
 
 
 def tile_within(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
-    """What of the tile at x, y lies within the picture (H, W, 3), a view."""
+    """The part of the tile at x, y that lies within the image (H, W, 3), as a view."""
     return pixels[y : y + TILE, x : x + TILE]
 
 
 def fit(width: int, height: int, side: int) -> tuple[int, int]:
-    """(columns, rows) of a picture reduced until its longer side is at most `side` px."""
-    share = min(1.0, side / max(width, height))
-    return max(1, round(width * share)), max(1, round(height * share))
+    """(columns, rows) of an image reduced until its longer side is at most `side` px."""
+    scale = min(1.0, side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def reduce_to(pixels: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 or uint16 -> uint8 RGB with the longer side at most `side` px."""
     height, width = pixels.shape[:2]
     size = fit(width, height, side)
-    return as_eight_bits(pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return as_uint8(pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
-def as_eight_bits(pixels: np.ndarray) -> np.ndarray:
-    """uint8 as it is, uint16 on the scale of 0..255."""
-    return pixels if pixels.dtype == np.uint8 else eight_bits(pixels * np.float32(255.0 / np.iinfo(pixels.dtype).max))
+def as_uint8(pixels: np.ndarray) -> np.ndarray:
+    """uint8 unchanged, uint16 scaled to 0..255."""
+    return pixels if pixels.dtype == np.uint8 else to_uint8(pixels * np.float32(255.0 / np.iinfo(pixels.dtype).max))
 
 
 def paint_quality(grid: TileGrid, scores: Sequence[float]) -> np.ndarray:
-    """The map of quality from tile scores, row by row, in false colour, longer side QUALITY_SIDE px at most."""
+    """The quality map in false colour from tile scores, row by row; its longer side is at most QUALITY_SIDE."""
     reducer = AreaReducer(grid.width, grid.height, *fit(grid.width, grid.height, QUALITY_SIDE), 1)
     blender = ScoreBlender(grid)
     across = len(grid.xs)
@@ -164,9 +166,9 @@ def encode_preview(
     weights_id: str,
     closeup: Closeup | None = None,
 ) -> Preview:
-    """The preview of pictures (h, w, 3) uint8 RGB that are reduced already, and of a closeup, which is not."""
+    """The preview of reduced pictures (h, w, 3) uint8 RGB and of a closeup at full resolution."""
 
-    def encoded(pixels: np.ndarray | None, level: int, what: str) -> bytes | None:
+    def encode(pixels: np.ndarray | None, level: int, what: str) -> bytes | None:
         return None if pixels is None else stamped_webp(pixels, level, own_text(what, weights_id))
 
     close = Closeup() if closeup is None else closeup
@@ -174,10 +176,40 @@ def encode_preview(
     return Preview(
         thumbnail=stamped_webp(thumbnail, SMALL, own_text("thumbnail", weights_id)),
         distorted=stamped_webp(distorted, PHOTOGRAPH, own_text("preview", weights_id)),
-        hallucination=encoded(hallucination, PHOTOGRAPH, "preview of the hallucination"),
-        discrepancy=encoded(discrepancy, MAP, "preview of the discrepancy map"),
-        quality=encoded(quality, MAP, "preview of the quality map"),
-        closeup=encoded(close.distorted, CLOSE, "closeup"),
-        closeup_hallucination=encoded(close.hallucination, CLOSE, "closeup of the hallucination"),
+        hallucination=encode(hallucination, PHOTOGRAPH, "preview of the hallucination"),
+        discrepancy=encode(discrepancy, MAP, "preview of the discrepancy map"),
+        quality=encode(quality, MAP, "preview of the quality map"),
+        closeup=encode(close.distorted, CLOSE, "closeup"),
+        closeup_hallucination=encode(close.hallucination, CLOSE, "closeup of the hallucination"),
         closeup_score=close.score,
     )
+
+
+def check_webp() -> None:
+    """Raises DependencyError where this OpenCV cannot write WebP."""
+    if not cv2.haveImageWriter(".webp"):
+        raise DependencyError(
+            f"this build of OpenCV ({cv2.__version__}) cannot write WebP, which reports need",
+            "pip install opencv-python, or opencv-python-headless",
+        )
+
+
+def stamped_webp(pixels: np.ndarray, quality: int, text: str) -> bytes:
+    """Encode (H, W, 3) uint8 RGB as lossy WebP (quality 1..100), with `text` in a chunk of its own.
+
+    The extended file format (RFC 9649, section 2.7) allows unknown chunks after the image; readers skip them.
+    """
+    height, width = pixels.shape[:2]
+    ok, data = cv2.imencode(".webp", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    if not ok:
+        raise DependencyError(
+            f"OpenCV could not write a WebP of {width} x {height} px", "install another build of OpenCV"
+        )
+    size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    body = _chunk(b"VP8X", bytes(4) + size) + data.tobytes()[RIFF_HEAD:]
+    body += _chunk(HIQA_WEBP_CHUNK, text.encode("latin-1"))
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) & 1)

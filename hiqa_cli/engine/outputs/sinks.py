@@ -1,4 +1,4 @@
-"""A strip of finished rows of one picture, and what takes such strips."""
+"""Strips of completed rows of one image, and the sinks that take them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from hiqa_cli.images.opencv import cv2
+
 
 @dataclass(frozen=True)
 class Strip:
-    """Rows y .. y+n-1 of a picture W px wide.
+    """Rows y .. y+n-1 of an image W px wide.
 
-    distorted: (n, W, 3) uint8 RGB, as scored (16-bit pictures rounded to 8).
+    distorted: (n, W, 3) uint8 RGB, as scored (16-bit images rounded to 8).
     hallucination: (n, W, 3) uint8 RGB.
     discrepancy: (n, W, 3) float32, signed, distorted minus hallucination before rounding, -1..1.
     """
@@ -30,77 +32,124 @@ class Strip:
 
 
 class Sink(Protocol):
-    """Takes a picture's strips from the top down, then finish() and commit(), or abandon().
+    """Takes an image's strips from the top down, then finish() and commit(), or abandon().
 
-    needs_corrections, needs_quality: whether it wants strip(), quality() to be called.
+    needs_corrections, needs_quality: whether add_strip() and add_quality() are to be called.
     """
 
     needs_corrections: bool
     needs_quality: bool
 
-    def strip(self, strip: Strip) -> None:
-        """The next finished rows."""
+    def add_strip(self, strip: Strip) -> None:
+        """Take the next completed rows."""
 
-    def quality(self, quality: np.ndarray) -> None:
-        """The next rows (n, W) float32 of the map of quality, points 0..100."""
+    def add_quality(self, quality: np.ndarray) -> None:
+        """Take the next rows (n, W) float32 of the quality map, points 0..100."""
 
     def finish(self, score: float, uncertainty: float) -> None:
-        """All rows are there: write the end, but leave what stood at the target as it is."""
+        """Complete the output after the last row, but leave an existing file at the target as it is."""
 
     def commit(self) -> None:
-        """Put what is finished in its place."""
+        """Move the finished output into place."""
 
     def abandon(self) -> None:
-        """Leave nothing behind; harmless after commit()."""
+        """Remove what was written; has no effect after commit()."""
 
 
 @runtime_checkable
-class TileWatcher(Protocol):
-    """A sink that sees every tile as it is scored, too."""
+class TileSink(Protocol):
+    """A sink that also takes every tile as it is scored."""
 
-    def tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
-        """A tile of the picture (H, W, 3), left and top edge, points, and G's correction (TILE, TILE, 3)."""
+    def add_tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
+        """Take a tile of the image `pixels` (H, W, 3): left and top edge, points, correction (TILE, TILE, 3)."""
 
 
-def compose(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:
-    """The strip of rows from y on.
+def compose_strip(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:
+    """The strip of the rows from y on.
 
     pixels: (n, W, 3) uint8 or uint16; correction: (n, W, 3) float32 in units of the full range.
     """
     distorted = pixels.astype(np.float32)
     if pixels.dtype != np.uint8:
         distorted *= np.float32(255.0 / np.iinfo(pixels.dtype).max)
-    imagined = np.clip(distorted + np.float32(255.0) * correction, 0.0, 255.0)
+    hallucination = np.clip(distorted + np.float32(255.0) * correction, 0.0, 255.0)
     shown = pixels if pixels.dtype == np.uint8 else np.rint(distorted).astype(np.uint8)
-    return Strip(y, shown, np.rint(imagined).astype(np.uint8), (distorted - imagined) / np.float32(255.0))
+    return Strip(y, shown, np.rint(hallucination).astype(np.uint8), (distorted - hallucination) / np.float32(255.0))
 
 
-class WholeArrays:
-    """A sink that keeps the whole hallucination and discrepancy, for callers who want arrays."""
+@dataclass
+class ArraySlot:
+    """Takes the whole hallucination (H, W, 3) uint8 RGB and discrepancy (H, W, 3) float32, as far as wanted."""
+
+    wants_hallucination: bool
+    wants_discrepancy: bool
+    hallucination: np.ndarray | None = None
+    discrepancy: np.ndarray | None = None
+
+
+class ArraySink:
+    """A sink that gathers whole arrays, for callers that want them in place of files."""
 
     needs_corrections = True
     needs_quality = False
 
-    def __init__(self, width: int, height: int, hallucination: bool, discrepancy: bool) -> None:
+    def __init__(self, slot: ArraySlot, width: int, height: int) -> None:
         shape = (height, width, 3)
-        self.hallucination = np.empty(shape, np.uint8) if hallucination else None
-        self.discrepancy = np.empty(shape, np.float32) if discrepancy else None
+        self._slot = slot
+        self._hallucination = np.empty(shape, np.uint8) if slot.wants_hallucination else None
+        self._discrepancy = np.empty(shape, np.float32) if slot.wants_discrepancy else None
 
-    def strip(self, strip: Strip) -> None:
+    def add_strip(self, strip: Strip) -> None:
         rows = slice(strip.y, strip.y + len(strip.hallucination))
-        if self.hallucination is not None:
-            self.hallucination[rows] = strip.hallucination
-        if self.discrepancy is not None:
-            self.discrepancy[rows] = strip.discrepancy
+        if self._hallucination is not None:
+            self._hallucination[rows] = strip.hallucination
+        if self._discrepancy is not None:
+            self._discrepancy[rows] = strip.discrepancy
 
-    def quality(self, quality: np.ndarray) -> None:
-        """Never called."""
+    def add_quality(self, quality: np.ndarray) -> None:
+        """Not used."""
 
     def finish(self, score: float, uncertainty: float) -> None:
-        """Nothing to close."""
+        """Not used."""
 
     def commit(self) -> None:
-        """Nothing to rename."""
+        self._slot.hallucination, self._slot.discrepancy = self._hallucination, self._discrepancy
 
     def abandon(self) -> None:
-        """Nothing to remove."""
+        """Not used."""
+
+
+class AreaReducer:
+    """Reduces an image of width x height px that comes in strips to `columns` x `rows` px (neither larger): every pixel
+    counts with the area that it covers."""
+
+    def __init__(self, width: int, height: int, columns: int, rows: int, channels: int) -> None:
+        self._width = width
+        self._height = height
+        self._sum = np.zeros((rows, columns, channels), np.float32)
+
+    def add(self, y: int, strip: np.ndarray) -> None:
+        """Add the rows from y on, (n, W, channels) or (n, W)."""
+        rows, columns, channels = self._sum.shape
+        part: np.ndarray = strip.reshape(len(strip), self._width, channels).astype(np.float32)
+        if columns < self._width:
+            part = cv2.resize(part, (columns, len(strip)), interpolation=cv2.INTER_AREA)
+        scale = rows / self._height
+        first = int(y * scale)
+        last = min(int(np.ceil((y + len(strip)) * scale)), rows)
+        # Row k of the result covers rows k/scale .. (k+1)/scale of the source.
+        upper = np.arange(first, last)[:, None] / scale
+        row = np.arange(y, y + len(strip))[None]
+        overlap = np.minimum(upper + 1 / scale, row + 1) - np.maximum(upper, row)
+        weights = (np.clip(overlap, 0.0, None) * scale).astype(np.float32)
+        added = weights @ part.reshape(len(strip), columns * channels)
+        self._sum[first:last] += added.reshape(-1, columns, channels)
+
+    def result(self) -> np.ndarray:
+        """The reduced image (rows, columns, channels) float32, once all rows have been added."""
+        return self._sum
+
+
+def to_uint8(numbers: np.ndarray) -> np.ndarray:
+    """Values on the scale 0..255 as uint8, rounded to nearest."""
+    return np.rint(np.clip(numbers, 0.0, 255.0)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""One image on its way through the networks: gives its tiles, takes their scores, in order."""
+"""The progress of one image: which tiles are next, what their outputs add up to, the result."""
 
 from __future__ import annotations
 
@@ -8,81 +8,102 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from hiqa_cli.engine.backends.backend import TileOutputs
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
-from hiqa_cli.engine.outputs.sinks import Sink, TileWatcher, compose
-from hiqa_cli.engine.results import ScoreResult, TilePrediction
-from hiqa_cli.engine.tiling.aggregate import Aggregate, TileMean
+from hiqa_cli.engine.job import Job
+from hiqa_cli.engine.outputs.pictures import open_sinks
+from hiqa_cli.engine.outputs.sinks import Sink, TileSink, compose_strip
+from hiqa_cli.engine.results import ScoreResult, TileScore
+from hiqa_cli.engine.tiling.aggregate import Aggregate, aggregate_for, blend_grid
 from hiqa_cli.engine.tiling.blending import CorrectionBlender, ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile
+from hiqa_cli.engine.tiling.windows import PredictPooled
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
-from .job import Job
-
-Z80 = 1.2816  # a normal variable lies within so many standard deviations 80 % of the time
+Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 % of the time
 
 
 class ImageState:
-    """The state of one image; `outcome` is None until it is scored or has failed.
+    """One image from begin() to finish() or fail(), after which `outcome` is its result or error.
 
-    Only the rows that tiles still touch are held in float; finished rows go to the sinks at once.
+    Only the rows that further tiles overlap are held in float; completed rows go to the sinks at once.
     """
 
-    def __init__(self, job: Job, picture: Picture, grid: TileGrid, sinks: Sequence[Sink], tally: Aggregate) -> None:
-        """grid: of the tiles that the pictures of `sinks` are blended from; without sinks the tally alone says which
-        tiles are wanted."""
+    _aggregate: Aggregate  # this and the following: set by begin()
+    _grid: TileGrid
+    _scoring: Scoring
+
+    def __init__(self, job: Job) -> None:
         self.job = job
         self.outcome: ScoreResult | HiqaError | None = None
-        self.pixel_count = picture.width * picture.height
-        self.needs_corrections = any(sink.needs_corrections for sink in sinks)
-        self.needs_features = tally.needs_features
-        self._picture: Picture | None = picture
-        self._grid = grid
-        self._sinks = sinks
-        self._watchers: Sequence[TileWatcher] = [sink for sink in sinks if isinstance(sink, TileWatcher)]
-        self._tally = tally
-        self._places: Iterator[tuple[int, int]] | None = grid.places() if sinks else None
+        self.pixel_count = 0
+        self.needs_corrections = self.needs_features = False
+        self._picture: Picture | None = None
+        self._sinks: Sequence[Sink] = ()
+        self._tile_sinks: Sequence[TileSink] = ()
+        self._places: Iterator[tuple[int, int]] | None = None  # of `_grid`; None: the aggregate chooses the tiles
         self._next: tuple[int, int] | None = None
-        self._given: deque[tuple[int, int]] = deque()  # places of tiles that are under way
-        self._row: list[float] = []  # scores of the present row of `grid`
-        self._rows_left = len(grid.ys) if sinks else 0
+        self._running: deque[tuple[int, int]] = deque()  # places of tiles whose outputs are due
+        self._row: list[float] = []  # scores of the current row of `_grid`
+        self._rows_left = 0
+        self._corrections: CorrectionBlender | None = None
+        self._quality: ScoreBlender | None = None
+
+    def begin(self, picture: Picture, scoring: Scoring, predict_pooled: PredictPooled, weights_id: str) -> None:
+        """Plan the tiles and open the outputs; raises HiqaError where one cannot be written."""
+        self.pixel_count = picture.width * picture.height
+        self._scoring = scoring
+        self._aggregate = aggregate_for(picture.width, picture.height, scoring, predict_pooled)
+        self.needs_features = self._aggregate.needs_features
+        grid = self._grid = blend_grid(picture.width, picture.height, scoring)
+        self._sinks = sinks = open_sinks(self.job.outputs, grid, weights_id)
+        if sinks:
+            self._places, self._rows_left = grid.places(), len(grid.ys)
+        self._tile_sinks = [sink for sink in sinks if isinstance(sink, TileSink)]
+        self.needs_corrections = any(sink.needs_corrections for sink in sinks)
         self._corrections = CorrectionBlender(grid) if self.needs_corrections else None
-        wants_quality = any(sink.needs_quality for sink in sinks)
-        self._quality = ScoreBlender(grid) if wants_quality else None
+        self._quality = ScoreBlender(grid) if any(sink.needs_quality for sink in sinks) else None
+        self._picture = picture
 
     @property
     def has_tiles(self) -> bool:
-        """Whether there is a tile to be given out now."""
+        """Whether next_tile() has a tile to give now."""
         if self._picture is None:
             return False
         if self._next is None:
-            self._next = self._tally.next_place() if self._places is None else next(self._places, None)
+            self._next = self._aggregate.next_place() if self._places is None else next(self._places, None)
         return self._next is not None
 
     def next_tile(self) -> np.ndarray:
         """The next tile, (TILE, TILE, 3) uint8 or uint16."""
         if not self.has_tiles or self._next is None or self._picture is None:
-            raise ValueError("this image has no tiles to give")
+            raise ValueError("no tile is left")
         x, y = self._next
-        self._given.append(self._next)
+        self._running.append(self._next)
         self._next = None
         return cut_tile(self._picture.pixels, x, y)
 
-    def receive(self, verdict: TilePrediction, correction: np.ndarray | None, features: np.ndarray | None) -> None:
-        """The outputs of the next tile in order; raises HiqaError where a sink cannot write."""
+    def receive(self, outputs: TileOutputs, place: int) -> None:
+        """Take what the networks returned for the next tile, in the order of next_tile(): row `place` of `outputs`.
+
+        Raises HiqaError where a value is not finite, or a sink cannot write.
+        """
         if self._picture is None:
-            return  # the image failed while tiles of it were still under way
-        score = verdict.score
-        if not math.isfinite(score + verdict.doubt) or not (correction is None or np.isfinite(correction).all()):
-            raise ImageError("the networks gave a value that is not finite", "try --precision fp32")
-        x, y = self._given.popleft()
-        self._tally.receive(x, y, verdict, features)
+            return  # the image failed while tiles of it were running
+        score, predicted_error = map(float, outputs.predictions[place])
+        correction = None if outputs.corrections is None else outputs.corrections[place]
+        features = None if outputs.features is None else outputs.features[place]
+        if not math.isfinite(score + predicted_error) or not (correction is None or np.isfinite(correction).all()):
+            raise ImageError("the networks returned a value that is not finite", "try --precision fp32")
+        x, y = self._running.popleft()
+        self._aggregate.receive(TileScore(x, y, score, predicted_error), features)
         if self._places is None:
             return
         self._row.append(score)
-        for watcher in self._watchers:
-            watcher.tile(self._picture.pixels, x, y, score, correction)
+        for sink in self._tile_sinks:
+            sink.add_tile(self._picture.pixels, x, y, score, correction)
         if self._corrections is not None and correction is not None:
             self._corrections.add(x, correction)
         if len(self._row) == len(self._grid.xs):
@@ -93,31 +114,31 @@ class ImageState:
     def _finish_row(self, pixels: np.ndarray, scores: list[float]) -> None:
         if self._corrections is not None:
             for y, correction in self._corrections.finish_row():
-                strip = compose(y, pixels[y : y + len(correction)], correction)
+                strip = compose_strip(y, pixels[y : y + len(correction)], correction)
                 for sink in self._sinks:
                     if sink.needs_corrections:
-                        sink.strip(strip)
+                        sink.add_strip(strip)
         if self._quality is not None:
             for _, quality in self._quality.finish_row(scores):
                 for sink in self._sinks:
                     if sink.needs_quality:
-                        sink.quality(quality)
+                        sink.add_quality(quality)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the score is settled and every row of the pictures is done."""
-        return self._picture is not None and self._rows_left == 0 and self._tally.is_complete
+        """Whether the score is final and every row of the outputs is written."""
+        return self._picture is not None and self._rows_left == 0 and self._aggregate.is_complete
 
-    def finish(self, calibration: Calibration, precision: str, weights: str, scoring: Scoring) -> None:
-        """Make a complete image's result and put its pictures in place; may raise HiqaError."""
+    def finish(self, calibration: Calibration, precision: str, weights_id: str) -> None:
+        """Make the result of a complete image and move its outputs into place; raises HiqaError where that fails."""
         picture = self._picture
         if picture is None:
             raise ValueError("this image is finished or has failed")
-        tiles, error = self._tally.tiles, self._tally.standard_error
+        tiles, error = self._aggregate.tiles, self._aggregate.standard_error
         scores = [tile.score for tile in tiles]
         score = float(np.mean(scores, dtype=np.float64))
-        doubt = float(np.mean([tile.doubt for tile in tiles], dtype=np.float64))
-        uncertainty = math.hypot(calibration.half_width(score, scores, doubt), Z80 * error)
+        predicted_error = float(np.mean([tile.predicted_error for tile in tiles], dtype=np.float64))
+        uncertainty = math.hypot(calibration.half_width(score, scores, predicted_error), Z80 * error)
         for sink in self._sinks:
             sink.finish(score, uncertainty)
         for sink in self._sinks:
@@ -129,44 +150,34 @@ class ImageState:
             height=picture.height,
             tiles=tiles,
             precision=precision,
-            weights=weights,
-            stride=scoring.stride,
-            mode=scoring.mode,
-            tile_total=self._tally.total,
+            weights=weights_id,
+            stride=self._scoring.stride,
+            mode=self._scoring.mode,
+            tile_total=self._aggregate.total,
             standard_error=error,
-            notes=(*picture.notes, *(note for note in (self._grid.note, sample_note(self._tally)) if note)),
+            notes=(*picture.notes, *(note for note in (self._grid.note, sample_note(self._aggregate)) if note)),
             exif=picture.exif,
         )
-        self._let_go()
+        self._release()
 
     def fail(self, error: HiqaError) -> None:
-        """End with an error: no more tiles, and nothing left behind of what was being written."""
+        """End with an error, and remove what was written so far."""
         self.outcome = error
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
-        """Release the picture and whatever the sinks did not put in place."""
+    def _release(self) -> None:
+        """Free the picture, and abandon sinks that did not commit."""
         self._picture = None
         self._next = None
         self._corrections = self._quality = None
         for sink in self._sinks:
             sink.abandon()
-        self._sinks, self._watchers = (), ()
+        self._sinks, self._tile_sinks = (), ()
 
 
-def sample_note(tally: Aggregate) -> str:
-    """The words for a picture of which not every tile was scored, empty for any other."""
-    used = len(tally.tiles)
-    if tally.standard_error == 0.0 and used == tally.total:
+def sample_note(aggregate: Aggregate) -> str:
+    """The note on a picture that was scored by a sample of its tiles, else empty."""
+    scored = len(aggregate.tiles)
+    if aggregate.standard_error == 0.0 and scored == aggregate.total:
         return ""
-    return f"sampled: {used:,} of {tally.total:,} tiles, standard error {tally.standard_error:.2f}"
-
-
-def failed_image(job: Job, error: HiqaError) -> ImageState:
-    """A run that has failed before it began."""
-    one = Picture(np.zeros((1, 1, 3), np.uint8), "none")
-    grid = TileGrid(1, 1, (0,), (0,))
-    run = ImageState(job, one, grid, (), TileMean(grid))
-    run.pixel_count = 0
-    run.fail(error if isinstance(error, HiqaError) else ImageError(str(error)))
-    return run
+    return f"sampled: {scored:,} of {aggregate.total:,} tiles, standard error {aggregate.standard_error:.2f}"

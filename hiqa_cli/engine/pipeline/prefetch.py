@@ -1,9 +1,8 @@
-"""Reads the next images on a thread of its own while the networks are busy with the present ones.
+"""Read the next images on a thread of their own while the networks work on earlier ones.
 
-The rule: an image is read as soon as its job is there, but no further image is begun while
-READ_AHEAD_IMAGES are waiting or the pictures in memory have READ_AHEAD_PIXELS or more together. So
-a folder of small images keeps batches full, a second large picture is never held beside a first,
-and nobody waits for a job that has not arrived: take(wait=False) says at once what is there.
+Reading pauses while PREFETCH_IMAGES pictures wait to be taken, or while the pictures in memory, waiting or in use, have
+PREFETCH_PIXELS or more. Small images therefore fill batches, a second large picture is never held beside the
+first, and a consumer that calls take(wait=False) never waits for a job that has not arrived.
 """
 
 from __future__ import annotations
@@ -13,20 +12,22 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
-from hiqa_cli.errors import HiqaError, ImageError, os_reason
-from hiqa_cli.images.decoder_stderr import capture_decoder_output
-from hiqa_cli.images.picture import Picture
+import numpy as np
 
-from .job import Job
+from hiqa_cli.engine.job import Job
+from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.images.decoder_stderr import capture_decoder_output
+from hiqa_cli.images.picture import Picture, picture_from_array
+from hiqa_cli.images.read import decode_picture, read_picture
 
 PREFETCH_PIXELS = 16_000_000
 PREFETCH_IMAGES = 64
-GRACE = 0.5  # s that a closed stream gives its reader to come to an end
-WAKE = 0.2  # s; some systems deliver Ctrl-C only between waits
+CLOSE_TIMEOUT = 0.5  # s that close() waits for the reading thread
+POLL = 0.2  # s; some systems deliver Ctrl-C only between waits
 
 
 class Prefetcher:
-    """Jobs in, (job, picture or error) out, in the same order."""
+    """Reads jobs in order on a thread; take() returns (job, picture or error)."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._jobs = jobs
@@ -36,19 +37,19 @@ class Prefetcher:
         self._closed = False
         self._fault: BaseException | None = None
         self._change = threading.Condition()
-        # A daemon: reading from a pipe that stays silent must not keep the process alive.
+        # A daemon: a blocking read from a silent pipe must not keep the process alive.
         self._thread = threading.Thread(target=self._read_all, name="hiqa-reader", daemon=True)
         self._thread.start()
 
     def take(self, wait: bool) -> tuple[Job, Picture | HiqaError] | None:
-        """The next image; None where there is none any more, or, without `wait`, none as yet.
+        """The next image; None at the end, or, without `wait`, where none is ready.
 
-        An error of the iterable of jobs itself is raised here, to a caller that waits: one that
-        does not has images in hand, whose results come first.
+        Raises an exception of the `jobs` iterable, but only if `wait` is set: a caller that does not wait still has
+        images in progress, whose results come first.
         """
         with self._change:
             while wait and not self._ready and not self._ended:
-                self._change.wait(WAKE)
+                self._change.wait(POLL)
             if self._ready:
                 self._change.notify_all()
                 return self._ready.popleft()
@@ -58,22 +59,22 @@ class Prefetcher:
             return None
 
     def release(self, pixels: int) -> None:
-        """The caller let go of a picture of so many px: the next may be read."""
+        """Report that a picture of `pixels` px is no longer in use, so that another one may be read."""
         with self._change:
             self._held -= pixels
             self._change.notify_all()
 
     def close(self) -> None:
-        """Read nothing more.
+        """Stop reading.
 
-        A silent pipe is not waited for, but a decoder at work is: it has standard error to itself
-        meanwhile, and the caller is about to say there why it stops.
+        Waits for a decoder that is running, since it has redirected standard error, which the caller is about to
+        write to, but not for a silent pipe.
         """
         with self._change:
             self._closed = True
             self._ready.clear()
             self._change.notify_all()
-        self._thread.join(GRACE)
+        self._thread.join(CLOSE_TIMEOUT)
         if self._thread.is_alive():
             with contextlib.suppress(OSError), capture_decoder_output():
                 pass
@@ -82,39 +83,50 @@ class Prefetcher:
         try:
             for job in self._jobs:
                 with self._change:
-                    while self._full() and not self._closed:
+                    while self._is_full() and not self._closed:
                         self._change.wait()
                     if self._closed:
                         return
-                self._hand_over(job, read_job(job))
-        except BaseException as error:  # the caller's iterable failed: the caller shall know
+                self._add(job, read_job(job))
+        except BaseException as error:  # raised by the caller's iterable: take() raises it again
             self._fault = error
         finally:
             with self._change:
                 self._ended = True
                 self._change.notify_all()
 
-    def _full(self) -> bool:
+    def _is_full(self) -> bool:
         return self._held >= PREFETCH_PIXELS or len(self._ready) >= PREFETCH_IMAGES
 
-    def _hand_over(self, job: Job, outcome: Picture | HiqaError) -> None:
+    def _add(self, job: Job, image: Picture | HiqaError) -> None:
         with self._change:
-            if isinstance(outcome, Picture):
-                self._held += outcome.width * outcome.height
-            self._ready.append((job, outcome))
+            if isinstance(image, Picture):
+                self._held += image.width * image.height
+            self._ready.append((job, image))
             self._change.notify_all()
 
 
 def read_job(job: Job) -> Picture | HiqaError:
-    """The picture, or why there is none; one image never ends a stream."""
+    """The picture of a job, or the error that reading it raised."""
     try:
-        return job.read()
+        return _read(job)
     except HiqaError as error:
         return error
     except MemoryError:
         return ImageError("not enough memory to hold this image")
-    except OSError as error:
-        return ImageError(os_reason(error))
-    except Exception as error:  # a decoder's surprise is this image's fault, not the stream's
+    except Exception as error:  # an unexpected error of a decoder costs its own image, not the stream
         reason = " ".join(str(error).split())
         return ImageError(f"cannot be read ({type(error).__name__}: {reason})")
+
+
+def _read(job: Job) -> Picture:
+    source = job.source
+    if job.problem:
+        raise ImageError(job.problem)
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, np.ndarray):
+        return picture_from_array(source)
+    if isinstance(source, bytes | bytearray):
+        return decode_picture(source, job.limits)
+    return read_picture(source, job.limits)

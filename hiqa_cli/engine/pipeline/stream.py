@@ -1,149 +1,147 @@
-"""Many images through one set of networks: full batches, results in order, as soon as ready.
+"""Score many images with full batches; results come in order, each as soon as it is ready.
 
-The rule: a batch is filled with the tiles of the image in hand, then of the next images that are
-already read; where none is, the batch runs as it is. Nothing is waited for while any image is
-unfinished, so a result never hangs on an input that has not arrived.
+A batch takes tiles of the oldest unfinished image, then of the next images that are already read, and runs with what
+there is. While an image is unfinished the stream never waits for input, so that a result is never held back by a
+job that has not arrived.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from hiqa_cli.engine.backends.backend import Backend, TileOutOfMemoryError
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
-from hiqa_cli.engine.outputs.sinks import Sink
-from hiqa_cli.engine.results import ScoreResult, TilePrediction
-from hiqa_cli.engine.tiling.aggregate import aggregate_for, picture_grid
-from hiqa_cli.engine.tiling.grid import TileGrid
+from hiqa_cli.engine.job import Job
+from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
-from .image_state import ImageState, failed_image
-from .job import Job
+from .image_state import ImageState
 from .prefetch import Prefetcher
 
-OpenSinks = Callable[[Job, TileGrid], list[Sink]]
+Batch = list[tuple[ImageState, np.ndarray]]  # tiles, each with the image that it belongs to
 
 
-@dataclass
-class _Ticket:
-    """A tile in a batch and the image it belongs to."""
+class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
+    """Iterates over (job, result or error) in the order of the jobs.
 
-    run: ImageState
-    tile: np.ndarray
-
-
-class ScoreStream:
-    """Scores the images that `source` reads; results() yields them in order."""
+    close() stops early: nothing more is read, and partly written pictures are removed. Use the stream as a context
+    manager to close it whatever happens.
+    """
 
     def __init__(
         self,
-        runner: Backend,
+        jobs: Iterable[Job],
+        backend: Backend,
         calibration: Calibration,
-        source: Prefetcher,
-        open_sinks: OpenSinks,
-        *,
         scoring: Scoring,
+        *,
         precision: str,
         weights_id: str,
     ) -> None:
-        self._runner = runner
+        self._closed = True  # until reading has begun
+        self._backend = backend
         self._calibration = calibration
-        self._source = source
-        self._open_sinks = open_sinks
         self._scoring = scoring
         self._precision = precision
         self._weights_id = weights_id
-        self._active: deque[ImageState] = deque()  # in input order
+        self._active: deque[ImageState] = deque()  # in the order of the jobs
+        self._reader = Prefetcher(jobs)
+        self._closed = False
 
-    def results(self) -> Iterator[tuple[Job, ScoreResult | HiqaError]]:
-        """(job, result or error) in input order; stops reading and writing when closed early."""
+    def __next__(self) -> tuple[Job, ScoreResult | HiqaError]:
+        if self._closed:
+            raise StopIteration
         try:
-            while True:
-                batch = self._gather()
-                self._score(batch)
+            while not self._active or self._active[0].outcome is None:
+                batch = self._next_batch()
                 if not batch and not self._active:
-                    return
-                while self._active and (outcome := self._active[0].outcome) is not None:
-                    yield self._active.popleft().job, outcome
-        finally:
-            self._source.close()
-            for run in self._active:
-                if run.outcome is None:
-                    run.fail(ImageError("stopped before it was scored"))
+                    raise StopIteration
+                self._run(batch)
+        except BaseException:
+            self.close()
+            raise
+        state = self._active.popleft()
+        assert state.outcome is not None
+        return state.job, state.outcome
 
-    def _gather(self) -> list[_Ticket]:
-        """The next batch, as full as the images at hand allow; empty where a result is due, or none
-        is left to come."""
-        batch: list[_Ticket] = []
-        while len(batch) < self._runner.batch_size:
-            run = next((run for run in self._active if run.has_tiles), None)
-            if run is not None:
-                batch.append(_Ticket(run, run.next_tile()))
+    def __enter__(self) -> ScoreStream:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and remove pictures that are not complete."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reader.close()
+        for state in self._active:
+            if state.outcome is None:
+                state.fail(ImageError("stopped before it was scored"))
+        self._active.clear()
+
+    def _next_batch(self) -> Batch:
+        """The tiles to run next; empty where a result is ready, or no image is left."""
+        batch: Batch = []
+        while len(batch) < self._backend.batch_size:
+            state = next((state for state in self._active if state.has_tiles), None)
+            if state is not None:
+                batch.append((state, state.next_tile()))
                 continue
             if self._active and self._active[0].outcome is not None and not batch:
                 break
-            arrived = self._source.take(wait=not self._active)
+            arrived = self._reader.take(wait=not self._active)
             if arrived is None:
                 break
             self._active.append(self._begin(*arrived))
         return batch
 
-    def _begin(self, job: Job, outcome: Picture | HiqaError) -> ImageState:
-        if isinstance(outcome, HiqaError):
-            return failed_image(job, outcome)
+    def _begin(self, job: Job, image: Picture | HiqaError) -> ImageState:
+        state = ImageState(job)
+        if isinstance(image, HiqaError):
+            state.fail(image)
+            return state
         try:
-            size = (outcome.width, outcome.height)
-            tally = aggregate_for(*size, self._scoring, self._runner.verdicts_of)
-            grid = picture_grid(*size, self._scoring)
-            return ImageState(job, outcome, grid, self._open_sinks(job, grid), tally)
+            state.begin(image, self._scoring, self._backend.predict_pooled, self._weights_id)
         except (HiqaError, MemoryError) as error:
-            self._source.release(outcome.width * outcome.height)
-            return failed_image(job, _as_hiqa_error(error))
+            self._fail(state, error)
+        return state
 
-    def _score(self, batch: list[_Ticket]) -> None:
-        """Run a batch and hand its outputs out; an image that fails takes no other with it."""
+    def _run(self, batch: Batch) -> None:
+        """Run a batch and give every image its outputs; an image that fails does not affect the others."""
         while batch:
-            corrections = any(ticket.run.needs_corrections for ticket in batch)
-            features = any(ticket.run.needs_features for ticket in batch)
-            done = 0
+            corrections = any(state.needs_corrections for state, _ in batch)
+            features = any(state.needs_features for state, _ in batch)
             try:
-                for part in self._runner.run([ticket.tile for ticket in batch], corrections, features):
-                    for outputs in part.each():
-                        self._hand_out(batch[done].run, *outputs)
-                        done += 1
-                return
+                outputs = self._backend.predict_tiles([tile for _, tile in batch], corrections, features)
             except TileOutOfMemoryError as error:
-                refusal = ImageError("out of memory with a single tile", "try --device cpu")
-                self._fail(batch[error.index].run, refusal)
-            batch = [ticket for ticket in batch[done:] if ticket.run.outcome is None]
-
-    def _hand_out(
-        self, run: ImageState, verdict: TilePrediction, correction: np.ndarray | None, features: np.ndarray | None
-    ) -> None:
-        if run.outcome is not None:
+                failed, _ = batch[error.index]
+                self._fail(failed, ImageError("out of memory with a single tile", "try --device cpu"))
+                batch = [(state, tile) for state, tile in batch if state.outcome is None]
+                continue
+            for place, (state, _) in enumerate(batch):
+                if state.outcome is not None:
+                    continue
+                try:
+                    state.receive(outputs, place)
+                    if state.is_complete:
+                        state.finish(self._calibration, self._precision, self._weights_id)
+                        self._reader.release(state.pixel_count)
+                except (HiqaError, MemoryError) as error:
+                    self._fail(state, error)
             return
-        try:
-            run.receive(verdict, correction, features)
-            if run.is_complete:
-                run.finish(self._calibration, self._precision, self._weights_id, self._scoring)
-                self._source.release(run.pixel_count)
-        except (HiqaError, MemoryError) as error:
-            self._fail(run, _as_hiqa_error(error))
 
-    def _fail(self, run: ImageState, error: HiqaError) -> None:
-        if run.outcome is not None:
-            return
-        run.fail(error)
-        self._source.release(run.pixel_count)
-
-
-def _as_hiqa_error(error: HiqaError | MemoryError) -> HiqaError:
-    if isinstance(error, HiqaError):
-        return error
-    return ImageError("out of memory while its pictures were made", "give it more memory")
+    def _fail(self, state: ImageState, error: HiqaError | MemoryError) -> None:
+        if isinstance(error, MemoryError):
+            error = ImageError("out of memory while its pictures were made", "free memory, or write fewer pictures")
+        state.fail(error)
+        self._reader.release(state.pixel_count)

@@ -1,7 +1,7 @@
-"""From the scores of tiles to the score of a picture: three ways, behind one set of methods.
+"""Aggregate tile scores into the score of an image.
 
-EveryTile is the paper's mean over overlapping tiles (mode "exact"); OnePass the same mean over windows pooled from
-tiles side by side (mode "fast"); Sample the mean over some tiles of a large picture.
+TileMean is the paper's mean over overlapping tiles (mode "exact"), WindowMean the mean over windows pooled from
+adjacent tiles (mode "fast"), and SampledMean the mean over a sample of the tiles of a large image.
 """
 
 from __future__ import annotations
@@ -12,42 +12,45 @@ from typing import Protocol
 import numpy as np
 
 from hiqa_cli.engine.config import TILE, Scoring
-from hiqa_cli.engine.results import TilePrediction, TileScore
+from hiqa_cli.engine.results import TileScore
 
 from .grid import TileGrid, plan_tiles
-from .windows import Head, WindowPooler
+from .windows import PredictPooled, WindowPooler
 
-AT_ONCE = 16  # tiles of a sample between two looks at its standard error
-GOLDEN = 1.32471795724474602596  # the real root of x^3 = x + 1: of the spread sequence in two dimensions
+AT_ONCE = 16  # tiles of a sample between two checks of its standard error
+GOLDEN = 1.32471795724474602596  # real root of x^3 = x + 1: the plastic number, of the R2 sequence
 
 
 class Aggregate(Protocol):
-    """total: tiles there are to be averaged in the whole picture. needs_features: of the tiles that it asks for."""
+    """The score of one image from the outputs of its tiles.
+
+    total: tiles (or windows) of the whole image. needs_features: whether receive() needs the tiles' features.
+    """
 
     total: int
     needs_features: bool
 
     def next_place(self) -> tuple[int, int] | None:
-        """(x, y) of the next tile that the networks should see; None: none for now."""
+        """(x, y) of the next tile to run; None: none for now."""
 
-    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
-        """A tile's outputs: in the order of next_place(), or in rows of a denser grid, of which it takes its own."""
+    def receive(self, tile: TileScore, features: np.ndarray | None) -> None:
+        """Take a tile's outputs, in the order of next_place(), or of a denser grid; ignores tiles not its own."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the score is settled."""
+        """Whether the score is final."""
 
     @property
     def tiles(self) -> tuple[TileScore, ...]:
-        """The tiles whose mean the score is."""
+        """The tiles (or windows) whose mean is the score."""
 
     @property
     def standard_error(self) -> float:
-        """Of the mean, in points, for want of the other tiles; 0 where there are none."""
+        """Of the mean, in points, from sampling; 0 where no tile was left out."""
 
 
 class TileMean:
-    """Every tile of a grid, one by one."""
+    """The mean over every tile of a grid."""
 
     needs_features = False
     standard_error = 0.0
@@ -60,8 +63,8 @@ class TileMean:
     def next_place(self) -> tuple[int, int] | None:
         return next(self._places, None)
 
-    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
-        self._tiles.append(TileScore(x, y, *verdict))
+    def receive(self, tile: TileScore, features: np.ndarray | None) -> None:
+        self._tiles.append(tile)
 
     @property
     def is_complete(self) -> bool:
@@ -73,46 +76,48 @@ class TileMean:
 
 
 class WindowMean:
-    """Overlapping windows, pooled from tiles side by side."""
+    """The mean over overlapping windows, pooled from adjacent tiles."""
 
     needs_features = True
     standard_error = 0.0
 
-    def __init__(self, windows: TileGrid, head: Head) -> None:
+    def __init__(self, windows: TileGrid, predict_pooled: PredictPooled) -> None:
         self.total = windows.count
-        self._windows = windows
         self._grid = plan_tiles(windows.width, windows.height, TILE)
         self._columns = {x: n for n, x in enumerate(self._grid.xs)}
         self._rows = frozenset(self._grid.ys)
         self._places = self._grid.places()
-        self._pooler = WindowPooler(windows, self._grid, head)
-        self._verdicts: list[TilePrediction] = []
+        self._pooler = WindowPooler(windows, self._grid, predict_pooled)
+        self._window_places = windows.places()
+        self._scored: list[TileScore] = []
 
     def next_place(self) -> tuple[int, int] | None:
         return next(self._places, None)
 
-    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
-        column = self._columns.get(x)
-        if column is None or y not in self._rows or features is None:
+    def receive(self, tile: TileScore, features: np.ndarray | None) -> None:
+        column = self._columns.get(tile.x)
+        if column is None or tile.y not in self._rows or features is None:
             return
         self._pooler.add(column, features)
         if column == len(self._columns) - 1:
-            self._verdicts += self._pooler.finish_row()
+            for score, predicted_error in self._pooler.finish_row():
+                x, y = next(self._window_places)
+                self._scored.append(TileScore(x, y, float(score), float(predicted_error)))
 
     @property
     def is_complete(self) -> bool:
-        return len(self._verdicts) == self.total
+        return len(self._scored) == self.total
 
     @property
     def tiles(self) -> tuple[TileScore, ...]:
-        places = zip(self._windows.places(), self._verdicts, strict=True)
-        return tuple(TileScore(x, y, *verdict) for (x, y), verdict in places)
+        return tuple(self._scored)
 
 
 class SampledMean:
-    """Tiles side by side of a large picture, in an order that is spread over it, until the mean is known well enough.
+    """The mean over adjacent tiles of a large image, drawn until its standard error is at most `tolerance`.
 
-    The order and the ends that are looked at are fixed, so that the same picture has the same sample.
+    The order is fixed and spread over the image, and the standard error is checked at fixed numbers of tiles, so that
+    the same image always has the same sample. most: the largest number of tiles.
     """
 
     needs_features = False
@@ -121,26 +126,26 @@ class SampledMean:
         self.total = grid.count
         self._order = spread_order(grid)[:most]
         self._tolerance = tolerance
-        self._found: dict[tuple[int, int], TilePrediction] = {}
-        self._wanted = set(self._order)
-        self._given = 0
-        self._count = 0  # of the tiles that the mean is taken over
+        self._scored: dict[tuple[int, int], TileScore] = {}
+        self._candidates = set(self._order)
+        self._started = 0  # tiles that next_place() has given
+        self._count = 0  # tiles in the mean
 
     def next_place(self) -> tuple[int, int] | None:
-        if self.is_complete or self._given == self._end:
+        if self.is_complete or self._started == self._end:
             return None
-        self._given += 1
-        return self._order[self._given - 1]
+        self._started += 1
+        return self._order[self._started - 1]
 
     @property
     def _end(self) -> int:
         return min(self._count + AT_ONCE, len(self._order))
 
-    def receive(self, x: int, y: int, verdict: TilePrediction, features: np.ndarray | None) -> None:
-        if (x, y) not in self._wanted:
+    def receive(self, tile: TileScore, features: np.ndarray | None) -> None:
+        if (tile.x, tile.y) not in self._candidates:
             return
-        self._found[x, y] = verdict
-        while not self.is_complete and all(place in self._found for place in self._order[self._count : self._end]):
+        self._scored[tile.x, tile.y] = tile
+        while not self.is_complete and all(place in self._scored for place in self._order[self._count : self._end]):
             self._count = self._end
 
     @property
@@ -151,39 +156,39 @@ class SampledMean:
 
     @property
     def tiles(self) -> tuple[TileScore, ...]:
-        return tuple(TileScore(x, y, *self._found[x, y]) for x, y in self._order[: self._count])
+        return tuple(self._scored[place] for place in self._order[: self._count])
 
     @property
     def standard_error(self) -> float:
-        """Deviation of the tiles over the root of their number, less where they are a good part of all."""
+        """Standard deviation over the root of the number of tiles, with the correction for a finite population."""
         if self._count == self.total:
             return 0.0
         if self._count < 2:
             return math.inf
-        scores = [self._found[place].score for place in self._order[: self._count]]
+        scores = [self._scored[place].score for place in self._order[: self._count]]
         return float(np.std(scores, ddof=1) / math.sqrt(self._count) * math.sqrt(1 - self._count / self.total))
 
 
 def spread_order(grid: TileGrid) -> list[tuple[int, int]]:
-    """All places of a grid, any first few of them spread evenly: along Roberts' R2 sequence, a generalisation of the
-    golden ratio to two dimensions."""
+    """All places of a grid in an order of which any first part is spread evenly: Roberts' R2 sequence, which extends
+    the golden ratio to two dimensions."""
     across, down = len(grid.xs), len(grid.ys)
     order: dict[tuple[int, int], None] = {}
-    for n in range(8 * grid.count):  # the sequence meets nearly every place in this time
+    for n in range(8 * grid.count):  # enough for the sequence to hit nearly every place
         x, y = (0.5 + n / GOLDEN) % 1, (0.5 + n / GOLDEN**2) % 1
         order.setdefault((grid.xs[int(x * across)], grid.ys[int(y * down)]))
     return list(order | dict.fromkeys(grid.places()))
 
 
-def aggregate_for(width: int, height: int, scoring: Scoring, head: Head) -> Aggregate:
-    """How a picture of width x height px is scored under these settings."""
+def aggregate_for(width: int, height: int, scoring: Scoring, predict_pooled: PredictPooled) -> Aggregate:
+    """The aggregate for an image of width x height px; predict_pooled: R2 (`Backend`)."""
     if scoring.samples(width, height):
         assert scoring.max_tiles is not None
         return SampledMean(plan_tiles(width, height, TILE), scoring.tolerance, scoring.max_tiles)
     windows = plan_tiles(width, height, scoring.stride)
-    return TileMean(windows) if scoring.mode == "exact" else WindowMean(windows, head)
+    return TileMean(windows) if scoring.mode == "exact" else WindowMean(windows, predict_pooled)
 
 
-def picture_grid(width: int, height: int, scoring: Scoring) -> TileGrid:
-    """The tiles that hallucination and maps of a picture are blended from."""
-    return plan_tiles(width, height, scoring.picture_stride(width, height))
+def blend_grid(width: int, height: int, scoring: Scoring) -> TileGrid:
+    """The tiles that hallucination and maps of an image are blended from."""
+    return plan_tiles(width, height, scoring.blend_stride(width, height))

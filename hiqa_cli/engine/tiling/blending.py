@@ -1,10 +1,9 @@
-"""One picture out of overlapping tiles, without seams, a strip of rows at a time.
+"""Blend overlapping tiles into one image, without seams, a strip of rows at a time.
 
-Every tile is weighted by a raised cosine, which is highest in the middle, where the networks see
-most of the surroundings. The grid is a product of columns and rows and so is the window: weights
-are divided by their sum along each side alone, after which they add up to 1 at every pixel. Only
-the rows that later tiles can still touch are held, and only pixels of the picture itself: what was
-reflected beyond its border is cut off before it is added.
+Every tile is weighted by a raised cosine, highest in the middle, where the networks see most of the surroundings. Grid
+and window are products of columns and rows, so that the weights are normalised along each side separately, and add up
+to 1 at every pixel. Memory holds only rows that later tiles overlap, and only pixels of the image itself, without
+those added by reflection.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from hiqa_cli.engine.config import TILE
 
 from .grid import TileGrid
 
-# What is handed on at once, so that the temporary copies of a wide picture stay small.
+# The size of a strip, so that temporary copies of a wide image stay small.
 STRIP_ROWS = 64
 STRIP_PIXELS = 1_000_000
 
 
 def raised_cosine() -> np.ndarray:
-    """The window (TILE,) float64: near 0 at both ends, never 0, so that one can divide by it."""
+    """The window (TILE,) float64; small at both ends but never 0, since it becomes a divisor."""
     places = (np.arange(TILE) + 0.5) / TILE
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * places)
 
 
 class SideWeights:
-    """Weights of tiles along one side of a picture, adding up to 1 at every pixel of the side."""
+    """Weights of the tiles along one side of an image, with sum 1 at every pixel of the side."""
 
     def __init__(self, starts: tuple[int, ...], length: int) -> None:
         self.length = length
@@ -45,7 +44,7 @@ class SideWeights:
 
 
 def row_strips(grid: TileGrid, row: int) -> Iterator[tuple[int, int]]:
-    """(y, rows) of the strips that no tile row after number `row` touches, and none gave before."""
+    """(y, rows) of the strips that are complete with tile row number `row`, but were not before."""
     first = grid.ys[row]
     last = grid.ys[row + 1] if row + 1 < len(grid.ys) else grid.height
     at_once = max(1, min(STRIP_ROWS, STRIP_PIXELS // grid.width))
@@ -54,7 +53,7 @@ def row_strips(grid: TileGrid, row: int) -> Iterator[tuple[int, int]]:
 
 
 class CorrectionBlender:
-    """Blends the corrections of a picture's tiles: add() every tile of a row, then finish_row()."""
+    """Blends the corrections of an image's tiles: add() every tile of a row, then finish_row()."""
 
     def __init__(self, grid: TileGrid) -> None:
         self._grid = grid
@@ -64,15 +63,15 @@ class CorrectionBlender:
         self._row = 0
 
     def add(self, x: int, correction: np.ndarray) -> None:
-        """Add a tile of the present row: correction (TILE, TILE, 3) float32 at left edge x."""
+        """Add a tile of the current row: correction (TILE, TILE, 3) float32 at left edge x."""
         down = self._rows.of_tile(self._grid.ys[self._row])
         across = self._columns.of_tile(x)
         part = correction[: len(down), : len(across)] * (down[:, None, None] * across[:, None])
         self._band[: len(down), x : x + len(across)] += part
 
     def finish_row(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Strips (y, correction (rows, W, 3) float32, a view that holds until the next strip)
-        that are finished with the present row; to be read to the end before the next add()."""
+        """Strips (y, correction (rows, W, 3) float32) that the current row completes; each is a view, valid until the
+        next one. Read all of them before the next add()."""
         top = self._grid.ys[self._row]
         done = 0
         for y, rows in row_strips(self._grid, self._row):
@@ -87,7 +86,7 @@ class CorrectionBlender:
 
 
 class ScoreBlender:
-    """Blends tile scores with the same window into a map of quality, points 0..100."""
+    """Blends tile scores with the same window into a quality map, points 0..100."""
 
     def __init__(self, grid: TileGrid) -> None:
         self._grid = grid
@@ -97,8 +96,8 @@ class ScoreBlender:
         self._row = 0
 
     def finish_row(self, scores: list[float]) -> Iterator[tuple[int, np.ndarray]]:
-        """Strips (y, quality (rows, W) float32) finished with the present row, whose tiles have
-        `scores` from left to right; to be read to the end before the next row."""
+        """Strips (y, quality (rows, W) float32) that the current row completes, whose tiles have `scores` from left to
+        right. Read all of them before the next row."""
         profile = np.zeros(self._grid.width, dtype=np.float32)
         for x, score in zip(self._grid.xs, scores, strict=True):
             across = self._columns.of_tile(x)

@@ -1,8 +1,8 @@
-"""Where the tiles lie: a fixed grid that covers every pixel, without randomness (section 3.4).
+"""The tile grid: fixed, without randomness, covering every pixel (section 3.4).
 
-Tiles of TILE x TILE px start every `stride` px; the last row and column are flush with the border.
-A side shorter than TILE is continued by reflection to the right and downwards. The reflection is
-done by index, tile by tile, so that a picture of 1 x 100000 px never needs a copy of 256 x 100000.
+Tiles of TILE x TILE px start every `stride` px; the last row and column are flush with the border. A side shorter than
+TILE is extended by reflection to the right and downwards, by index and tile by tile, so that an image of 1 x 100000 px
+never needs a copy of 256 x 100000.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from hiqa_cli.engine.config import TILE, check_stride
 
 @dataclass(frozen=True)
 class TileGrid:
-    """The tiles of one picture.
+    """The tiles of one image.
 
-    width, height: px of the picture.
+    width, height: px of the image.
     xs, ys: left and top edges of the tiles, ascending; the grid is their product.
     """
 
@@ -42,7 +42,7 @@ class TileGrid:
 
     @property
     def note(self) -> str:
-        """The words for a picture that had to be reflected, empty for any other."""
+        """The note on an image that was extended by reflection, else empty."""
         if self.width >= TILE and self.height >= TILE:
             return ""
         return f"reflected to {self.padded_width}x{self.padded_height}"
@@ -61,7 +61,7 @@ def tile_starts(length: int, stride: int, tile: int = TILE) -> tuple[int, ...]:
 
 
 def plan_tiles(width: int, height: int, stride: int) -> TileGrid:
-    """The grid for a picture of width x height px (both at least 1)."""
+    """The grid for an image of width x height px (both at least 1)."""
     check_stride(stride)
     return TileGrid(width, height, tile_starts(width, stride), tile_starts(height, stride))
 

@@ -1,10 +1,10 @@
-"""Scores of overlapping windows from the features of tiles side by side: mode "fast".
+"""Pool the scores of overlapping windows from the features of adjacent tiles: mode "fast".
 
-The networks see tiles that lie side by side (the last of a row flush with the border), every pixel about once. A
-window of 256x256 px that straddles up to four of them is pooled from their last features: cells of 32x32 px, each
-with its share of the window, where two tiles overlap those of the first. A window that is itself a tile gets that
-tile's score. Each window holds its usual share of places near a tile's border, where the networks see zeros beyond
-it; features of the whole picture at once would not, and score some points lower.
+The networks run on adjacent tiles (the last of a row flush with the border), so that they see each pixel about once. A
+window of 256x256 px that overlaps up to four tiles is pooled from their last features: cells of 32x32 px, each weighted
+with the part of it that lies in the window; where two tiles overlap, the first one counts. A window that is itself a
+tile gets that tile's score. Every window thus contains the usual fraction of cells near a tile border, beyond which the
+networks see zeros; features computed on the whole image at once do not, and score some points lower.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from collections.abc import Callable
 import numpy as np
 
 from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.results import TilePrediction
 
 from .grid import TileGrid
 
-# Pooled features (n, C) float32 -> verdicts (n, 2), scores in points and doubts: R2 of formula (12).
-Head = Callable[[np.ndarray], np.ndarray]
+# R2 of formula (12): pooled features (n, C) float32 -> predictions (n, 2), as in `TileOutputs`.
+PredictPooled = Callable[[np.ndarray], np.ndarray]
 
 
 def side_weights(window: int, tiles: tuple[int, ...], cells: int, tile: int = TILE) -> dict[int, np.ndarray]:
-    """What each tile's cells along one side count in the window that starts at `window`: tile number -> (cells,)
-    float32, adding up to 1. `tiles`: starts of the tiles; tile: px, their side and the window's."""
+    """Weights of the tiles' cells, along one side, in the window that starts at `window`: tile number -> (cells,)
+    float32, with sum 1. tiles: starts of the tiles; tile: px, side of tiles and window."""
     size = tile / cells
     if window in tiles:
         return {tiles.index(window): np.full(cells, 1 / cells, np.float32)}
     first = max(n for n, start in enumerate(tiles) if start <= window)
-    border = tiles[first] + tile  # the second tile counts from here
+    border = tiles[first] + tile  # from here on the second tile counts
     weights = {}
     for number, low, high in ((first, window, border), (first + 1, border, window + tile)):
         edges = tiles[number] + size * np.arange(cells + 1)
@@ -39,33 +38,34 @@ def side_weights(window: int, tiles: tuple[int, ...], cells: int, tile: int = TI
 
 
 class _Side:
-    """One side of the picture: for every tile the windows that it touches, first and after the last, and their
-    weights (cells, windows)."""
+    """One side of the image. spans: for every tile (first, after, weights): the windows that it overlaps are first ..
+    after-1, with weights (cells, windows). last_tile: for every window the last tile that it overlaps."""
 
     def __init__(self, windows: tuple[int, ...], tiles: tuple[int, ...], cells: int) -> None:
-        shares = [side_weights(window, tiles, cells) for window in windows]
+        per_window = [side_weights(window, tiles, cells) for window in windows]
         self.spans: list[tuple[int, int, np.ndarray]] = []
         for tile in range(len(tiles)):
-            touched = [n for n, share in enumerate(shares) if tile in share]
-            first, after = touched[0], touched[-1] + 1
-            weights = np.stack([shares[n].get(tile, np.zeros(cells, np.float32)) for n in range(first, after)], axis=1)
+            overlapped = [n for n, weights_of in enumerate(per_window) if tile in weights_of]
+            first, after = overlapped[0], overlapped[-1] + 1
+            none = np.zeros(cells, np.float32)
+            weights = np.stack([per_window[n].get(tile, none) for n in range(first, after)], axis=1)
             self.spans.append((first, after, weights))
-        self.last_tile = [max(share) for share in shares]
+        self.last_tile = [max(weights_of) for weights_of in per_window]
 
 
 class WindowPooler:
-    """Takes the features of tiles row by row; gives every window's verdict as soon as its tiles are there."""
+    """Takes the features of tiles row by row, and predicts every window once its last row of tiles is complete."""
 
-    def __init__(self, windows: TileGrid, tiles: TileGrid, head: Head) -> None:
-        self._windows, self._tiles, self._head = windows, tiles, head
+    def __init__(self, windows: TileGrid, tiles: TileGrid, predict_pooled: PredictPooled) -> None:
+        self._windows, self._tiles, self._predict_pooled = windows, tiles, predict_pooled
         self._across: _Side | None = None
         self._down: _Side | None = None
-        self._line = np.zeros(0, np.float32)  # the present row of tiles, pooled along x: (cells, windows, C)
-        self._open: dict[int, np.ndarray] = {}  # row of windows -> (windows, C), so far
+        self._line = np.zeros(0, np.float32)  # the current row of tiles, pooled along x: (cells, windows, C)
+        self._open: dict[int, np.ndarray] = {}  # row of windows -> (windows, C), pooled so far
         self._row = 0
 
     def add(self, column: int, features: np.ndarray) -> None:
-        """The features (cells, cells, C) float32 of the tile in that column of the present row."""
+        """The features (cells, cells, C) float32 of the tile in that column of the current row."""
         rows, cells, channels = features.shape
         if self._across is None or self._down is None:
             self._across = _Side(self._windows.xs, self._tiles.xs, cells)
@@ -74,17 +74,17 @@ class WindowPooler:
         first, after, weights = self._across.spans[column]
         self._line[:, first:after] += np.matmul(weights.T, features)
 
-    def finish_row(self) -> list[TilePrediction]:
-        """Verdicts on the windows, row by row, that are complete with the present row of tiles."""
+    def finish_row(self) -> list[np.ndarray]:
+        """Predictions (2,) of the windows, row by row, that the current row of tiles completes."""
         assert self._down is not None
         first, after, weights = self._down.spans[self._row]
         for number in range(first, after):
             pooled = np.tensordot(weights[:, number - first], self._line, 1)
             self._open[number] = self._open[number] + pooled if number in self._open else pooled
-        verdicts: list[TilePrediction] = []
+        predictions: list[np.ndarray] = []
         for number in sorted(self._open):
             if self._down.last_tile[number] == self._row:
-                verdicts.extend(TilePrediction(*map(float, verdict)) for verdict in self._head(self._open.pop(number)))
+                predictions.extend(self._predict_pooled(self._open.pop(number)))
         self._line[:] = 0
         self._row += 1
-        return verdicts
+        return predictions

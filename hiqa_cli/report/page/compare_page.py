@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.engine.outputs.webp_stamp import check_webp
+from hiqa_cli.engine.outputs.preview import check_webp
 from hiqa_cli.report.entry import ReportEntry, RunFacts
 
 from .document import Document

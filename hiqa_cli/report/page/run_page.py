@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.engine.config import GRADES, TILE
-from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
-from hiqa_cli.engine.outputs.webp_stamp import check_webp
+from hiqa_cli.engine.outputs.colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
+from hiqa_cli.engine.outputs.preview import check_webp
 from hiqa_cli.report.entry import ReportEntry, RunFacts, TileScores
 
 from .document import Document
@@ -105,5 +105,5 @@ def _scale(scale: ColourScale) -> dict[str, Any]:
         "title": scale.title,
         "unit": scale.unit,
         "colours": [f"rgb({red} {green} {blue})" for red, green, blue in colours],
-        "ticks": [(round(scale.share(number), 4), label) for number, label in scale.ticks],
+        "ticks": [(round(scale.position(number), 4), label) for number, label in scale.ticks],
     }

@@ -20,9 +20,9 @@ from hiqa_cli.networks.hiqa import HiqaNet, HiqaOutput
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_a_device_that_is_not_here_is_refused_with_what_is(device: str) -> None:
-    if device in devices.devices_here():
+    if device in devices.available_devices():
         pytest.skip(f"{device} is here")
-    with pytest.raises(DeviceError, match=f"device {device} was asked for.*finds only .*cpu"):
+    with pytest.raises(DeviceError, match=f"device {device} is not available: torch finds .*cpu"):
         Scorer.load("nowhere", device=device)
 
 
@@ -49,7 +49,7 @@ def test_auto_is_bf16_exactly_where_the_processor_multiplies_in_it(
     assert place("cpu", "auto") == Placement("cpu", "fp32")
     asked = place("cpu", "bf16")
     assert asked.precision == "bf16"
-    assert "slower" in asked.notice
+    assert "slower" in asked.warning
 
 
 def test_the_processor_is_asked_through_torch_or_through_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -90,24 +90,23 @@ TILES = list(np.random.default_rng(0).integers(0, 256, (9, 256, 256, 3), np.uint
 
 def test_a_batch_that_does_not_fit_is_halved_with_a_line_and_nothing_is_lost() -> None:
     notices: list[str] = []
-    runner = forgetful(2, 8, notices)
-    parts = list(runner.run(TILES, corrections=False))
-    scores = np.concatenate([part.verdicts[:, 0] for part in parts])
+    backend = forgetful(2, 8, notices)
+    predictions = backend.predict_tiles(TILES, corrections=False).predictions
     assert notices == [
-        "out of memory at batch 8, going on with 4",
-        "out of memory at batch 4, going on with 2",
+        "out of memory at batch size 8, continuing with 4",
+        "out of memory at batch size 4, continuing with 2",
     ]
-    assert [part.first for part in parts] == [0, 2, 4, 6, 8]
+    assert len(predictions) == len(TILES)
     plenty = TorchBackend(HiqaNet(*tiny_networks()), Placement("cpu", "fp32"), 9, notices.append)
-    (whole,) = plenty.run(TILES, corrections=False)
-    np.testing.assert_allclose(scores, whole.verdicts[:, 0], rtol=0, atol=1e-3)
-    assert runner.batch_size == 2
+    expected = plenty.predict_tiles(TILES, corrections=False).predictions
+    np.testing.assert_allclose(predictions[:, 0], expected[:, 0], rtol=0, atol=1e-3)
+    assert backend.batch_size == 2
 
 
 def test_a_single_tile_that_does_not_fit_is_named_by_its_place() -> None:
-    runner = forgetful(0, 2, [])
+    backend = forgetful(0, 2, [])
     with pytest.raises(TileOutOfMemoryError) as caught:
-        list(runner.run(TILES[:1], corrections=False))
+        backend.predict_tiles(TILES[:1], corrections=False)
     assert caught.value.index == 0
 
 

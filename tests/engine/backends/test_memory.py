@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hiqa_cli.engine.backends import memory as allocation
+from hiqa_cli.engine.backends import memory
 
 # What glibc begins with; left to itself it may come to keep more, or not, as chance has it.
 EAGER = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
@@ -16,7 +16,7 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 import torch
-from hiqa_cli.engine.allocation import keep_freed_memory
+from hiqa_cli.engine.backends.memory import keep_freed_memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
@@ -48,7 +48,7 @@ def measured(what: str) -> tuple[int, int, int]:
     return faulted, grown, left
 
 
-@pytest.mark.skipif(not allocation.keep_freed_memory(), reason="no glibc here")
+@pytest.mark.skipif(not memory.keep_freed_memory(), reason="no glibc here")
 def test_feature_maps_take_memory_that_is_at_hand_and_pictures_give_theirs_back() -> None:
     faulted, grown, left = measured("kept")
     without, _, _ = measured("given back")
@@ -60,11 +60,11 @@ def test_feature_maps_take_memory_that_is_at_hand_and_pictures_give_theirs_back(
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
 def test_other_systems_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(allocation.ctypes, "CDLL", None)
-    assert not allocation.keep_freed_memory.__wrapped__()
+    monkeypatch.setattr(memory.ctypes, "CDLL", None)
+    assert not memory.keep_freed_memory.__wrapped__()
 
 
 def test_a_c_library_without_such_a_choice_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(allocation.ctypes, "CDLL", lambda name: object())
-    assert not allocation.keep_freed_memory.__wrapped__()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    assert not memory.keep_freed_memory.__wrapped__()

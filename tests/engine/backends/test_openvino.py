@@ -61,7 +61,7 @@ def test_networks_are_made_once_and_then_score_without_torch_as_torch_does(
     first = run_hiqa(*asked, "--backend", "openvino", weights=tiny_weights, env={**here, **quiet})
     second = run_hiqa(*asked, "--backend", "openvino", weights=tiny_weights, env={**here, **alone})
     assert (by_torch.code, first.code, second.code) == (1, 1, 1)  # one picture is broken
-    assert "ready for OpenVINO, once" in first.messages[0]
+    assert "for OpenVINO, once" in first.messages[0]
     assert first.messages[1:] == second.messages == by_torch.messages
     assert first.lines == second.lines
     for ours, theirs in zip(map(json.loads, second.lines), map(json.loads, by_torch.lines), strict=True):
@@ -115,7 +115,7 @@ def test_networks_that_are_altered_are_made_anew_and_weights_that_are_refused(
     told: list[str] = []
 
     def load() -> None:
-        Scorer.load(other_weights, backend="openvino", precision="fp32", notice=told.append)
+        Scorer.load(other_weights, backend="openvino", precision="fp32", on_warning=told.append)
 
     load()
     load()
@@ -139,7 +139,7 @@ def test_networks_that_are_altered_are_made_anew_and_weights_that_are_refused(
 def test_what_it_cannot_do_is_refused_in_a_line(
     tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DeviceError, match="on the processor here, not on cuda; use --backend torch"):
+    with pytest.raises(DeviceError, match="on the CPU, not on cuda; use --backend torch"):
         Scorer.load(tiny_weights, backend="openvino", device="cuda")
     with pytest.raises(UsageError, match="one of torch, openvino, found 'onnx'"):
         Scorer.load(tiny_weights, backend="onnx")
@@ -184,9 +184,9 @@ def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is
     expected = theirs.score(pixels, hallucination=True)
     found = ours.score(pixels, hallucination=True)
     assert found.score == pytest.approx(expected.score, abs=0.05)
-    assert found.tiles[0].doubt != 0
+    assert found.tiles[0].predicted_error != 0
     assert found.uncertainty == pytest.approx(expected.uncertainty, rel=0.01)
     assert np.abs(found.hallucination - expected.hallucination).max() <= 1
     assert Scorer.load(both, backend="openvino").score(pixels).score == pytest.approx(expected.score, abs=3)
-    with pytest.raises(DeviceError, match="no way for weights whose R is a prior alone; use --backend torch"):
+    with pytest.raises(DeviceError, match="cannot run weights whose R is a prior alone; use --backend torch"):
         Scorer.load(alone, backend="openvino")

@@ -10,12 +10,11 @@ import pytest
 from PIL import Image
 from support.tiny_weights import write_tiny_weights
 
-from hiqa_cli.engine.outputs.false_colour import DISCREPANCY_SCALE, QUALITY_SCALE
-from hiqa_cli.engine.outputs.panel_layout import LARGEST_SIDE, lay_out
-from hiqa_cli.engine.outputs.reduction import AreaReducer
+from hiqa_cli.engine.outputs.colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE
+from hiqa_cli.engine.outputs.panel import LARGEST_SIDE, lay_out
+from hiqa_cli.engine.outputs.sinks import AreaReducer
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
-from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import is_hiqa_output
 
 
@@ -30,7 +29,7 @@ def noise(width: int, height: int, dtype: type = np.uint8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, top, (height, width, 3), dtype, endpoint=True)
 
 
-def all_artefacts(folder: Path) -> Outputs:
+def all_outputs(folder: Path) -> Outputs:
     return Outputs(
         hallucination=folder / "hallucination.png",
         discrepancy=folder / "discrepancy.png",
@@ -39,8 +38,8 @@ def all_artefacts(folder: Path) -> Outputs:
     )
 
 
-def made(scorer: Scorer, pixels: np.ndarray, artefacts: Outputs, stride: int = 128) -> ScoreResult:
-    job = Job("a", lambda: Picture(pixels, "array"), artefacts)
+def made(scorer: Scorer, pixels: np.ndarray, outputs: Outputs, stride: int = 128) -> ScoreResult:
+    job = Job(pixels, "a", outputs)
     ((_, result),) = scorer.score_stream([job], stride=stride)
     assert isinstance(result, ScoreResult), result
     return result
@@ -55,7 +54,7 @@ def test_pictures_have_the_images_size_and_maps_their_scale_beside_it(
     scorer: Scorer, tmp_path: Path, width: int, height: int
 ) -> None:
     pixels = noise(width, height)
-    made(scorer, pixels, all_artefacts(tmp_path))
+    made(scorer, pixels, all_outputs(tmp_path))
     result = scorer.score(pixels, hallucination=True, discrepancy=True)
     assert result.hallucination is not None
     assert result.discrepancy is not None
@@ -87,7 +86,7 @@ def test_the_quality_map_shows_the_tiles_scores(scorer: Scorer, tmp_path: Path) 
 
 def test_a_16_bit_picture_gives_8_bit_pictures(scorer: Scorer, tmp_path: Path) -> None:
     pixels = noise(100, 80, np.uint16)
-    made(scorer, pixels, all_artefacts(tmp_path))
+    made(scorer, pixels, all_outputs(tmp_path))
     imagined = scorer.score(pixels, hallucination=True).hallucination
     assert imagined is not None
     assert np.array_equal(pixels_of(tmp_path / "hallucination.png"), imagined)
@@ -103,9 +102,9 @@ def test_the_hallucination_can_go_to_a_stream(scorer: Scorer) -> None:
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(stream.getvalue()))), imagined)
 
 
-def test_artefacts_change_no_score(scorer: Scorer, tmp_path: Path) -> None:
+def test_outputs_change_no_score(scorer: Scorer, tmp_path: Path) -> None:
     pixels = noise(300, 260)
-    with_pictures = made(scorer, pixels, all_artefacts(tmp_path))
+    with_pictures = made(scorer, pixels, all_outputs(tmp_path))
     assert with_pictures.score == pytest.approx(scorer.score(pixels).score, abs=1e-9)
 
 
@@ -184,8 +183,8 @@ def test_area_reduction_in_strips_weighs_every_pixel_once(columns: int, rows: in
 
 
 def test_the_scale_of_small_discrepancies_has_room_for_them() -> None:
-    assert DISCREPANCY_SCALE.share(3.0) == pytest.approx(0.25)
-    shares = np.array([DISCREPANCY_SCALE.share(number) for number, _ in DISCREPANCY_SCALE.ticks])
+    assert DISCREPANCY_SCALE.position(3.0) == pytest.approx(0.25)
+    shares = np.array([DISCREPANCY_SCALE.position(number) for number, _ in DISCREPANCY_SCALE.ticks])
     assert (np.diff(shares) > 0.1).all(), "labels would overlap"
     numbers = np.array([number for number, _ in DISCREPANCY_SCALE.ticks])
     painted = DISCREPANCY_SCALE.paint(numbers)

@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 from support.sample_images import photograph
 
-from hiqa_cli.engine.outputs.false_colour import QUALITY_SCALE
-from hiqa_cli.engine.outputs.outputs import Outputs
-from hiqa_cli.engine.outputs.preview import CLOSE, PHOTOGRAPH, Preview, PreviewSlot, fit, paint_quality, tile_within
-from hiqa_cli.engine.outputs.webp_stamp import stamped_webp
-from hiqa_cli.engine.pipeline.job import Job
+from hiqa_cli.engine.job import Job, Outputs
+from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
+from hiqa_cli.engine.outputs.preview import (
+    CLOSE,
+    PHOTOGRAPH,
+    Preview,
+    PreviewSlot,
+    fit,
+    paint_quality,
+    stamped_webp,
+    tile_within,
+)
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.tiling.grid import plan_tiles
-from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.sniff import is_hiqa_output
 
@@ -29,7 +35,7 @@ def scorer(tiny_weights: Path) -> Scorer:
 def previewed(scorer: Scorer, pixels: np.ndarray) -> tuple[ScoreResult, Preview]:
     """Score an array and give its preview, too."""
     slot = PreviewSlot()
-    job = Job("array", lambda: Picture(pixels, "array"), Outputs(preview=slot))
+    job = Job(pixels, outputs=Outputs(preview=slot))
     ((_, result),) = scorer.score_stream([job], stride=256)
     assert isinstance(result, ScoreResult)
     preview = slot.take()

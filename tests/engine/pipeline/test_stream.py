@@ -8,15 +8,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from support.tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
-from hiqa_cli.engine.pipeline import prefetch as read_ahead
+from hiqa_cli.engine.pipeline import prefetch
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
@@ -38,19 +40,34 @@ def grey(level: int, width: int = 40, height: int = 30) -> Picture:
     return Picture(np.full((height, width, 3), level, np.uint8), "array")
 
 
-def job(name: str, read: Callable[[], Picture]) -> Job:
-    return Job(name, read, token=name.upper())
+class Pipe(io.BytesIO):
+    """A stream that runs `before_reading` on the reading thread, then gives a picture's file."""
+
+    def __init__(self, before_reading: Callable[[], object], picture: Picture) -> None:
+        ok, data = cv2.imencode(".png", picture.pixels)
+        assert ok
+        super().__init__(data.tobytes())
+        self._before_reading = before_reading
+
+    def readinto(self, buffer: object) -> int:
+        if self.tell() == 0:
+            self._before_reading()
+        return super().readinto(buffer)  # type: ignore[arg-type]
+
+
+def job(name: str, before_reading: Callable[[], object], picture: Picture) -> Job:
+    return Job(Pipe(before_reading, picture), name, token=name.upper())
 
 
 def good(name: str, level: int = 100) -> Job:
-    return job(name, lambda: grey(level))
+    return Job(grey(level), name, token=name.upper())
 
 
 def bad(name: str, error: BaseException) -> Job:
-    def read() -> Picture:
+    def fail() -> None:
         raise error
 
-    return job(name, read)
+    return job(name, fail, grey(0))
 
 
 def test_an_image_that_fails_becomes_its_own_result_and_the_others_go_on(scorer: Scorer) -> None:
@@ -69,7 +86,7 @@ def test_an_image_that_fails_becomes_its_own_result_and_the_others_go_on(scorer:
     assert messages == [
         "is truncated; get it again",
         "not enough memory to hold this image",
-        "No such file or directory",
+        "no such file",
         "cannot be read (ZeroDivisionError: odd header)",
     ]
     assert all(isinstance(results[n][1], ScoreResult) for n in (1, 5))
@@ -100,11 +117,10 @@ def test_a_result_comes_out_though_the_next_job_has_not_arrived(scorer: Scorer) 
 def test_a_result_comes_out_while_the_next_image_is_still_being_read(scorer: Scorer) -> None:
     scored = threading.Event()
 
-    def slow() -> Picture:
+    def slow() -> None:
         assert scored.wait(PATIENCE), "the stream waited for a picture before it gave a result"
-        return grey(3)
 
-    results = scorer.score_stream([good("a"), job("slow", slow)])
+    results = scorer.score_stream([good("a"), job("slow", slow, grey(3))])
     assert next(results)[0].name == "a"
     scored.set()
     assert isinstance(next(results)[1], ScoreResult)
@@ -122,11 +138,8 @@ def test_small_images_share_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(HiqaNet, "forward", counted)
     all_read = threading.Event()
 
-    def first() -> Picture:
-        return grey(0)
-
     def jobs() -> Iterator[Job]:
-        yield job("0", first)
+        yield good("0", 0)
         for n in range(1, 17):
             yield good(str(n), 10 * n)
         all_read.set()
@@ -159,7 +172,7 @@ def test_a_network_that_gives_nan_is_that_images_error(scorer: Scorer, monkeypat
     def spoiled(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
         output = forward(self, distorted)
         white = distorted.float().mean(dim=(1, 2, 3)) > 252
-        return output._replace(verdict=output.verdict.masked_fill(white[:, None], float("nan")))
+        return output._replace(prediction=output.prediction.masked_fill(white[:, None], float("nan")))
 
     monkeypatch.setattr(HiqaNet, "forward", spoiled)
     outcomes = [outcome for _, outcome in scorer.score_stream([good("a"), good("white", 255), good("b")])]
@@ -176,7 +189,7 @@ def test_one_tile_too_large_for_memory_costs_its_own_image_only(
         device="cpu",
         precision="fp32",
         batch_size=2,
-        notice=notices.append,
+        on_warning=notices.append,
     )
     forward = HiqaNet.forward
 
@@ -186,27 +199,20 @@ def test_one_tile_too_large_for_memory_costs_its_own_image_only(
         return forward(self, distorted)
 
     monkeypatch.setattr(HiqaNet, "forward", choosy)
-    white = job("white", lambda: grey(255, 300, 300))
+    white = Job(grey(255, 300, 300), "white")
     outcomes = [o for _, o in scorer.score_stream([good("a"), white, good("b"), good("c")])]
     assert [isinstance(o, ScoreResult) for o in outcomes] == [True, False, True, True]
     assert str(outcomes[1]) == "out of memory with a single tile; try --device cpu"
-    assert notices == ["out of memory at batch 2, going on with 1"]
+    assert notices == ["out of memory at batch size 2, continuing with 1"]
 
 
 def test_a_second_large_picture_is_not_read_before_the_first_is_released(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(read_ahead, "READ_AHEAD_PIXELS", 1000)
+    monkeypatch.setattr(prefetch, "PREFETCH_PIXELS", 1000)
     read: list[str] = []
 
-    def reading(name: str) -> Callable[[], Picture]:
-        def picture() -> Picture:
-            read.append(name)
-            return grey(0, 40, 40)
-
-        return picture
-
-    ahead = Prefetcher([Job(name, reading(name)) for name in "ab"])
+    ahead = Prefetcher([job(name, partial(read.append, name), grey(0, 40, 40)) for name in "ab"])
     assert ahead.take(wait=True) is not None
     time.sleep(0.3)
     assert read == ["a"]
@@ -224,11 +230,11 @@ def test_closing_a_stream_stops_reading_and_removes_half_pictures(scorer: Scorer
         for n in range(100_000):
             read.append(n)
             target = tmp_path / "out" / f"{n}.png"
-            yield Job(str(n), lambda: grey(9, 700, 300), Outputs(hallucination=target))
+            yield Job(grey(9, 700, 300), str(n), Outputs(hallucination=target))
 
     results = scorer.score_stream(jobs())
     next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["0.png"]
     time.sleep(0.3)
     seen = len(read)
@@ -241,31 +247,26 @@ def test_a_stream_that_is_closed_waits_for_a_decoder_that_has_standard_error(
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def decoding() -> Picture:
+    def decode() -> None:
         with capture_decoder_output():
             begun.set()
             time.sleep(1.0)
             ended.set()
-        return grey(5)
 
-    results = scorer.score_stream([good("a"), job("slow", decoding)])
+    results = scorer.score_stream([good("a"), job("slow", decode, grey(5))])
     next(results)
     assert begun.wait(PATIENCE)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert ended.is_set()
 
 
 def test_a_stream_that_is_closed_does_not_wait_for_a_silent_pipe(scorer: Scorer) -> None:
     end = threading.Event()
 
-    def silent() -> Picture:
-        end.wait(PATIENCE)
-        return grey(5)
-
-    results = scorer.score_stream([good("a"), job("silent", silent)])
+    results = scorer.score_stream([good("a"), job("silent", lambda: end.wait(PATIENCE), grey(5))])
     next(results)
     start = time.monotonic()
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert time.monotonic() - start < PATIENCE / 4
     end.set()
 
@@ -273,8 +274,8 @@ def test_a_stream_that_is_closed_does_not_wait_for_a_silent_pipe(scorer: Scorer)
 def test_a_target_that_cannot_be_written_is_that_images_result(scorer: Scorer, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     jobs = [
-        Job("a", lambda: grey(1), Outputs(panel=tmp_path / "file" / "a.png")),
-        Job("b", lambda: grey(2), Outputs(panel=tmp_path / "b.png")),
+        Job(grey(1), "a", Outputs(panel=tmp_path / "file" / "a.png")),
+        Job(grey(2), "b", Outputs(panel=tmp_path / "b.png")),
     ]
     (_, first), (_, second) = scorer.score_stream(jobs)
     assert isinstance(first, OutputError)
@@ -284,8 +285,8 @@ def test_a_target_that_cannot_be_written_is_that_images_result(scorer: Scorer, t
 
 def test_when_one_picture_of_an_image_cannot_be_begun_none_is_left(scorer: Scorer, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    artefacts = Outputs(hallucination=tmp_path / "out" / "a.png", quality=tmp_path / "file" / "q.png")
-    ((_, outcome),) = scorer.score_stream([Job("a", lambda: grey(1), artefacts)])
+    outputs = Outputs(hallucination=tmp_path / "out" / "a.png", quality=tmp_path / "file" / "q.png")
+    ((_, outcome),) = scorer.score_stream([Job(grey(1), "a", outputs)])
     assert isinstance(outcome, OutputError)
     assert not list((tmp_path / "out").iterdir())
 
@@ -305,24 +306,22 @@ class Closed(io.RawIOBase):
 def test_a_reader_that_goes_away_is_not_taken_for_a_bad_image(scorer: Scorer) -> None:
     closed = Outputs(hallucination=Closed())  # type: ignore[arg-type]
     with pytest.raises(BrokenPipeError):
-        list(scorer.score_stream([Job("a", lambda: grey(1), closed)]))
+        list(scorer.score_stream([Job(grey(1), "a", closed)]))
 
 
 MEASURE = """
 import sys
 from pathlib import Path
 import numpy as np
-from hiqa_cli.images.picture import Picture
-from hiqa_cli.engine.scorer import Artefacts, Job, Scorer
+from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 weights, out = map(Path, sys.argv[1:])
 scorer = Scorer.load(weights, device="cpu", precision="fp32", batch_size=1)
 def score(width, height, name):
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels += np.arange(width, dtype=np.uint8)[:, None]
     pixels[::7] //= 2
-    artefacts = Artefacts(*(out / f"{name}.{kind}.png" for kind in "hdqp"))
-    ((_, result),) = scorer.score_stream([Job(name, lambda: Picture(pixels, "x"), artefacts)],
-                                         stride=256)
+    outputs = Outputs(*(out / f"{name}.{kind}.png" for kind in "hdqp"))
+    ((_, result),) = scorer.score_stream([Job(pixels, name, outputs)], stride=256)
     assert result.width == width, result
     # Not ru_maxrss: through fork and exec that also holds what the parent had.
     status = Path("/proc/self/status").read_text()
@@ -345,8 +344,8 @@ def test_a_tall_picture_costs_little_more_memory_than_its_own_pixels(tmp_path: P
     assert tall - small < 3 * pixels
 
 
-def test_a_runner_takes_no_network_apart_twice() -> None:
-    """The runner owns its network: batch norms are gone, the parameters are where they run."""
+def test_a_backend_takes_its_network_over() -> None:
+    """It folds batch norms and sets evaluation mode on the network it is given."""
     from hiqa_cli.engine.backends.devices import Placement
 
     network = HiqaNet(*tiny_networks(batch_norm=True))

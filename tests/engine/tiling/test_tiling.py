@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hiqa_cli.engine.outputs.sinks import compose
-from hiqa_cli.engine.results import TILE
+from hiqa_cli.engine.config import TILE
+from hiqa_cli.engine.outputs.sinks import compose_strip
 from hiqa_cli.engine.tiling.blending import CorrectionBlender, ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile, plan_tiles
 from hiqa_cli.errors import UsageError
@@ -91,14 +91,14 @@ def test_rows_come_one_by_one_at_stride_1() -> None:
 
 def test_no_correction_gives_the_picture_back_bit_for_bit() -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (40, 50, 3), np.uint8)
-    strip = compose(0, pixels, np.zeros(pixels.shape, np.float32))
+    strip = compose_strip(0, pixels, np.zeros(pixels.shape, np.float32))
     assert np.array_equal(strip.hallucination, pixels)
     assert not strip.discrepancy.any()
 
 
 def test_a_16_bit_picture_is_shown_in_8_bits_and_clipped_to_the_range() -> None:
     pixels = np.array([[[0, 257 * 100, 65535]]], np.uint16)
-    strip = compose(0, pixels, np.array([[[-0.5, 0.1, 0.5]]], np.float32))
+    strip = compose_strip(0, pixels, np.array([[[-0.5, 0.1, 0.5]]], np.float32))
     assert strip.distorted.tolist() == [[[0, 100, 255]]]
     assert strip.hallucination.tolist() == [[[0, 126, 255]]]
     np.testing.assert_allclose(strip.discrepancy, [[[0, -0.1, 0]]], atol=1e-6)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +66,7 @@ def draw(samples: Sequence[Sample], count: int | None) -> list[Sample]:
 
 def scores_of(scorer: Scorer, paths: Sequence[Path], scoring: Scoring) -> Iterator[ScoreResult]:
     """Results in order; raises what a picture cannot be scored for."""
-    jobs = (Job(str(path), partial(read_picture, path)) for path in paths)
+    jobs = (Job(path, str(path)) for path in paths)
     for job, result in scorer.score_stream(jobs, scoring=scoring):
         if isinstance(result, HiqaError):
             raise UsageError(f"{job.name}: {result}")

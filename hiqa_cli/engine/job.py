@@ -1,0 +1,69 @@
+"""What a caller hands to the scorer: images and the pictures to write of them. Plain records, without heavy imports."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union
+
+from hiqa_cli.images.source import Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from hiqa_cli.images.picture import Picture
+
+    from .outputs.preview import PreviewSlot
+    from .outputs.sinks import ArraySlot
+
+ImageSource: TypeAlias = Union[str, os.PathLike[str], bytes, BinaryIO, io.RawIOBase, "np.ndarray", "Picture"]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Pictures to write while an image is scored; None: leave it out.
+
+    hallucination: full resolution, 8-bit RGB PNG; a path, or a binary stream such as standard output.
+    discrepancy: PNG of the discrepancy map in false colour, with its scale.
+    quality: PNG of the blended tile scores in false colour, with its scale.
+    panel: PNG that shows distorted image, hallucination, discrepancy map and score side by side.
+    preview: receives the small pictures of a report, in memory.
+    arrays: receives hallucination and discrepancy map as arrays.
+
+    A complete new file replaces an existing one; the caller decides beforehand whether it may.
+    """
+
+    hallucination: Path | BinaryIO | None = None
+    discrepancy: Path | None = None
+    quality: Path | None = None
+    panel: Path | None = None
+    preview: PreviewSlot | None = None
+    arrays: ArraySlot | None = None
+
+
+NO_OUTPUTS = Outputs()
+DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One image to score.
+
+    source: a path; the bytes of an image file; a binary stream, read to its end; an array, (H, W, 3) RGB or (H, W)
+        grey, uint8, uint16 or floating point in 0..1; or a decoded Picture.
+    name: for the caller's messages.
+    outputs: pictures to write.
+    limits: the largest image that is read.
+    problem: why the image cannot be read, where the caller knows already: becomes the ImageError of this job.
+    token: the caller's own; comes back with the result.
+    """
+
+    source: ImageSource
+    name: str = ""
+    outputs: Outputs = NO_OUTPUTS
+    limits: Limits = DEFAULT_LIMITS
+    problem: str = ""
+    token: object = None

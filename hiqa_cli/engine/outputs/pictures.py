@@ -1,0 +1,145 @@
+"""Pictures that are written while an image is scored, strip by strip, completely or not at all.
+
+Here: the PNG files of full resolution, and open_sinks() for all outputs of an image.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from hiqa_cli.engine.job import Outputs
+from hiqa_cli.engine.tiling.blending import STRIP_ROWS
+from hiqa_cli.engine.tiling.grid import TileGrid
+
+from .colour_scale import DISCREPANCY_SCALE, LEGEND_HEIGHT, QUALITY_SCALE, ColourScale, vertical_legend
+from .draw_text import PAPER
+from .panel import PanelSink
+from .png_writer import PngWriter, own_text
+from .preview import PreviewSink
+from .sinks import ArraySink, Sink, Strip
+
+LETTERING_PER_SIDE = 600.0  # px, the shorter side of an image whose legend has unit 1
+LARGEST_UNIT = 10.0
+
+
+def open_sinks(outputs: Outputs, grid: TileGrid, weights_id: str) -> list[Sink]:
+    """Open every requested output; raises OutputError where one cannot be written, and then leaves none behind."""
+    sinks: list[Sink] = []
+    try:
+        if outputs.hallucination is not None:
+            sinks.append(HallucinationSink(outputs.hallucination, grid, weights_id))
+        if outputs.discrepancy is not None:
+            sinks.append(DiscrepancySink(outputs.discrepancy, grid, weights_id))
+        if outputs.quality is not None:
+            sinks.append(QualitySink(outputs.quality, grid, weights_id))
+        if outputs.panel is not None:
+            sinks.append(PanelSink(outputs.panel, grid, weights_id))
+        if outputs.preview is not None:
+            sinks.append(PreviewSink(outputs.preview, grid, weights_id))
+        if outputs.arrays is not None:
+            sinks.append(ArraySink(outputs.arrays, grid.width, grid.height))
+    except BaseException:
+        for sink in sinks:
+            sink.abandon()
+        raise
+    return sinks
+
+
+class HallucinationSink:
+    """The hallucination, 8-bit RGB."""
+
+    needs_corrections = True
+    needs_quality = False
+
+    def __init__(self, target: Path | BinaryIO, grid: TileGrid, weights_id: str) -> None:
+        text = own_text("hallucination", weights_id)
+        self._png = PngWriter(target, grid.width, grid.height, 3, text)
+
+    def add_strip(self, strip: Strip) -> None:
+        self._png.write(strip.hallucination)
+
+    def add_quality(self, quality: np.ndarray) -> None:
+        """Not used."""
+
+    def finish(self, score: float, uncertainty: float) -> None:
+        self._png.finish()
+
+    def commit(self) -> None:
+        self._png.commit()
+
+    def abandon(self) -> None:
+        self._png.abandon()
+
+
+class _MapSink:
+    """A map (H, W) in false colour with its legend to the right."""
+
+    def __init__(self, target: Path, grid: TileGrid, scale: ColourScale, text: str) -> None:
+        self._scale = scale
+        self._width, self._height = grid.width, grid.height
+        unit = min(max(min(grid.width, grid.height) / LETTERING_PER_SIDE, 1.0), LARGEST_UNIT)
+        self._rows = max(grid.height, round(LEGEND_HEIGHT * unit))
+        self._legend = vertical_legend(scale, unit, self._rows)
+        width = self._width + self._legend.shape[1]
+        self._y = 0
+        self._png = PngWriter(target, width, self._rows, 3, text, false_colour=True)
+
+    def add(self, numbers: np.ndarray) -> None:
+        """Write the next rows (n, W)."""
+        self._write(self._scale.paint(numbers))
+
+    def _write(self, colours: np.ndarray) -> None:
+        rows = np.full((len(colours), self._width + self._legend.shape[1], 3), PAPER, np.uint8)
+        rows[:, : self._width] = colours
+        legend = self._legend[self._y : self._y + len(colours)]
+        rows[: len(legend), self._width :] = legend
+        self._png.write(rows)
+        self._y += len(colours)
+
+    def finish(self, score: float, uncertainty: float) -> None:
+        while self._y < self._rows:  # an image lower than its legend
+            rows = min(STRIP_ROWS, self._rows - self._y)
+            self._write(np.full((rows, self._width, 3), PAPER, np.uint8))
+        self._png.finish()
+
+    def commit(self) -> None:
+        self._png.commit()
+
+    def abandon(self) -> None:
+        self._png.abandon()
+
+
+class DiscrepancySink(_MapSink):
+    """The discrepancy map, formula (10): its mean over the channels, in 8-bit levels."""
+
+    needs_corrections = True
+    needs_quality = False
+
+    def __init__(self, target: Path, grid: TileGrid, weights_id: str) -> None:
+        text = own_text("discrepancy map", weights_id)
+        super().__init__(target, grid, DISCREPANCY_SCALE, text)
+
+    def add_strip(self, strip: Strip) -> None:
+        self.add(strip.levels)
+
+    def add_quality(self, quality: np.ndarray) -> None:
+        """Not used."""
+
+
+class QualitySink(_MapSink):
+    """The quality map: tile scores, blended with the same window as the hallucination."""
+
+    needs_corrections = False
+    needs_quality = True
+
+    def __init__(self, target: Path, grid: TileGrid, weights_id: str) -> None:
+        super().__init__(target, grid, QUALITY_SCALE, own_text("quality map", weights_id))
+
+    def add_strip(self, strip: Strip) -> None:
+        """Not used."""
+
+    def add_quality(self, quality: np.ndarray) -> None:
+        self.add(quality)
