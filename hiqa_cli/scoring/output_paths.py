@@ -40,8 +40,8 @@ def plan_output_paths(inputs: Sequence[Input], folder: Path, kinds: Sequence[str
 
     A file that is given twice has the same paths twice; different files never share a path.
     """
-    root = _common_root([_anchor(entry) for entry in inputs])
-    places = [None if entry.problem else _place(entry, root) for entry in inputs]
+    root = _common_root([_anchor(image) for image in inputs])
+    places = [None if image.problem else _place(image, root) for image in inputs]
     names = _names({place for place in places if place is not None})
     plans: list[OutputPaths | None] = []
     for place in places:
@@ -53,15 +53,15 @@ def plan_output_paths(inputs: Sequence[Input], folder: Path, kinds: Sequence[str
     return plans
 
 
-def _place(entry: Input, root: str) -> tuple[str, str]:
-    """(absolute folder, file name); standard input lies in the root."""
-    if entry.is_standard_input:
+def _place(image: Input, root: str) -> tuple[str, str]:
+    """(absolute folder, file name); standard input is placed in the root."""
+    if image.is_standard_input:
         return root, STANDARD_INPUT_FILE
-    return _absolute(os.path.dirname(entry.path)), os.path.basename(entry.path)
+    return _absolute(os.path.dirname(image.path)), os.path.basename(image.path)
 
 
-def _anchor(entry: Input) -> str:
-    return "" if entry.is_standard_input else _absolute(entry.anchor)
+def _anchor(image: Input) -> str:
+    return "" if image.is_standard_input else _absolute(image.anchor)
 
 
 def _absolute(folder: str) -> str:

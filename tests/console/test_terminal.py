@@ -1,4 +1,4 @@
-"""hiqa at a terminal, in a broken pipe, under signals: real processes and a pseudo-terminal."""
+"""hiqa on a terminal, with a closed pipe and under signals: real processes and a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def at_terminal(
     command: Sequence[str] = HIQA[1:],
     **env: str,
 ) -> tuple[int, str, bytes]:
-    """(exit code, what the terminal got, what standard output got beside it)."""
+    """(exit code, output of the terminal, output of standard output)."""
     terminal, end = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, *command, *arguments],
@@ -63,7 +63,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_a_terminal_gets_a_table_with_bars_whole_paths_the_worst_and_progress(photos: Path, tiny_weights: Path) -> None:
+def test_a_terminal_gets_a_table_with_bars_full_paths_the_worst_and_progress(photos: Path, tiny_weights: Path) -> None:
     code, seen, _ = at_terminal("score", "photos", cwd=photos, HIQA_WEIGHTS=str(tiny_weights), COLUMNS="60")
     assert code == 1
     text = ESCAPE.sub("", seen)
@@ -86,12 +86,12 @@ def test_a_pipe_keeps_progress_on_the_terminal(photos: Path, tiny_weights: Path)
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])
-def test_no_color_takes_every_colour_away(no_color: str, tmp_path: Path) -> None:
+def test_no_color_removes_every_style(no_color: str, tmp_path: Path) -> None:
     script = (
         "from hiqa_cli.rows.row import Row\n"
         "from hiqa_cli.scoring.row_printer import make_printer\n"
-        "screen = make_printer(csv=False, json_lines=False, order='', worst=None)\n"
-        "screen.show(Row('a.png', 33.3, 1.0))\n"
+        "printer = make_printer(csv=False, json_lines=False, order='', worst=None)\n"
+        "printer.show(Row('a.png', 33.3, 1.0))\n"
     )
     _, seen, _ = at_terminal(command=["-c", script], cwd=tmp_path, NO_COLOR=no_color)
     assert "33.30" in seen
@@ -99,7 +99,7 @@ def test_no_color_takes_every_colour_away(no_color: str, tmp_path: Path) -> None
     assert ("\x1b" in seen) is not bool(no_color)
 
 
-def test_a_picture_is_never_sent_to_a_terminal_nor_an_image_read_from_one(photos: Path) -> None:
+def test_a_picture_is_never_written_to_a_terminal_nor_read_from_one(photos: Path) -> None:
     code, seen, _ = at_terminal("score", "-", cwd=photos)
     assert code == 2
     assert "standard input (-) is a terminal" in seen
@@ -141,7 +141,7 @@ def start(home: Path, weights: Path, *arguments: str) -> subprocess.Popen[bytes]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_without_traceback_and_its_rows_stay(
+def test_a_signal_ends_a_run_without_traceback_and_keeps_its_rows(
     number: signal.Signals, code: int, slow: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "out.csv"
@@ -163,7 +163,7 @@ def test_a_signal_ends_a_run_without_traceback_and_its_rows_stay(
     assert all(name.endswith(".png") for name in left), left  # nothing half written
 
 
-def test_a_kill_costs_no_finished_row_and_resuming_does_the_rest(
+def test_a_kill_loses_no_finished_row_and_resuming_scores_the_rest(
     slow: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "out.csv"
@@ -184,7 +184,7 @@ def test_a_kill_costs_no_finished_row_and_resuming_does_the_rest(
     assert len(out.splitlines()) == IMAGES + 1 - len(before)
 
 
-def test_a_reader_that_goes_away_ends_the_run_with_141_and_in_silence(slow: Path, tiny_weights: Path) -> None:
+def test_a_closed_pipe_ends_the_run_silently_with_141(slow: Path, tiny_weights: Path) -> None:
     process = start(slow, tiny_weights, *ONE_BY_ONE)
     assert process.stdout is not None
     assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""Names and numbers as text, what standard output gets, counts and exit codes."""
+"""Names and numbers as text, standard output, summary and exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hiqa_cli.scoring.summary import RunSummary
 
 
 class Kept:
-    """A screen that remembers."""
+    """A printer that keeps its rows."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -48,15 +48,15 @@ def shown(order: str, worst: int | None) -> list[str]:
     return kept.paths
 
 
-def test_a_pipe_gets_backslash_tab_and_line_ends_escaped_and_nothing_else() -> None:
+def test_a_pipe_gets_only_backslash_tab_and_line_ends_escaped() -> None:
     assert escape_for_pipe("a\\b\tc\nd\re f\x1b\udcff") == "a\\\\b\\tc\\nd\\re f\x1b\udcff"
 
 
-def test_a_terminal_gets_control_codes_as_pictures_and_backslashes_as_they_are() -> None:
+def test_a_terminal_gets_control_codes_as_pictures_and_backslashes_unchanged() -> None:
     assert escape_for_terminal("a\\b\x1b[2J\n\x7f\x9b") == "a\\b␛[2J␊␡�"
 
 
-def test_a_message_is_one_line_whatever_the_name() -> None:
+def test_a_message_is_one_line_for_any_name() -> None:
     text = escape_for_message("a\nb\r\x1b[1m\u2028\udcff")
     assert len(text.splitlines()) == 1
     assert "\x1b" not in text
@@ -68,11 +68,11 @@ def test_names_keep_their_bytes() -> None:
     assert name_text(os.fsdecode(raw)).encode("utf-8", "surrogateescape") == raw
 
 
-def test_sorting_by_score_shows_the_worst_first_and_failures_last() -> None:
+def test_sorting_by_score_puts_the_worst_first_and_failures_last() -> None:
     assert shown("score", None) == ["c", "b", "a", "d"]
 
 
-def test_sorting_by_path_takes_failures_along() -> None:
+def test_sorting_by_path_includes_failures() -> None:
     assert shown("path", None) == ["a", "b", "c", "d"]
 
 
@@ -81,14 +81,14 @@ def test_the_worst_are_shown_worst_first_or_by_path() -> None:
     assert shown("path", 2) == ["b", "c"]
 
 
-def test_a_bar_is_empty_at_nought_and_full_at_a_hundred() -> None:
+def test_a_bar_is_empty_at_0_and_full_at_100() -> None:
     assert bar(-3) == bar(0) == " " * BAR_CELLS
     assert bar(100) == bar(104) == "█" * BAR_CELLS
     assert bar(50).rstrip() == "█" * (BAR_CELLS // 2)
     assert len(bar(33.3)) == BAR_CELLS
 
 
-def test_progress_tells_rate_and_time_left() -> None:
+def test_progress_shows_rate_and_time_left() -> None:
     assert progress_text(3, 12, 2.0).endswith("3/12  1.50 images/s  0:06 left")
     assert progress_text(1, 3, 40.0).endswith("1/3  40 s per image  1:20 left")
     assert progress_text(0, 3, 4.0).endswith("0/3  0:04")
@@ -106,7 +106,7 @@ def test_progress_tells_rate_and_time_left() -> None:
         ([], ExitCode.FAILED),
     ],
 )
-def test_a_failure_outranks_the_gate(scores: list[float | None], code: ExitCode) -> None:
+def test_a_failure_takes_precedence_over_the_gate(scores: list[float | None], code: ExitCode) -> None:
     summary = RunSummary(gate=50.0)
     for score in scores:
         summary.add(row("x", score))
@@ -133,7 +133,7 @@ def test_the_summary_counts_and_names_the_worst() -> None:
         (OutputError, 1),
     ],
 )
-def test_what_could_not_start_is_2_and_what_failed_midway_is_1(error: type[HiqaError], code: int) -> None:
+def test_a_run_that_cannot_start_exits_2_and_one_that_fails_midway_1(error: type[HiqaError], code: int) -> None:
     assert code_for_error(error("x")) == code
 
 
@@ -146,25 +146,25 @@ def test_what_could_not_start_is_2_and_what_failed_midway_is_1(error: type[HiqaE
         ("zebra", ("auto", "cpu"), ""),
     ],
 )
-def test_the_nearest_right_word_is_found(word: str, known: tuple[str, ...], guess: str) -> None:
+def test_the_closest_known_word_is_found(word: str, known: tuple[str, ...], guess: str) -> None:
     assert closest_match(word, known) == guess
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "1.0", "1e3", "nan", "1_0", "١", "9" * 30])
-def test_only_whole_numbers_are_whole_numbers(value: str) -> None:
+def test_an_integer_option_accepts_only_integers(value: str) -> None:
     with pytest.raises(UsageError, match="--threads: expected a whole number"):
         whole_number("--threads")(value)
     assert whole_number("--threads")("12") == 12
 
 
 @pytest.mark.parametrize("value", ["", "nan", "inf", "-1", "101", "x"])
-def test_only_scores_are_scores(value: str) -> None:
+def test_a_score_option_accepts_only_scores(value: str) -> None:
     with pytest.raises(UsageError, match="0 to 100"):
         points("--min-score")(value)
     assert points("--min-score")("62.5") == 62.5
 
 
-def test_a_wrong_value_from_the_environment_is_blamed_on_it(
+def test_an_error_names_the_environment_variable_with_the_wrong_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     parse = one_of("--device", ("cpu", "cuda"), "HIQA_DEVICE")
@@ -176,7 +176,7 @@ def test_a_wrong_value_from_the_environment_is_blamed_on_it(
 
 
 def test_exit_codes_are_written_in_one_place_only() -> None:
-    """No other module of the commands hands the shell a number of its own."""
+    """No other module uses a literal exit code."""
     import hiqa_cli
 
     package = Path(hiqa_cli.__file__).parent

@@ -1,4 +1,4 @@
-"""Pictures come out upright, opaque and in sRGB, and the notes say what was done."""
+"""Pictures are upright, opaque and in sRGB, and notes describe every conversion."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def test_every_orientation_is_applied_once_in_every_format(kind: str, orientatio
     assert picture.notes == (turned if orientation > 1 else ())
 
 
-def test_the_bytes_given_to_decode_picture_are_left_as_they_are() -> None:
+def test_decode_picture_does_not_change_its_input() -> None:
     data = bytearray(make.tiff(PHOTO, (96, 64), tags={274: (3, [6])}))
     before = bytes(data)
     assert np.array_equal(decode_picture(data).pixels, upright(PHOTO, 6))
     assert data == before
 
 
-def test_a_broken_exif_block_costs_nothing() -> None:
+def test_a_broken_exif_block_is_ignored() -> None:
     for body in (b"", b"MM\0*", b"MM\0*\xff\xff\xff\xff", make.exif_block(99), make.exif_block(6)[:14]):
         data = make.into_jpeg(make.encode(PHOTO, ".jpg"), make.jpeg_segment(0xE1, b"Exif\0\0" + body))
         assert decode_picture(data).notes == ()
@@ -117,7 +117,7 @@ def test_16_bit_alpha_is_composited_exactly(kind: str) -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_colours_that_are_multiplied_by_alpha_already_are_not_multiplied_again(bits: int) -> None:
+def test_premultiplied_colours_are_not_multiplied_again(bits: int) -> None:
     white = 2**bits - 1
     samples = RGBA if bits == 8 else RGBA.astype(np.uint16) * 257
     stored = samples.copy()
@@ -127,7 +127,7 @@ def test_colours_that_are_multiplied_by_alpha_already_are_not_multiplied_again(b
     assert np.abs(decode_picture(data).pixels - expected).max() <= 1.01
 
 
-def test_opaque_alpha_needs_no_note_and_a_channel_without_meaning_is_ignored() -> None:
+def test_opaque_alpha_has_no_note_and_an_unspecified_channel_is_ignored() -> None:
     opaque = np.dstack([PHOTO, np.full_like(ALPHA, 255)])
     picture = decode_picture(make.encode(opaque, ".png"))
     assert picture.notes == ()
@@ -167,7 +167,7 @@ def test_a_transparent_gif_is_composited() -> None:
 
 
 @pytest.mark.skipif(not HAS_GIF, reason="this OpenCV has no GIF")
-def test_a_gif_whose_background_colour_does_not_exist_is_read() -> None:
+def test_a_gif_with_a_background_colour_outside_its_table_is_read() -> None:
     image = Image.fromarray(PHOTO).quantize(16)
     data = bytearray(make.pillow(image, "GIF"))
     data[11] = 255
@@ -183,13 +183,13 @@ def cmyk(**settings: object) -> tuple[Image.Image, bytes]:
 
 
 def ycck(data: bytes) -> bytes:
-    """The CMYK JPEG with Adobe's transform set to YCCK: decoders then convert three channels."""
+    """The CMYK JPEG with Adobe's transform set to YCCK: decoders convert three channels."""
     at = data.index(b"Adobe")
     return data[: at + 11] + b"\x02" + data[at + 12 :]
 
 
 @pytest.mark.parametrize("variant", ["Adobe CMYK", "Adobe YCCK", "no Adobe marker"])
-def test_a_cmyk_jpeg_has_the_colours_that_pillow_sees(variant: str) -> None:
+def test_a_cmyk_jpeg_matches_pillow(variant: str) -> None:
     _, data = cmyk()
     if variant == "Adobe YCCK":
         data = ycck(data)
@@ -231,7 +231,7 @@ def test_a_profile_other_than_srgb_is_named_and_converted(kind: str) -> None:
     assert np.abs(picture.pixels.astype(int) - plain.pixels).max() > 8
 
 
-def test_without_pillow_the_profile_is_only_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pillow_a_profile_is_named_but_not_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     data = make.into_png(make.encode(PHOTO, ".png"), make.icc_chunk(make.profile("Wide\nRGB")))
     monkeypatch.setitem(sys.modules, "PIL", None)
     picture = decode_picture(data)
@@ -247,7 +247,7 @@ def test_a_16_bit_picture_is_not_converted_and_the_note_says_so() -> None:
     assert np.array_equal(picture.pixels, deep)
 
 
-def test_a_grey_profile_is_converted_where_its_curve_is_another() -> None:
+def test_a_grey_profile_with_another_curve_is_applied() -> None:
     grey = PHOTO[..., 0].copy()
     linear = make.profile("Linear grey", gamma=1.0, space=b"GRAY")
     data = make.into_png(make.encode(grey, ".png"), make.icc_chunk(linear))
@@ -258,7 +258,7 @@ def test_a_grey_profile_is_converted_where_its_curve_is_another() -> None:
     assert decode_picture(make.into_png(make.encode(grey, ".png"), make.icc_chunk(usual))).notes == ()
 
 
-def test_the_profile_of_a_cmyk_picture_is_named_and_not_applied() -> None:
+def test_the_profile_of_a_cmyk_picture_is_named_but_not_applied() -> None:
     _, data = cmyk(icc_profile=make.profile("Coated inks", space=b"CMYK"))
     picture = decode_picture(data)
     assert picture.notes == ("CMYK converted to RGB without its profile Coated inks",)
@@ -272,7 +272,7 @@ def test_a_grey_profile_in_a_colour_picture_is_not_applied() -> None:
     assert np.array_equal(picture.pixels, PHOTO)
 
 
-def test_srgb_is_known_by_what_a_profile_does_not_by_its_name() -> None:
+def test_srgb_is_recognised_by_colorants_and_curve_not_by_name() -> None:
     from_pillow = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert is_srgb(from_pillow)
     assert is_srgb(make.profile("c2", make.SRGB_COLORANTS))
@@ -283,7 +283,7 @@ def test_srgb_is_known_by_what_a_profile_does_not_by_its_name() -> None:
     assert decode_picture(data).notes == ()
 
 
-def test_a_broken_profile_costs_nothing_and_is_named_as_one() -> None:
+def test_a_broken_profile_is_noted_and_ignored() -> None:
     whole = make.profile()
     for icc in (b"no profile at all" * 20, whole[:150], whole[:131] + b"\xff" * 300):
         data = make.into_jpeg(make.encode(PHOTO, ".jpg"), make.icc_segment(icc))
@@ -291,7 +291,7 @@ def test_a_broken_profile_costs_nothing_and_is_named_as_one() -> None:
     assert profile_name(whole) == "Display P3"
 
 
-def test_a_profile_in_two_parts_of_a_jpeg_is_put_together() -> None:
+def test_a_profile_in_two_segments_of_a_jpeg_is_joined() -> None:
     icc = make.profile("Display P3")
     parts = (b"\x02\x02" + icc[200:], b"\x01\x02" + icc[:200])
     segments = [make.jpeg_segment(0xE2, b"ICC_PROFILE\0" + part) for part in parts]
@@ -299,7 +299,7 @@ def test_a_profile_in_two_parts_of_a_jpeg_is_put_together() -> None:
     assert picture.notes == ("profile Display P3, converted to sRGB",)
 
 
-def test_colours_stated_without_a_profile_are_noted() -> None:
+def test_a_colour_space_without_a_profile_is_noted() -> None:
     png, jpeg = make.encode(PHOTO, ".png"), make.encode(PHOTO, ".jpg")
     notes = {
         "colours gamma 1, read as sRGB": make.into_png(png, make.png_chunk(b"gAMA", struct.pack(">I", 100_000))),

@@ -1,4 +1,4 @@
-"""EXIF basics in words: camera, lens, exposure; broken or hostile EXIF costs nothing."""
+"""Shooting data from EXIF: camera, lens, exposure; broken or hostile EXIF is ignored."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hiqa_cli.images.read import decode_picture
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_every_format_tells_how_a_picture_was_taken(kind: str) -> None:
+def test_shooting_data_are_read_from_every_format(kind: str) -> None:
     data = pillow(photograph(), kind, exif=shot().tobytes())
     assert decode_picture(data).exif == WORDS
 
 
-def test_pictures_without_exif_tell_nothing() -> None:
+def test_a_picture_without_exif_has_no_shooting_data() -> None:
     assert decode_picture(pillow(photograph(), "JPEG")).exif == ()
 
 
@@ -36,12 +36,12 @@ def test_pictures_without_exif_tell_nothing() -> None:
         ("tag_A434", "a\x1b[31m\nb" + "c" * 500, "lens", "a [31m b" + "c" * 72),
     ],
 )
-def test_fields_are_worded_shortened_or_left_out(tag: str, value: object, name: str, words: str | None) -> None:
+def test_fields_are_formatted_shortened_or_omitted(tag: str, value: object, name: str, words: str | None) -> None:
     found = dict(decode_picture(pillow(photograph(), "JPEG", exif=shot(**{tag: value}))).exif)
     assert found.get(name) == words
 
 
-def test_broken_exif_costs_neither_the_picture_nor_an_error() -> None:
+def test_broken_exif_never_raises_an_error() -> None:
     whole = shot().tobytes()
     random_bytes = random.Random(0)
     for _ in range(300):

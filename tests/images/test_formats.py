@@ -1,4 +1,4 @@
-"""Every format and kind of sample that hiqa reads gives the right RGB pixels."""
+"""Every supported format and sample type decodes to the right RGB pixels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def with_avif() -> bool:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".jp2", ".webp"])
-def test_a_lossless_colour_picture_comes_back_exactly_as_rgb(suffix: str) -> None:
+def test_a_lossless_colour_picture_is_read_exactly_as_rgb(suffix: str) -> None:
     settings = {
         ".jp2": [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, 101],
@@ -44,7 +44,7 @@ def test_a_lossless_colour_picture_comes_back_exactly_as_rgb(suffix: str) -> Non
         (".webp", [cv2.IMWRITE_WEBP_QUALITY, 95]),
     ],
 )
-def test_a_lossy_picture_comes_back_nearly(suffix: str, settings: list[int]) -> None:
+def test_a_lossy_picture_is_read_nearly_exactly(suffix: str, settings: list[int]) -> None:
     picture = decode_picture(make.encode(PHOTO, suffix, *settings))
     assert picture.notes == ()
     assert np.abs(picture.pixels.astype(int) - PHOTO).mean() < 4
@@ -115,7 +115,7 @@ def test_a_12_bit_tiff_is_stretched_to_16() -> None:
     assert pixels[0, :, 0].tolist() == [65535, 0, 32776, 0]
 
 
-def test_a_tiff_of_planes_stored_apart_is_read() -> None:
+def test_a_planar_tiff_is_read() -> None:
     planes = PHOTO.transpose(2, 0, 1).copy()
     count = WIDTH * HEIGHT
     tags = {284: (3, [2]), 273: (4, [0] * 3), 279: (4, [count] * 3)}
@@ -180,7 +180,7 @@ def test_pnm_values_are_stretched_to_the_full_range(data: bytes, expected: list[
         b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n\1\2\3",
     ],
 )
-def test_colours_of_pnm_stand_in_the_right_order(data: bytes) -> None:
+def test_pnm_channels_have_the_right_order(data: bytes) -> None:
     assert decode_picture(data).pixels.tolist() == [[[1, 2, 3]]]
 
 
@@ -220,7 +220,7 @@ ANIMATED = [
 
 
 @pytest.mark.parametrize("kind", ANIMATED)
-def test_of_several_frames_the_first_is_read_and_the_result_says_so(kind: str) -> None:
+def test_the_first_of_several_frames_is_read_and_noted(kind: str) -> None:
     pictures = make.frames(3)
     settings: dict[str, object] = {"lossless": True} if kind == "WEBP" else {}
     data = make.pillow(pictures[0], kind, save_all=True, append_images=pictures[1:], **settings)
@@ -230,7 +230,7 @@ def test_of_several_frames_the_first_is_read_and_the_result_says_so(kind: str) -
     assert differences[0] < 8 < min(differences[1:])
 
 
-def test_of_an_animated_png_with_a_picture_for_old_viewers_that_picture_is_read() -> None:
+def test_the_still_picture_of_an_animated_png_is_read() -> None:
     pictures = make.frames(3)
     data = make.pillow(pictures[0], "PNG", save_all=True, append_images=pictures[1:], default_image=True)
     picture = decode_picture(data)

@@ -1,4 +1,4 @@
-"""What reading needs at its peak, measured in a process of its own."""
+"""Peak memory of reading, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before)
 
 
 def peak(path: Path) -> int:
-    """Bytes that reading the file adds to the process at its peak."""
+    """Bytes that reading the file adds to the peak of the process."""
     run = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
     return int(run.stdout)
 
@@ -37,7 +37,7 @@ def test_a_jpeg_of_12_megapixels_takes_at_most_2_3_times_its_size_in_memory(tmp_
     assert peak(tmp_path / "a.jpg") < 2.3 * photo.nbytes
 
 
-def test_a_16_bit_picture_with_alpha_takes_little_more_than_twice_itself_and_its_file(
+def test_a_16_bit_picture_with_alpha_takes_little_more_than_twice_its_size_and_its_file(
     tmp_path: Path,
 ) -> None:
     photo = np.tile(make.photograph(600, 400), (4, 4, 1)).astype(np.uint16) * 257

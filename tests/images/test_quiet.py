@@ -1,4 +1,4 @@
-"""Decoders never write on the user's stderr, other threads' lines get through, a missing OpenCV is explained."""
+"""Decoders never write to stderr, other threads' lines do, and a missing OpenCV is one clear line."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def test_damaged_pictures_leave_stderr_empty(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == "stderr works again\n"
 
 
-def test_opencv_itself_logs_nothing_once_hiqa_has_loaded_it(tmp_path: Path) -> None:
+def test_opencv_logs_nothing_after_hiqa_imported_it(tmp_path: Path) -> None:
     code = "import sys; from hiqa_cli.images.opencv import cv2; cv2.imread(sys.argv[1])"
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path / "none.png")], capture_output=True, check=True)
     assert run.stderr == b""
 
 
-def test_lines_of_others_on_stderr_are_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_of_other_threads_on_stderr_are_forwarded(capfd: pytest.CaptureFixture[str]) -> None:
     with capture_decoder_output() as lines:
         os.write(2, b"\n12 % done\rCorrupt JPEG data: bad Huffman code\nsomebody's error\n\n")
     assert lines == ["Corrupt JPEG data: bad Huffman code"]
     assert capfd.readouterr().err.replace("\r", "|") == "\n12 % done|somebody's error\n\n"
 
 
-def test_many_threads_decode_at_once_without_mixing_up_their_complaints() -> None:
+def test_messages_of_concurrent_decoders_are_not_mixed_up() -> None:
     forged = JPEG[: len(JPEG) // 2] + b"\xff\xd9"
     outcomes: dict[int, bool] = {}
 
@@ -72,7 +72,7 @@ def test_many_threads_decode_at_once_without_mixing_up_their_complaints() -> Non
     assert outcomes == dict.fromkeys(range(8), True)
 
 
-def test_a_closed_stderr_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_reading_works_with_stderr_closed(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(JPEG)
     code = (
         "import os, sys; os.close(2); from hiqa_cli.images.read import read_picture;"
@@ -83,7 +83,7 @@ def test_a_closed_stderr_is_no_reason_to_fail(tmp_path: Path) -> None:
 
 
 def importing_a_broken_cv2(tmp_path: Path, body: str) -> str:
-    """What hiqa says where `import cv2` runs the body."""
+    """The error if `import cv2` runs this body."""
     (tmp_path / "cv2.py").write_text(body)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

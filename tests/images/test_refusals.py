@@ -1,4 +1,4 @@
-"""What is no image, no file, or too large is refused in one line that names what it is."""
+"""Files that are no image, no regular file, or too large are refused in one line that names what they are."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def ftyp(*brands: bytes) -> bytes:
         (bytes(range(130, 190)), "not an image in a known format: it begins with bytes 82 83 84"),
     ],
 )
-def test_what_is_no_image_that_hiqa_reads_is_refused_by_name(data: bytes, expected: str) -> None:
+def test_unsupported_files_are_refused_by_name(data: bytes, expected: str) -> None:
     assert refusal(io.BytesIO(data)).startswith(expected)
     with pytest.raises(ImageError):
         decode_picture(data)
@@ -108,7 +108,7 @@ def test_what_is_no_image_that_hiqa_reads_is_refused_by_name(data: bytes, expect
         (make.pillow(np.dstack([PHOTO[..., 0]] * 2), "JPEG2000"), "JPEG 2000 with 2 channels"),
     ],
 )
-def test_kinds_that_opencv_reads_wrongly_or_not_at_all_are_refused_by_name(data: bytes, expected: str) -> None:
+def test_variants_that_opencv_misreads_are_refused_by_name(data: bytes, expected: str) -> None:
     message = refusal(io.BytesIO(data))
     assert message.startswith(expected)
     assert "is not supported" in message
@@ -151,7 +151,7 @@ def test_devices_and_sockets_are_refused_without_being_read(tmp_path: Path) -> N
         assert refusal(place) == "a socket, not an image file"
 
 
-def test_names_of_any_alphabet_and_of_bytes_that_are_no_text_are_opened(tmp_path: Path) -> None:
+def test_names_of_any_alphabet_and_of_any_bytes_are_opened(tmp_path: Path) -> None:
     for name in ("grün und blau.png", "写真.png", "a'b\"c$(d).png", "line\nbreak.png"):
         (tmp_path / name).write_bytes(PNG)
         assert np.array_equal(read_picture(tmp_path / name).pixels, PHOTO)
@@ -168,7 +168,7 @@ def test_a_name_that_is_not_utf8_is_opened_as_bytes_and_as_text(tmp_path: Path) 
 
 @contextmanager
 def writing(data: bytes, target: int | Path) -> Iterator[None]:
-    """Feeds a pipe from a thread; the reader may leave early."""
+    """Feeds a pipe from a thread; the reader may close it early."""
 
     def feed() -> None:
         try:
@@ -192,7 +192,7 @@ def test_a_named_pipe_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="no /dev/fd")
-def test_a_pipe_behind_dev_fd_and_an_open_stream_are_read() -> None:
+def test_a_pipe_at_dev_fd_and_an_open_stream_are_read() -> None:
     source, target = os.pipe()
     with writing(PNG, target):
         assert np.array_equal(read_picture(f"/dev/fd/{source}").pixels, PHOTO)
@@ -223,7 +223,7 @@ def test_more_bytes_than_the_limit_are_refused_from_files_and_streams(tmp_path: 
         decode_picture(PNG, less)
 
 
-def test_never_more_than_one_byte_beyond_the_limit_is_read_from_a_stream() -> None:
+def test_at_most_one_byte_beyond_the_limit_is_read_from_a_stream() -> None:
     class Endless(io.RawIOBase):
         given = 0
 
@@ -238,7 +238,7 @@ def test_never_more_than_one_byte_beyond_the_limit_is_read_from_a_stream() -> No
     assert stream.given == 3_000_001
 
 
-def test_what_is_no_image_is_refused_before_the_rest_of_a_stream_is_read() -> None:
+def test_a_stream_that_is_no_image_is_refused_before_its_rest_is_read() -> None:
     stream = io.BytesIO(b"words and words\n" * 1_000_000)
     assert refusal(stream).startswith("not an image: a text file")
     assert stream.tell() < 2**21
@@ -253,7 +253,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_new_end(tmp_path: Pat
 
 
 def with_size(data: bytes, width: int, height: int) -> bytes:
-    """The PNG with another size in its header, the checksum in order."""
+    """The PNG with another size in its header and a correct checksum."""
     header = struct.pack(">II", width, height) + data[24:29]
     return data[:8] + make.png_chunk(b"IHDR", header) + data[33:]
 
@@ -275,7 +275,7 @@ def test_sizes_beyond_what_an_int_holds_are_refused_whatever_the_limit() -> None
     assert refusal(io.BytesIO(wide), huge).startswith("JPEG with a side above 65,500 px")
 
 
-def test_own_pictures_are_known_by_their_text_chunk(tmp_path: Path) -> None:
+def test_hiqas_output_is_recognised_by_its_text_chunk(tmp_path: Path) -> None:
     own = make.into_png(PNG, make.png_chunk(b"gAMA", bytes(4)), make.png_chunk(b"tEXt", b"hiqa\x00map"))
     other = make.into_png(PNG, make.png_chunk(b"tEXt", b"Software\x00hiqa"))
     for name, data in {"own": own, "other": other, "plain": PNG, "short": own[:50], "jpeg": JPEG}.items():
@@ -288,7 +288,7 @@ def test_own_pictures_are_known_by_their_text_chunk(tmp_path: Path) -> None:
         assert not is_hiqa_output(tmp_path / "pipe.png")
 
 
-def test_names_of_formats_and_limits_are_had_without_heavy_imports() -> None:
+def test_suffixes_and_limits_need_no_heavy_imports() -> None:
     code = (
         "import sys, hiqa_cli.images.sniff, hiqa_cli.images.source;"
         "sys.exit(bool({'cv2', 'numpy', 'torch'} & set(sys.modules)))"

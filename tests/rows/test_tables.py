@@ -1,4 +1,4 @@
-"""Rows in files: their form, appending, resuming, replacing without loss."""
+"""Rows in files: format, appending, resuming, and replacing without loss."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(path: Path, form: TableFormat, *rows: Row, tail: bytes = b"") -> Path:
 
 
 def resume(path: Path, form: TableFormat, given: list[str], new: list[Row]) -> list[Row | None]:
-    """A whole resumed run over the inputs `given`, which writes the rows `new`."""
+    """Resume a run with the inputs `given` and append the rows `new`."""
     table = Table(str(path), form, IfExists.RESUME)
     images = [Input(name, ".") for name in given]
     plan = plan_resume([table], images, [None] * len(images))
@@ -59,17 +59,17 @@ def paths(path: Path) -> list[str]:
         return [row["path"] for row in csv.DictReader(file)]
 
 
-def test_the_columns_are_those_that_were_promised() -> None:
+def test_the_columns_are_the_documented_ones() -> None:
     assert CSV.header.decode() == HEADER
 
 
-def test_an_error_row_leaves_the_numbers_empty() -> None:
+def test_an_error_row_has_no_numbers() -> None:
     assert encode_csv(failed("a.png")) == b"a.png,,,,,,,,,truncated\n"
     fields = json.loads(encode_json(failed("a.png")))
     assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 8, "truncated"]
 
 
-def test_bytes_that_are_not_utf8_stand_as_escapes_and_all_else_as_it_is() -> None:
+def test_only_bytes_that_are_not_utf8_are_escaped() -> None:
     row = scored("caf\udce9 é\t\\ \n.png")
     text = encode_csv(row).decode()
     assert next(csv.reader(io.StringIO(text, newline="")))[0] == "caf\\udce9 é\t\\ \n.png"
@@ -77,7 +77,7 @@ def test_bytes_that_are_not_utf8_stand_as_escapes_and_all_else_as_it_is() -> Non
     assert json.loads(encode_json(row))["path"] == row.path
 
 
-def test_a_json_line_is_one_line_whatever_the_name() -> None:
+def test_a_json_line_is_one_line_for_any_name() -> None:
     assert encode_json(scored("a\nb\u2028\r.png")).count(b"\n") == 1
 
 
@@ -108,7 +108,7 @@ def test_an_existing_file_is_refused_unless_it_is_empty(tmp_path: Path) -> None:
     Table(str(path), CSV, IfExists.REFUSE)
 
 
-def test_overwriting_empties_the_file_when_work_begins_and_not_before(tmp_path: Path) -> None:
+def test_overwriting_empties_the_file_when_work_begins_not_before(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("old.png"))
     table = Table(str(path), CSV, IfExists.OVERWRITE)
     assert paths(path) == ["old.png"]
@@ -119,13 +119,13 @@ def test_overwriting_empties_the_file_when_work_begins_and_not_before(tmp_path: 
 
 
 @pytest.mark.parametrize("target", ["missing/t.csv", "."])
-def test_a_file_that_cannot_be_made_is_refused_before_work(target: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_created_is_refused_before_work(target: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         Table(str(tmp_path / target), CSV, IfExists.REFUSE)
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
-def test_resuming_drops_a_torn_last_line_and_skips_what_is_finished(form: TableFormat, tmp_path: Path) -> None:
+def test_resuming_drops_a_torn_last_line_and_skips_finished_images(form: TableFormat, tmp_path: Path) -> None:
     torn = form.encode(scored("b.png"))[:-9]
     path = write(tmp_path / "t", form, scored("a.png"), tail=torn)
     finished = resume(path, form, ["a.png", "b.png"], [scored("b.png", 60)])
@@ -135,14 +135,14 @@ def test_resuming_drops_a_torn_last_line_and_skips_what_is_finished(form: TableF
     )
 
 
-def test_a_line_torn_inside_a_quoted_name_is_dropped_whole(tmp_path: Path) -> None:
+def test_a_record_torn_inside_a_quoted_name_is_dropped(tmp_path: Path) -> None:
     torn = encode_csv(scored('x\n".png'))[:6]
     path = write(tmp_path / "t.csv", CSV, scored("a.png"), tail=torn)
     resume(path, CSV, ["a.png"], [])
     assert path.read_text() == HEADER + encode_csv(scored("a.png")).decode()
 
 
-def test_a_torn_header_is_written_anew(tmp_path: Path) -> None:
+def test_a_torn_header_is_rewritten(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(HEADER[:20])
     resume(tmp_path / "t.csv", CSV, ["a.png"], [scored("a.png")])
     assert paths(tmp_path / "t.csv") == ["a.png"]
@@ -157,7 +157,7 @@ def test_an_error_row_is_replaced_in_its_place(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["t.csv"]
 
 
-def test_a_run_killed_before_its_end_leaves_old_and_new_rows_and_the_next_one_tidies_up(
+def test_the_run_after_a_killed_one_removes_superseded_rows(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path / "t.csv", CSV, failed("a"), scored("b"), scored("a"))
@@ -166,7 +166,7 @@ def test_a_run_killed_before_its_end_leaves_old_and_new_rows_and_the_next_one_ti
     assert path.read_bytes() == CSV.header + encode_csv(scored("b")) + encode_csv(scored("a"))
 
 
-def test_a_run_stopped_early_keeps_the_errors_that_it_did_not_come_to(tmp_path: Path) -> None:
+def test_a_run_stopped_early_keeps_the_errors_it_did_not_retry(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, failed("a"), failed("b"))
     resume(path, CSV, ["a", "b"], [scored("a")])
     assert path.read_bytes() == CSV.header + encode_csv(scored("a")) + encode_csv(failed("b"))
@@ -185,7 +185,7 @@ def test_an_image_given_twice_has_two_rows(tmp_path: Path) -> None:
     assert paths(path) == ["a", "a"]
 
 
-def test_an_image_is_finished_only_when_every_table_has_it(tmp_path: Path) -> None:
+def test_an_image_is_finished_only_if_every_table_has_it(tmp_path: Path) -> None:
     tables = [
         Table(str(write(tmp_path / "t.csv", CSV, scored("a"), scored("b"))), CSV, IfExists.RESUME),
         Table(str(write(tmp_path / "t.jsonl", JSON_LINES, scored("a"))), JSON_LINES, IfExists.RESUME),
@@ -200,7 +200,7 @@ def test_an_image_is_finished_only_when_every_table_has_it(tmp_path: Path) -> No
     assert len((tmp_path / "t.jsonl").read_text().splitlines()) == 2
 
 
-def test_standard_input_is_never_taken_for_finished(tmp_path: Path) -> None:
+def test_standard_input_is_never_finished(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("-"))
     table = Table(str(path), CSV, IfExists.RESUME)
     assert plan_resume([table], [Input("-")], [None]).finished == [None]
@@ -208,7 +208,7 @@ def test_standard_input_is_never_taken_for_finished(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["my notes\n", "my notes", "path,score\na,1\n", "a,b,c"])
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
-def test_a_file_that_hiqa_did_not_write_is_refused_and_left_alone(form: TableFormat, text: str, tmp_path: Path) -> None:
+def test_a_file_that_hiqa_did_not_write_is_refused_and_unchanged(form: TableFormat, text: str, tmp_path: Path) -> None:
     path = tmp_path / "notes"
     path.write_text(text)
     with pytest.raises(UsageError, match="not a table"):
@@ -216,7 +216,7 @@ def test_a_file_that_hiqa_did_not_write_is_refused_and_left_alone(form: TableFor
     assert path.read_text() == text
 
 
-def test_a_row_with_letters_for_a_score_is_refused_by_its_number(tmp_path: Path) -> None:
+def test_a_row_whose_score_is_no_number_is_refused_by_row_number(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, tail=b"a,x,1,1,1,1,fast,fp32,0123abcd,\n")
     with pytest.raises(UsageError, match="row 2"):
         Table(str(path), CSV, IfExists.RESUME)

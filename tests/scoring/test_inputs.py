@@ -1,4 +1,4 @@
-"""Which images the command line means: paths, folders, patterns, lists, standard input."""
+"""Finding inputs: paths, folders, patterns, lists, standard input."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def problems(found: Inputs) -> dict[str, str]:
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of empty files: finding reads no image."""
+    """A folder of empty files: finding inputs reads no image."""
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png", "sub/c.webp", "sub/deep/d.tif"):
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_own_picture(path: Path) -> None:
+def write_hiqa_output(path: Path) -> None:
     import numpy as np
 
     png = PngWriter(path, 2, 2, 3, own_text("hallucination", "00000000"))
@@ -55,7 +55,7 @@ def test_subfolders_are_read_when_asked_for(photos: Path) -> None:
     assert names(find("photos", recursive=True)) == expected
 
 
-def test_links_to_folders_are_passed_over_and_links_to_files_are_not(photos: Path) -> None:
+def test_links_to_folders_are_skipped_and_links_to_files_are_not(photos: Path) -> None:
     (photos / "photos/loop").symlink_to(photos / "photos")
     (photos / "photos/z.png").symlink_to(photos / "photos/a.png")
     (photos / "photos/folder.png").symlink_to(photos / "photos/sub")
@@ -64,33 +64,33 @@ def test_links_to_folders_are_passed_over_and_links_to_files_are_not(photos: Pat
     assert not [name for name in found if "loop" in name or "folder" in name]
 
 
-def test_a_link_in_a_circle_is_left_to_the_reader(photos: Path) -> None:
+def test_a_circular_link_becomes_an_input(photos: Path) -> None:
     (photos / "photos/circle.png").symlink_to("circle.png")
     assert "photos/circle.png" in names(find("photos"))
 
 
-def test_hiqas_own_pictures_in_folders_are_skipped_and_counted(photos: Path) -> None:
-    write_own_picture(photos / "photos/a.hallucination.png")
+def test_hiqas_output_in_folders_is_skipped_and_counted(photos: Path) -> None:
+    write_hiqa_output(photos / "photos/a.hallucination.png")
     found = find("photos")
     assert found.outputs_skipped == 1
     assert names(found) == ["photos/a.png", "photos/b.JPG"]
 
 
-def test_hiqas_own_picture_is_taken_when_it_is_named(photos: Path) -> None:
-    write_own_picture(photos / "own.png")
+def test_hiqas_output_is_scored_if_it_is_named(photos: Path) -> None:
+    write_hiqa_output(photos / "own.png")
     assert names(find("own.png")) == ["own.png"]
 
 
-def test_a_folder_without_images_is_an_error_that_says_why(photos: Path) -> None:
+def test_a_folder_without_images_is_an_error_with_the_reason(photos: Path) -> None:
     (photos / "empty/sub").mkdir(parents=True)
-    write_own_picture(photos / "empty/own.png")
+    write_hiqa_output(photos / "empty/own.png")
     (problem,) = problems(find("empty")).values()
     assert problem.startswith("no image in this folder")
     assert "1 picture written by hiqa skipped" in problem
     assert "-r" in problem
 
 
-def test_a_pattern_that_the_shell_left_is_expanded(photos: Path) -> None:
+def test_a_pattern_that_the_shell_did_not_expand_is_expanded(photos: Path) -> None:
     assert names(find("photos/*.[pJ]*")) == ["photos/a.png", "photos/b.JPG"]
     assert names(find("photos/**/*.tif")) == ["photos/sub/deep/d.tif"]
 
@@ -101,13 +101,13 @@ def test_a_path_that_exists_is_taken_literally_before_it_is_a_pattern(photos: Pa
     assert names(find("[a].png")) == ["[a].png"]
 
 
-def test_what_matches_nothing_is_an_error_row_in_its_place(photos: Path) -> None:
+def test_a_pattern_without_a_match_is_an_error_row_in_its_place(photos: Path) -> None:
     found = find("nope.png", "photos/a.png", "*.gif", "")
     assert [entry.path for entry in found.images] == ["nope.png", "photos/a.png", "*.gif", ""]
     assert set(problems(found)) == {"nope.png", "*.gif", ""}
 
 
-def test_a_link_that_leads_nowhere_is_told_apart(photos: Path) -> None:
+def test_a_broken_link_is_distinguished_from_a_missing_file(photos: Path) -> None:
     (photos / "dead.png").symlink_to("gone.png")
     assert "link" in problems(find("dead.png"))["dead.png"]
 
@@ -157,9 +157,7 @@ def test_a_list_can_come_from_standard_input(photos: Path, monkeypatch: pytest.M
         ((), {"files_from": "."}),
     ],
 )
-def test_inputs_that_cannot_be_meant_are_refused(
-    paths: tuple[str, ...], options: dict[str, object], tmp_path: Path
-) -> None:
+def test_contradictory_inputs_are_refused(paths: tuple[str, ...], options: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         find(*paths, **options)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Where pictures go: no collision, nothing outside the folder, no input written over."""
+"""Output paths: no collisions, nothing outside the folder, no input overwritten."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check(images: list[Input], folder: Path = Path("out"), may_exist: bool = Fal
     check_output_paths(plans, images, folder, may_exist=may_exist, hint="go elsewhere")
 
 
-def test_a_single_image_goes_by_its_stem() -> None:
+def test_a_picture_is_named_after_the_stem_of_its_input() -> None:
     assert planned(inputs("photos/deep/a.jpg")) == ["a"]
 
 
@@ -47,29 +47,29 @@ def test_folders_are_mirrored_below_the_common_root() -> None:
     assert planned(inputs("p/x/a.jpg", "p/y/a.jpg", "p/b.jpg")) == ["x/a", "y/a", "b"]
 
 
-def test_a_folder_that_was_given_is_the_root_whatever_it_holds() -> None:
+def test_a_given_folder_is_the_root_whatever_it_contains() -> None:
     os.makedirs("p/one")
     Path("p/one/a.jpg").touch()
     assert planned(inputs("p/", recursive=True)) == ["one/a"]
 
 
-def test_what_is_missing_now_does_not_move_the_others_when_it_is_back() -> None:
+def test_a_missing_file_that_reappears_does_not_move_the_others() -> None:
     images = inputs("p/a.jpg")
     found = find_inputs(["p/a.jpg", "q/b.jpg", "q/*.gif"], recursive=False, files_from=None, nul_separated=False)
     assert planned(found.images) == ["p/a", "", ""]
     assert planned([*images, *inputs("q/b.jpg")]) == ["p/a", "q/b"]
 
 
-def test_files_that_share_folder_and_stem_go_by_their_full_names() -> None:
+def test_files_with_the_same_folder_and_stem_use_their_full_names() -> None:
     assert planned(inputs("a.jpg", "a.png", "b.png")) == ["a.jpg", "a.png", "b"]
 
 
-def test_a_full_name_that_is_another_ones_stem_still_does_not_collide() -> None:
+def test_a_full_name_that_is_another_files_stem_does_not_collide() -> None:
     names = planned(inputs("a.png", "a.jpg", "a.png.tif"))
     assert names == ["a.png", "a.jpg", "a.png.tif"]
 
 
-def test_names_that_differ_in_case_or_composition_only_do_not_share_a_stem() -> None:
+def test_names_that_differ_only_in_case_or_composition_do_not_share_a_stem() -> None:
     assert planned(inputs("A.jpg", "a.png")) == ["A.jpg", "a.png"]
     assert planned(inputs("é.jpg", "e\u0301.png")) == ["é.jpg", "e\u0301.png"]
 
@@ -85,19 +85,19 @@ def test_parent_folders_never_lead_out() -> None:
         assert ".." not in name.split("/")
 
 
-def test_parents_of_a_link_are_those_that_the_file_system_means() -> None:
+def test_the_parent_of_a_link_is_resolved_by_the_file_system() -> None:
     os.makedirs("far/deep")
     Path("link").symlink_to("far/deep")
     Path("far/a.jpg").touch()
     assert planned(inputs("link/../a.jpg", "a.jpg")) == ["far/a", "a"]
 
 
-def test_standard_input_has_a_name_that_no_file_shares() -> None:
+def test_standard_input_has_a_unique_name() -> None:
     assert planned(inputs("-", "stdin.png")) == ["stdin", "stdin.png"]
     assert planned(inputs("-", "stdin")) == ["-", "stdin"]
 
 
-def test_an_existing_target_is_refused_before_work_and_named() -> None:
+def test_an_existing_picture_is_refused_by_name_before_work() -> None:
     images = inputs("a.jpg", "b.jpg")
     os.makedirs("out")
     Path("out/b.hallucination.png").touch()
@@ -106,13 +106,13 @@ def test_an_existing_target_is_refused_before_work_and_named() -> None:
     check(images, may_exist=True)
 
 
-def test_an_input_is_never_written_over() -> None:
+def test_an_input_is_never_overwritten() -> None:
     images = inputs("a.jpg", "a.hallucination.png")
     with pytest.raises(UsageError, match="one of the input images"):
         check(images, Path("."), may_exist=True)
 
 
-def test_a_link_in_the_folder_that_leads_out_of_it_is_refused() -> None:
+def test_a_link_that_leads_out_of_the_output_folder_is_refused() -> None:
     images = inputs("p/x/a.jpg", "p/b.jpg")
     os.makedirs("out")
     os.makedirs("elsewhere")
@@ -121,7 +121,7 @@ def test_a_link_in_the_folder_that_leads_out_of_it_is_refused() -> None:
         check(images)
 
 
-def test_a_folder_that_cannot_be_made_is_refused() -> None:
+def test_a_folder_that_cannot_be_created_is_refused() -> None:
     images = inputs("a.jpg")
     Path("file").touch()
     with pytest.raises(UsageError, match="not a folder"):
