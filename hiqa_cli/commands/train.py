@@ -230,7 +230,7 @@ class Training:
 
     def profile(self) -> int:
         """Rates and shares of each stage, on standard output."""
-        from hiqa_train.data.sources.base import DataSource
+        from hiqa_train.data.sources.protocol import DataSource
         from hiqa_train.runs.mixed import open_mixed
         from hiqa_train.runs.run import open_databases
         from hiqa_train.runs.synthetic import open_photographs

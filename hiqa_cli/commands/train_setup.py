@@ -52,7 +52,7 @@ def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[st
 
     readings = open_datasets(given)
     parts, readings, splits = split_databases(readings, options.seed, keep_out)
-    tests = tuple(split_samples(splits.divisions[0], reading.samples).test for reading in readings)
+    tests = tuple(split_samples(splits.splits[0], reading.samples).test for reading in readings)
     lines = []
     for reading, part, test in zip(readings, parts, tests, strict=True):
         lines.append(
@@ -66,7 +66,7 @@ def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[st
         "databases": lines,
         "notes": [note for reading in readings for note in reading.notes],
         "missing": {r.name: list(r.missing + r.missing_references) for r in readings},
-        "split": dataclasses.asdict(splits.divisions[0]),
+        "split": dataclasses.asdict(splits.splits[0]),
     }
 
     def write(out: Path) -> None:

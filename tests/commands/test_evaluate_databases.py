@@ -205,7 +205,7 @@ def test_a_part_of_a_drawn_division_and_some_types_alone_are_measured(evaluate, 
     evaluate(*arguments, "--split", "1", "--types", "noise", "--json", tmp_path / "a.json")
     found = json.loads((tmp_path / "a.json").read_text())["datasets"][0]
     assert (found["part"], found["types"]) == ("test", ["noise"])
-    assert {image["scene"] for image in found["images"]} == set(splits.divisions[1].test)
+    assert {image["scene"] for image in found["images"]} == set(splits.splits[1].test)
     assert {image["type"] for image in found["images"]} == {"additive Gaussian noise"}
 
 

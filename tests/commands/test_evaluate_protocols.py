@@ -119,7 +119,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
 
     # what the networks saw is written down, and none of it was tested
     splits = read_splits(out / "splits.json")
-    for number, division in enumerate(splits.divisions):
+    for number, division in enumerate(splits.splits):
         training = out / "hiqa-tiny" / f"split-0{number}" / "training"
         seen = read_manifest(training / "weights").seen_scenes
         assert set(seen or ()) == {*division.training, *division.validation}
@@ -130,7 +130,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
 
     # a G of one split has seen what another one tests
     generator = first / "training" / "weights"
-    with pytest.raises(UsageError, match="saw scenes that are tested"):
+    with pytest.raises(UsageError, match="test scenes were used in training"):
         hiqa(*protocol(tid, recipe, tmp_path / "third"), "--generator", generator)
     assert not (tmp_path / "third" / "hiqa-tiny").exists()
 
@@ -140,7 +140,7 @@ def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
 ):
     other = Path(shutil.copytree(tid, tmp_path / "other"))
     reading = open_dataset("tid2013", other)
-    tested = draw_splits([reading], seed=0, count=1).divisions[0].test
+    tested = draw_splits([reading], seed=0, count=1).splits[0].test
     table = other / "mos_with_names.txt"
     lines = table.read_bytes().decode().splitlines()
     numbers = {scene.removeprefix("kodim") for scene in tested}

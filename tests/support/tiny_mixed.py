@@ -28,7 +28,7 @@ def write_mixed(folder: Path):
     for n, name in enumerate(names):
         cv2.imwrite(str(photographs / f"{name}.png"), photograph(n, 320))
     parts, readings, splits = split_databases([reading], 1, scenes[:1])
-    tested = {sample.scene for sample in split_samples(splits.divisions[0], readings[0].samples).test}
+    tested = {sample.scene for sample in split_samples(splits.splits[0], readings[0].samples).test}
     return parts, tested, [photographs], scenes
 
 

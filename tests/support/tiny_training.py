@@ -26,7 +26,7 @@ def open_table(
         write_table(table, size=SIZE, references=references)
     reading = open_dataset(str(table), direction="high", nominal=(1, 5))
     parts, readings, splits = split_databases([reading], seed=1)
-    test = set(splits.divisions[0].test)
+    test = set(splits.splits[0].test)
     return parts[0], tuple(sample for sample in readings[0].samples if sample.scene in test)
 
 

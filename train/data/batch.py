@@ -1,4 +1,4 @@
-"""What the networks learn from: a batch of patches, drawn by number."""
+"""Batches of training patches, each patch drawn by its number."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ from torch.utils.data import Dataset
 
 @dataclass(frozen=True)
 class RegressorInputs:
-    """What R is shown beside the distorted image: the discrepancy map (B, 3, H, W), G's features (B, C, H/32, W/32);
-    prior: the features of a prior that does not learn, (B, C, H/32, W/32), already worked out."""
+    """R's inputs besides the distorted image; None where a stage does without.
+
+    discrepancy: (B, 3, H, W), the discrepancy map. semantic: (B, C, H/32, W/32), G's features `H_{5,2}`.
+    prior: (B, C, H/32, W/32), features of a frozen prior, computed in advance.
+    """
 
     discrepancy: Tensor | None = None
     semantic: Tensor | None = None
     prior: Tensor | None = None
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> RegressorInputs:
-        """All of what is there, changed in the same way."""
-        parts = (self.discrepancy, self.semantic, self.prior)
-        return RegressorInputs(*(None if one is None else change(one) for one in parts))
+    def map(self, function: Callable[[Tensor], Tensor]) -> RegressorInputs:
+        """The function applied to every tensor that is there."""
+        tensors = (self.discrepancy, self.semantic, self.prior)
+        return RegressorInputs(*(None if tensor is None else function(tensor) for tensor in tensors))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B patches of P px, as cut (uint8) or as the networks take them (see `on`).
+    """B patches of P px, as cut (uint8) or as the networks take them (see `to`).
 
-    distorted: (B, P, P, 3) uint8 RGB, after `on` (B, 3, P, P) float32 in 0..1, channels_last.
+    distorted: (B, P, P, 3) uint8 RGB; after `to` (B, 3, P, P) float32 in 0..1, channels_last.
     reference: the same of the undistorted images, None where there are none.
-    quality: (B,) float32, on the scale of each one's database; None where it is to be told from the reference.
-    database: (B,) int64, which database each is of. group: (B,) int64, patches of one number are ranked.
-    files: where each was cut from.
-    shown: cut from what G makes of the whole images, see whole_views.py; channels last until `on`; None where G is
-        asked patch by patch.
-    known: (B,) bool, whose reference is the true one, in a batch that has it of some alone; None: all or none.
-    place: (B, 3) int64, which patch of its square each is, from 0, and at which x, y of it, px (squares.py); None: none
-        is of one.
+    quality: (B,) float32, on the scale of each patch's database; None where it is computed from the reference.
+    database: (B,) int64, the number of each patch's database.
+    group: (B,) int64; patches of one group are ranked among one another.
+    files: the image that each patch was cut from.
+    cached_inputs: patches of features that G computed on whole images (feature_cache.py), channels last until `to`;
+        None where G processes each patch.
+    has_reference: (B,) bool, whose reference is the true one in a batch where only some have one; None: all or none.
+    position: (B, 3) int64, the number of each patch within its square, from 0, and its x, y there in px
+        (whole_image.py); None where no patch belongs to a square.
     """
 
     distorted: Tensor
@@ -54,72 +58,64 @@ class Batch:
     position: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The batch as the networks take it, on their device."""
+        """The batch on a device, in the form that the networks take."""
 
-        def seen(images: Tensor | None) -> Tensor | None:
-            # (B, P, P, 3) seen as (B, 3, P, P) is channels_last as it stands
-            return None if images is None else images.to(device).permute(0, 3, 1, 2).float().div_(255)
+        def channels_first(tensor: Tensor) -> Tensor:
+            # (B, P, P, 3) permuted to (B, 3, P, P) is channels_last without a copy
+            return tensor.to(device).permute(0, 3, 1, 2).float()
 
-        distorted = seen(self.distorted)
-        assert distorted is not None
-        quality = None if self.quality is None else self.quality.to(device)
-        shown = (
-            None
-            if self.cached_inputs is None
-            else self.cached_inputs.changed(lambda x: x.to(device).permute(0, 3, 1, 2).float())
-        )
-        known = None if self.has_reference is None else self.has_reference.to(device)
+        def image(tensor: Tensor) -> Tensor:
+            return channels_first(tensor).div_(255)
+
         return Batch(
-            distorted,
-            seen(self.reference),
-            quality,
+            image(self.distorted),
+            None if self.reference is None else image(self.reference),
+            None if self.quality is None else self.quality.to(device),
             self.database.to(device),
             self.group.to(device),
             self.files,
-            shown,
-            known,
+            None if self.cached_inputs is None else self.cached_inputs.map(channels_first),
+            None if self.has_reference is None else self.has_reference.to(device),
             self.position,
         )
 
     def micro_batches(self, count: int) -> list[Batch]:
-        """The batch in `count` equal pieces, in order."""
+        """The batch in `count` equal parts, in order."""
         size = len(self.files) // count
-        return [self._cut(slice(n * size, (n + 1) * size)) for n in range(count)]
+        return [self._slice(slice(n * size, (n + 1) * size)) for n in range(count)]
 
-    def _cut(self, where: slice) -> Batch:
-        reference = None if self.reference is None else self.reference[where]
-        quality = None if self.quality is None else self.quality[where]
-        shown = None if self.cached_inputs is None else self.cached_inputs.changed(lambda x: x[where])
-        known = None if self.has_reference is None else self.has_reference[where]
-        place = None if self.position is None else self.position[where]
+    def _slice(self, rows: slice) -> Batch:
+        def of(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[rows]
+
         return Batch(
-            self.distorted[where],
-            reference,
-            quality,
-            self.database[where],
-            self.group[where],
-            self.files[where],
-            shown,
-            known,
-            place,
+            self.distorted[rows],
+            of(self.reference),
+            of(self.quality),
+            self.database[rows],
+            self.group[rows],
+            self.files[rows],
+            None if self.cached_inputs is None else self.cached_inputs.map(lambda tensor: tensor[rows]),
+            of(self.has_reference),
+            of(self.position),
         )
 
 
 class PatchSource(Protocol):
-    """Patches by number: number n of a source is the same in every run."""
+    """Patches by number: patch n of a source is the same in every run, so that a resumed run repeats nothing."""
 
     def draw(self, numbers: range) -> Batch:
         """The patches of these numbers, as cut."""
 
     @property
     def epoch_length(self) -> int:
-        """How many patches until every image was seen."""
+        """Number of patches after which every image has been used."""
 
 
 class BatchDataset(Dataset[Batch]):
-    """Batch number `step` of a stage, drawn where it is asked for (a loader's worker, if there is one).
+    """The batches of steps `first` to `last` - 1 of a stage, drawn in the loader's worker.
 
-    Of `world` processes each draws its own equal share, in order.
+    Each of `world` processes draws its own equal share of a batch, in order of `rank`.
     """
 
     def __init__(self, source: PatchSource, batch: int, first: int, last: int, rank: int, world: int) -> None:
@@ -138,5 +134,5 @@ class BatchDataset(Dataset[Batch]):
 
 
 def stack_images(images: list[np.ndarray]) -> Tensor:
-    """N images (P, P, 3) uint8 -> (N, P, P, 3)."""
+    """N arrays (P, P, C) -> (N, P, P, C), of the arrays' type."""
     return torch.from_numpy(np.stack(images))

@@ -1,4 +1,4 @@
-"""Undistorted photographs: the material that training distorts, and its division by image."""
+"""Clean images: undistorted photographs that training distorts, and their split into training and validation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
 
-SMALLEST = 320  # px a side: a 256 px patch and the margin around it
+MIN_SIDE = 320  # px: a 256 px patch and the margin around it
 
 
 @dataclass(frozen=True)
@@ -23,24 +23,24 @@ class CleanImage:
 
 
 def load_clean_images(folder: Path) -> list[CleanImage]:
-    """All images of a folder, by name; images below 320 px a side cannot give patches and are an error.
+    """All images of a folder, sorted by name.
 
-    Raises UsageError where there is no image, or one is too small or of more than 8 bits.
+    Raises UsageError for a missing or empty folder, and for an image below 320 px a side or of more than 8 bits.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder", "give a folder of undistorted photographs")
+        raise UsageError(f"{folder} is not a folder", "give a folder of undistorted photographs")
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
-        raise UsageError(f"no image in {folder}", "give a folder of undistorted photographs")
+        raise UsageError(f"{folder} contains no images", "give a folder of undistorted photographs")
     images = []
     for path in files:
         pixels = read_picture(path).pixels
         if pixels.dtype != np.uint8:
-            raise UsageError(f"{path} has {pixels.dtype} pixels, expected 8 bits", "convert it first")
-        if min(pixels.shape[:2]) < SMALLEST:
+            raise UsageError(f"{path}: expected 8 bits per channel, found {pixels.dtype}", "convert it to 8 bits")
+        if min(pixels.shape[:2]) < MIN_SIDE:
             raise UsageError(
-                f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, expected at least {SMALLEST} px a side",
-                "move it away",
+                f"{path}: expected at least {MIN_SIDE} px a side, found {pixels.shape[1]}x{pixels.shape[0]}",
+                "remove it from the folder",
             )
         images.append(CleanImage(path.name, pixels))
     return images
@@ -49,11 +49,11 @@ def load_clean_images(folder: Path) -> list[CleanImage]:
 def train_validation_split(
     images: list[CleanImage], validation_share: float
 ) -> tuple[list[CleanImage], list[CleanImage]]:
-    """Training and validation images; which is which hangs on the name's hash alone, not on order or number."""
+    """Training and validation images. The part depends on the hash of an image's name only, not on the other images."""
 
-    def place(image: CleanImage) -> float:
+    def position(image: CleanImage) -> float:
         return int(hashlib.sha256(image.name.encode()).hexdigest()[:8], 16) / 2**32
 
-    training = [image for image in images if place(image) >= validation_share]
-    validation = [image for image in images if place(image) < validation_share]
+    training = [image for image in images if position(image) >= validation_share]
+    validation = [image for image in images if position(image) < validation_share]
     return training, validation

@@ -1,8 +1,8 @@
-"""Groups of versions of one patch: what R learns from where there are no human scores.
+"""Distortion groups: several distorted versions of one patch, from which R learns without human scores.
 
-A group is one reference in several versions: two strengths of one kind of distortion, another kind, and the
-reference itself or a third kind; or, where ladders are wanted, the reference and three strengths of one kind. Within a
-group the content is the same, so that only the distortion can explain the difference of the labels.
+A group has one reference and four versions of it: two strengths of one kind of distortion, a second kind, and the
+reference itself or a third kind. A ladder is a group of the reference and three strengths of one kind. All versions
+show the same content, so only the distortion explains the difference of their labels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from hiqa_train.distortions import NEED_LARGE, distort
 
 from .clean_images import CleanImage
-from .patches import MARGIN, SMALLEST_FOR_JPEG2000, choose_kind, cut_piece, place_window
+from .patches import JPEG2000_MIN_SIDE, MARGIN, choose_kind, cut_piece, place_window
 
 GROUP = 4  # versions of one reference
 
@@ -32,9 +32,12 @@ class DistortionGroup:
 def draw_distortion_group(
     images: list[CleanImage], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int, number: int
 ) -> DistortionGroup:
-    """Group `number` of `seed`; ladder_share: of the groups that are ladders."""
+    """Group `number` of `seed`.
+
+    patch: side in px. shares: of each kind of distortion. ladder_share: of the groups that are ladders.
+    """
     random = np.random.default_rng([seed, number])
-    piece, name = cut_piece(images, max(patch + MARGIN, SMALLEST_FOR_JPEG2000), random)
+    piece, name = cut_piece(images, max(patch + MARGIN, JPEG2000_MIN_SIDE), random)
     first, second, third = (choose_kind(shares, random) for _ in range(3))
     kinds = [first, first, second, "clean" if random.random() < 0.5 else third]
     halo = MARGIN // 2
@@ -42,14 +45,15 @@ def draw_distortion_group(
     if random.random() < ladder_share:
         kinds = [first, first, first, "clean"]
     window = np.s_[y : y + patch, x : x + patch]
-    # Most kinds need the patch and a little around it; distorting the whole piece would cost several times as much.
-    near = np.ascontiguousarray(piece[y - halo : y + patch + halo, x - halo : x + patch + halo])
+    # Most kinds need only the patch and a few pixels around it; distorting the whole piece would cost several times as
+    # much.
+    surroundings = np.ascontiguousarray(piece[y - halo : y + patch + halo, x - halo : x + patch + halo])
     inside = np.s_[halo : halo + patch, halo : halo + patch]
     versions = []
-    # Each version has its own random stream: what one draws does not move the next.
+    # Each version has a random stream of its own, so that the draws of one do not affect the next.
     for kind, stream in zip(kinds, random.spawn(GROUP), strict=True):
         if kind in NEED_LARGE:
             versions.append(distort(piece, kind, stream)[window])
         else:
-            versions.append(distort(near, kind, stream)[inside])
+            versions.append(distort(surroundings, kind, stream)[inside])
     return DistortionGroup(versions, piece[window], name)

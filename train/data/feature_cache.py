@@ -1,9 +1,9 @@
-"""What a frozen G makes of whole images, worked out once an image and kept in the cache of decoded pictures.
+"""Outputs of a frozen G on whole images, computed once per image and kept in the cache of decoded images.
 
-G does not change while R learns, so that its word on an image can be kept: the signed discrepancy map of formula (10)
-and `H_{5,2}` of formula (11), both as float16. Patches and tiles are then cut from them as they are cut from the image,
-at multiples of 32 px, where the places of `H_{5,2}` begin. What is at a patch's border differs a little from asking G
-patch by patch: G sees beyond it.
+G does not change while R is trained, so the signed discrepancy map of formula (10) and `H_{5,2}` of formula (11) can be
+stored, both as float16. Patches and tiles are cut from them as from the image, at multiples of 32 px, the spacing of
+`H_{5,2}`. Near the border of a patch the values differ a little from running G on the patch alone, because G sees the
+surroundings.
 """
 
 from __future__ import annotations
@@ -24,67 +24,68 @@ from hiqa_train.trainer.distributed import RunDevice
 
 from .image_cache import open_array, save_array
 
-CELL = 32  # px between the places of `H_{5,2}`, and between those of R's last features
+CELL = 32  # px between neighbouring features of `H_{5,2}`, and of R's last stage
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """G's word on one image, as files: map (H, W, 3), image minus hallucination, and features
+    """Files with G's outputs on one image: the map (H, W, 3), image minus hallucination, and the features
     (ceil(H/32), ceil(W/32), C), both float16."""
 
     discrepancy: Path
     semantic: Path
 
     def cut(self, x: int, y: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of the square at x, y, `side` a multiple of 32: map (side, side, 3), features (side/32, side/32, C).
+        """Map (side, side, 3) and features (side/32, side/32, C) of the square at x, y; `side` is a multiple of 32.
 
-        Where x or y is no multiple of 32, as may be for the last tile of a row, the nearest features are taken.
+        Where x or y is no multiple of 32, as for the last tile of a row, the nearest features are used.
         """
         features = open_array(self.semantic)
         count = side // CELL
         row, column = (
-            min(round(place / CELL), max(0, there - count))
-            for place, there in zip((y, x), features.shape[:2], strict=True)
+            min(round(start / CELL), max(0, size - count))
+            for start, size in zip((y, x), features.shape[:2], strict=True)
         )
         return cut_tile(open_array(self.discrepancy), x, y, side), cut_tile(features, column, row, count)
 
 
 class FeatureCache:
-    """The views of one G, in a folder of their own beside the decoded pictures."""
+    """The outputs of one G, in a folder of their own within the cache of decoded images."""
 
-    def __init__(self, generator: Generator, cache: Path, machine: RunDevice) -> None:
-        """machine: where G computes, and in what precision; views of another precision are others."""
-        self.machine = machine
-        digest = hashlib.sha256(f"{FORMAT} {machine.precision} {generator.config}".encode())
+    def __init__(self, generator: Generator, cache: Path, run_device: RunDevice) -> None:
+        """run_device: where G runs, and in which precision; each precision has features of its own."""
+        self.run_device = run_device
+        digest = hashlib.sha256(f"{FORMAT} {run_device.precision} {generator.config}".encode())
         for name, value in generator.state_dict().items():
             digest.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
         self.id = digest.hexdigest()[:16]
         self.folder = cache / f"views-{self.id}"
-        self.generator = generator.to(machine.device).eval()
+        self.generator = generator.to(run_device.device).eval()
 
-    def of(self, decoded: Path) -> ImageFeatures:
-        """The view of a decoded picture, as kept or worked out now. OutputError where it cannot be kept."""
-        view = ImageFeatures(*(self.folder / f"{decoded.stem}.{part}.npy" for part in ("map", "features")))
-        if not view.discrepancy.exists():
-            discrepancy, semantic = self._ask(open_array(decoded))
+    def features(self, decoded: Path) -> ImageFeatures:
+        """The features of a decoded image, computed unless cached. Raises OutputError if they cannot be written."""
+        features = ImageFeatures(*(self.folder / f"{decoded.stem}.{name}.npy" for name in ("map", "features")))
+        if not features.discrepancy.exists():
+            discrepancy, semantic = self._compute(open_array(decoded))
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise cannot_write(self.folder, error) from error
-            save_array(view.semantic, _kept(semantic))
-            save_array(view.discrepancy, _kept(discrepancy))  # last: where it is, the features are too
-        return view
+            save_array(features.semantic, _to_float16(semantic))
+            save_array(features.discrepancy, _to_float16(discrepancy))  # last: its presence marks both as complete
+        return features
 
     @torch.no_grad()
-    def _ask(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _compute(self, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
         """(H, W, 3) uint8 -> the map (1, 3, H, W) and the features (1, C, h, w)."""
-        image = torch.from_numpy(np.array(pixels)[None]).to(self.machine.device).permute(0, 3, 1, 2).float().div_(255)
-        with self.machine.autocast():
-            imagined = self.generator(image)
-        return discrepancy_map(image, imagined.hallucination), imagined.semantic
+        device = self.run_device.device
+        image = torch.from_numpy(np.array(pixels)[None]).to(device).permute(0, 3, 1, 2).float().div_(255)
+        with self.run_device.autocast():
+            output = self.generator(image)
+        return discrepancy_map(image, output.hallucination), output.semantic
 
 
-def _kept(values: Tensor) -> np.ndarray:
+def _to_float16(values: Tensor) -> np.ndarray:
     """(1, C, H, W) -> (H, W, C) float16."""
     return np.ascontiguousarray(values[0].permute(1, 2, 0).float().cpu().numpy().astype(np.float16))

@@ -1,7 +1,7 @@
-"""Images decoded once: uint8 arrays in files of their own, mapped into memory by every process that cuts patches.
+"""The cache of decoded images: uint8 arrays in files that every process that cuts patches maps into memory.
 
-A file is named after the image's path, size and time of change: an image that changes is decoded anew. Files are
-written under another name and renamed, so that several runs can fill one folder at the same time.
+A cached file is named after the image's path, size and modification time, so that an image that changes is decoded
+again. Files are written atomically: several runs can fill one folder at the same time.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import DatasetError, ImageError, OutputError, cannot_write, os_reason
 from hiqa_cli.images.read import read_picture
 
-HELD = 2048  # mapped files a process holds open
+MAX_OPEN_FILES = 2048  # mapped files that a process keeps open
+NAME_VERSION = "1"  # part of every file's name; changes with what the files hold
 
 
 def default_cache_folder() -> Path:
-    """hiqa's folder of the user's cache."""
+    """hiqa's folder in the user's cache."""
     return Path(user_cache_dir("hiqa", appauthor=False))
 
 
 def decode_images(paths: Iterable[Path], folder: Path, advance: Callable[[], None]) -> dict[Path, Path]:
-    """Image -> its decoded file; decodes those that are not there yet, and calls `advance` after each image.
+    """Image -> its cached file; decodes those that are missing and calls `advance` after each image.
 
-    DatasetError names an image that cannot be read; OutputError where the folder cannot be written.
+    Raises DatasetError for an image that cannot be read, OutputError for a folder that cannot be written.
     """
     wanted = list(dict.fromkeys(paths))
     try:
@@ -39,45 +40,26 @@ def decode_images(paths: Iterable[Path], folder: Path, advance: Callable[[], Non
     except OSError as error:
         raise cannot_write(folder, error) from error
 
-    def ready(path: Path) -> Path:
-        file = folder / _name(path)
+    def decode(path: Path) -> Path:
+        file = folder / _cached_name(path)
         if not file.exists():
             _decode(path, file)
         advance()
         return file
 
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
-        return dict(zip(wanted, pool.map(ready, wanted), strict=True))
+        return dict(zip(wanted, pool.map(decode, wanted), strict=True))
 
 
-@lru_cache(maxsize=HELD)
+@lru_cache(maxsize=MAX_OPEN_FILES)
 def open_array(file: Path) -> np.ndarray:
-    """A kept array, mapped into memory: of a decoded file (H, W, 3) uint8 RGB pixels."""
-    pixels: np.ndarray = np.load(file, mmap_mode="r")
-    return pixels
-
-
-def _name(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {os_reason(error)}") from error
-    word = f"1\0{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
-    return f"{hashlib.sha256(word.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npy"
-
-
-def _decode(path: Path, file: Path) -> None:
-    try:
-        pixels = read_picture(path).pixels
-    except ImageError as error:
-        raise DatasetError(f"{path}: {error.message}", "hiqa datasets verify looks at every file") from error
-    if pixels.dtype != np.uint8:  # 16 bits: patches are of 8
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    save_array(file, pixels)
+    """A cached array, mapped into memory; of a decoded image (H, W, 3) uint8 RGB."""
+    array: np.ndarray = np.load(file, mmap_mode="r")
+    return array
 
 
 def save_array(file: Path, array: np.ndarray) -> None:
-    """Write an array that `open_array` reads, whole or not at all; OutputError."""
+    """Write an array for `open_array` atomically. Raises OutputError."""
     try:
         with atomic_file(file, sync=False) as out:
             np.save(out, array)
@@ -86,3 +68,22 @@ def save_array(file: Path, array: np.ndarray) -> None:
             f"{file.parent} cannot hold the decoded images: {os_reason(error)}",
             "make room, or give another folder by --cache-dir",
         ) from error
+
+
+def _cached_name(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {os_reason(error)}") from error
+    key = f"{NAME_VERSION}\0{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}"
+    return f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npy"
+
+
+def _decode(path: Path, file: Path) -> None:
+    try:
+        pixels = read_picture(path).pixels
+    except ImageError as error:
+        raise DatasetError(f"{path}: {error.message}", "check all files with hiqa datasets verify") from error
+    if pixels.dtype != np.uint8:  # 16 bits: patches have 8
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    save_array(file, pixels)

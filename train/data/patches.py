@@ -1,7 +1,6 @@
-"""Patches to train on: pairs of distorted and reference, each a pure function of a seed and its number.
+"""Patches cut from clean images: pairs of distorted patch and reference, each a pure function of a seed and a number.
 
-Nothing is stored: patch number n of a seed is the same in every run, so a resumed run sees what the
-uninterrupted one would have seen.
+Nothing is stored: patch n of a seed is the same in every run, so that a resumed run continues as if uninterrupted.
 """
 
 from __future__ import annotations
@@ -17,15 +16,12 @@ from hiqa_train.distortions import NEED_LARGE, Random, distort
 
 from .clean_images import CleanImage
 
-# Patches are cut from a larger distorted piece, which keeps its borders out of sight.
-MARGIN = 32
-# JPEG's blocks begin where the photograph begins, and scoring tiles mostly lie at multiples of 8 px: most
-# patches are cut on that grid, the others anywhere, as in cropped photographs.
+MARGIN = 32  # px: patches are cut from a larger distorted piece, so that border effects lie outside
+# JPEG's blocks start at the corner of the photograph, and scoring tiles mostly lie at multiples of 8 px: most patches
+# are cut on that grid, the others anywhere, as in cropped photographs.
 BLOCK = 8
-ON_GRID = 0.7
-
-# JPEG 2000 spends a fixed header: on a piece as small as a patch, the rate would mean something else.
-SMALLEST_FOR_JPEG2000 = 256
+ON_GRID_SHARE = 0.7
+JPEG2000_MIN_SIDE = 256  # px: JPEG 2000's fixed header would distort the rate of a smaller piece
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class PatchPair:
 
 
 def cut_piece(images: list[CleanImage], side: int, random: Random) -> tuple[np.ndarray, str]:
-    """A (side, side, 3) piece at a random place of a random image, flipped and turned at random; the image's name."""
+    """A (side, side, 3) piece at a random place of a random image, randomly rotated and flipped; the image's name."""
     image = images[random.integers(len(images))]
     pixels = image.pixels
     y = random.integers(pixels.shape[0] - side + 1)
@@ -51,24 +47,25 @@ def cut_piece(images: list[CleanImage], side: int, random: Random) -> tuple[np.n
 def place_window(side: int, patch: int, border: int, random: Random) -> tuple[int, int]:
     """Top and left edge of a patch in a piece of (side, side), at least `border` (a multiple of 8) px inside it."""
     y, x = (int(place) for place in random.integers(border, side - patch - border + 1, size=2))
-    if random.random() < ON_GRID:
+    if random.random() < ON_GRID_SHARE:
         y, x = y // BLOCK * BLOCK, x // BLOCK * BLOCK
     return y, x
 
 
 def choose_kind(shares: Mapping[str, float], random: Random) -> str:
+    """A kind of distortion, drawn by the shares, which need not sum to 1."""
     kinds = list(shares)
     weights = np.array([shares[kind] for kind in kinds], float)
     return kinds[random.choice(len(kinds), p=weights / weights.sum())]
 
 
 def draw_pair(images: list[CleanImage], patch: int, shares: Mapping[str, float], seed: int, number: int) -> PatchPair:
-    """Patch pair `number` of `seed`: a random place, kind (by `shares`) and strength."""
+    """Patch pair `number` of `seed`, `patch` px a side: random place, kind (by `shares`) and strength."""
     random = np.random.default_rng([seed, number])
     kind = choose_kind(shares, random)
     side = patch + MARGIN
     if kind in NEED_LARGE:
-        side = max(side, SMALLEST_FOR_JPEG2000)
+        side = max(side, JPEG2000_MIN_SIDE)
     piece, name = cut_piece(images, side, random)
     distorted = distort(piece, kind, random)
     y, x = place_window(side, patch, BLOCK, random)

@@ -93,7 +93,7 @@ class Dataset:
         return any(sample.reference is not None for sample in self.samples)
 
     @property
-    def range_is_found(self) -> bool:
+    def range_from_scores(self) -> bool:
         """Whether the nominal range is the scores' own extremes, since nobody gave one (a table without --range)."""
         return math.isinf(self.scale.plausible_high)
 

@@ -17,7 +17,7 @@ from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import HiqaError
 from hiqa_train.data.feature_cache import FeatureCache
 from hiqa_train.data.image_cache import decode_images, default_cache_folder
-from hiqa_train.data.sources.database import ScoredImage
+from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Recipe, RegressorStage
 from hiqa_train.runs.plan import last_regressor
@@ -60,7 +60,7 @@ class CachedPredictor:
         files = decode_images([image.path, *([reference] if reference else [])], self.cache, lambda: None)
         file = files[image.path]
         shown = ScoredImage(str(image.path), file, files[reference] if reference else None, 0.0, 0, "")
-        view = None if self.views is None else self.views.of(file)
+        view = None if self.views is None else self.views.features(file)
         return score(shown, self.network, self.stage, self.machine, view=view, stride=self.stride)
 
 

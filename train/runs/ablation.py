@@ -25,7 +25,7 @@ from typing import Literal
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_train.data.image_cache import default_cache_folder
-from hiqa_train.data.sources.database import open_samples
+from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.correlation import Agreement, measure

@@ -8,8 +8,9 @@ from pathlib import Path
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
 from hiqa_train.data.leakage import photograph_scenes, shared_scenes
-from hiqa_train.data.sources.base import DataSource, SyntheticSource
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedSource
+from hiqa_train.data.sources.protocol import DataSource
+from hiqa_train.data.sources.synthetic import SyntheticSource
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.recipes.schema import Recipe, RegressorStage
 from hiqa_train.trainer.loop import StopSignal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.sources.base import DataSource
+from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
 
 

@@ -26,8 +26,9 @@ from hiqa_cli.errors import UsageError
 from hiqa_train.data.feature_cache import FeatureCache
 from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
-from hiqa_train.data.sources.base import DatabaseSource, DataSource
 from hiqa_train.data.sources.cached_features import CachedFeatureSource
+from hiqa_train.data.sources.database import DatabaseSource
+from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.checks import check_recipe

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
-from hiqa_train.data.sources.base import DataSource, SyntheticSource
+from hiqa_train.data.sources.protocol import DataSource
+from hiqa_train.data.sources.synthetic import SyntheticSource
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.trainer.loop import StopSignal
 

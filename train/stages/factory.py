@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.sources.base import DatabaseSource, DataSource, stage_seed
+from hiqa_train.data.sources.database import DatabaseSource
+from hiqa_train.data.sources.protocol import DataSource, stage_seed
 from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.vgg import Vgg19Features

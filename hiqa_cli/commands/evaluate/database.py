@@ -186,7 +186,7 @@ def split_rule(options: EvaluationOptions) -> SceneSplit | None:
 
     if options.splits is None or options.split is None:
         return None
-    rules = read_splits(options.splits).divisions
+    rules = read_splits(options.splits).splits
     if options.split >= len(rules):
         raise UsageError(f"--split: {options.splits} has splits 0 to {len(rules) - 1}, found {options.split}")
     return rules[options.split]
@@ -199,7 +199,7 @@ def without_trained(
 
     UsageError if images of training scenes would be measured, other than for the part "training".
     """
-    from hiqa_train.data.leakage import shared_scenes, without_trained_scenes
+    from hiqa_train.data.leakage import exclude_scenes, shared_scenes
 
     shared = shared_scenes(trained or (), choice.scenes)
     if not shared or choice.part == "training":
@@ -210,7 +210,7 @@ def without_trained(
             f"{name}: the weights were trained on {len(shared)} of {len(choice.scenes)} scenes, such as {shared[0]}",
             "leave these out with --unseen, or measure them with --part training",
         )
-    samples = without_trained_scenes(choice.samples, shared)
+    samples = exclude_scenes(choice.samples, shared)
     if not samples:
         raise UsageError(f"{name}: the weights were trained on every scene of the {choice.part} part")
     return replace(choice, samples=samples), shared

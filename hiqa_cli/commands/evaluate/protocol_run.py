@@ -152,7 +152,7 @@ def make_splits(study: Study, options: ProtocolOptions, say: Messages) -> list[F
     elif options.splits is not None:
         splits = read_splits(options.splits)
         if options.num_splits is not None:
-            splits = dataclasses.replace(splits, divisions=splits.divisions[: options.num_splits])
+            splits = dataclasses.replace(splits, splits=splits.splits[: options.num_splits])
     else:
         splits = draw_splits(study.readings, seed=options.seed, count=options.num_splits or COUNT)
     folds = split_folds(study, splits)

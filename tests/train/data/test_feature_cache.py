@@ -18,8 +18,8 @@ from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.feature_cache import CELL, FeatureCache, ImageFeatures
+from hiqa_train.data.scored_images import ScoredImage, open_samples
 from hiqa_train.data.sources.cached_features import CachedFeatureFixedPatches, CachedFeaturePatches
-from hiqa_train.data.sources.database import ScoredImage, open_samples
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.stages.initialise import load_generator, load_regressor
@@ -47,7 +47,7 @@ def images(tmp_path: Path) -> tuple[ScoredImage, ...]:
 @pytest.fixture
 def views(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path) -> dict[Path, ImageFeatures]:
     kept = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
-    return {image.file: kept.of(image.file) for image in images}
+    return {image.file: kept.features(image.file) for image in images}
 
 
 def test_what_is_kept_is_what_g_says_of_the_whole_image(
@@ -66,10 +66,10 @@ def test_what_is_kept_is_what_g_says_of_the_whole_image(
 
 
 def test_a_view_is_worked_out_once(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path, monkeypatch):
-    first = FeatureCache(load_generator(weights), tmp_path / "cache", CPU).of(images[0].file)
+    first = FeatureCache(load_generator(weights), tmp_path / "cache", CPU).features(images[0].file)
     again = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
     monkeypatch.setattr(again, "_ask", lambda pixels: pytest.fail("asked twice"))
-    assert again.of(images[0].file) == first
+    assert again.features(images[0].file) == first
     other = FeatureCache(load_generator(None), tmp_path / "cache", CPU)
     assert other.folder != again.folder  # another G has another word
 
@@ -167,7 +167,7 @@ def test_what_makes_no_sense_is_refused(evaluate, weights: Path, tmp_path: Path,
     with pytest.raises(UsageError, match="--weights goes with --method weights"):
         evaluate("--weights", weights)
     saw = weights_that_saw(tmp_path / "saw", [f"kodim{number:02}" for number in range(1, 25)])
-    with pytest.raises(UsageError, match="saw scenes that are tested"):
+    with pytest.raises(UsageError, match="test scenes were used in training"):
         evaluate("--init-from", saw, "--generator", weights)
     with pytest.raises(UsageError, match="has other sizes"):
         evaluate("--init-from", weights_that_saw(tmp_path / "smaller", []), "--generator", weights)

@@ -19,7 +19,8 @@ from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_va
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.patches import draw_pair
-from hiqa_train.data.sources.database import DatabasePatches, FixedPatches, open_samples
+from hiqa_train.data.scored_images import open_samples
+from hiqa_train.data.sources.database import DatabasePatches, FixedPatches
 from hiqa_train.data.sources.synthetic import SyntheticGroups
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.clean.ladders import jpeg2000_at_most, seeded_noise

@@ -10,7 +10,8 @@ from support.database_trees import LIVE_REFERENCES
 from support.readings import reading
 
 from hiqa_cli.errors import OutputError, UsageError
-from hiqa_train.data.splits import PARTS, draw_splits, exclude_scenes_of, read_splits, split_samples, write_splits
+from hiqa_train.data.leakage import exclude_scenes
+from hiqa_train.data.splits import PARTS, draw_splits, read_splits, split_samples, write_splits
 from hiqa_train.datasets import Dataset
 from hiqa_train.datasets.scenes import AMBIGUOUS_SCENES, live_scene, tid_scene
 
@@ -27,28 +28,28 @@ def live() -> Dataset:
 
 def test_ten_divisions_of_80_and_20_with_a_validation_part_from_the_80(tid: Dataset):
     splits = draw_splits([tid], seed=1)
-    assert len(splits.divisions) == 10
-    for division in splits.divisions:
+    assert len(splits.splits) == 10
+    for division in splits.splits:
         assert (len(division.test), len(division.validation), len(division.training)) == (5, 2, 18)
         assert len({*division.test, *division.validation, *division.training}) == 25
-    assert len({division.test for division in splits.divisions}) == 10
+    assert len({division.test for division in splits.splits}) == 10
 
 
 def test_the_seed_says_which_division_it_is_and_the_order_of_files_does_not(tid: Dataset):
     assert draw_splits([tid], seed=1) == draw_splits([tid], seed=1)
-    assert draw_splits([tid], seed=1).divisions != draw_splits([tid], seed=2).divisions
+    assert draw_splits([tid], seed=1).splits != draw_splits([tid], seed=2).splits
     turned = reading("tid2013", [tid_scene(number) for number in range(25, 0, -1)])
     assert draw_splits([turned], seed=1) == draw_splits([tid], seed=1)
 
 
 def test_a_division_is_the_same_on_every_machine(tid: Dataset):
     expected = ("kodim02", "kodim07", "kodim10", "kodim15", "kodim20")  # by sha256, as drawn once
-    assert draw_splits([tid], seed=0).divisions[0].test == expected
+    assert draw_splits([tid], seed=0).splits[0].test == expected
 
 
 def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Dataset, tid: Dataset):
     older = reading("tid2008", [tid_scene(number) for number in range(1, 26)])
-    for division in draw_splits([live, tid, older], seed=3).divisions:
+    for division in draw_splits([live, tid, older], seed=3).splits:
         parts = split_samples(division, (*live.samples, *tid.samples, *older.samples))
         sides = [{sample.scene for sample in getattr(parts, part)} for part in PARTS]
         for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -62,13 +63,13 @@ def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Dataset,
 def test_every_database_gets_its_share_of_the_test_part():
     many = reading("koniq10k", [f"koniq10k/{number}" for number in range(200)], each=1)
     few = reading("csiq", [f"csiq/{number}" for number in range(20)])
-    for division in draw_splits([many, few]).divisions:
+    for division in draw_splits([many, few]).splits:
         assert sum(scene.startswith("csiq/") for scene in division.test) == 4
         assert len(division.test) == 44
 
 
 def test_three_scenes_are_one_for_each_part_and_two_are_too_few():
-    division = draw_splits([reading("mine", ["a", "b", "c"])]).divisions[0]
+    division = draw_splits([reading("mine", ["a", "b", "c"])]).splits[0]
     assert [len(getattr(division, part)) for part in PARTS] == [1, 1, 1]
     with pytest.raises(UsageError, match="2 scenes cannot be divided"):
         draw_splits([reading("mine", ["a", "b"])])
@@ -76,18 +77,20 @@ def test_three_scenes_are_one_for_each_part_and_two_are_too_few():
 
 def test_samples_of_a_scene_that_was_not_divided_are_an_error(tid: Dataset, live: Dataset):
     with pytest.raises(UsageError, match="is in no part of this division"):
-        split_samples(draw_splits([tid]).divisions[0], live.samples)
+        split_samples(draw_splits([tid]).splits[0], live.samples)
 
 
 def test_training_on_one_database_leaves_out_what_the_other_may_show(live: Dataset, tid: Dataset):
-    kept = {sample.scene for sample in exclude_scenes_of(live.samples, tid.samples)}
+    kept = {sample.scene for sample in exclude_scenes(live.samples, (s.scene for s in tid.samples))}
     assert len(kept) == 10  # 29 less 11 that are Kodak's and 8 that may be which
     assert "kodim05" not in kept
     assert "live/sailing1" not in kept
     assert "live/monarch" in kept
     some = [sample for sample in tid.samples if sample.scene == "kodim06"]
-    assert {"live/sailing1", "live/sailing4"}.isdisjoint(s.scene for s in exclude_scenes_of(live.samples, some))
-    assert len({sample.scene for sample in exclude_scenes_of(live.samples, some)}) == 25
+    assert {"live/sailing1", "live/sailing4"}.isdisjoint(
+        s.scene for s in exclude_scenes(live.samples, (s.scene for s in some))
+    )
+    assert len({sample.scene for sample in exclude_scenes(live.samples, (s.scene for s in some))}) == 25
 
 
 def test_the_file_comes_back_as_it_was_and_names_the_images(tid: Dataset, tmp_path: Path):

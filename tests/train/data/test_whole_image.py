@@ -16,7 +16,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.opencv import cv2
-from hiqa_train.data.sources.database import open_samples
+from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS
 from hiqa_train.data.whole_image import (
     TILES,

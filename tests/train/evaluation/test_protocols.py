@@ -159,7 +159,7 @@ def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_fi
 
 def test_the_scores_of_tested_images_change_no_prediction(small: Dataset, tmp_path: Path):
     splits = draw_splits([small], count=2)
-    tested = set(splits.divisions[0].test)
+    tested = set(splits.splits[0].test)
     turned = tuple(
         dataclasses.replace(sample, score=9 - sample.score, quality=1 - sample.quality)
         if sample.scene in tested else sample
@@ -248,19 +248,19 @@ def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: D
         TrainedHiqa(recipe, LOADING, 0, generator=folder).check(folds)
 
     check(["cid22/1001682"])
-    with pytest.raises(UsageError, match=r"--generator .* what scenes were trained on is not recorded"):
+    with pytest.raises(UsageError, match=r"--generator .* the training scenes are not recorded"):
         check(None)
     tested = next(iter(folds[1].tested_scenes))
-    with pytest.raises(UsageError, match=rf"--generator .* saw scenes that are tested: {tested}"):
+    with pytest.raises(UsageError, match=rf"--generator .*: test scenes were used in training: {tested}"):
         check(["cid22/1001682", tested])
-    with pytest.raises(UsageError, match=rf"these weights saw scenes that are tested: {tested}"):
+    with pytest.raises(UsageError, match=rf"these weights: test scenes were used in training: {tested}"):
         GivenWeights(weights_that_saw(tmp_path / "v", [tested]), LOADING).check(folds)
 
 
 def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Dataset, tmp_path: Path):
     folds = split_folds(Study((tid,), (tid,)), draw_splits([tid], count=10))
     folder = weights_that_saw(tmp_path / "w", ["live/ocean"])  # kodim12 or kodim16
-    with pytest.raises(UsageError, match=r"saw scenes that are tested: kodim12 and 1 more"):
+    with pytest.raises(UsageError, match=r"test scenes were used in training: kodim12 and 1 more"):
         TrainedHiqa(load_recipe("smoke"), LOADING, 0, generator=folder).check(folds)
 
 
@@ -286,7 +286,7 @@ def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
         methods, "seen_by", lambda where: trained_scenes(weights_that_saw(tmp_path / "w", ["koniq10k/3"]))
     )
     every = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=20))
-    with pytest.raises(UsageError, match="the G of hiqa's weights saw scenes that are tested: koniq10k/3"):
+    with pytest.raises(UsageError, match="the G of hiqa's weights: test scenes were used in training: koniq10k/3"):
         TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(every)
 
 

@@ -38,10 +38,10 @@ def test_ten_splits_by_kodaks_number_serve_both_databases():
     splits = read_splits(SPLITS)
     assert splits.databases == ("tid2008-rebuilt", "tid2013-rebuilt")
     every = {f"kodim{number:02}" for number in range(1, 25)}
-    for division in splits.divisions:
+    for division in splits.splits:
         assert {*division.training, *division.validation, *division.test} == every
         assert [len(part) for part in (division.training, division.validation, division.test)] == [17, 2, 5]
-    assert len(splits.divisions) == 10
+    assert len(splits.splits) == 10
 
 
 def test_every_row_has_as_many_steps_on_the_same_patches(tmp_path: Path):

@@ -9,7 +9,7 @@ import torch
 from support.tiny_training import as_toml, open_table, short_recipe
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.sources.base import DatabaseSource
+from hiqa_train.data.sources.database import DatabaseSource
 from hiqa_train.recipes.loader import load_recipe, recipe_names
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, RegressorStage
 from hiqa_train.runs.ablation import VARIANTS, variant

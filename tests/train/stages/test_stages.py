@@ -13,7 +13,7 @@ from support.trees import assert_equal
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.sources.base import DatabaseSource
+from hiqa_train.data.sources.database import DatabaseSource
 from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common_scale
 from hiqa_train.losses.terms import (
     FLOOR,

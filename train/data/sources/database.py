@@ -1,63 +1,50 @@
-"""Patches of databases: at random places of the images that people scored, turned and flipped, each with its score.
+"""Databases with human scores as a data source.
 
 Patch n is a pure function of the seed and n: an epoch goes through all images in an order of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 from hiqa_cli.engine.tiling.grid import cut_tile
-from hiqa_cli.errors import DatasetError
-from hiqa_train.data.batch import Batch, stack_images
-from hiqa_train.data.image_cache import decode_images, open_array
-from hiqa_train.datasets.sample import Sample
+from hiqa_train.data.batch import Batch, PatchSource
+from hiqa_train.data.image_cache import open_array
+from hiqa_train.data.scored_images import (
+    ScoredImage,
+    ScoredPatch,
+    batch_of_patches,
+    epoch_order,
+    open_samples,
+    with_reference,
+)
+from hiqa_train.data.training_split import DatabaseSplit
+from hiqa_train.data.whole_image import FixedWholeImages, WholeImagePatches
+from hiqa_train.datasets import DATABASES
+from hiqa_train.losses.score_maps import to_common_scale
+from hiqa_train.recipes.schema import RunSettings, Stage
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.validation import Validation
+from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.coverage import IntervalCase, case_of
 
-
-@dataclass(frozen=True)
-class ScoredImage:
-    """One image to cut patches from: its decoded file and its reference's, its score, which database it is of."""
-
-    name: str
-    file: Path
-    reference: Path | None
-    quality: float
-    database: int
-    scene: str
-
-
-def open_samples(
-    samples: Sequence[tuple[int, Sample]], cache: Path, advance: Callable[[], None]
-) -> tuple[ScoredImage, ...]:
-    """(number of the database, sample) -> decoded. DatasetError for an image that is unreadable, or not of its
-    reference's size."""
-    paths = [sample.path for _, sample in samples] + [s.reference for _, s in samples if s.reference is not None]
-    files = decode_images(paths, cache, advance)
-    found = []
-    for database, sample in samples:
-        reference = files[sample.reference] if sample.reference is not None else None
-        if reference is not None and open_array(files[sample.path]).shape != open_array(reference).shape:
-            sizes = [f"{p.shape[1]}x{p.shape[0]}" for p in (open_array(files[sample.path]), open_array(reference))]
-            raise DatasetError(
-                f"{sample.path} is {sizes[0]}, its reference {sample.reference} {sizes[1]}", "a pair has one size"
-            )
-        found.append(
-            ScoredImage(str(sample.path), files[sample.path], reference, sample.quality, database, sample.scene)
-        )
-    return tuple(found)
+from .protocol import evenly_spaced, scores_whole_images, stage_seed
 
 
 class DatabasePatches:
-    """A `Source` of the images. with_references: only those that have one; batches then hold both."""
+    """A `PatchSource` of random patches, rotated and flipped.
+
+    with_references: only images that have a reference are used, and batches hold both.
+    """
 
     def __init__(self, images: Sequence[ScoredImage], patch: int, seed: int, *, with_references: bool) -> None:
-        self.images = [image for image in images if image.reference is not None or not with_references]
+        self.images = with_reference(images, required=with_references)
         self.patch, self.seed, self.with_references = patch, seed, with_references
 
     @property
@@ -65,12 +52,11 @@ class DatabasePatches:
         return len(self.images)
 
     def draw(self, numbers: range) -> Batch:
-        cut = [self._patch(number) for number in numbers]
-        return batch_of([(image, distorted, reference) for image, distorted, reference in cut], self.with_references)
+        return batch_of_patches([self._patch(number) for number in numbers], self.with_references)
 
-    def _patch(self, number: int) -> tuple[ScoredImage, np.ndarray, np.ndarray | None]:
-        turn, place = divmod(number, len(self.images))
-        image = self.images[epoch_order(len(self.images), self.seed, turn)[place]]
+    def _patch(self, number: int) -> ScoredPatch:
+        epoch, index = divmod(number, len(self.images))
+        image = self.images[epoch_order(len(self.images), self.seed, epoch)[index]]
         random = np.random.default_rng([self.seed, number])
         pixels = open_array(image.file)
         y, x = (int(random.integers(max(1, side - self.patch + 1))) for side in pixels.shape[:2])
@@ -80,15 +66,15 @@ class DatabasePatches:
             piece = np.rot90(cut_tile(open_array(file), x, y, self.patch), turns)
             return piece[:, ::-1] if flip else piece
 
-        has = self.with_references and image.reference is not None
-        return image, cut(image.file), cut(image.reference) if has and image.reference else None
+        reference = image.reference if self.with_references else None
+        return image, cut(image.file), None if reference is None else cut(reference)
 
 
 class FixedPatches:
-    """A `Source` for validation: `count` patches of each image, spread over it, as they are."""
+    """A `PatchSource` for validation: `count` patches of each image, spread over it, unchanged."""
 
     def __init__(self, images: Sequence[ScoredImage], patch: int, count: int, *, with_references: bool) -> None:
-        self.images = [image for image in images if image.reference is not None or not with_references]
+        self.images = with_reference(images, required=with_references)
         self.patch, self.count, self.with_references = patch, count, with_references
 
     @property
@@ -96,35 +82,120 @@ class FixedPatches:
         return len(self.images) * self.count
 
     def draw(self, numbers: range) -> Batch:
-        rows = []
+        patches = []
         for number in numbers:
-            image, place = self.images[number // self.count], number % self.count
+            image, index = self.images[number // self.count], number % self.count
             height, width = open_array(image.file).shape[:2]
-            # along the diagonals in turn, from corner to corner: every part of the image is seen
-            share = (place + 0.5) / self.count
+            # alternately along both diagonals, from corner to corner, so that every region of the image is covered
+            share = (index + 0.5) / self.count
             y = round(max(0, height - self.patch) * share)
-            x = round(max(0, width - self.patch) * (share if place % 2 == 0 else 1 - share))
-            has = self.with_references and image.reference is not None
-            reference = cut_tile(open_array(image.reference), x, y, self.patch) if has and image.reference else None
-            rows.append((image, cut_tile(open_array(image.file), x, y, self.patch), reference))
-        return batch_of(rows, self.with_references)
+            x = round(max(0, width - self.patch) * (share if index % 2 == 0 else 1 - share))
+            used = image.reference if self.with_references else None
+            reference = None if used is None else cut_tile(open_array(used), x, y, self.patch)
+            patches.append((image, cut_tile(open_array(image.file), x, y, self.patch), reference))
+        return batch_of_patches(patches, self.with_references)
 
 
-@lru_cache(maxsize=4)
-def epoch_order(count: int, seed: int, turn: int) -> np.ndarray:
-    """The order of the images in epoch number `turn`."""
-    return np.random.default_rng([seed, turn, count]).permutation(count)
+def database_patches(images: Sequence[ScoredImage], stage: Stage, seed: int, *, with_references: bool) -> PatchSource:
+    """The training patches of a stage: single ones, or those of squares."""
+    kind = WholeImagePatches if scores_whole_images(stage) else DatabasePatches
+    return kind(images, stage.patch, seed, with_references=with_references)
 
 
-def batch_of(rows: Sequence[tuple[ScoredImage, np.ndarray, np.ndarray | None]], with_references: bool) -> Batch:
-    """Patches as a batch; those of one database are ranked among one another."""
-    references = [reference for _, _, reference in rows if reference is not None]
-    database = torch.tensor([image.database for image, _, _ in rows])
-    return Batch(
-        distorted=stack_images([distorted for _, distorted, _ in rows]),
-        reference=stack_images(references) if with_references else None,
-        quality=torch.tensor([image.quality for image, _, _ in rows], dtype=torch.float32),
-        database=database,
-        group=database,
-        files=tuple(image.name for image, _, _ in rows),
-    )
+class DatabaseSource:
+    """A `DataSource` of one or several databases."""
+
+    marks_references = False
+
+    def __init__(
+        self,
+        databases: Sequence[DatabaseSplit],
+        settings: RunSettings,
+        seed: int,
+        cache: Path,
+        advance: Callable[[], None],
+    ) -> None:
+        """cache: folder of decoded images. advance: called after each image that is decoded."""
+        self.names = tuple(database.name for database in databases)
+        self.settings, self.seed, self.databases, self.cache, self.advance = settings, seed, databases, cache, advance
+        training = [(n, sample) for n, database in enumerate(databases) for sample in database.training]
+        self.training = open_samples(training, cache, advance)
+        self.validating = self._validation_images(settings.validation_pictures)
+        images = (*self.training, *self.validating)
+        self.every_reference = all(image.reference is not None for image in images)
+        self.any_reference = all(
+            any(image.reference is not None for image in some) for some in (self.training, self.validating)
+        )
+
+    def _validation_images(self, most: int) -> tuple[ScoredImage, ...]:
+        """At most `most` validation images of each database."""
+        chosen = [
+            (n, sample)
+            for n, database in enumerate(self.databases)
+            for sample in evenly_spaced(database.validation, most)
+        ]
+        return open_samples(chosen, self.cache, self.advance)
+
+    def _training_images(self, most: int) -> list[tuple[ScoredImage, float]]:
+        """At most `most` training images of each database with a known growth of errors, and that growth."""
+        growth = self.settings.half_width_growth
+        known = [(n, growth[name]) for n, name in enumerate(self.names) if name in growth]
+        return [
+            (image, factor)
+            for n, factor in known
+            for image in evenly_spaced([image for image in self.training if image.database == n], most)
+        ]
+
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+        seed = stage_seed(self.seed, name)
+        return database_patches(self.training, stage, seed, with_references=with_references)
+
+    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+        if scores_whole_images(stage):
+            squares = FixedWholeImages(self.validating, stage.patch, with_references=with_references)
+            return Validation(squares, squares.epoch_length, 1, stage.batch, run_device)
+        each = self.settings.validation_patches
+        source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
+        return Validation(source, source.epoch_length, each, stage.batch, run_device)
+
+    def interval_cases(
+        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+    ) -> list[IntervalCase]:
+        validation = self._validation_images(self.settings.half_width_pictures)
+        training = self._training_images(self.settings.half_width_trained_on)
+        report(f"uncertainty: scoring {len(validation):,} validation and {len(training):,} training images")
+        images = [*((image, 1.0) for image in validation), *training]
+        return [_interval_case(score, image, knots, growth) for image, growth in images]
+
+    def describe(self) -> dict[str, Any]:
+        return {"databases": [_describe(database) for database in self.databases]}
+
+    def scenes(self) -> frozenset[str]:
+        return frozenset(s.scene for database in self.databases for s in (*database.training, *database.validation))
+
+    def terms(self) -> list[dict[str, str]]:
+        return [
+            {
+                "name": DATABASES[name].title if name in DATABASES else name,
+                "terms": DATABASES[name].terms if name in DATABASES else "its owner's",
+                "use": "all stages",
+            }
+            for name in self.names
+        ]
+
+
+def _describe(database: DatabaseSplit) -> dict[str, Any]:
+    samples = (*database.training, *database.validation)
+    rows = [[str(sample.path), str(sample.reference), sample.quality] for sample in samples]
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    return {
+        "name": database.name,
+        "training": len(database.training),
+        "validation": len(database.validation),
+        "images_and_scores": digest,
+    }
+
+
+def _interval_case(score: Look, image: ScoredImage, knots: list[list[float]], growth: float) -> IntervalCase:
+    target = 100 * to_common_scale(image.quality, knots[image.database])
+    return case_of(score(open_array(image.file)), target, image.scene, image.database, growth=growth)

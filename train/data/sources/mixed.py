@@ -1,7 +1,7 @@
-"""Databases with human scores and photographs distorted on the way, in one batch: what the release's R learns from.
+"""Databases with human scores and clean images in one batch, as a data source.
 
-The photographs are the first database: their quality, told from the reference, is hiqa's scale; each of the others has
-a monotone map of its own from it (scales.py).
+The clean images are database 0: their quality, computed from the reference, defines hiqa's scale. Each database has a
+monotone map from that scale to its own (losses/score_maps.py).
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import Look
 from hiqa_train.uncertainty.coverage import IntervalCase
 
-from .base import DatabaseSource, SyntheticSource, database_patches, scores_whole_images, stage_seed
-from .database import FixedPatches
+from .database import DatabaseSource, FixedPatches, database_patches
+from .protocol import scores_whole_images, stage_seed
+from .synthetic import SyntheticSource
 
-PHOTOGRAPHS = "photographs"  # the name, in a recipe's mix, of what is distorted on the way
+PHOTOGRAPHS = "photographs"  # the name of the clean images in a recipe's mix
 
 
 class MixedSource:
-    """See `material.Material`."""
+    """A `DataSource` of clean images and databases."""
 
     every_reference = False
-    any_reference = True  # G is trained on the photographs alone
+    any_reference = True  # G is trained on the clean images only
     marks_references = True
 
     def __init__(self, photographs: SyntheticSource, databases: DatabaseSource) -> None:
@@ -45,34 +46,37 @@ class MixedSource:
             return self.photographs.training_patches(name, stage, with_references=with_references)
         mix = checked_mix(stage, self.names, name)
         sources: list[tuple[PatchSource, int]] = []
-        for number, (database, count) in enumerate(mix.items()):
+        for index, (database, count) in enumerate(mix.items()):
             if database == PHOTOGRAPHS:
                 sources.append((self.photographs.training_patches(name, stage, with_references=True), count))
             else:
-                place = self.databases.names.index(database)
-                images = [image for image in self.databases.training if image.database == place]
-                seed = stage_seed(self.photographs.seed, f"{name} {number}")
-                has = with_references and all(image.reference is not None for image in images)
-                sources.append((database_patches(images, stage, seed, with_references=has), count))
+                number = self.databases.names.index(database)
+                images = [image for image in self.databases.training if image.database == number]
+                seed = stage_seed(self.photographs.seed, f"{name} {index}")
+                complete = with_references and all(image.reference is not None for image in images)
+                sources.append((database_patches(images, stage, seed, with_references=complete), count))
         return MixedPatches(sources, with_references=with_references)
 
-    def validation(self, name: str, stage: Stage, machine: RunDevice, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
         if isinstance(stage, GeneratorStage):
-            return self.photographs.validation(name, stage, machine, with_references=True)
+            return self.photographs.validation(name, stage, run_device, with_references=True)
         mix = checked_mix(stage, self.names, name)
-        asked = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
+        images = [image for image in self.databases.validating if self.databases.names[image.database] in mix]
         if scores_whole_images(stage):
-            fixed: PatchSource = FixedWholeImages(asked, stage.patch, with_references=False)
+            fixed: PatchSource = FixedWholeImages(images, stage.patch, with_references=False)
         else:
-            fixed = FixedPatches(asked, stage.patch, 1, with_references=False)
+            fixed = FixedPatches(images, stage.patch, 1, with_references=False)
         if PHOTOGRAPHS not in mix:
-            return Validation(ScoredPatches(fixed), fixed.epoch_length, 1, stage.batch, machine)
-        of_photographs = self.photographs.validation(name, stage, machine, with_references=True)
+            return Validation(ScoredPatches(fixed), fixed.epoch_length, 1, stage.batch, run_device)
+        of_photographs = self.photographs.validation(name, stage, run_device, with_references=True)
         both = JoinedPatches(of_photographs.source, of_photographs.count, fixed)
-        return Validation(both, both.epoch_length, 1, stage.batch, machine)
+        return Validation(both, both.epoch_length, 1, stage.batch, run_device)
 
-    def interval_cases(self, look: Look, knots: list[list[float]], tell: Callable[[str], None]) -> list[IntervalCase]:
-        return self.photographs.interval_cases(look, knots, tell) + self.databases.interval_cases(look, knots[1:], tell)
+    def interval_cases(
+        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+    ) -> list[IntervalCase]:
+        of_photographs = self.photographs.interval_cases(score, knots, report)
+        return of_photographs + self.databases.interval_cases(score, knots[1:], report)
 
     def describe(self) -> dict[str, Any]:
         return {**self.photographs.describe(), **self.databases.describe()}
@@ -84,54 +88,54 @@ class MixedSource:
         return self.photographs.scenes() | self.databases.scenes()
 
 
-def checked_mix(stage: Stage, names: Sequence[str], where: str) -> dict[str, int]:
-    """How many patches of a batch each material gives; UsageError where the recipe's mix names another one."""
+def checked_mix(stage: Stage, names: Sequence[str], stage_name: str) -> dict[str, int]:
+    """Patches of a batch by data source. Raises UsageError for an unknown source or an incomplete group or square."""
     mix = dict(stage.mix) if isinstance(stage, RegressorStage) else {}
     unknown = [name for name in mix if name not in names]
     if not mix or unknown:
-        found = f"names {unknown[0]!r}" if unknown else "has no mix"
-        raise UsageError(f"the recipe's stage {where} {found}", f"expected a mix of {', '.join(names)}")
+        found = f"names {unknown[0]!r}" if unknown else "is missing"
+        raise UsageError(f"the recipe's stage {stage_name}: its mix {found}", f"expected a mix of {', '.join(names)}")
     if mix.get(PHOTOGRAPHS, 0) % GROUP:
         raise UsageError(
-            f"the recipe's stage {where} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
-            f"expected whole groups of {GROUP} versions",
+            f"the recipe's stage {stage_name} mixes {mix[PHOTOGRAPHS]} {PHOTOGRAPHS}",
+            f"expected a multiple of {GROUP}, the versions of a group",
         )
-    torn = [name for name, count in mix.items() if scores_whole_images(stage) and count % TILES]
-    if torn:
+    partial = [name for name, count in mix.items() if scores_whole_images(stage) and count % TILES]
+    if partial:
         raise UsageError(
-            f"the recipe's stage {where} mixes {mix[torn[0]]} of {torn[0]}",
-            f"expected whole squares of {TILES} patches",
+            f"the recipe's stage {stage_name} mixes {mix[partial[0]]} of {partial[0]}",
+            f"expected a multiple of {TILES}, the patches of a square",
         )
     return mix
 
 
 class MixedPatches:
-    """A `PatchSource` of several: of every `sum of counts` neighbours the first so many are of the first, and so on.
+    """A `PatchSource` that repeats a block: `count` patches of the first source, `count` of the second, and so on.
 
-    with_references: keep those that there are, and mark whose they are.
+    with_references: keep the references that exist and mark which patches have one.
     """
 
     def __init__(self, sources: Sequence[tuple[PatchSource, int]], *, with_references: bool) -> None:
         self.sources, self.with_references = list(sources), with_references
-        self.unit = sum(count for _, count in sources)
+        self.block = sum(count for _, count in sources)
 
     @property
     def epoch_length(self) -> int:
-        """Until every image of the slowest was seen."""
-        return max(source.epoch_length * self.unit // count for source, count in self.sources)
+        """Until the source that is drawn from most slowly has used every image."""
+        return max(source.epoch_length * self.block // count for source, count in self.sources)
 
     def draw(self, numbers: range) -> Batch:
-        first, last = numbers.start // self.unit, -(-numbers.stop // self.unit)
+        first, last = numbers.start // self.block, -(-numbers.stop // self.block)
         drawn = [
             labelled(source.draw(range(block * n, (block + 1) * n)), with_references=self.with_references)
             for block in range(first, last)
             for source, n in self.sources
         ]
-        return concatenate(drawn, range(numbers.start - first * self.unit, numbers.stop - first * self.unit))
+        return concatenate(drawn, range(numbers.start - first * self.block, numbers.stop - first * self.block))
 
 
 class ScoredPatches:
-    """A `PatchSource` of databases alone, as a part of a mix: they count from 1."""
+    """A `PatchSource` of databases without clean images: their numbers start at 1, as in a mix."""
 
     def __init__(self, patches: PatchSource) -> None:
         self.patches = patches
@@ -145,7 +149,7 @@ class ScoredPatches:
 
 
 class JoinedPatches:
-    """A `PatchSource` of two sources: the first `count` numbers are the first's, those after them the second's."""
+    """A `PatchSource` of two others: the first `count` patches of one, followed by those of the other."""
 
     def __init__(self, first: PatchSource, count: int, second: PatchSource) -> None:
         self.first, self.count, self.second = first, count, second
@@ -155,29 +159,30 @@ class JoinedPatches:
         return self.count + self.second.epoch_length
 
     def draw(self, numbers: range) -> Batch:
-        parts = []
+        batches = []
         if numbers.start < self.count:
-            parts.append(labelled(self.first.draw(range(numbers.start, min(numbers.stop, self.count)))))
+            batches.append(labelled(self.first.draw(range(numbers.start, min(numbers.stop, self.count)))))
         if numbers.stop > self.count:
-            parts.append(self.second.draw(range(max(0, numbers.start - self.count), numbers.stop - self.count)))
-            parts[-1] = labelled(parts[-1])
-        return concatenate(parts)
+            start = max(0, numbers.start - self.count)
+            batches.append(labelled(self.second.draw(range(start, numbers.stop - self.count))))
+        return concatenate(batches)
 
 
 def labelled(batch: Batch, *, with_references: bool = False) -> Batch:
-    """The batch with what its references tell as its quality; databases count from 1.
+    """The batch with a quality for every patch: of clean images computed from the reference, as database 0; the
+    databases' own, numbered from 1.
 
-    with_references: with its references, marked, or the pictures themselves in their place, marked as unknown.
+    with_references: keep the references and mark them as true; where there are none, the distorted patches take their
+    place, marked as not true.
     """
-    has = batch.reference is not None
+    has_reference = batch.reference is not None
     quality = batch.quality
     if quality is None:
-        seen = batch.to(torch.device("cpu"))
-        assert seen.reference is not None
-        quality = mdsi_quality(seen.distorted, seen.reference)
+        images = batch.to(torch.device("cpu"))
+        assert images.reference is not None
+        quality = mdsi_quality(images.distorted, images.reference)
     database = batch.database if batch.quality is None else batch.database + 1
-    reference = (batch.reference if has else batch.distorted) if with_references else None
-    known = torch.full((len(batch.files),), has) if with_references else None
+    reference = (batch.reference if has_reference else batch.distorted) if with_references else None
     return Batch(
         batch.distorted,
         reference,
@@ -185,41 +190,37 @@ def labelled(batch: Batch, *, with_references: bool = False) -> Batch:
         database,
         batch.group,
         batch.files,
-        has_reference=known,
+        has_reference=torch.full((len(batch.files),), has_reference) if with_references else None,
         position=batch.position,
     )
 
 
-def concatenate(batches: Sequence[Batch], numbers: range | None = None) -> Batch:
-    """One batch of several, or those numbers of it; their groups stay apart."""
-    groups, after = [], 0
+def concatenate(batches: Sequence[Batch], rows: range | None = None) -> Batch:
+    """Several batches as one, or these rows of it; groups of different batches stay apart."""
+    groups, offset = [], 0
     for batch in batches:
-        groups.append(batch.group - batch.group.min() + after)
-        after = int(groups[-1].max()) + 1
+        groups.append(batch.group - batch.group.min() + offset)
+        offset = int(groups[-1].max()) + 1
     files = tuple(name for batch in batches for name in batch.files)
-    asked = slice(0, len(files)) if numbers is None else slice(numbers.start, numbers.stop)
+    kept = slice(0, len(files)) if rows is None else slice(rows.start, rows.stop)
 
-    def joined(parts: Sequence[Tensor | None]) -> Tensor | None:
-        there = [part for part in parts if part is not None]
-        return torch.cat(there)[asked] if there else None
+    def join(tensors: Sequence[Tensor | None]) -> Tensor | None:
+        found = [tensor for tensor in tensors if tensor is not None]
+        return torch.cat(found)[kept] if found else None
 
-    places = None
-    if any(batch.position is not None for batch in batches):  # those beside squares are each by themselves
-        alone = [torch.zeros(len(batch.files), 3, dtype=torch.int64) for batch in batches]
-        places = torch.cat(
-            [a if batch.position is None else batch.position for batch, a in zip(batches, alone, strict=True)]
-        )
-    distorted, database, group = (
-        torch.cat(parts)[asked]
-        for parts in ([batch.distorted for batch in batches], [batch.database for batch in batches], groups)
-    )
+    positions = None
+    if any(batch.position is not None for batch in batches):  # a patch outside squares counts as a square of its own
+        single = [torch.zeros(len(batch.files), 3, dtype=torch.int64) for batch in batches]
+        positions = torch.cat(
+            [zeros if b.position is None else b.position for b, zeros in zip(batches, single, strict=True)]
+        )[kept]
     return Batch(
-        distorted,
-        joined([batch.reference for batch in batches]),
-        joined([batch.quality for batch in batches]),
-        database,
-        group,
-        files[asked],
-        has_reference=joined([batch.has_reference for batch in batches]),
-        position=places[asked] if places is not None else None,
+        torch.cat([batch.distorted for batch in batches])[kept],
+        join([batch.reference for batch in batches]),
+        join([batch.quality for batch in batches]),
+        torch.cat([batch.database for batch in batches])[kept],
+        torch.cat(groups)[kept],
+        files[kept],
+        has_reference=join([batch.has_reference for batch in batches]),
+        position=positions,
     )

@@ -1,23 +1,37 @@
-"""Patches of undistorted photographs, distorted on the way: pairs for G, groups of versions for R.
+"""Clean images, distorted during training, as a data source: pairs for G, distortion groups for R.
 
-Their quality is told from the reference (`mdsi.mdsi_quality`); nothing is stored.
+Their quality is computed from the reference (mdsi.py). Nothing is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from hiqa_train.data.batch import Batch, stack_images
+from hiqa_train.data.batch import Batch, PatchSource, stack_images
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
+from hiqa_train.data.leakage import photograph_scenes
 from hiqa_train.data.patches import draw_pair
+from hiqa_train.distortions import expand_shares
+from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, RunSettings, Stage
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.validation import Validation
+from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.coverage import IntervalCase, draw_cases
+
+from .protocol import stage_seed
+
+INTERVAL_SEED = 7  # of the distortions that the uncertainty is fitted on
 
 
 class SyntheticPairs:
-    """A `Source` of pairs, each of a random photograph, kind and strength."""
+    """A `PatchSource` of pairs, each of a random photograph, kind and strength."""
 
     def __init__(self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], seed: int) -> None:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
@@ -33,8 +47,10 @@ class SyntheticPairs:
 
 
 class SyntheticGroups:
-    """A `Source` of versions, GROUP neighbours of one reference; numbers begin and end with a group. ladder_share: of
-    the groups (versions.py)."""
+    """A `PatchSource` of distortion groups; ranges of numbers must cover whole groups.
+
+    ladder_share: of the groups that are ladders.
+    """
 
     def __init__(
         self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int
@@ -66,3 +82,58 @@ def _batch(distorted: list[np.ndarray], references: list[np.ndarray], groups: li
         group=torch.tensor(groups),
         files=tuple(names),
     )
+
+
+class SyntheticSource:
+    """A `DataSource` of clean images. names: the folders they come from."""
+
+    every_reference = any_reference = True
+    marks_references = False
+
+    def __init__(
+        self,
+        training: list[CleanImage],
+        validation: list[CleanImage],
+        settings: RunSettings,
+        seed: int,
+        names: tuple[str, ...],
+    ) -> None:
+        self.training, self.validating, self.seed, self.names = training, validation, seed, names
+        self.settings = settings
+
+    def _patches(self, images: list[CleanImage], stage: Stage, ladder_share: float, seed: int) -> PatchSource:
+        shares = expand_shares(stage.shares)
+        if isinstance(stage, GeneratorStage):
+            return SyntheticPairs(images, stage.patch, shares, seed)
+        return SyntheticGroups(images, stage.patch, shares, ladder_share, seed)
+
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+        ladder_share = stage.ladder_share if isinstance(stage, RegressorStage) else 0.0
+        return self._patches(self.training, stage, ladder_share, stage_seed(self.seed, name))
+
+    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+        # a seed of its own: the same patches in every stage and run with patches of this size
+        source = self._patches(self.validating, stage, 0.0, stage_seed(0, "validation"))
+        count = min(self.settings.validation_pictures, len(self.validating)) * self.settings.validation_patches
+        return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, run_device)
+
+    def interval_cases(
+        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+    ) -> list[IntervalCase]:
+        versions = max(1, self.settings.half_width_versions // len(self.validating))
+        return draw_cases(score, self.validating, versions, seed=INTERVAL_SEED, tell=report)
+
+    def describe(self) -> dict[str, Any]:
+        def digest(images: list[CleanImage]) -> str:
+            return hashlib.sha256(b"\0".join(image.pixels.tobytes() for image in images)).hexdigest()[:16]
+
+        return {"pristine": {"training": digest(self.training), "validation": digest(self.validating)}}
+
+    def scenes(self) -> frozenset[str]:
+        names = [image.name for image in (*self.training, *self.validating)]
+        return frozenset[str]().union(*(photograph_scenes(Path(folder).name, names) for folder in self.names))
+
+    def terms(self) -> list[dict[str, str]]:
+        return [
+            {"name": f"undistorted photographs: {name}", "terms": "theirs", "use": "all stages"} for name in self.names
+        ]

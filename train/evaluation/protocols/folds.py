@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.leakage import shared_scenes
-from hiqa_train.data.splits import SceneSplit, SceneSplits, draw_splits, exclude_scenes_of, split_samples
+from hiqa_train.data.leakage import exclude_scenes, shared_scenes
+from hiqa_train.data.splits import SceneSplit, SceneSplits, draw_splits, split_samples
 from hiqa_train.data.training_split import DatabaseSplit, apply_split
 from hiqa_train.datasets.sample import Dataset, Sample
 from hiqa_train.evaluation.correlation import FEWEST
@@ -78,7 +78,7 @@ class Study:
 def split_folds(study: Study, splits: SceneSplits) -> list[Fold]:
     """A fold for each division: trained on the sources' training parts, chosen by their validation parts, tested on the
     targets' test parts. UsageError for a scene that the splits do not know, or a part without images."""
-    return [_fold(number, study, division) for number, division in enumerate(splits.divisions)]
+    return [_fold(number, study, division) for number, division in enumerate(splits.splits)]
 
 
 def _fold(number: int, study: Study, division: SceneSplit) -> Fold:
@@ -117,14 +117,14 @@ def cross_fold(study: Study, seed: int) -> Fold:
     both = sorted({r.name for r in study.sources} & {r.name for r in study.targets})
     if both:
         raise UsageError(f"{both[0]} is trained on and tested", "across databases these differ")
-    drawn = draw_splits(study.sources, seed=seed, count=1).divisions[0]
+    drawn = draw_splits(study.sources, seed=seed, count=1).splits[0]
     # nothing of the sources is tested: what would be their test part is trained on
     division = SceneSplit(tuple(sorted((*drawn.training, *drawn.test))), drawn.validation, ())
     parts = tuple(_training_part(reading, division, study.source_types) for reading in study.sources)
     known = [sample for part in parts for sample in (*part.training, *part.validation)]
     tests = []
     for reading in study.targets:
-        kept = exclude_scenes_of(reading.samples, known)
+        kept = exclude_scenes(reading.samples, (sample.scene for sample in known))
         left_out = {s.scene for s in reading.samples} - {s.scene for s in kept}
         tests.append(_test(reading, kept, study.types, "across databases", tuple(sorted(left_out))))
     return Fold(0, parts, tuple(tests))

@@ -25,7 +25,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch
 from hiqa_train.data.leakage import all_trained_scenes, trained_scenes
-from hiqa_train.data.sources.base import DataSource
+from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.experiments.script_main import run_command, tell
 from hiqa_train.losses.terms import PIXEL_LOSSES, feature_loss
 from hiqa_train.recipes.checks import check_recipe

@@ -1,0 +1,63 @@
+"""`DataSource`: what the stages of a run ask for, patches to train on and fixed patches to validate on."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from hiqa_train.data.batch import PatchSource
+from hiqa_train.recipes.schema import RegressorStage, Stage
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.validation import Validation
+from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.coverage import IntervalCase
+
+Item = TypeVar("Item")
+
+
+class DataSource(Protocol):
+    """names: of what is trained on. every_reference, any_reference: whether all images, or some, have their reference.
+    marks_references: whether batches also hold patches without a reference, and mark them (`Batch.has_reference`).
+    """
+
+    names: tuple[str, ...]
+    every_reference: bool
+    any_reference: bool
+    marks_references: bool
+
+    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+        """The training patches of a stage."""
+
+    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+        """The validation patches of a stage."""
+
+    def interval_cases(
+        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+    ) -> list[IntervalCase]:
+        """Scored validation images, to fit the uncertainty on. knots: of each database's score map."""
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies the data: a run resumes with the same data only."""
+
+    def terms(self) -> list[dict[str, str]]:
+        """The manifest's list of training data."""
+
+    def scenes(self) -> frozenset[str]:
+        """All scenes that are trained on or selected by."""
+
+
+def stage_seed(seed: int, name: str) -> int:
+    """The seed of a stage, made from the run's."""
+    return (seed << 32 | zlib.crc32(name.encode())) % 2**62
+
+
+def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:
+    """At most `most` items of a list, evenly spaced."""
+    count = min(most, len(items))
+    return [items[n * len(items) // count] for n in range(count)]
+
+
+def scores_whole_images(stage: Stage) -> bool:
+    """Whether a stage trains on squares of whole images (whole_image.py)."""
+    return isinstance(stage, RegressorStage) and stage.squares
