@@ -126,7 +126,7 @@ def set_dataset(
     The folder is looked at first: one that holds something else is refused.
     """
     from hiqa_train.datasets.catalogue import check_marks, find_database
-    from hiqa_train.datasets.configuration import save_root
+    from hiqa_train.datasets.roots import save_root
 
     database = find_database(name)
     root = Path(os.path.abspath(path.expanduser()))

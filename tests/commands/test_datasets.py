@@ -112,7 +112,7 @@ def test_set_refuses_another_database_an_unknown_name_and_no_folder(
         monkeypatch.setenv(name, value)
     assert "it looks like LIVE release 2 (live)" in refused("set", "csiq", live)
     assert refused("set", "liv", live) == "no such database: liv; did you mean live?"
-    assert "/nowhere is no folder" in refused("set", "live", "/nowhere")
+    assert "/nowhere is not a folder" in refused("set", "live", "/nowhere")
     assert not list(Path(home["HOME"]).rglob("config.toml"))
 
 
@@ -139,7 +139,7 @@ def test_verify_of_an_altered_database_is_1_and_of_an_unknown_place_refused(
     assert "this is TID2008" in altered.messages[0]
     monkeypatch.setenv("XDG_CONFIG_HOME", home["XDG_CONFIG_HOME"])
     monkeypatch.delenv("HIQA_TID2013_ROOT", raising=False)
-    assert "where TID2013 lies is not known" in refused("verify", "tid2013")
+    assert "the folder of TID2013 is not known" in refused("verify", "tid2013")
 
 
 def test_verify_reads_a_table_of_ones_own(run_hiqa: RunHiqa, tmp_path: Path):
@@ -151,7 +151,7 @@ def test_verify_reads_a_table_of_ones_own(run_hiqa: RunHiqa, tmp_path: Path):
     (tmp_path / "images" / "0_blur_1.png").unlink()
     missing = run_hiqa("datasets", "verify", table, "--higher-is-better")
     assert missing.code == 1
-    assert "files missing: 1, the first" in missing.messages[0]
+    assert "missing files: 1, the first" in missing.messages[0]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Readers of image-quality databases in the layouts their authors publish, and of one's own tables (CSV).
+"""Readers of image quality databases in the layouts their authors publish, and of users' tables (CSV).
 
-`open_dataset` reads one by name or by path; `DATABASES` has what hiqa knows of each. Importing this costs nothing: what
-needs numpy, scipy or openpyxl is imported when a database is read.
+`open_dataset` reads one by name or by path; `DATABASES` lists the known ones. Importing this package is cheap: numpy,
+scipy and openpyxl are imported when a database is read.
 """
 
 from .catalogue import DATABASES, open_dataset, read_database

@@ -1,4 +1,4 @@
-"""What hiqa knows of a published database."""
+"""`DatabaseInfo`: the facts about a published database."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .sample import Dataset, ScoreScale
 
 @dataclass(frozen=True)
 class DatabaseInfo:
-    """The facts of a database, and the function that reads it.
+    """The facts about a database, and the function that reads it.
 
-    images: how many have a score; references: undistorted images, 0 where the database has none.
-    source: where to get it; terms: under which conditions, as far as its authors state them.
-    layout: the tree that the reader expects, on one line.
-    marks: what must lie in the root or a few folders below it, each under one of several names: by these a root is
-        told from another database's.
-    splits: the parts that the database itself defines, and their sizes.
+    images: number of images with a score. references: number of undistorted images, 0 where the database has none.
+    source: where to get it. terms: its conditions, as far as its authors state them.
+    layout: the folder tree that the reader expects, on one line.
+    marks: files and folders that must exist in the root or a few folders below it, each under one of several names;
+        they distinguish the databases.
+    splits: the parts of the official split and their sizes; empty without one.
     read: root -> Dataset; raises DatasetError.
     """
 
@@ -36,5 +36,5 @@ class DatabaseInfo:
 
     @property
     def variable(self) -> str:
-        """The environment variable that may hold the root."""
+        """The environment variable for the root."""
         return f"HIQA_{self.name.upper().replace('-', '_')}_ROOT"

@@ -1,4 +1,4 @@
-"""What a reader gives: one record an image, and what was found of the whole."""
+"""What a reader returns: a `Dataset` with a `Sample` per image and the `ScoreScale` of its scores."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Part = Literal["training", "validation", "test"]
 
 @dataclass(frozen=True)
 class ScoreScale:
-    """A kind of score: its nominal range, the range beyond which a score must be wrong, and its direction.
+    """A kind of score: its nominal range, the range outside which a score must be an error, and its direction.
 
-    kind: "MOS" (mean opinion score) or "DMOS" (difference to the undistorted image). The kind does not say which way
-        is good: KADID-10k names a column `dmos` whose high values are good.
+    kind: "MOS" (mean opinion score) or "DMOS" (difference to the undistorted image). The kind does not imply the
+        direction: in KADID-10k's column `dmos`, high values are good.
     """
 
     kind: Literal["MOS", "DMOS"]
@@ -26,9 +26,9 @@ class ScoreScale:
     high_is_good: bool
 
     def quality(self, score: float) -> float:
-        """Published score -> 0..1, high is good: linear over the nominal range, not clipped."""
-        share = (score - self.low) / (self.high - self.low)
-        return share if self.high_is_good else 1.0 - share
+        """Published score -> quality in 0..1, high is good: linear over the nominal range, not clipped."""
+        fraction = (score - self.low) / (self.high - self.low)
+        return fraction if self.high_is_good else 1.0 - fraction
 
     @property
     def direction(self) -> str:
@@ -41,14 +41,15 @@ class ScoreScale:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image that people have scored.
+    """One image with a human score.
 
-    score: as published. quality: the same, 0 bad to 1 good (beyond both where the score leaves its nominal range).
+    score: as published. quality: the score on a scale from 0 (bad) to 1 (good), outside it where the score exceeds its
+        nominal range.
     reference: the undistorted image, None where there is none or its file is missing.
-    distortion, level: as the database numbers or names them; a higher level is not always worse.
-    scene: what is depicted, the same word in every database that shows it (`kodim05`): images of one scene must never
-        be on both sides of a split.
-    split: the part that the database itself puts the image in.
+    distortion, level: as named or numbered by the database; a higher level is not always worse.
+    scene: what the image shows, by the same name in every database (`kodim05`): images of one scene must be in one part
+        of a split.
+    split: the part of the database's official split.
     """
 
     path: Path
@@ -63,12 +64,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A database as found on disk: `samples` are those images that are there, in the order of the score table.
+    """A database or table as found on disk: `samples` are the images that exist, in the order of the score table.
 
     name: as given to --dataset, or the stem of a table's file name.
-    expected: how many images have a score; references_expected: how many references belong to them.
-    missing, missing_references: names of files that are not there, in the order of the score table.
-    notes: which of several files was read, and whatever else a person should know, one phrase each.
+    expected: number of images with a score. references_expected: number of their references.
+    missing, missing_references: names of missing files, in the order of the score table.
+    notes: remarks for the user, such as which of several files was read, one phrase each.
     """
 
     name: str
@@ -84,31 +85,31 @@ class Dataset:
 
     @property
     def first_missing(self) -> str | None:
-        """The first file that is not there, an image before a reference; None where all are."""
+        """The first missing file, images before references; None where all exist."""
         return next(iter(self.missing + self.missing_references), None)
 
     @property
     def has_references(self) -> bool:
-        """Whether any image has its reference: only then can a generator be trained on it."""
+        """Whether any image has its reference; without one, no generator can be trained."""
         return any(sample.reference is not None for sample in self.samples)
 
     @property
     def range_from_scores(self) -> bool:
-        """Whether the nominal range is the scores' own extremes, since nobody gave one (a table without --range)."""
+        """Whether the nominal range is the lowest and highest score, as for a table without --range."""
         return math.isinf(self.scale.plausible_high)
 
     def coverage(self) -> str:
-        """One line: how many of how many images, the first missing file, the scale."""
+        """One line: number of images found and expected, the first missing file, the scale."""
         line = f"{self.name}: {len(self.samples):,} of {self.expected:,} images"
         if self.missing_references:
-            there = self.references_expected - len(self.missing_references)
-            line += f", {there:,} of {self.references_expected:,} references"
+            found = self.references_expected - len(self.missing_references)
+            line += f", {found:,} of {self.references_expected:,} references"
         if self.first_missing is not None:
             line += f", first missing {self.first_missing}"
         return f"{line}; {self.scale}"
 
     def rescaled(self, low: float, high: float) -> Dataset:
-        """The same with another nominal range, `low` < `high`: every quality anew, scores as they were."""
+        """A copy with another nominal range, `low` < `high`, and the qualities that follow from it."""
         scale = replace(self.scale, low=low, high=high)
         samples = tuple(replace(sample, quality=scale.quality(sample.score)) for sample in self.samples)
         return replace(self, scale=scale, samples=samples)

@@ -1,11 +1,10 @@
-"""What is depicted, under one name in every database that shows it.
+"""Scenes: what an image shows, under one name in every database.
 
 TID2008 and TID2013 are crops of Kodak's photographs (PCD0992): their reference N shows Kodak's N, N from 1 to 24; the
-25th is taken to be the same synthetic picture in both. Of LIVE's 29 references 19 are Kodak's as well. Which is which
-was told by their names and a look at the 24 photographs, not by comparing pixels: for eleven only one photograph can be
-meant. For the other eight more than one can (two lighthouses, four pictures of sailing boats, ...): these keep LIVE's
-own name, and UNSURE holds what they may be. Whoever divides LIVE and TID together must keep such scenes on one side:
-see `scene_groups`.
+25th is assumed to be the same synthetic picture in both. Of LIVE's 29 references, 19 are Kodak's as well, matched by
+their names and by eye, not by comparing pixels. Eleven of them can only be one photograph. The other eight can be more
+than one (two lighthouses, four pictures of sailing boats, ...): they keep LIVE's name, and AMBIGUOUS_SCENES lists what
+they may be. Splits of LIVE and TID together keep such scenes in one part: see `scene_groups`.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def live_scene(reference: str) -> str:
 
 
 def table_scene(table: str, reference: str) -> str:
-    """The scene of a reference, or of an image without one, in a table of one's own; `kodimNN` is recognised."""
+    """The scene of a reference, or of an image without one, in a user's table; `kodimNN` is recognised."""
     found = re.fullmatch(r"kodim(\d\d)", reference.casefold())
     return found.group() if found else f"{table}/{reference}"
 
@@ -63,10 +62,10 @@ AMBIGUOUS_SCENES = tuple(
 
 
 def scene_groups(scenes: Iterable[str]) -> dict[str, str]:
-    """Scene -> the group with which it must stay on one side of a split.
+    """Scene -> the group with which it must stay in one part of a split.
 
-    A scene is a group of its own, but for those of UNSURE where scenes of both sides are given: LIVE's `sailing1` may
-    be Kodak's 6, 9, 10 or 11, so these stay with it.
+    A scene is a group of its own, except for ambiguous ones: LIVE's `sailing1` may be Kodak's 6, 9, 10 or 11, so these
+    form a group with it where they are given.
     """
     given = set(scenes)
     groups = {scene: scene for scene in given}

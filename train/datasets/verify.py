@@ -1,4 +1,4 @@
-"""Checks of a database as it lies on disk: every file decoded, every count compared with what was published."""
+"""Verification of a database on disk: decode every file and compare every count with the published one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .sample import Dataset
 
 @dataclass(frozen=True)
 class CountCheck:
-    """One thing that was counted: `found` of `expected`; problem: the first that is wrong, in words."""
+    """One count: `found` of `expected`. problem: the first fault, in words."""
 
     what: str
     found: int
@@ -32,16 +32,16 @@ class CountCheck:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What became of one file: (width, height), or why it cannot be read."""
+    """The size of one file as (width, height), or why it cannot be read."""
 
     size: tuple[int, int] | None
     problem: str = ""
 
 
-def files_of(reading: Dataset) -> list[Path]:
-    """Every image and reference that is there, each once."""
-    paths = [sample.path for sample in reading.samples]
-    paths += [sample.reference for sample in reading.samples if sample.reference is not None]
+def files_of(dataset: Dataset) -> list[Path]:
+    """Every existing image and reference, each once."""
+    paths = [sample.path for sample in dataset.samples]
+    paths += [sample.reference for sample in dataset.samples if sample.reference is not None]
     return list(dict.fromkeys(paths))
 
 
@@ -57,28 +57,31 @@ class Verification:
         return all(check.ok for check in self.checks)
 
 
-def verify(reading: Dataset, database: DatabaseInfo | None, advance: Callable[[], None]) -> Verification:
-    """Decode all files of a reading and count. database: the facts of a published one. advance: after each file."""
-    decoded = dict(_decode_all(files_of(reading), advance))
+def verify(dataset: Dataset, database: DatabaseInfo | None, advance: Callable[[], None]) -> Verification:
+    """Decode all files of a dataset and count them.
+
+    database: the facts about a published one. advance: called after each file.
+    """
+    decoded = dict(_decode_all(files_of(dataset), advance))
     checks = [
-        CountCheck("images", len(reading.samples), reading.expected, _first(reading.missing, "missing")),
-        # a score that is no number, or cannot be, has ended the reading
-        CountCheck("scores", reading.expected, database.images if database else reading.expected),
-        _readable(decoded, reading.root),
+        CountCheck("images", len(dataset.samples), dataset.expected, _first(dataset.missing, "missing")),
+        # a score that is not a number or is out of range has already been refused by the reader
+        CountCheck("scores", dataset.expected, database.images if database else dataset.expected),
+        _readable(decoded, dataset.root),
     ]
-    if reading.references_expected:
-        checks += _references(reading, decoded, every=database is not None)
+    if dataset.references_expected:
+        checks += _references(dataset, decoded, every=database is not None)
     for split, expected in (database.splits if database else {}).items():
-        found = sum(sample.split == split for sample in reading.samples)
-        if any(sample.split for sample in reading.samples):
+        found = sum(sample.split == split for sample in dataset.samples)
+        if any(sample.split for sample in dataset.samples):
             checks.append(CountCheck(f"{split} part", found, expected))
-    images = (decoded[sample.path] for sample in reading.samples)
+    images = (decoded[sample.path] for sample in dataset.samples)
     counted = Counter(f"{one.size[0]}x{one.size[1]}" for one in images if one.size)
     return Verification(tuple(checks), tuple(counted.most_common()))
 
 
-def _first(names: tuple[str, ...], word: str) -> str:
-    return f"{word}: {names[0]}" + (f" and {len(names) - 1:,} more" if len(names) > 1 else "") if names else ""
+def _first(names: tuple[str, ...], problem: str) -> str:
+    return f"{problem}: {names[0]}" + (f" and {len(names) - 1:,} more" if len(names) > 1 else "") if names else ""
 
 
 def _readable(decoded: dict[Path, Decoded], root: Path) -> CountCheck:
@@ -90,16 +93,16 @@ def _below(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _references(reading: Dataset, decoded: dict[Path, Decoded], every: bool) -> list[CountCheck]:
-    """References there, and images that have theirs, in their own size: a pair of two sizes is no pair.
+def _references(dataset: Dataset, decoded: dict[Path, Decoded], every: bool) -> list[CountCheck]:
+    """Count references, and images that have one of their own size.
 
-    every: whether every image should have one; rows of a table need not.
+    every: whether every image must have one; rows of a table need not.
     """
-    there = reading.references_expected - len(reading.missing_references)
-    named = [sample for sample in reading.samples if sample.reference is not None]
+    found = dataset.references_expected - len(dataset.missing_references)
+    named = [sample for sample in dataset.samples if sample.reference is not None]
     unequal = tuple(
-        f"{_below(sample.path, reading.root)} is {_size(decoded[sample.path])}, "
-        f"{_below(sample.reference, reading.root)} {_size(decoded[sample.reference])}"
+        f"{_below(sample.path, dataset.root)} is {_size(decoded[sample.path])}, "
+        f"{_below(sample.reference, dataset.root)} {_size(decoded[sample.reference])}"
         for sample in named
         if sample.reference is not None
         and decoded[sample.path].size
@@ -107,11 +110,11 @@ def _references(reading: Dataset, decoded: dict[Path, Decoded], every: bool) -> 
         and decoded[sample.path].size != decoded[sample.reference].size
     )
     return [
-        CountCheck("references", there, reading.references_expected, _first(reading.missing_references, "missing")),
+        CountCheck("references", found, dataset.references_expected, _first(dataset.missing_references, "missing")),
         CountCheck(
             "images with their reference",
             len(named) - len(unequal),
-            len(reading.samples) if every else len(named),
+            len(dataset.samples) if every else len(named),
             _first(unequal, "size"),
         ),
     ]
@@ -132,7 +135,7 @@ def _decode(path: Path) -> Decoded:
 
 
 def _decode_all(paths: list[Path], advance: Callable[[], None]) -> Iterator[tuple[Path, Decoded]]:
-    """Each path with what became of it, in order; a few at a time, since pictures may be large."""
+    """Each path with its result, in order; only a few are in memory at a time."""
     workers = max(1, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[tuple[Path, Future[Decoded]]] = []

@@ -47,7 +47,7 @@ def find_references(folder: Path, scenes: list[int]) -> dict[int, np.ndarray]:
     Files that are something else are passed over; UsageError where a scene asked for is not among them.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder", "give the folder of Kodak's 24 photographs")
+        raise UsageError(f"{folder} is not a folder", "give the folder of Kodak's 24 photographs")
     known, wanted = photographs(), set(scenes)
     found: dict[int, np.ndarray] = {}
     others = []

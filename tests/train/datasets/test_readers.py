@@ -239,7 +239,7 @@ def test_spaq_repacked_as_png_is_read_and_said_to_be(tree: Tree, tmp_path: Path)
     picture.unlink()
     found = open_dataset("spaq", root)
     assert len(found.samples) == 8
-    assert found.notes == ("a repacked copy: .png in place of the published .jpg: 1",)
+    assert found.notes == ("repacked copy: 1 images are .png in place of the published .jpg",)
 
 
 def test_biqs_misnamed_file_small_images_and_official_split_are_read(reading):

@@ -12,7 +12,7 @@ from support.database_trees import write_tid
 
 from hiqa_cli.errors import OutputError, UsageError
 from hiqa_train.datasets import DATABASES, configured_root, find_root
-from hiqa_train.datasets.configuration import configuration_file, configured_roots, put, save_root
+from hiqa_train.datasets.roots import configuration_file, save_root, saved_roots, set_value
 
 LIVE = DATABASES["live"]
 
@@ -69,13 +69,13 @@ def test_set_keeps_every_other_entry_and_comment(settings: Path, tmp_path: Path)
         f'# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "{tmp_path}"\n\n[other]\nlive = 1\n'
     )
     save_root("spaq", tmp_path)
-    assert configured_roots() == {"csiq": Path("/csiq"), "live": tmp_path, "spaq": tmp_path}
+    assert saved_roots() == {"csiq": Path("/csiq"), "live": tmp_path, "spaq": tmp_path}
 
 
 @pytest.mark.parametrize("name", ['with "quotes"', "back\\slash", "tab\there", "ümläut 日本", "a#b = [c]", "del\x7f"])
 def test_any_name_of_a_folder_comes_back_as_it_was(tmp_path: Path, name: str):
     save_root("live", tmp_path / name)
-    assert configured_roots() == {"live": tmp_path / name}
+    assert saved_roots() == {"live": tmp_path / name}
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,10 @@ def test_any_name_of_a_folder_comes_back_as_it_was(tmp_path: Path, name: str):
     ["", "x = 1", "x = 1\n", "[datasets]", "[datasets]\r\ncsiq = '/c'\r\n", "[ datasets ]\n'live' = '/o'\n[a]\n"],
 )
 def test_the_line_is_put_into_a_file_of_any_shape(text: str):
-    new = put(text, "live", "/new")
+    new = set_value(text, "live", "/new")
     before = tomllib.loads(text)
     assert tomllib.loads(new) == {**before, "datasets": {**before.get("datasets", {}), "live": "/new"}}
-    assert put(new, "live", "/new") == new
+    assert set_value(new, "live", "/new") == new
 
 
 def test_a_file_that_hiqa_cannot_change_rightly_is_left_as_it_is(settings: Path, tmp_path: Path):
@@ -99,7 +99,7 @@ def test_a_file_that_hiqa_cannot_change_rightly_is_left_as_it_is(settings: Path,
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[datasets\n", "no valid TOML"), ("datasets = 3\n", "expected a section"), ("[datasets]\nlive = 3\n", "quotes")],
+    [("[datasets\n", "not valid TOML"), ("datasets = 3\n", "expected a section"), ("[datasets]\nlive = 3\n", "quotes")],
 )
 def test_a_wrong_configuration_file_is_named_in_one_line(settings: Path, text: str, message: str):
     settings.parent.mkdir(parents=True)

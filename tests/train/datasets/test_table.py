@@ -50,7 +50,7 @@ def test_without_a_range_the_training_rows_extremes_are_taken_and_said(table: Pa
     table.write_text("\n".join([*lines, "images/3_jpeg_9.png,9,,,test"]))
     (table.parent / "images" / "3_jpeg_9.png").write_bytes((table.parent / "clean" / "0.png").read_bytes())
     found = read_table(table, "high")
-    assert found.notes == ("range 2..4: the extremes of training rows, since no --range was given",)
+    assert found.notes == ("range 2..4: lowest and highest score of the training rows, because --range is not given",)
     assert found.samples[-1].quality == pytest.approx(3.5)  # beyond the training part's extremes, not clipped
     rescaled = found.rescaled(0, 9)
     assert rescaled.samples[-1].quality == 1
@@ -99,7 +99,7 @@ def test_byte_order_mark_crlf_blank_lines_and_capital_names_are_read(table: Path
         (",noise,train", ",noise,learn", "line 2: expected a split of training, validation, test, found 'learn'"),
         (",noise,train", ",noise", "line 2: expected 5 fields, found 4"),
         (",noise,train", ",noise,train,more", "line 2: expected 5 fields, found 6"),
-        ("images/0_noise_1.png", "", "line 2: no path"),
+        ("images/0_noise_1.png", "", "line 2: the path is missing"),
         ("0_noise_1.png", "0_noise_2.png", "images/0_noise_2.png has two rows"),
     ],
 )
@@ -114,8 +114,8 @@ def test_a_missing_file_is_an_error_unless_allowed(table: Path):
     (table.parent / "images" / "1_blur_2.png").unlink()
     (table.parent / "clean" / "2.png").unlink()
     text = refused(table)
-    assert "files missing: 2, the first " in text
-    assert "images/1_blur_2.png; put them there, or go on without them by --allow-missing" in text
+    assert "missing files: 2, the first " in text
+    assert "images/1_blur_2.png; add them, or leave them out with --allow-missing" in text
     found = read_table(table, "high", allow_missing=True)
     assert (len(found.samples), found.missing, found.missing_references) == (
         35,
@@ -128,7 +128,7 @@ def test_a_missing_file_is_an_error_unless_allowed(table: Path):
 def test_a_table_of_which_no_image_is_there_is_an_error_even_when_missing_is_allowed(tmp_path: Path):
     table = tmp_path / "t.csv"
     table.write_text("path,score\na.png,1\nb.png,2\n")
-    assert "not one of its 2 images is there, the first is a.png" in refused(table, allow_missing=True)
+    assert "none of its 2 images exists, the first is a.png" in refused(table, allow_missing=True)
 
 
 def test_an_empty_table_and_a_missing_one_are_refused(tmp_path: Path):
@@ -153,7 +153,7 @@ def test_images_without_a_reference_are_scenes_of_their_own_unless_the_table_say
 def test_what_goes_with_tables_only_is_refused_with_a_database_and_the_other_way_round(table: Path):
     with pytest.raises(UsageError, match="its direction and range are known"):
         open_dataset("live", table.parent, direction="high")
-    with pytest.raises(UsageError, match="--root does not go with it"):
+    with pytest.raises(UsageError, match="--root does not apply"):
         open_dataset(str(table), table.parent, direction="high")
 
 

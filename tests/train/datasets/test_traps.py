@@ -142,7 +142,7 @@ def test_the_root_of_another_database_is_named(tmp_path: Path, live: Path):
 
 def test_an_empty_folder_and_a_missing_one_are_told_the_layout(tmp_path: Path):
     assert "expected TestImage/00001.jpg" in refused("spaq", tmp_path)
-    with pytest.raises(DatasetError, match="is no folder"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         read_database(DATABASES["spaq"], tmp_path / "nowhere")
 
 
@@ -167,7 +167,7 @@ def test_a_tid_table_with_a_row_lost_doubled_or_of_no_image_is_refused(tid: Path
     table.write_bytes(b"".join([*lines[:-1], lines[0]]))
     assert "i01_01_1.bmp has two rows" in refused("tid2008", tid)
     table.write_bytes(whole.replace(b"i01_02_1", b"i01_22_1"))
-    assert "line 5: i01_22_1.bmp is no image of TID2008" in refused("tid2008", tid)
+    assert "line 5: i01_22_1.bmp is not an image of TID2008" in refused("tid2008", tid)
 
 
 def test_a_tid_table_with_a_word_for_a_score_or_too_many_words_is_refused(tid: Path):
@@ -181,7 +181,7 @@ def test_scores_that_rise_with_the_level_are_taken_for_an_inverted_copy(tid: Pat
     table = tid / "mos_with_names.txt"
     pairs = [line.split() for line in table.read_text().splitlines()]
     table.write_text("".join(f"{9 - float(score):.4f} {name}\n" for score, name in pairs))
-    assert "level 4 is scored better than level 1" in refused("tid2008", tid)
+    assert "level 4 has a better mean score than level 1" in refused("tid2008", tid)
 
 
 def test_kadids_dmos_turned_around_is_noticed_by_its_levels(tmp_path: Path):
@@ -192,7 +192,7 @@ def test_kadids_dmos_turned_around_is_noticed_by_its_levels(tmp_path: Path):
         image, reference, score, var = line.split(",")
         turned.append(f"{image},{reference},{6 - float(score):.2f},{var}")
     (root / "dmos.csv").write_text("\n".join(turned))
-    assert "level 5 is scored better than level 1" in refused("kadid10k", root)
+    assert "level 5 has a better mean score than level 1" in refused("kadid10k", root)
 
 
 def test_kadids_references_in_its_folder_are_no_distorted_images_and_a_swapped_one_is_refused(tmp_path: Path):
@@ -264,7 +264,7 @@ def test_a_workbook_without_its_sheet_or_damaged_is_refused(tmp_path: Path):
     book.save(root / "csiq.DMOS.xlsx")
     assert "has no sheet 'all_by_image', found all_by_distortion" in refused("csiq", root)
     (root / "csiq.DMOS.xlsx").write_bytes(b"PK\x03\x04 cut")
-    assert "no .xlsx workbook, or damaged" in refused("csiq", root)
+    assert "not an .xlsx workbook or is damaged" in refused("csiq", root)
 
 
 def test_without_openpyxl_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

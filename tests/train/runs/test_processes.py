@@ -218,7 +218,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
         (["train", "--dataset", "TABLE", "--higher-is-better", "--vgg", "/no"], 2, "--vgg /no: no such file"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "bets"], 2, "no such recipe: bets"),
         (["train", "--dataset", "WRONG", "--higher-is-better"], 2, "has no column 'score', found path, mos"),
-        (["train", "--dataset", "LOST", "--higher-is-better"], 2, "files missing: 2, the first"),
+        (["train", "--dataset", "LOST", "--higher-is-better"], 2, "missing files: 2, the first"),
         (["train", "--dataset", "tid2013", "--root", "ROOT"], 2, "is not TID2013: it has no mos_with_names.txt"),
         (["train", "generators", "--dataset", "live"], 2, "did you mean generator?"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "smoke", "--generator", "ROOT"], 2,

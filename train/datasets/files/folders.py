@@ -1,7 +1,7 @@
-"""Finding files whatever the case of their names, and whatever folders an archive put around them.
+"""Finding files regardless of the case of their names and of additional folders around them.
 
-Databases were published from systems that do not tell `I01.BMP` from `i01.bmp`, and unpack into one or two more folders
-than their description says.
+Databases were published from systems that ignore case (`I01.BMP`, `i01.bmp`), and unpack into one or two more folders
+than their descriptions say.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-DEPTH = 3  # folders below the root in which parts of a database are looked for
-MOST_FOLDERS = 2000  # a root that is a whole disk must not be walked to its end
-NOT_DATA = {"__macosx"}
+MAX_DEPTH = 3  # levels of folders below the root that are searched
+MAX_FOLDERS = 2000  # a root that is a whole disk must not be searched to the end
+IGNORED = {"__macosx"}
 
 
 def fold(name: str) -> str:
-    """The name as compared: case aside, and composed as most systems write it (macOS decomposes letters)."""
+    """The name for comparison: without case, and with composed letters (macOS decomposes them)."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def _loose(name: str) -> str:
-    """As `fold`; underscores, which some copies have in place of blanks, aside as well."""
+    """Like `fold`, with blanks for underscores, which some copies have in their place."""
     return fold(name).replace("_", " ")
 
 
 def list_entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name; without hidden files, and nothing where it cannot be listed."""
+    """The entries of a folder by name, without hidden files; none where it cannot be listed."""
     try:
         with os.scandir(folder) as found:
-            shown = [entry for entry in found if not entry.name.startswith(".") and fold(entry.name) not in NOT_DATA]
+            shown = [entry for entry in found if not entry.name.startswith(".") and fold(entry.name) not in IGNORED]
     except OSError:
         return []
     return sorted(shown, key=lambda entry: entry.name)
@@ -40,7 +40,7 @@ def list_entries(folder: Path) -> list[os.DirEntry[str]]:
 def _levels(root: Path, depth: int) -> Iterator[list[os.DirEntry[str]]]:
     """The contents of the root and then of its subfolders, nearest first."""
     waiting = deque([(root, 0)])
-    for _ in range(MOST_FOLDERS):
+    for _ in range(MAX_FOLDERS):
         if not waiting:
             return
         folder, level = waiting.popleft()
@@ -50,8 +50,8 @@ def _levels(root: Path, depth: int) -> Iterator[list[os.DirEntry[str]]]:
             waiting.extend((Path(entry.path), level + 1) for entry in found if entry.is_dir())
 
 
-def locate(root: Path, *names: str, depth: int = DEPTH) -> Path | None:
-    """The file or folder of one of the names that lies nearest to the root; an earlier name wins over a later one."""
+def locate(root: Path, *names: str, depth: int = MAX_DEPTH) -> Path | None:
+    """The file or folder nearest to the root that has one of the names; earlier names take precedence."""
     wanted = {_loose(name): rank for rank, name in reversed(list(enumerate(names)))}
     best: tuple[int, Path] | None = None
     for found in _levels(root, depth):
@@ -65,10 +65,10 @@ def locate(root: Path, *names: str, depth: int = DEPTH) -> Path | None:
 
 
 class Files:
-    """All files of a folder and its subfolders, to be found by name."""
+    """All files of a folder and its subfolders, by name."""
 
-    def __init__(self, folder: Path | None, depth: int = DEPTH) -> None:
-        """folder: None is a folder that does not exist: nothing is found there."""
+    def __init__(self, folder: Path | None, depth: int = MAX_DEPTH) -> None:
+        """folder: None stands for a missing folder, without any file."""
         self._files: dict[str, list[Path]] = {}
         for found in () if folder is None else _levels(folder, depth):
             for entry in found:
@@ -76,7 +76,7 @@ class Files:
                     self._files.setdefault(fold(entry.name), []).append(Path(entry.path))
 
     def find(self, name: str) -> Path | None:
-        """The file of that name: spelled so exactly if there is one, else in another case."""
+        """The file of that name: exactly as spelled if it exists, else in another case."""
         candidates = self._files.get(fold(name), [])
         exact = [path for path in candidates if path.name == name]
         return next(iter(exact or candidates), None)

@@ -1,16 +1,18 @@
-"""Score tables that are text: CSV with a header, and lines of `score name`."""
+"""Score tables: CSV with a header, lines of `score name`, and `.xlsx` workbooks (by openpyxl, of the extra
+hiqa[datasets])."""
 
 from __future__ import annotations
 
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
-from hiqa_cli.errors import DatasetError, os_reason
+from hiqa_cli.errors import DatasetError, DependencyError, os_reason
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file, with or without a byte order mark, whatever its line ends. DatasetError."""
+    """Read a UTF-8 file, with or without a byte order mark. Raises DatasetError."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -20,10 +22,10 @@ def read_text(path: Path) -> str:
 
 
 def read_csv(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """(line number, column -> text) of every row; blank lines and columns without a name are left out.
+    """(line number, column -> text) of every row; blank lines and unnamed columns are left out.
 
-    Column names are found whatever their case, and given in lower case. DatasetError where one of `columns` is
-    missing, comes twice, or a row is shorter or longer than the header.
+    The case of column names is ignored; they are returned in lower case. Raises DatasetError where one of `columns` is
+    missing, a column is repeated, or a row is shorter or longer than the header.
     """
     lines = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     rows = []
@@ -57,7 +59,7 @@ def _row(path: Path, line: int, header: list[str], fields: list[str]) -> dict[st
 
 
 def read_pairs(path: Path) -> list[tuple[int, str, str]]:
-    """(line number, first word, second word) of every line that is not blank. DatasetError."""
+    """(line number, first word, second word) of every non-blank line. Raises DatasetError."""
     pairs = []
     for line, text in enumerate(read_text(path).splitlines(), start=1):
         words = text.split()
@@ -67,3 +69,53 @@ def read_pairs(path: Path) -> list[tuple[int, str, str]]:
             raise DatasetError(f"{path}, line {line}: expected a score and a name, found {text.strip()!r}")
         pairs.append((line, words[0], words[1]))
     return pairs
+
+
+def read_sheet(path: Path, sheet: str | None, columns: tuple[str, ...]) -> list[tuple[int, dict[str, Any]]]:
+    """(row number, column -> value) of the rows of a workbook below the header, up to the first empty one.
+
+    sheet: its name, or None for the first. The header is the first row with all `columns`; the case of their names is
+    ignored, and they are returned in lower case. Raises DependencyError without openpyxl, DatasetError for a damaged
+    file or a missing sheet or header.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise DependencyError(
+            f"openpyxl is needed to read {path.name}", "pip install 'hiqa[datasets]', or pip install openpyxl"
+        ) from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        if sheet is not None and sheet not in book.sheetnames:
+            raise DatasetError(f"{path} has no sheet {sheet!r}, found {', '.join(book.sheetnames)}")
+        lines = list((book.worksheets[0] if sheet is None else book[sheet]).iter_rows(values_only=True))
+        book.close()
+    except DatasetError:
+        raise
+    except Exception as error:  # openpyxl has no common error for damaged files
+        raise DatasetError(f"{path} is not an .xlsx workbook or is damaged: {' '.join(str(error).split())}") from error
+    return _below_header(path, lines, tuple(column.lower() for column in columns))
+
+
+def _below_header(
+    path: Path, lines: list[tuple[Any, ...]], columns: tuple[str, ...]
+) -> list[tuple[int, dict[str, Any]]]:
+    for place, line in enumerate(lines):
+        header = ["" if value is None else str(value).strip().lower() for value in line]
+        if set(columns) <= set(header):
+            where = {column: header.index(column) for column in columns}
+            rows = []
+            for row, values in enumerate(lines[place + 1 :], start=place + 2):
+                found = {column: values[at] if at < len(values) else None for column, at in where.items()}
+                if found[columns[0]] is None:
+                    break
+                rows.append((row, found))
+            return rows
+    raise DatasetError(f"{path} has no row with the columns {', '.join(columns)}")
+
+
+def text(value: Any) -> str:
+    """A cell as text; a whole number, as which a workbook may store the name `1600`, without a decimal point."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None else str(value).strip()

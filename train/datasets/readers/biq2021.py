@@ -10,7 +10,7 @@ from hiqa_train.datasets.files.folders import Files, locate
 from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.sample import Dataset, Part, ScoreScale
 
-from .collect import TableRow, check_count, collect, number
+from .collect import TableRow, check_count, collect, parse_score
 
 TABLES: tuple[tuple[str, Part, int], ...] = (
     ("Train (Images and MOS).csv", "training", 10000),
@@ -19,7 +19,7 @@ TABLES: tuple[tuple[str, Part, int], ...] = (
 
 
 def read_biq2021(root: Path) -> Dataset:
-    """Read BIQ2021 with its official split. One table has two columns without a name; one file ends in `.JPG`."""
+    """Read BIQ2021 with its official split. One table has two unnamed columns; one file ends in `.JPG`."""
     folder = locate(root, "Images")
     if folder is None:
         raise DatasetError(f"{root} has no folder Images", f"expected {BIQ2021.layout}")
@@ -35,7 +35,7 @@ def read_biq2021(root: Path) -> Dataset:
             rows.append(
                 TableRow(
                     name=f"Images/{image}",
-                    score=number(cells["mos"], f"{table.name}, line {line}"),
+                    score=parse_score(cells["mos"], f"{table.name}, line {line}"),
                     scene=f"biq2021/{PurePosixPath(image).stem}",
                     split=split,
                 )

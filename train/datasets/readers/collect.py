@@ -1,4 +1,4 @@
-"""From rows of a score table to a Dataset: every score checked, every file looked for, nothing left out in silence."""
+"""From the rows of a score table to a `Dataset`: checks every score and finds every file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.sample import Dataset, Part, Sample, ScoreScale
 
-ALTERED = "this copy was altered or cut: unpack the published archive again"
+ALTERED = "this copy is altered or incomplete: unpack the published archive again"
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row of a score table, before its files are looked for.
+    """One row of a score table, before its files are found.
 
-    name, reference: as messages name the files, relative to the database; the fields as in Sample.
+    name, reference: paths as messages show them, relative to the database. Other fields: see `Sample`.
     """
 
     name: str
@@ -33,8 +33,8 @@ class TableRow:
 Find = Callable[[str], Path | None]
 
 
-def number(text: str, where: str) -> float:
-    """A score as text -> float; DatasetError where it is no finite number."""
+def parse_score(text: str, where: str) -> float:
+    """Text -> score. Raises DatasetError unless it is a finite number."""
     try:
         value = float(text)
     except ValueError:
@@ -45,13 +45,13 @@ def number(text: str, where: str) -> float:
 
 
 def check_count(found: int, expected: int, what: str, hint: str = ALTERED) -> None:
-    """DatasetError where a table has not as many rows as were published."""
+    """Raise DatasetError where the number of rows differs from the published one."""
     if found != expected:
         raise DatasetError(f"{what}: expected {expected:,}, found {found:,}", hint)
 
 
 def check_score(row: TableRow, scale: ScoreScale, table: str) -> None:
-    """DatasetError where a score cannot be one of this database's."""
+    """Raise DatasetError for a score outside the plausible range."""
     if not scale.plausible_low <= row.score <= scale.plausible_high:  # NaN fails this as well
         raise DatasetError(
             f"{table}: the score of {row.name} is {row.score:g}, expected {scale.plausible_low:g}.."
@@ -60,17 +60,17 @@ def check_score(row: TableRow, scale: ScoreScale, table: str) -> None:
         )
 
 
-def check_different(names: Iterable[str], table: str) -> None:
-    """DatasetError where a table names an image twice."""
-    seen = set()
+def check_unique(names: Iterable[str], table: str) -> None:
+    """Raise DatasetError where a table has two rows for one image."""
+    found = set()
     for name in names:
-        if name in seen:
+        if name in found:
             raise DatasetError(f"{table}: {name} has two rows", ALTERED)
-        seen.add(name)
+        found.add(name)
 
 
 def check_levels(rows: Iterable[TableRow], scale: ScoreScale, table: str) -> None:
-    """DatasetError where the highest level is on the mean better than the lowest: the scores are upside down."""
+    """Raise DatasetError where the highest level has a better mean score than the lowest: the scores are inverted."""
     by_level: dict[int, list[float]] = {}
     for row in rows:
         if row.level is not None:
@@ -80,8 +80,8 @@ def check_levels(rows: Iterable[TableRow], scale: ScoreScale, table: str) -> Non
     first, last = (sum(by_level[level]) / len(by_level[level]) for level in (min(by_level), max(by_level)))
     if first <= last:
         raise DatasetError(
-            f"{table}: level {max(by_level)} is scored better than level {min(by_level)} on the mean, "
-            f"expected the other way round ({scale})",
+            f"{table}: level {max(by_level)} has a better mean score than level {min(by_level)}, "
+            f"expected a worse one ({scale})",
             ALTERED,
         )
 
@@ -95,13 +95,13 @@ def collect(
     reference: Find | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """The Dataset of a published database.
+    """The dataset of a published database.
 
-    table: the score file's name, for messages; image, reference: from a row's name to the file, or None.
-    Raises DatasetError for a score that cannot be, a name that comes twice, levels upside down, or not one image there.
+    table: name of the score file, for messages. image, reference: functions from a row's name to its file, or None.
+    Raises DatasetError for an implausible score, a repeated name, inverted levels, or no image at all.
     """
     check_count(len(rows), database.images, f"{table}: images with a score")
-    check_different((row.name for row in rows), table)
+    check_unique((row.name for row in rows), table)
     for row in rows:
         check_score(row, database.scale, table)
     check_levels(rows, database.scale, table)
@@ -115,7 +115,10 @@ def collect(
             found = references[row.reference] if row.reference else None
             samples.append(as_sample(row, path, found, database.scale))
     if not samples:
-        raise DatasetError(f"{root} has none of the {len(rows):,} images of {database.title}", _look(database, missing))
+        raise DatasetError(
+            f"{root} has none of the {len(rows):,} images of {database.title}",
+            f"the first, {missing[0]}, is missing; expected {database.layout}",
+        )
     return Dataset(
         name=database.name,
         title=database.title,
@@ -131,7 +134,7 @@ def collect(
 
 
 def as_sample(row: TableRow, path: Path, reference: Path | None, scale: ScoreScale) -> Sample:
-    """The row with its files."""
+    """The sample of a row, with its files."""
     return Sample(
         path=path,
         score=row.score,
@@ -142,7 +145,3 @@ def as_sample(row: TableRow, path: Path, reference: Path | None, scale: ScoreSca
         level=row.level,
         split=row.split,
     )
-
-
-def _look(database: DatabaseInfo, missing: list[str]) -> str:
-    return f"looked for {missing[0]} first; expected {database.layout}"

@@ -7,14 +7,14 @@ from pathlib import Path, PurePosixPath
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
-from hiqa_train.datasets.files.workbook import read_sheet, text
+from hiqa_train.datasets.files.tables import read_sheet, text
 from hiqa_train.datasets.sample import Dataset, ScoreScale
 
-from .collect import TableRow, collect, number
+from .collect import TableRow, collect, parse_score
 
 WORKBOOK = "csiq.DMOS.xlsx"
 SHEET = "all_by_image"
-TYPES = {  # word in the workbook -> folder, word in the file name
+TYPES = {  # type in the workbook -> folder, type in the file name
     "noise": ("awgn", "AWGN"),
     "jpeg": ("jpeg", "JPEG"),
     "jpeg 2000": ("jpeg2000", "jpeg2000"),
@@ -25,18 +25,18 @@ TYPES = {  # word in the workbook -> folder, word in the file name
 
 
 def read_csiq(root: Path) -> Dataset:
-    """Read CSIQ; distorted images may lie in a folder a type, as published, or all in one.
+    """Read CSIQ; distorted images are in one folder per type, as published, or all in one folder.
 
     Raises DependencyError without openpyxl.
     """
     workbook, distorted = locate(root, WORKBOOK), locate(root, "dst_imgs", "dst_imgs_all")
     references = locate(root, "src_imgs")
     if workbook is None or distorted is None or references is None:
-        raise DatasetError(f"{root} is no whole copy of CSIQ", f"expected {CSIQ.layout}")
+        raise DatasetError(f"{root} is not a complete copy of CSIQ", f"expected {CSIQ.layout}")
     rows = []
     for line, cells in read_sheet(workbook, SHEET, ("image", "dst_type", "dst_lev", "dmos")):
         where = f"{workbook.name}, row {line}"
-        image, level = text(cells["image"]), text(cells["dst_lev"])  # the image named 1600 is kept as a number
+        image, level = text(cells["image"]), text(cells["dst_lev"])  # the image named 1600 is stored as a number
         kind = text(cells["dst_type"]).lower()
         if kind not in TYPES or not level.isdecimal():
             raise DatasetError(f"{where}: expected a type of {', '.join(TYPES)} and a level, found {kind!r}, {level!r}")
@@ -44,7 +44,7 @@ def read_csiq(root: Path) -> Dataset:
         rows.append(
             TableRow(
                 name=f"dst_imgs/{folder}/{image}.{word}.{level}.png",
-                score=number(text(cells["dmos"]), where),
+                score=parse_score(text(cells["dmos"]), where),
                 scene=f"csiq/{image}".lower(),
                 reference=f"src_imgs/{image}.png",
                 distortion=folder,

@@ -11,7 +11,7 @@ from hiqa_train.datasets.files.folders import Files, fold, locate
 from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.sample import Dataset, ScoreScale
 
-from .collect import ALTERED, TableRow, collect, number
+from .collect import ALTERED, TableRow, collect, parse_score
 
 TABLE = "dmos.csv"
 TYPES = (  # in the order of their numbers
@@ -44,10 +44,10 @@ TYPES = (  # in the order of their numbers
 
 
 def read_kadid10k(root: Path) -> Dataset:
-    """Read KADID-10k. Its column `dmos` is high = good, which the mean score of its levels must bear out."""
+    """Read KADID-10k. In its column `dmos` high values are good, which the mean scores of its levels must confirm."""
     table, folder = locate(root, TABLE), locate(root, "images")
     if table is None or folder is None:
-        raise DatasetError(f"{root} is no whole copy of KADID-10k", f"expected {KADID10K.layout}")
+        raise DatasetError(f"{root} is not a complete copy of KADID-10k", f"expected {KADID10K.layout}")
     rows = []
     for line, cells in read_csv(table, ("dist_img", "ref_img", "dmos")):
         where = f"{table.name}, line {line}"
@@ -55,13 +55,13 @@ def read_kadid10k(root: Path) -> Dataset:
         found = re.fullmatch(r"i(\d\d)_(\d\d)_(\d\d)\.png", fold(image))
         scene, kind, level = map(int, found.groups()) if found else (0, 0, 0)
         if not (1 <= scene <= 81 and 1 <= kind <= len(TYPES) and 1 <= level <= 5):
-            raise DatasetError(f"{where}: {image} is no image of KADID-10k", ALTERED)
+            raise DatasetError(f"{where}: {image} is not an image of KADID-10k", ALTERED)
         if fold(reference) != f"i{scene:02}.png":
             raise DatasetError(f"{where}: the reference of {image} is given as {reference}", ALTERED)
         rows.append(
             TableRow(
                 name=f"images/{image}",
-                score=number(cells["dmos"], where),
+                score=parse_score(cells["dmos"], where),
                 scene=f"kadid10k/i{scene:02}",
                 reference=f"images/{reference}",
                 distortion=TYPES[kind - 1],

@@ -22,15 +22,15 @@ REALIGNED, OLD = "dmos_realigned.mat", "dmos.mat"  # the later scores are on one
 
 
 def read_live(root: Path) -> Dataset:
-    """Read LIVE: realigned scores where they are, else the old ones; the hidden originals are left out.
+    """Read LIVE, preferring the realigned scores. The undistorted images among the distorted ones are left out.
 
-    An image is told from an original by `orgs`, never by a score of 0, which a distorted image may have too.
+    `orgs` marks these, never a score of 0, which a distorted image may have too.
     """
     table = locate(root, REALIGNED, OLD)
     name_file = locate(root, "refnames_all.mat")
     references = locate(root, "refimgs")
     if table is None or name_file is None or references is None:
-        raise DatasetError(f"{root} is no whole copy of LIVE", f"expected {LIVE.layout}")
+        raise DatasetError(f"{root} is not a complete copy of LIVE", f"expected {LIVE.layout}")
     base = references.parent
     variables = read_mat(table)
     scores = vector(variables, "dmos_new" if fold(table.name) == REALIGNED else "dmos", table, ENTRIES)
@@ -43,12 +43,12 @@ def read_live(root: Path) -> Dataset:
         check_count(sum(map(bool, originals[part])), ORIGINALS[folder], f"{table.name}: originals in {folder}")
         where = locate(base, folder, depth=0)
         images.update(_numbered(where, folder))
-        told = _info(where)
+        listed = _info(where)
         for number, (score, original, reference) in enumerate(
             zip(scores[part], originals[part], reference_names[part], strict=True), start=1
         ):
             if not original:
-                _check_reference(folder, number, reference, told)
+                _check_reference(folder, number, reference, listed)
                 rows.append(_row(folder, number, score, reference))
     files = Files(references)
     notes = (f"scores of {table.name}",)
@@ -66,7 +66,7 @@ def _row(folder: str, number: int, score: float, reference: str) -> TableRow:
 
 
 def _numbered(where: Path | None, folder: str) -> dict[str, Path]:
-    """The images of a folder by their published names; copies that pad the number with zeros are read too."""
+    """The images of a folder by their published names; numbers may be padded with zeros."""
     found = {}
     for entry in list_entries(where) if where else ():
         number = re.fullmatch(r"img0*(\d+)\.bmp", fold(entry.name))
@@ -76,7 +76,7 @@ def _numbered(where: Path | None, folder: str) -> dict[str, Path]:
 
 
 def _info(where: Path | None) -> dict[int, str]:
-    """Image number -> reference, by `info.txt` (which is not in the order of the numbers); empty without it."""
+    """Image number -> reference in `info.txt`, which is not sorted by number; empty without the file."""
     path = locate(where, "info.txt", depth=0) if where else None
     found = {}
     for line in read_text(path).splitlines() if path else ():
@@ -87,11 +87,11 @@ def _info(where: Path | None) -> dict[int, str]:
     return found
 
 
-def _check_reference(folder: str, number: int, reference: str, told: dict[int, str]) -> None:
+def _check_reference(folder: str, number: int, reference: str, listed: dict[int, str]) -> None:
     """`info.txt` and `refnames_all.mat` must agree: otherwise the scores belong to other images."""
-    if fold(told.get(number, reference)) != fold(reference):
+    if fold(listed.get(number, reference)) != fold(reference):
         raise DatasetError(
-            f"{folder}/info.txt gives img{number}.bmp the reference {told[number]}, refnames_all.mat {reference}",
+            f"{folder}/info.txt gives img{number}.bmp the reference {listed[number]}, refnames_all.mat {reference}",
             ALTERED,
         )
 

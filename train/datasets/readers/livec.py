@@ -12,20 +12,20 @@ from hiqa_train.datasets.sample import Dataset, ScoreScale
 
 from .collect import ALTERED, TableRow, collect
 
-TRAINING = 7  # images that taught the observers; the first of the list, and no part of the database proper
+TRAINING = 7  # images that instructed the observers: first in the list, and not part of the database
 IMAGES = 1162
-NAMES, SCORES = "AllImages_release", "AllMOS_release"  # of the files, and of the variable in each
+NAMES, SCORES = "AllImages_release", "AllMOS_release"  # of the files, and of the variables in them
 
 
 def read_livec(root: Path) -> Dataset:
-    """Read LIVE in the Wild, without the seven images that taught the observers.
+    """Read LIVE in the Wild, without the seven images that instructed the observers.
 
-    Names and scores are paired by their place in the lists, whose order is not that of a sorted folder.
+    Names and scores are paired by their position in the lists, whose order is not that of a sorted folder.
     """
     name_file, score_file = locate(root, f"{NAMES}.mat"), locate(root, f"{SCORES}.mat")
     folder = locate(root, "Images")
     if name_file is None or score_file is None or folder is None:
-        raise DatasetError(f"{root} is no whole copy of LIVE in the Wild", f"expected {LIVEC.layout}")
+        raise DatasetError(f"{root} is not a complete copy of LIVE in the Wild", f"expected {LIVEC.layout}")
     images = names(read_mat(name_file), NAMES, name_file, TRAINING + IMAGES)
     scores = vector(read_mat(score_file), SCORES, score_file, TRAINING + IMAGES)
     if not all(name.lower().startswith("t") for name in images[:TRAINING]):

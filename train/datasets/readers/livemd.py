@@ -14,12 +14,12 @@ from hiqa_train.datasets.sample import Dataset, ScoreScale
 from .collect import ALTERED, TableRow, collect
 
 PARTS = {"Part 1": "blurjpeg", "Part 2": "blurnoise"}
-IMAGES, REFERENCES = 225, 15  # a part
+IMAGES, REFERENCES = 225, 15  # of each part
 LISTS, SCORES = "Imagelists.mat", "Scores.mat"
 
 
 def read_livemd(root: Path) -> Dataset:
-    """Read both parts. An image that is only blurred is in both, as two files with two scores: 450 in all."""
+    """Read both parts. Images that are only blurred are in both, as two files with two scores: 450 in all."""
     rows: list[TableRow] = []
     files = {}
     for part, folder in PARTS.items():
@@ -28,14 +28,14 @@ def read_livemd(root: Path) -> Dataset:
             raise DatasetError(f"{root} has no folder {part}", f"expected {LIVEMD.layout}")
         rows += _rows(where, part, folder)
         files[part] = Files(where)
-    apart = Files(locate(root, "Ref_Images"))  # where a repacking puts the references
+    separate = Files(locate(root, "Ref_Images"))  # folder of the references in a repacked copy
 
     def image(name: str) -> Path | None:
         part, _, file = name.split("/")
         return files[part].find(file)
 
-    def reference(name: str) -> Path | None:  # both parts hold the same
-        found = (where.find(name) for where in (*files.values(), apart))
+    def reference(name: str) -> Path | None:  # both parts have the same
+        found = (where.find(name) for where in (*files.values(), separate))
         return next((path for path in found if path is not None), None)
 
     return collect(LIVEMD, root, rows, SCORES, image, reference)

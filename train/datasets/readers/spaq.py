@@ -7,35 +7,35 @@ from pathlib import Path, PurePosixPath
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
 from hiqa_train.datasets.files.folders import Files, locate
-from hiqa_train.datasets.files.workbook import read_sheet, text
+from hiqa_train.datasets.files.tables import read_sheet, text
 from hiqa_train.datasets.sample import Dataset, ScoreScale
 
-from .collect import TableRow, collect, number
+from .collect import TableRow, collect, parse_score
 
 WORKBOOK = "MOS and Image attribute scores.xlsx"
 
 
 def read_spaq(root: Path) -> Dataset:
-    """Read SPAQ; a repacked copy with `.png` in place of `.jpg` is read, and said to be one.
+    """Read SPAQ; a repacked copy with `.png` in place of `.jpg` is read too, with a note.
 
     Raises DependencyError without openpyxl.
     """
     workbook, folder = locate(root, WORKBOOK), locate(root, "TestImage")
     if workbook is None or folder is None:
-        raise DatasetError(f"{root} is no whole copy of SPAQ", f"expected {SPAQ.layout}")
+        raise DatasetError(f"{root} is not a complete copy of SPAQ", f"expected {SPAQ.layout}")
     rows = []
     for line, cells in read_sheet(workbook, None, ("Image name", "MOS")):
         image = text(cells["image name"])
         rows.append(
             TableRow(
                 name=f"TestImage/{image}",
-                score=number(text(cells["mos"]), f"{workbook.name}, row {line}"),
+                score=parse_score(text(cells["mos"]), f"{workbook.name}, row {line}"),
                 scene=f"spaq/{PurePosixPath(image).stem}",
             )
         )
     files = Files(folder)
     repacked = {row.name for row in rows if _published(files, row.name) is None and _png(files, row.name) is not None}
-    notes = (f"a repacked copy: .png in place of the published .jpg: {len(repacked):,}",) if repacked else ()
+    notes = (f"repacked copy: {len(repacked):,} images are .png in place of the published .jpg",) if repacked else ()
     return collect(
         SPAQ, root, rows, workbook.name, lambda name: _published(files, name) or _png(files, name), notes=notes
     )

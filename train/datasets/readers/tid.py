@@ -1,7 +1,7 @@
-"""TID2008 and TID2013, the Tampere Image Databases (Ponomarenko et al.), and the same rebuilt from Kodak's photographs.
+"""TID2008 and TID2013, the Tampere Image Databases (Ponomarenko et al.), and both rebuilt from Kodak's photographs.
 
-Rebuilt: published scores, on images made anew to measure like the originals, by `hiqa datasets build`; 24 references,
-since the 25th is no photograph, and without the types that could not be rebuilt.
+A rebuilt database has the published scores with images that `hiqa datasets build` makes to measure like the originals:
+24 references, because the 25th is not a photograph, and without the types that could not be rebuilt.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from hiqa_train.datasets.files.tables import read_pairs
 from hiqa_train.datasets.sample import Dataset, ScoreScale
 from hiqa_train.datasets.scenes import tid_scene
 
-from .collect import ALTERED, TableRow, check_count, collect, number
+from .collect import ALTERED, TableRow, check_count, collect, parse_score
 
 TABLE = "mos_with_names.txt"
 DISTORTED, REFERENCES_FOLDER = "distorted_images", "reference_images"
 REFERENCES, REBUILT_REFERENCES = 25, 24
-NOT_REBUILT = frozenset({12, 13, 15, 20})  # types that do not measure like the originals: REBUILT.md
+NOT_REBUILT = frozenset({12, 13, 15, 20})  # types whose images do not measure like the originals
 REBUILT_MARK = "rebuilt.json"
 REBUILT_NOTE = "published scores, on images rebuilt to measure like the originals"
 TYPES = (  # in the order of their numbers; TID2008 has the first 17
@@ -55,9 +55,9 @@ TYPES = (  # in the order of their numbers; TID2008 has the first 17
 
 
 def read_tid(name: str, types: int, levels: int, references: int, root: Path) -> Dataset:
-    """Read one of the two; file names are found whatever their case, which varies in table and archive.
+    """Read TID2008, TID2013 or a rebuilt one. The case of file names varies in table and archive and is ignored.
 
-    Level is not severity everywhere: the mean score rises with it for type 15, and goes up and down for type 17.
+    A higher level is not always worse: the mean score rises with it for type 15, and rises and falls for type 17.
     """
     database = TID[name]
     table = locate(root, TABLE)
@@ -72,11 +72,11 @@ def read_tid(name: str, types: int, levels: int, references: int, root: Path) ->
         found = re.fullmatch(r"i(\d\d)_(\d\d)_(\d)\.bmp", image, re.IGNORECASE)
         scene, kind, level = map(int, found.groups()) if found else (0, 0, 0)
         if not (1 <= scene <= references and 1 <= kind <= types and 1 <= level <= levels):
-            raise DatasetError(f"{where}: {image} is no image of {database.title}", ALTERED)
+            raise DatasetError(f"{where}: {image} is not an image of {database.title}", ALTERED)
         rows.append(
             TableRow(
                 name=f"{DISTORTED}/i{scene:02}_{kind:02}_{level}.bmp",
-                score=number(score, where),
+                score=parse_score(score, where),
                 scene=tid_scene(scene),
                 reference=f"{REFERENCES_FOLDER}/I{scene:02}.BMP",
                 distortion=TYPES[kind - 1],
