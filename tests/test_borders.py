@@ -93,7 +93,7 @@ def imports(module: str, *, at_import_time: bool = False, with_types: bool = Tru
 
 
 def top(name: str) -> str:
-    """The layer of a module: hiqa_cli.engine.tiling.grid -> hiqa_cli.engine, hiqa_train.data.training_split -> hiqa_train."""
+    """The layer of a module: hiqa_cli.engine.tiling.grid -> hiqa_cli.engine, hiqa_train.data.splits -> hiqa_train."""
     parts = name.split(".")
     return "hiqa_train" if parts[0] == "hiqa_train" else ".".join(parts[:2])
 

@@ -21,7 +21,7 @@ LIVE = DATABASES["live"]
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The configuration file of a user who has none yet."""
     folder = tmp_path / "settings" / "hiqa"
-    monkeypatch.setattr("hiqa_train.datasets.configuration.user_config_dir", lambda *_, **__: str(folder))
+    monkeypatch.setattr("hiqa_train.datasets.roots.user_config_dir", lambda *_, **__: str(folder))
     for database in DATABASES.values():
         monkeypatch.delenv(database.variable, raising=False)
     return folder / "config.toml"
