@@ -1,0 +1,108 @@
+"""Atomic writes: the old file or the new one, never half of one, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hiqa_cli.atomic import atomic_file, atomic_folder, write_bytes, write_json
+from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.output_checks import check_new_file, check_output_file, check_output_folder
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and links")
+
+
+def test_an_error_in_the_block_keeps_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), atomic_file(target) as file:
+        file.write(b"new")
+        raise KeyboardInterrupt
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_missing_folders_are_created_and_the_file_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "b" / "c" / "a.json"
+    for value in (1, [2]):
+        write_json(target, value)
+    assert target.read_bytes() == b"[\n 2\n]\n"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@posix_only
+def test_preserve_keeps_permissions_and_writes_through_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "private", tmp_path / "link"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    with atomic_file(link, preserve=True) as file:
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob(".hiqa-*")} == {0o600}
+        file.write(b"new")
+    assert link.is_symlink()
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"new", 0o640)
+
+
+def test_a_fixed_temporary_name_reuses_what_a_killed_process_left(tmp_path: Path) -> None:
+    target, temporary = tmp_path / "last.ckpt", tmp_path / "last.ckpt.part"
+    temporary.write_bytes(b"left behind, and longer than the new file")
+    with atomic_file(target, temporary=temporary) as file:
+        file.write(b"new")
+    assert target.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_the_old_one_when_it_is_complete(tmp_path: Path) -> None:
+    target = tmp_path / "models"
+    for name in ("old", "new"):
+        with atomic_folder(target) as folder:
+            (folder / name).write_bytes(b"")
+            assert folder != target
+    with pytest.raises(ValueError, match="stop"), atomic_folder(target):
+        raise ValueError("stop")
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_cannot_be_written_is_one_line_with_its_hint(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"file/a cannot be written: .*; make room$"):
+        write_bytes(tmp_path / "file" / "a", b"data", "make room")
+
+
+def test_unfinished_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from hiqa_cli.atomic import temporary_path\n"
+        "temporary_path(Path(sys.argv[1]) / 'a').write_bytes(b'x'); temporary_path(Path(sys.argv[1]) / 'b').mkdir()\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_file_is_checked_before_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"")
+    check_output_file(tmp_path / "new", "--csv")
+    for path, reason in (
+        ("", "is a folder, expected a file"),
+        ("no/x", "no such folder"),
+        ("there/x", "not a directory"),
+    ):
+        with pytest.raises(UsageError, match=rf"--csv .*: {reason}"):
+            check_output_file(tmp_path / path, "--csv")
+    with pytest.raises(UsageError, match="exists already; replace it by --overwrite"):
+        check_new_file(tmp_path / "there", "--json", overwrite=False)
+    check_new_file(tmp_path / "there", "--json", overwrite=True)
+    check_new_file(None, "--json", overwrite=False)
+
+
+def test_an_output_folder_is_checked_by_its_nearest_existing_parent(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    check_output_folder(tmp_path / "a" / "b")
+    with pytest.raises(UsageError, match=r"file is not a folder; .*file/a cannot be created"):
+        check_output_folder(tmp_path / "file" / "a")
+    with pytest.raises(UsageError, match="expected a folder, found -"):
+        check_output_folder(Path("-"))
