@@ -23,7 +23,7 @@ from hiqa_cli.atomic import write_bytes
 from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets.files.tables import read_csv
-from hiqa_train.datasets.readers.collect import number
+from hiqa_train.datasets.readers.collect import parse_score
 from hiqa_train.datasets.readers.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
 from hiqa_train.distortions.codecs import pillow
 
@@ -144,7 +144,7 @@ def score_table(edition: Edition, scores: Path) -> str:
     UsageError where the table of scores lacks one.
     """
     published = {
-        (int(row["reference"]), int(row["type"]), int(row["level"])): number(row["mos"], f"{scores.name}, line {line}")
+        (int(row["reference"]), int(row["type"]), int(row["level"])): parse_score(row["mos"], f"{scores.name}, line {line}")
         for line, row in read_csv(scores, ("reference", "type", "level", "mos"))
     }
     lines = []
