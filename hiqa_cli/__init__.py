@@ -4,11 +4,11 @@
 
     scorer = Scorer.load()
     result = scorer.score("photo.jpg", hallucination=True)
-    result.score          # 0..100, high is good
+    result.score          # 0..100, higher is better
     result.uncertainty    # half-width in points
-    result.hallucination  # (H, W, 3) uint8 RGB: the picture imagined behind this one
+    result.hallucination  # (H, W, 3) uint8 RGB: the generator's estimate of the undistorted image
 
-Names are loaded when they are asked for, so that `import hiqa_cli` costs nothing.
+Names that need numpy or torch are imported on first use, so that `import hiqa_cli` is fast.
 """
 
 from __future__ import annotations
@@ -16,37 +16,64 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .errors import HiqaError, ImageError, UsageError, WeightsError
+from .errors import (
+    DatasetError,
+    DependencyError,
+    DeviceError,
+    HiqaError,
+    ImageError,
+    OutputError,
+    UsageError,
+    WeightsError,
+)
 
 if TYPE_CHECKING:
+    from .engine.config import Scoring
+    from .engine.job import Job, Outputs
     from .engine.results import ScoreResult, TileScore
     from .engine.scorer import Scorer
     from .images.picture import Picture
+    from .images.read import read_picture
+    from .images.source import Limits
 
 __all__ = [
+    "DatasetError",
+    "DependencyError",
+    "DeviceError",
     "HiqaError",
     "ImageError",
+    "Job",
+    "Limits",
+    "OutputError",
+    "Outputs",
     "Picture",
     "ScoreResult",
     "Scorer",
+    "Scoring",
     "TileScore",
     "UsageError",
     "WeightsError",
     "__version__",
+    "read_picture",
 ]
 
-_PLACES = {
-    "Picture": "engine.picture",
+_MODULES = {
+    "Job": "engine.job",
+    "Limits": "images.source",
+    "Outputs": "engine.job",
+    "Picture": "images.picture",
     "ScoreResult": "engine.results",
     "Scorer": "engine.scorer",
+    "Scoring": "engine.config",
     "TileScore": "engine.results",
+    "read_picture": "images.read",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Module-level names that need numpy or torch, on first use (PEP 562)."""
-    if name not in _PLACES:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""The engine: images to results (reading, tiling, batching, devices, numerics).
+"""The engine: images in, results out (reading ahead, tiling, networks on a device, aggregation, output pictures).
 
-Knows nothing of terminals, exit codes or training.
+It never prints, and knows neither exit codes nor training.
 """

@@ -54,7 +54,7 @@ class Job:
 
     source: a path; the bytes of an image file; a binary stream, read to its end; an array, (H, W, 3) RGB or (H, W)
         grey, uint8, uint16 or floating point in 0..1; or a decoded Picture.
-    name: for the caller's messages.
+    name: for the caller's messages; of a path, by default, the path itself.
     outputs: pictures to write.
     limits: the largest image that is read.
     problem: why the image cannot be read, where the caller knows already: becomes the ImageError of this job.
@@ -67,3 +67,7 @@ class Job:
     limits: Limits = DEFAULT_LIMITS
     problem: str = ""
     token: object = None
+
+    def __post_init__(self) -> None:
+        if not self.name and isinstance(self.source, str | os.PathLike):
+            object.__setattr__(self, "name", os.fspath(self.source))

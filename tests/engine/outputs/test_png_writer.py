@@ -150,10 +150,10 @@ def test_a_full_disk_is_an_output_error_and_a_lost_reader_a_broken_pipe() -> Non
 
 def test_a_picture_that_nobody_holds_any_more_is_removed_when_the_process_ends(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from hiqa_cli.engine.outputs.png_writer import PngStream, own_text\n"
-        "kept = PngStream(Path(sys.argv[1]) / 'kept.png', 1, 1, 3, own_text('hallucination', '0'))\n"
+        "import sys; from pathlib import Path; from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text\n"
+        "kept = PngWriter(Path(sys.argv[1]) / 'kept.png', 1, 1, 3, own_text('hallucination', '0'))\n"
         "import numpy as np; kept.write(np.zeros((1, 1, 3), np.uint8)); kept.finish(); kept.commit()\n"
-        "PngStream(Path(sys.argv[1]) / 'lost.png', 1, 1, 3, own_text('hallucination', '0'))\n"
+        "PngWriter(Path(sys.argv[1]) / 'lost.png', 1, 1, 3, own_text('hallucination', '0'))\n"
         "print(len(list(Path(sys.argv[1]).glob('.hiqa-*.part'))))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
