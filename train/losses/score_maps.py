@@ -1,12 +1,12 @@
-"""Several databases at once: each has a monotone map of its own from hiqa's one scale to its qualities.
+"""Maps from hiqa's scale to the scale of each database, for training on several databases at once.
 
-Laboratories ask different people different questions, so that 0.6 of one database is not 0.6 of another. R gives one
-score, 0..1, high is good; the map of database k tells what that database's people would have said:
+Studies ask different observers different questions, so that a quality of 0.6 in one database is not 0.6 in another. R
+predicts one score, 0..1, high is good; the map of database k predicts the human score of that database:
 
     m_k(s) = a_k + 1/S * sum_j b_kj * clip(S * s - j, 0, 1),   b_kj > 0,   j = 0 .. S-1
 
-piecewise linear with S slopes, learned together with R. The first database is the anchor: its map is the identity, so
-that hiqa's scale is its quality (section 3.5 leaves this open).
+piecewise linear and monotone with S slopes, trained together with R. The map of database 0 is the identity, so that its
+scale is hiqa's (section 3.5 of the paper leaves this open).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch.nn import functional
 from hiqa_cli.networks.regressor import Regressor
 
 SEGMENTS = 6
-# A map is a handful of numbers of the order of one: what is learned is a twentieth of them, so that at a rate that is
-# right for filters they move within hundreds of steps, not tens of thousands.
-SPEED = 20.0
-UNIT = math.log(math.e - 1)  # softplus of it is 1: a slope that is not learned yet leaves the scale as it is
+# The values of a map are of the order of one. The parameters are a twentieth of them, so that with a learning rate for
+# filters they change within hundreds of steps, not tens of thousands.
+PARAMETER_SCALE = 20.0
+UNIT = math.log(math.e - 1)  # its softplus is 1: untrained slopes are the identity
 
 
 class ScaleMaps(nn.Module):
-    """Scores (B,) on hiqa's scale, 0..1, and the number of each one's database (B,) -> qualities (B,) on its scale."""
+    """Scores (B,) on hiqa's scale, 0..1, and numbers of databases (B,) -> qualities (B,) on the databases' scales."""
 
     def __init__(self, databases: int) -> None:
         super().__init__()
@@ -36,8 +36,8 @@ class ScaleMaps(nn.Module):
         self.slopes = nn.Parameter(torch.zeros(databases - 1, SEGMENTS))
 
     def forward(self, score: Tensor, database: Tensor) -> Tensor:
-        offsets = torch.cat([self.offsets.new_zeros(1), SPEED * self.offsets])
-        raw = torch.cat([self.slopes.new_zeros(1, SEGMENTS), SPEED * self.slopes])
+        offsets = torch.cat([self.offsets.new_zeros(1), PARAMETER_SCALE * self.offsets])
+        raw = torch.cat([self.slopes.new_zeros(1, SEGMENTS), PARAMETER_SCALE * self.slopes])
         slopes = functional.softplus(raw + UNIT)[database]  # (B, S)
         steps = torch.arange(SEGMENTS, device=score.device)
         parts = (SEGMENTS * score[:, None] - steps).clamp(0, 1)  # (B, S)
@@ -45,7 +45,7 @@ class ScaleMaps(nn.Module):
 
 
 class MappedRegressor(nn.Module):
-    """R and the maps from its scale to each database's; one database needs none."""
+    """R and its score maps; `maps` is None for a single database."""
 
     def __init__(self, regressor: Regressor, databases: int) -> None:
         super().__init__()
@@ -53,13 +53,13 @@ class MappedRegressor(nn.Module):
         self.maps = ScaleMaps(databases) if databases > 1 else None
 
     def qualities(self, score: Tensor, database: Tensor) -> Tensor:
-        """Scores on hiqa's scale -> on each one's database's, both (B,)."""
+        """Scores on hiqa's scale -> qualities on the databases' scales, both (B,)."""
         mapped: Tensor = score if self.maps is None else self.maps(score, database)
         return mapped
 
     @torch.no_grad()
     def knots(self, databases: int) -> list[list[float]]:
-        """For each database its qualities at the scores 0, 1/S, ... 1: what the map is, as numbers."""
+        """The score maps as numbers: for each database, its qualities at the scores 0, 1/S, ... 1."""
         scores = torch.linspace(0, 1, SEGMENTS + 1)
         return [
             [round(float(v), 6) for v in self.qualities(scores, torch.full((SEGMENTS + 1,), number))]
@@ -68,5 +68,5 @@ class MappedRegressor(nn.Module):
 
 
 def to_common_scale(quality: float, knots: list[float]) -> float:
-    """A database's quality -> hiqa's scale, 0..1: the inverse of its map, the nearest end beyond its range."""
+    """A database's quality -> hiqa's scale, 0..1: the inverse of its map, clipped to its range."""
     return float(np.interp(quality, knots, np.linspace(0, 1, len(knots))))

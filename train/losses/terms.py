@@ -1,4 +1,4 @@
-"""What G and R are trained to make small; formulas of Lin and Wang, CVPR 2018, by number."""
+"""Loss functions of G, R and D. Numbers of formulas are those of Lin and Wang, CVPR 2018."""
 
 from __future__ import annotations
 
@@ -8,33 +8,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# (6 levels of 255) squared. A clean patch must not divide by nothing; and with a floor much lower than this, the
-# mildest distortions have the largest gradients by far and hold G at the identity.
+# (6 levels of 255) squared. It avoids a division by zero for clean patches; with a much lower floor, the mildest
+# distortions have by far the largest gradients and keep G at the identity.
 FLOOR = (6 / 255) ** 2
 
 
-def pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
-    """l_p of formula (1): root mean squared error as a ratio to that of the distorted patch, mean over the batch.
+def relative_pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
+    """l_p of formula (1): root mean squared error, divided by that of the distorted patch, mean over the batch.
 
-    The paper says "such as MSE". Over a mixture of distortions the plain mean is the heavy noise's alone;
-    as a ratio, a tenth less error counts alike for a mild distortion and for a strong one. All (B, 3, H, W) in 0..1.
+    All (B, 3, H, W) in 0..1. The paper says "such as MSE", which heavy noise dominates in a mixture of distortions. As
+    a ratio, a reduction of the error by a tenth counts the same for mild and strong distortions.
     """
-    left = (hallucination - reference).square().mean(dim=(1, 2, 3))
+    after = (hallucination - reference).square().mean(dim=(1, 2, 3))
     before = (distorted - reference).square().mean(dim=(1, 2, 3))
-    return ((left + FLOOR) / (before + FLOOR)).sqrt().mean()
+    return ((after + FLOOR) / (before + FLOOR)).sqrt().mean()
 
 
 def mse_pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:
-    """l_p of formula (1) as the paper has it: the mean squared error."""
+    """l_p of formula (1) as in the paper: the mean squared error. All (B, 3, H, W) in 0..1."""
     return functional.mse_loss(hallucination, reference)
 
 
-PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"relative": pixel_loss, "mse": mse_pixel_loss}
+PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "relative": relative_pixel_loss,
+    "mse": mse_pixel_loss,
+}
 
 
 def feature_loss(of_hallucination: Tensor, of_reference: Tensor) -> Tensor:
-    """Formulas (4) and (5) on one layer: squared distance of features, summed over channels, mean over places,
-    as a ratio to the reference's own squared length, so that layers and networks compare."""
+    """Formulas (4) and (5) for one layer: squared distance of features (B, C, h, w), summed over channels and averaged
+    over positions, divided by the squared length of the reference's, so that layers and networks are comparable."""
     of_hallucination, of_reference = of_hallucination.float(), of_reference.float()  # bf16 would round the squares
     distance = (of_hallucination - of_reference).square().sum(dim=1).mean(dim=(1, 2))
     length = of_reference.square().sum(dim=1).mean(dim=(1, 2))
@@ -46,64 +49,66 @@ def score_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return functional.l1_loss(predicted, target)
 
 
-def relative_score_loss(predicted: Tensor, target: Tensor, group: Tensor, among: Tensor, share: float) -> Tensor:
-    """Formula (12), but of the patches `among`, (B,) bool, a share of the error is taken from their group's mean error.
+def relative_score_loss(predicted: Tensor, target: Tensor, group: Tensor, mask: Tensor, share: float) -> Tensor:
+    """Formula (12), where for patches in `mask` a `share` of the error is measured from the mean error of their group.
 
-    All (B,); not in the paper. A group's versions of one reference differ by their distortion alone: what they have in
-    common is how good the reference is, which a full-reference measure cannot tell.
+    All (B,), `mask` of bool; not in the paper. Versions of one reference differ only by their distortion; their common
+    error is about the quality of the reference, which a full-reference measure does not know.
     """
     error = predicted - target
     same = (group[:, None] == group[None, :]).to(error.dtype)
-    common = (same @ error) / same.sum(dim=1)
-    apart = (1 - share) * error.abs() + share * (error - common).abs()
-    return torch.where(among, apart, error.abs()).mean()
+    common = (same * error).sum(dim=1) / same.sum(dim=1)  # not same @ error: autocast would round it to bf16
+    relative = (1 - share) * error.abs() + share * (error - common).abs()
+    return torch.where(mask, relative, error.abs()).mean()
 
 
 def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
-    """Patches of one group in the order of their targets; not in the paper.
+    """Rank patches of one group by their targets; not in the paper.
 
-    predicted, target: (B,) on one scale; group: (B,), patches of the same number are compared: versions of one
-    reference, or images of one database. A pair costs what the predicted difference lacks to its target difference.
+    predicted, target: (B,) on one scale. group: (B,), patches of one number are compared: versions of one reference, or
+    images of one database. The loss of a pair is the amount by which its predicted difference falls short of its target
+    difference.
     """
-    asked = target[:, None] - target[None, :]
-    found = predicted[:, None] - predicted[None, :]
-    compared = (asked > 0) & (group[:, None] == group[None, :])
-    lacking = functional.relu(asked - found) * compared
-    return lacking.sum() / torch.clamp(compared.sum(), min=1)
+    target_difference = target[:, None] - target[None, :]
+    difference = predicted[:, None] - predicted[None, :]
+    compared = (target_difference > 0) & (group[:, None] == group[None, :])
+    shortfall = functional.relu(target_difference - difference) * compared
+    return shortfall.sum() / torch.clamp(compared.sum(), min=1)
 
 
-DIFFERENT = 0.02  # qualities of versions that are nearer than this are in no order
+MIN_DIFFERENCE = 0.02  # of qualities: versions that are closer are not ordered
 
 
-def order_loss(predicted: Tensor, target: Tensor, group: Tensor, among: Tensor, margin: float) -> Tensor:
-    """Of versions of one picture none may be above a better one; not in the paper.
+def order_loss(predicted: Tensor, target: Tensor, group: Tensor, mask: Tensor, margin: float) -> Tensor:
+    """No version of an image may score above a better one; not in the paper.
 
-    As ranking_loss, of the patches `among`, (B,) bool, but a share `margin` of the target difference is enough; with
-    0 nothing is asked where the order is right.
+    As `ranking_loss` for the patches in `mask`, (B,) bool, but a share `margin` of the target difference is sufficient;
+    with 0 the loss is zero wherever the order is right.
     """
-    asked = target[:, None] - target[None, :]
-    compared = (asked > DIFFERENT) & (group[:, None] == group[None, :]) & among[:, None] & among[None, :]
-    wrong = functional.relu(margin * asked - (predicted[:, None] - predicted[None, :])) * compared
-    return wrong.sum() / torch.clamp(compared.sum(), min=1)
+    target_difference = target[:, None] - target[None, :]
+    difference = predicted[:, None] - predicted[None, :]
+    compared = (target_difference > MIN_DIFFERENCE) & (group[:, None] == group[None, :])
+    compared &= mask[:, None] & mask[None, :]
+    shortfall = functional.relu(margin * target_difference - difference) * compared
+    return shortfall.sum() / torch.clamp(compared.sum(), min=1)
 
 
 def discriminator_loss(of_reference: Tensor, of_hallucination: Tensor, fake: Tensor) -> Tensor:
-    """Formula (6), negated: what D makes small. Logits (B,); fake: d_fake of each hallucination, 0 or 1.
+    """Formula (6), negated. Logits (B,); fake: d_fake of each hallucination, 0 or 1.
 
-    Since d_fake is 0 or 1, log(1 - |D - d_fake|) is log D or log(1 - D): the binary cross-entropy with d_fake as its
-    target.
+    As d_fake is 0 or 1, log(1 - |D - d_fake|) is log D or log(1 - D): binary cross-entropy with d_fake as target.
     """
     real = functional.softplus(-of_reference).mean()
     return real + functional.binary_cross_entropy_with_logits(of_hallucination, fake)
 
 
 def adversarial_loss(of_hallucination: Tensor, *, saturating: bool) -> Tensor:
-    """Formula (8), log(1 - D(G(I_d))); or -log D(G(I_d)), which has a gradient where D is sure. Logits (B,)."""
+    """Formula (8), log(1 - D(G(I_d))), or -log D(G(I_d)), which has a gradient where D is sure. Logits (B,)."""
     if saturating:
         return -functional.softplus(of_hallucination).mean()  # log(1 - sigmoid(x)) = -softplus(x)
     return functional.softplus(-of_hallucination).mean()
 
 
 def d_fake(predicted: Tensor, target: Tensor, epsilon: float) -> Tensor:
-    """d_fake of formula (7): 1 where R, given the hallucination, scores within epsilon of the truth, else 0. (B,)."""
+    """d_fake of formula (7), (B,): 1 where R, given the hallucination, is within epsilon of the target, else 0."""
     return ((predicted - target).abs() <= epsilon).float()

@@ -1,8 +1,8 @@
-"""phi of formula (4): features of VGG19 (Simonyan and Zisserman, ICLR 2015); needed in training only, not shipped.
+"""phi of formula (4): features of VGG19 (Simonyan and Zisserman, ICLR 2015), used in training only and not shipped.
 
-Two networks go by that name, with other weights and another input: the Oxford authors' (BGR in 0..255 without the mean
-of its images) and torchvision's, trained anew (RGB in 0..1, ImageNet's mean and deviation). Which one a file holds is
-told by the names of its tensors: `conv1_1.weight` or `features.0.weight`.
+Two sets of weights have that name, with different inputs: the Oxford authors' (BGR in 0..255 minus the mean of their
+training images) and torchvision's (RGB in 0..1, ImageNet's mean and deviation). A file's tensor names decide which it
+is: `conv1_1.weight` or `features.0.weight`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ TORCHVISION_MEAN, TORCHVISION_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 
 BLOCKS = (2, 2, 4, 4, 4)
 LAYERS = tuple(f"conv{block}_{n}" for block, count in enumerate(BLOCKS, start=1) for n in range(1, count + 1))
 TORCHVISION_NUMBERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-WANTED = "expected VGG19's convolutions: torchvision's state dict (.pth), or safetensors under its names or Oxford's"
+EXPECTED = "expected VGG19's convolutions: torchvision's state dict (.pth), or safetensors under its names or Oxford's"
 
 
 class Vgg19Features(nn.Module):
-    """(B, 3, H, W) RGB in 0..1 -> features after the ReLU of the layers asked for; its weights stay as they are."""
+    """(B, 3, H, W) RGB in 0..1 -> features of `layers`, after their ReLU. The weights are frozen."""
 
     mean: Tensor
     factor: Tensor
 
     def __init__(self, file: Path, layers: tuple[str, ...] = ("conv2_2", "conv3_2")) -> None:
-        """UsageError where the file cannot be read, or lacks a convolution up to the last of `layers`."""
+        """Raises UsageError for an unreadable file, or one without a convolution up to the last of `layers`."""
         super().__init__()
         unknown = [layer for layer in layers if layer not in LAYERS]
         if unknown or not layers:
@@ -46,13 +46,13 @@ class Vgg19Features(nn.Module):
         for layer, number in zip(self.needed, TORCHVISION_NUMBERS, strict=False):
             name = layer if self.oxford else f"features.{number}"
             if f"{name}.weight" not in tensors or f"{name}.bias" not in tensors:
-                raise UsageError(f"{file} has no {name}.weight and .bias", WANTED)
+                raise UsageError(f"{file} has no {name}.weight and .bias", EXPECTED)
             weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
             convolution = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
             try:
                 convolution.load_state_dict({"weight": weight, "bias": bias})
             except RuntimeError:
-                raise UsageError(f"{file}: {name} has the shape {tuple(weight.shape)}", WANTED) from None
+                raise UsageError(f"{file}: {name} has the shape {tuple(weight.shape)}", EXPECTED) from None
             self.add_module(layer, convolution)
         mean = OXFORD_MEAN_BGR if self.oxford else TORCHVISION_MEAN
         factor = (1.0, 1.0, 1.0) if self.oxford else tuple(1 / d for d in TORCHVISION_DEVIATION)
@@ -61,27 +61,27 @@ class Vgg19Features(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        seen = image.flip(1) * 255 if self.oxford else image
-        x = (seen - self.mean) * self.factor
-        found = []
+        x = image.flip(1) * 255 if self.oxford else image
+        x = (x - self.mean) * self.factor
+        features = []
         for layer in self.needed:
             if layer.endswith("_1") and layer != "conv1_1":  # a block begins
                 x = functional.max_pool2d(x, 2)
             x = functional.relu(self.get_submodule(layer)(x))
             if layer in self.layers:
-                found.append(x)
-        return found
+                features.append(x)
+        return features
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or of a state dict that torch saved; no code of the file is run."""
+    """The tensors of a safetensors file or of a saved state dict. No code in the file is run."""
     try:
         if file.suffix == ".safetensors":
             return dict(load_file(file))
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(f"cannot read VGG19's weights from {file}: {reason}", WANTED) from error
+        raise UsageError(f"cannot read VGG19's weights from {file}: {reason}", EXPECTED) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UsageError(f"{file} is no state dict", WANTED)
+        raise UsageError(f"{file} is not a state dict", EXPECTED)
     return state

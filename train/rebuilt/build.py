@@ -144,7 +144,9 @@ def score_table(edition: Edition, scores: Path) -> str:
     UsageError where the table of scores lacks one.
     """
     published = {
-        (int(row["reference"]), int(row["type"]), int(row["level"])): parse_score(row["mos"], f"{scores.name}, line {line}")
+        (int(row["reference"]), int(row["type"]), int(row["level"])): parse_score(
+            row["mos"], f"{scores.name}, line {line}"
+        )
         for line, row in read_csv(scores, ("reference", "type", "level", "mos"))
     }
     lines = []

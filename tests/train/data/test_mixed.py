@@ -84,7 +84,7 @@ def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_ho
 
 def test_a_scene_that_no_database_shows_cannot_be_kept_out(material):
     reading = open_dataset(str(material[2][0].parent / "mine.csv"), direction="high", nominal=(1, 5))
-    with pytest.raises(UsageError, match="no database shows the scene kodim99; scenes are named as mine/0"):
+    with pytest.raises(UsageError, match="no database shows the scene kodim99; scenes have names such as mine/0"):
         split_databases([reading], 1, ["kodim99"])
 
 
@@ -103,10 +103,12 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
     assert torch.equal(again.distorted, batch.distorted[6:])
     assert torch.equal(again.quality, batch.quality[6:])
     wrong = dataclasses.replace(stage, mix={"yours": 2})
-    with pytest.raises(UsageError, match="stage final names 'yours'; expected a mix of photographs, mine"):
+    with pytest.raises(UsageError, match="stage final: its mix names 'yours'; expected a mix of photographs, mine"):
         mixed.training_patches("final", wrong, with_references=False)
     torn = dataclasses.replace(stage, mix={PHOTOGRAPHS: 6, "mine": 2})
-    with pytest.raises(UsageError, match="stage final mixes 6 photographs; expected whole groups of 4 versions"):
+    with pytest.raises(
+        UsageError, match="stage final mixes 6 photographs; expected a multiple of 4, the versions of a group"
+    ):
         mixed.training_patches("final", torn, with_references=False)
 
 

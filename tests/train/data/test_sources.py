@@ -130,7 +130,9 @@ def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatc
 def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
     (database, sample), *_ = scored(tmp_path, 1)
     cv2.imwrite(str(tmp_path / "clean0.png"), photograph(0)[:40, :70])
-    with pytest.raises(DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png 70x40; a pair has one size"):
+    with pytest.raises(
+        DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png is 70x40; both must have the same size"
+    ):
         open_samples([(database, sample)], tmp_path / "cache", lambda: None)
     sample.path.write_bytes(b"none")
     with pytest.raises(DatasetError, match=r"0\.png: .*hiqa datasets verify"):
@@ -149,10 +151,10 @@ def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
 
 
 def test_photographs_too_small_or_missing_are_named(tmp_path):
-    with pytest.raises(UsageError, match="no image in"):
+    with pytest.raises(UsageError, match="contains no images"):
         load_clean_images(tmp_path)
     cv2.imwrite(str(tmp_path / "small.png"), PHOTO[:200, :330])
-    with pytest.raises(UsageError, match=r"small\.png is 330x200, expected at least 320 px"):
+    with pytest.raises(UsageError, match=r"small\.png: expected at least 320 px a side, found 330x200"):
         load_clean_images(tmp_path)
 
 

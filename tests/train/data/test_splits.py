@@ -71,12 +71,12 @@ def test_every_database_gets_its_share_of_the_test_part():
 def test_three_scenes_are_one_for_each_part_and_two_are_too_few():
     division = draw_splits([reading("mine", ["a", "b", "c"])]).splits[0]
     assert [len(getattr(division, part)) for part in PARTS] == [1, 1, 1]
-    with pytest.raises(UsageError, match="2 scenes cannot be divided"):
+    with pytest.raises(UsageError, match="2 scenes cannot be split"):
         draw_splits([reading("mine", ["a", "b"])])
 
 
 def test_samples_of_a_scene_that_was_not_divided_are_an_error(tid: Dataset, live: Dataset):
-    with pytest.raises(UsageError, match="is in no part of this division"):
+    with pytest.raises(UsageError, match="is in no part of this split"):
         split_samples(draw_splits([tid]).splits[0], live.samples)
 
 

@@ -136,7 +136,7 @@ def test_photographs_beside_squares_are_judged_patch_by_patch(material):
     batch = mixed.training_patches("final", squared(4).stages["final"], with_references=True).draw(range(8))
     assert batch.position[:, 0].tolist() == [0, 0, 0, 0, 0, 1, 2, 3]
     assert batch.has_reference.tolist() == [True] * 8  # this table has references
-    with pytest.raises(UsageError, match="mixes 6 of mine; expected whole squares of 4 patches"):
+    with pytest.raises(UsageError, match="mixes 6 of mine; expected a multiple of 4, the patches of a square"):
         mixed.training_patches("final", squared(6).stages["final"], with_references=True)
 
 

@@ -22,8 +22,8 @@ from hiqa_train.losses.terms import (
     discriminator_loss,
     feature_loss,
     mse_pixel_loss,
-    pixel_loss,
     ranking_loss,
+    relative_pixel_loss,
     score_loss,
 )
 from hiqa_train.recipes.schema import OptimiserSettings
@@ -50,9 +50,9 @@ def quiet(line: str) -> None:
 def test_the_pixel_loss_is_one_for_the_input_and_less_for_the_truth():
     reference = torch.rand(2, 3, 16, 16)
     distorted = reference + 0.1
-    assert float(pixel_loss(distorted, distorted, reference)) == pytest.approx(1, abs=1e-5)
+    assert float(relative_pixel_loss(distorted, distorted, reference)) == pytest.approx(1, abs=1e-5)
     expected = (FLOOR / (0.01 + FLOOR)) ** 0.5
-    assert float(pixel_loss(reference, distorted, reference)) == pytest.approx(expected, rel=1e-4)
+    assert float(relative_pixel_loss(reference, distorted, reference)) == pytest.approx(expected, rel=1e-4)
     assert float(mse_pixel_loss(distorted, distorted, reference)) == pytest.approx(0.01, rel=1e-4)
 
 
