@@ -107,7 +107,7 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
         mixed.training_patches("final", wrong, with_references=False)
     torn = dataclasses.replace(stage, mix={PHOTOGRAPHS: 6, "mine": 2})
     with pytest.raises(
-        UsageError, match="stage final mixes 6 photographs; expected a multiple of 4, the versions of a group"
+        UsageError, match="final mixes 6 photographs; expected a multiple of 4, the versions of a group"
     ):
         mixed.training_patches("final", torn, with_references=False)
 

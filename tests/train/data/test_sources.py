@@ -130,9 +130,7 @@ def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatc
 def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
     (database, sample), *_ = scored(tmp_path, 1)
     cv2.imwrite(str(tmp_path / "clean0.png"), photograph(0)[:40, :70])
-    with pytest.raises(
-        DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png is 70x40; both must have the same size"
-    ):
+    with pytest.raises(DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png is 70x40; both must have"):
         open_samples([(database, sample)], tmp_path / "cache", lambda: None)
     sample.path.write_bytes(b"none")
     with pytest.raises(DatasetError, match=r"0\.png: .*hiqa datasets verify"):

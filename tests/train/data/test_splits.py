@@ -129,7 +129,12 @@ def test_a_file_with_a_scene_on_two_sides_is_refused(tid: Dataset, live: Dataset
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "no JSON"), ("[]", "found list"), ('{"format": 9}', "found 9"), ('{"format": 1, "seed": 1}', "KeyError")],
+    [
+        ("{", "not a JSON file"),
+        ("[]", "found list"),
+        ('{"format": 9}', "found 9"),
+        ('{"format": 1, "seed": 1}', "KeyError"),
+    ],
 )
 def test_a_file_that_is_none_of_splits_is_refused_in_one_line(tmp_path: Path, text: str, message: str):
     path = tmp_path / "splits.json"
