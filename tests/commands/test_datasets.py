@@ -157,12 +157,15 @@ def test_verify_reads_a_table_of_ones_own(run_hiqa: RunHiqa, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["verfy", "live"], "expected verify, set, build or measure, found 'verfy'; did you mean verify?"),
+        (
+            ["verfy", "live"],
+            "hiqa datasets: expected verify, set, build or measure, found 'verfy'; did you mean verify?",
+        ),
         (
             ["verify", "live", "--higher-is-beter"],
             "no such option: --higher-is-beter; did you mean --higher-is-better?",
         ),
-        (["--json", "verify", "live"], "--json goes behind the word that it belongs to; hiqa datasets verify --json"),
+        (["--json", "verify", "live"], "--json goes after the subcommand; hiqa datasets verify --json"),
         (["verify"], "missing argument"),
     ],
 )

@@ -97,7 +97,7 @@ def test_the_same_bytes_come_out_every_time_and_a_stopped_build_goes_on(
     kept = {path: path.stat().st_mtime_ns for path in second.rglob("*") if path.is_file()}
     capsys.readouterr()
     build(photographs, second, scores, "--scenes", "1", "--types", "1,8,18")
-    assert capsys.readouterr().out == f"tid2013-rebuilt: 10 images written to {second}, 5 were there already\n"
+    assert capsys.readouterr().out == f"tid2013-rebuilt: 10 images written to {second}, 5 already present\n"
     assert contents(first) == contents(second)
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
 
