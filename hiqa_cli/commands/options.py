@@ -163,7 +163,6 @@ Device = Annotated[
         autocompletion=lambda: list(DEVICES),
         envvar="HIQA_DEVICE",
         help="Where the networks run.",
-        rich_help_panel=SCORING,
     ),
 ]
 Precision = Annotated[

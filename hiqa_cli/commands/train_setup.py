@@ -1,4 +1,4 @@
-"""What `hiqa train` asks for before it starts: the databases, divided, and VGG19's weights."""
+"""What training needs before it starts: databases split into parts, and VGG-19's weights."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from hiqa_train.recipes.schema import Recipe
     from hiqa_train.runs.run import RunOptions
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class OpenedDatabases:
-    """Databases, divided: what is trained on, the images kept for tests (one tuple a database), and the run's options
-    with a record of it all; the run writes the division to OUT/splits.json."""
+    """Databases split into parts.
+
+    parts: training and validation images of each database. tests: test images of each database. options: those of the
+    run, with a record of the data; the run writes the split to OUT/splits.json.
+    """
 
     parts: tuple[DatabaseSplit, ...]
     tests: tuple[tuple[Sample, ...], ...]
@@ -34,7 +37,7 @@ class OpenedDatabases:
 
     @property
     def tested(self) -> frozenset[str]:
-        """The scenes kept for tests."""
+        """The scenes of the test images."""
         return frozenset(sample.scene for samples in self.tests for sample in samples)
 
     @property
@@ -42,45 +45,47 @@ class OpenedDatabases:
         return any(sample.reference is not None for part in self.parts for sample in part.training)
 
 
-def open_readings(given: DatasetOptions, options: RunOptions, keep_out: tuple[str, ...], tell: Tell) -> OpenedDatabases:
-    """Read and divide the databases, with a line on each: n of N, the first missing file, its scale, its parts.
+def open_databases(
+    given: DatasetOptions, options: RunOptions, test_scenes: tuple[str, ...], report: Report
+) -> OpenedDatabases:
+    """Read and split the databases; report a line on each: images found, first missing file, scale, parts.
 
-    keep_out: scenes for the tests, in place of drawn ones.
+    test_scenes: scenes of the test part; empty: they are drawn.
     """
     from hiqa_train.data.splits import split_samples, write_splits
     from hiqa_train.data.training_split import split_databases
 
-    readings = open_datasets(given)
-    parts, readings, splits = split_databases(readings, options.seed, keep_out)
-    tests = tuple(split_samples(splits.splits[0], reading.samples).test for reading in readings)
+    datasets = open_datasets(given)
+    parts, datasets, splits = split_databases(datasets, options.seed, test_scenes)
+    tests = tuple(split_samples(splits.splits[0], dataset.samples).test for dataset in datasets)
     lines = []
-    for reading, part, test in zip(readings, parts, tests, strict=True):
+    for dataset, part, test in zip(datasets, parts, tests, strict=True):
         lines.append(
-            f"{reading.coverage()}; {len(part.training):,} to train on, {len(part.validation):,} to validate on, "
-            f"{len(test):,} kept for tests"
+            f"{dataset.coverage()}; {len(part.training):,} for training, {len(part.validation):,} for validation, "
+            f"{len(test):,} for tests"
         )
-        tell(lines[-1])
-        for note in reading.notes:
-            tell(f"{reading.name}: {note}")
+        report(lines[-1])
+        for note in dataset.notes:
+            report(f"{dataset.name}: {note}")
     record = {
         "databases": lines,
-        "notes": [note for reading in readings for note in reading.notes],
-        "missing": {r.name: list(r.missing + r.missing_references) for r in readings},
+        "notes": [note for dataset in datasets for note in dataset.notes],
+        "missing": {r.name: list(r.missing + r.missing_references) for r in datasets},
         "split": dataclasses.asdict(splits.splits[0]),
     }
 
     def write(out: Path) -> None:
-        write_splits(out / "splits.json", splits, readings)
+        write_splits(out / "splits.json", splits, datasets)
 
     return OpenedDatabases(tuple(parts), tests, dataclasses.replace(options, record=record, begun=write))
 
 
 def choose_vgg(
-    recipe: Recipe, vgg: str | None, options: RunOptions, tell: Tell, *, has_references: bool
+    recipe: Recipe, vgg: str | None, options: RunOptions, report: Report, *, has_references: bool
 ) -> tuple[Recipe, Path | None]:
-    """The recipe, without its VGG term where that is off, and VGG19's file where a stage that will run asks for it.
+    """The recipe, without its VGG term if vgg is "off", and the file of VGG-19's weights if a stage to run needs it.
 
-    Asks once on a terminal whether to download; elsewhere UsageError says how to go on.
+    Asks on a terminal whether to download the weights. UsageError if they are needed and not available.
     """
     from hiqa_train.losses.vgg_weights import ADDRESS, MEGABYTES, cached, download
     from hiqa_train.recipes.schema import GeneratorStage
@@ -97,20 +102,22 @@ def choose_vgg(
         return recipe, None
     if vgg is not None and vgg != "download":
         if not Path(vgg).is_file():
-            raise UsageError(f"--vgg {vgg}: no such file", "expected VGG19's weights, download or off")
+            raise UsageError(f"--vgg {vgg}: no such file", "expected VGG-19's weights, download or off")
         return recipe, Path(vgg)
     held = cached()
     if held is not None:
         return recipe, held
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise UsageError("under torchrun VGG19's weights must be there already", "give --vgg FILE, or download first")
+        raise UsageError(
+            "VGG-19's weights cannot be downloaded under torchrun", "give --vgg FILE, or download them first"
+        )
     if vgg == "download":
-        return recipe, download(tell)
+        return recipe, download(report)
     how = "give --vgg FILE, --vgg download or --vgg off"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"the recipe {recipe.name} needs VGG19's weights in training", how)
-    sys.stderr.write(f"hiqa: the recipe needs VGG19's weights: download {MEGABYTES} MB from {ADDRESS}? [y/N] ")
+        raise UsageError(f"the recipe {recipe.name} needs VGG-19's weights in training", how)
+    sys.stderr.write(f"hiqa: the recipe needs VGG-19's weights: download {MEGABYTES} MB from {ADDRESS}? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("VGG19's weights were not downloaded", how)
-    return recipe, download(tell)
+        raise UsageError("VGG-19's weights were not downloaded", how)
+    return recipe, download(report)

@@ -1,21 +1,26 @@
-"""What `hiqa train` asks, shows and writes beside the training itself: VGG19, bar, TensorBoard, several databases."""
+"""What `hiqa train` asks, shows and writes besides training: VGG-19, progress bar, TensorBoard, several databases."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import io
 import json
 import sys
 import types
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from support.tiny_training import open_table, options, short_recipe
 
 from hiqa_cli.commands.dataset_options import DatasetOptions
-from hiqa_cli.commands.train_setup import choose_vgg, open_readings
+from hiqa_cli.commands.evaluate.protocols import splits
+from hiqa_cli.commands.train import train
+from hiqa_cli.commands.train_setup import choose_vgg, open_databases
 from hiqa_cli.console.progress import stage_text
 from hiqa_cli.errors import UsageError
+from hiqa_train.data.splits import COUNT
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.runs.run import RunOptions, train_databases, vgg_layers
 from hiqa_train.trainer.loop import StopSignal
@@ -39,6 +44,12 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hiqa"
 
 
+def test_defaults_in_the_help_are_those_of_a_run_and_of_drawn_splits():
+    assert inspect.signature(train).parameters["seed"].default == RunOptions().seed
+    (option,) = (one for one in get_type_hints(splits, include_extras=True)["num_splits"].__metadata__)
+    assert option.show_default.startswith(f"{COUNT},")
+
+
 def test_on_a_terminal_it_asks_once_for_vgg19_and_takes_no_for_an_answer(empty_cache, monkeypatch):
     asked = Terminal()
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
@@ -46,7 +57,7 @@ def test_on_a_terminal_it_asks_once_for_vgg19_and_takes_no_for_an_answer(empty_c
     with pytest.raises(UsageError, match="were not downloaded; give --vgg FILE, --vgg download or --vgg off"):
         choose_vgg(load_recipe("best"), None, RunOptions(), quiet, has_references=True)
     assert asked.getvalue() == (
-        "hiqa: the recipe needs VGG19's weights: download 548 MB from "
+        "hiqa: the recipe needs VGG-19's weights: download 548 MB from "
         "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth? [y/N] "
     )
 
@@ -110,19 +121,19 @@ def test_several_databases_are_divided_together_and_a_table_takes_its_training_p
     (tmp_path / "yours.csv").write_text("\n".join(extreme) + "\n")
     names = (str(tmp_path / "mine.csv"), str(tmp_path / "yours.csv"))
     said: list[str] = []
-    opened = open_readings(DatasetOptions(names, (), "high", None, False), RunOptions(), (), said.append)
+    opened = open_databases(DatasetOptions(names, (), True, None, False), RunOptions(), (), said.append)
     assert [part.name for part in opened.parts] == ["mine", "yours"]
     # 9 is given to images kept for tests alone: the range of the training part does not know of it
     assert max(sample.quality for sample in opened.parts[1].training) == 1
     assert max(sample.quality for sample in opened.tests[1]) > 1
-    assert said[0].startswith("mine: 36 of 36 images; MOS 2..4, high is good; 18 to train on, 9 to validate on, 9 kept")
+    assert said[0].startswith("mine: 36 of 36 images; MOS 2..4, high is good; 18 for training, 9 for validation, 9 for")
     assert opened.options.record["split"]["test"]
     with pytest.raises(UsageError, match="mine is named twice"):
-        open_readings(DatasetOptions((names[0], names[0]), (), "high", None, False), RunOptions(), (), quiet)
+        open_databases(DatasetOptions((names[0], names[0]), (), True, None, False), RunOptions(), (), quiet)
     with pytest.raises(UsageError, match="expected one for each of 0 databases, found 1"):
-        open_readings(DatasetOptions(names, (tmp_path,), "high", None, False), RunOptions(), (), quiet)
+        open_databases(DatasetOptions(names, (tmp_path,), True, None, False), RunOptions(), (), quiet)
     with pytest.raises(UsageError, match="are for tables"):
-        open_readings(DatasetOptions(("live",), (), "high", None, False), RunOptions(), (), quiet)
+        open_databases(DatasetOptions(("live",), (), True, None, False), RunOptions(), (), quiet)
 
 
 def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
@@ -131,7 +142,7 @@ def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
     lines[1] = lines[1].rpartition(",")[0] + ",test"
     (tmp_path / "leaky.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(UsageError, match="is in its training part and in its test part; a scene must be on one side"):
-        open_readings(DatasetOptions((str(tmp_path / "leaky.csv"),), (), "high", None, False), RunOptions(), (), quiet)
+        open_databases(DatasetOptions((str(tmp_path / "leaky.csv"),), (), True, None, False), RunOptions(), (), quiet)
 
 
 def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):

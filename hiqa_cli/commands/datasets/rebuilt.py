@@ -147,9 +147,7 @@ def measure_dataset(
 
     say = Messages(quiet=quiet)
     if not measure.has_tool():
-        say.warn(
-            f"{measure.TOOL} is not installed: without SSIMULACRA, 'exact' is the only class that can be determined"
-        )
+        say.warn(f"{measure.TOOL} is not installed: 'exact' is the only class that can be determined")
     done = measure.read_measured(rows) if rows is not None and rows.exists() else []
     if rows is not None and not rows.exists():
         measure.write_header(rows)

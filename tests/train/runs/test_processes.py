@@ -202,7 +202,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=TIMEOUT)
     assert child.returncode == 130
-    assert errors.decode().splitlines()[-1] == f"hiqa: stopped; the checkpoint in {out} goes on with --resume"
+    assert errors.decode().splitlines()[-1] == f"hiqa: stopped; resume from the checkpoint in {out} with --resume"
     assert 3 <= read_checkpoint(out / "alone" / LAST)["step"] < 500
     assert os.listdir(out / "alone")
 
@@ -210,11 +210,11 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["train"], 2, "what to train on: give --dataset, --clean-images or both"),
+        (["train"], 2, "no training data: give --dataset, --clean-images or both"),
         (["train", "--dataset", "live"], 2, "HIQA_LIVE_ROOT"),
         (["train", "--dataset", "TABLE"], 2, "which scores are good is not known; give --higher-is-better"),
         (["train", "--dataset", "TABLE", "--higher-is-better"], 2,
-         "the recipe best needs VGG19's weights in training; give --vgg FILE, --vgg download or --vgg off"),
+         "the recipe best needs VGG-19's weights in training; give --vgg FILE, --vgg download or --vgg off"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--vgg", "/no"], 2, "--vgg /no: no such file"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "bets"], 2, "no such recipe: bets"),
         (["train", "--dataset", "WRONG", "--higher-is-better"], 2, "has no column 'score', found path, mos"),
@@ -223,7 +223,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
         (["train", "generators", "--dataset", "live"], 2, "did you mean generator?"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "smoke", "--generator", "ROOT"], 2,
          "neither a folder of weights nor a run with a trained G"),
-        (["train", "--dataset", "TABLE", "--higher-is-better", "--resume"], 2, "which run is not known; give its"),
+        (["train", "--dataset", "TABLE", "--higher-is-better", "--resume"], 2, "the run is not known; give its"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_one_line(table, tmp_path, monkeypatch, arguments, code, message):
