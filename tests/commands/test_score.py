@@ -194,7 +194,7 @@ def test_existing_files_and_maps_are_refused_before_any_work(
             run(["score", "photos", "missing.png", "-r", *target, "--weights", "not-even-looked-at"])
     with pytest.raises(UsageError, match="same file"):
         run(["score", "photos", "--csv", "x", "--jsonl", "./x"])
-    with pytest.raises(UsageError, match="one of the images"):
+    with pytest.raises(UsageError, match="one of the input images"):
         run(["score", "photos/torn.jpg", "--csv", "photos/torn.jpg", "--overwrite"])
 
 
