@@ -152,7 +152,7 @@ def report(
                 worst=None,
                 scoring=scoring,
                 limits=limits,
-                engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
+                backend=BackendOptions(device, precision, batch_size, threads, weights, backend),
                 quiet=quiet,
                 verbose=verbose,
                 report=target,

@@ -141,7 +141,7 @@ def score(
             worst=worst,
             scoring=scoring_from(context, mode, stride, tolerance, max_tiles, all_tiles),
             limits=Limits(max_pixels, max_bytes),
-            engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
+            backend=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,
             report=None if report is None else ReportTarget(report, "--report", embed_limit_mb),

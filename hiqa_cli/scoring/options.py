@@ -46,7 +46,7 @@ class ScoreOptions:
     worst: int | None
     scoring: Scoring
     limits: Limits
-    engine: BackendOptions
+    backend: BackendOptions
     quiet: bool
     verbose: bool
     report: ReportTarget | None = None

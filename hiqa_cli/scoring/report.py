@@ -73,7 +73,7 @@ class ScoreReport:
         """Add the rows of an earlier run; their images are read again."""
         from hiqa_cli.report.entries import entries_from_rows
 
-        paths = [entry.path for entry in images]
+        paths = [image.path for image in images]
         rows = [(row, path) for row, path in zip(plan.finished, paths, strict=True) if row is not None]
         for row in plan.finished:
             if row is not None and not self.facts.weights:

@@ -1,4 +1,4 @@
-"""A run of `hiqa score`: check everything, load the weights once, then row after row."""
+"""A run of `hiqa score`: check everything, load the weights once, then score image after image."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 
 
 def run_score(options: ScoreOptions) -> int:
-    """Score what the options name; the exit code. Raises HiqaError where nothing could start, or
-    where output failed midway."""
+    """Score what the options name; returns the exit code. Raises HiqaError if it cannot start or its output fails."""
     check_conflicts(options)
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
     inputs = find_inputs(
@@ -60,7 +59,7 @@ def run_score(options: ScoreOptions) -> int:
         options=options,
         messages=messages,
         tables=tables,
-        screen=_screen(options),
+        printer=_printer(options),
         summary=RunSummary(gate=options.min_score, outputs_skipped=inputs.outputs_skipped),
         maps={
             image.name: _map_names(target)
@@ -82,14 +81,14 @@ def run_score(options: ScoreOptions) -> int:
 
 
 def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job], messages: Messages) -> Scorer | None:
-    """The scorer; None where no image can be scored and no row of an earlier run must be checked."""
+    """The scorer; None if no image can be scored and no earlier row must be checked."""
     old_rows = any(saved.row.is_scored for table in tables for saved in table.rows)
     if old_rows or any(not job.problem for job in jobs):
-        return load_scorer(options.engine, messages)
+        return load_scorer(options.backend, messages)
     return None
 
 
-def _screen(options: ScoreOptions) -> RowPrinter:
+def _printer(options: ScoreOptions) -> RowPrinter:
     if not options.shows_rows:
         return NullPrinter()
     return make_printer(
@@ -163,7 +162,7 @@ def _map_names(target: OutputPaths) -> dict[str, str]:
 def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
     """What a JSON line says about how it came to be."""
     own = {} if scorer is None else dict(scorer.settings)
-    own.pop("hiqa", None)  # the version and the weights have places of their own
+    own.pop("hiqa", None)  # rows have fields for version and weights
     own.pop("weights", None)
     return {
         **asdict(options.scoring),
@@ -175,24 +174,24 @@ def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
 
 @dataclass
 class ScoreRun:
-    """Takes outcomes to tables, screen and summary. maps: names of the maps by the input's name."""
+    """Writes results to tables, standard output, summary and report. maps: names of the maps by the input's name."""
 
     options: ScoreOptions
     messages: Messages
     tables: list[Table]
-    screen: RowPrinter
+    printer: RowPrinter
     summary: RunSummary
     maps: dict[str, dict[str, str]]
     settings: dict[str, Any]
     report: ScoreReport | None = None
 
     def count_finished(self, plan: ResumePlan) -> None:
-        """Rows of the earlier run count for the gate and stand in a sorted output."""
+        """Count the rows of an earlier run, also for the gate, and print them if the output is sorted."""
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
             self.summary.add(row)
             self.summary.scored_before += row.is_scored
             if self.options.order or self.options.worst is not None:
-                self.screen.show(row)
+                self.printer.show(row)
 
     def score(self, scorer: Scorer | None, jobs: Sequence[Job]) -> None:
         """Score the jobs and write their rows; after an interrupt, the rows so far stay and are shown."""
@@ -206,8 +205,8 @@ class ScoreRun:
                     self._add(job, outcome, progress)
         except (Interrupted, OutputError):
             progress.close()
-            self._say_what_stays(len(jobs))
-            self.screen.end(self.summary)
+            self._report_progress(len(jobs))
+            self.printer.end(self.summary)
             if self.report is not None:
                 self.report.finish_partial(self._done, len(jobs))
             raise
@@ -215,19 +214,19 @@ class ScoreRun:
             progress.close()
             for table in self.tables:
                 table.close()
-        self.screen.end(self.summary)
+        self.printer.end(self.summary)
         if self.report is not None:
             self.report.finish()
 
     def _add(self, job: Job, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
-        more = {"version": __version__, "settings": self.settings}
+        extra = {"version": __version__, "settings": self.settings}
         if isinstance(outcome, HiqaError):
-            row = error_row(job.name, name_text(str(outcome)), more)
+            row = error_row(job.name, name_text(str(outcome)), extra)
             self.messages.error(f"{job.name}: {row.error}")
         else:
             if job.name in self.maps:
-                more = {"maps": self.maps[job.name], **more}
-            row = scored_row(job.name, outcome, more)
+                extra = {"maps": self.maps[job.name], **extra}
+            row = scored_row(job.name, outcome, extra)
             for note in outcome.notes:
                 self.messages.detail(f"{job.name}: {note}")
         self._write(row, progress)
@@ -239,21 +238,21 @@ class ScoreRun:
             table.append(row)
         self.summary.add(row)
         with progress.cleared_for_results():
-            self.screen.show(row)
+            self.printer.show(row)
         progress.advance()
 
-    def _say_what_stays(self, total: int) -> None:
+    def _report_progress(self, total: int) -> None:
         names = " and ".join(table.name for table in self.tables)
-        stay = f"; their rows stay in {names}, --resume goes on from there" if names else ""
-        self.messages.warn(f"{self._done:,} of {total:,} images are done{stay}")
+        kept = f"; their rows are in {names}, continue with --resume" if names else ""
+        self.messages.warn(f"{self._done:,} of {total:,} images done{kept}")
 
     @property
     def _done(self) -> int:
-        """Images that this run has come to the end of."""
+        """Number of images that this run has finished."""
         return self.summary.scored + self.summary.failed - self.summary.scored_before
 
     def end(self, inputs: Inputs) -> int:
-        """The summary on standard error, and the exit code."""
+        """Write the summary to standard error; returns the exit code."""
         if not inputs.images:
             self.messages.error("no image found: the list of files is empty")
         elif self.summary.needs_summary:
