@@ -149,7 +149,9 @@ def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
     odd = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, pieces=3))
-    with pytest.raises(UsageError, match="alone: a batch of 4 is no multiple of 3; 1 processes, each with 3 pieces"):
+    with pytest.raises(
+        UsageError, match="alone: expected a batch of a multiple of 3, found 4; 1 processes, each with 3 micro-batches"
+    ):
         train_databases([part], odd, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
     recipe = recipe.with_stage("final", patch=80)
     with pytest.raises(UsageError, match="final: expected patches of a multiple of 32 px, at least 64, found 80"):

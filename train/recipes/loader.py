@@ -1,4 +1,4 @@
-"""Reading recipes: TOML files, taken strictly. They hold all the values; one that names a base changes what it says."""
+"""Read recipes from TOML files, strictly: a file has all values, or names a base recipe and changes some of them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ DEFAULT = "best"  # the recipe of `hiqa train --dataset`
 SYNTHETIC = "synthetic"  # the recipe of `hiqa train --clean-images`
 RELEASE = "release"  # the recipe of `hiqa train --dataset --clean-images`
 
-OPTIONAL = ("shares", "mix", "half_width_growth")  # tables that may be left out: they are empty then
+OPTIONAL = ("shares", "mix", "half_width_growth")  # tables that are empty by default, and never merged with a base's
 
 
 def recipe_names() -> list[str]:
-    """The recipes that come with hiqa."""
+    """Names of the recipes that come with hiqa."""
     folder = resources.files("hiqa_train") / "recipes"
     return sorted(Path(item.name).stem for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """A recipe that comes with hiqa by its name, or any by its path (`.toml`). UsageError where it is not one."""
+    """Load a recipe by its name, or by the path of a `.toml` file. Raises UsageError for anything else."""
     name = Path(name_or_path).stem if name_or_path.endswith(".toml") else name_or_path
     return _recipe(name, _merged(name_or_path), name_or_path)
 
@@ -39,7 +39,7 @@ def _text(name_or_path: str) -> str:
         try:
             return Path(name_or_path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot read the recipe {name_or_path}: {error}") from error
+            raise UsageError(f"the recipe {name_or_path} cannot be read: {error}") from error
     if name_or_path not in recipe_names():
         raise UsageError(
             f"no such recipe: {name_or_path}", f"one of {', '.join(recipe_names())}, or the path of a .toml file"
@@ -53,18 +53,18 @@ def _merged(name_or_path: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     try:
         table = tomllib.loads(_text(name_or_path))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the recipe {name_or_path} is no TOML: {error}") from error
+        raise UsageError(f"the recipe {name_or_path} is not valid TOML: {error}") from error
     base = table.pop("base", None)
-    return table if base is None else _over(_merged(str(base), (*above, name_or_path)), table)
+    return table if base is None else _overlay(_merged(str(base), (*above, name_or_path)), table)
 
 
-def _over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """`base` with what `table` says in its place, table by table; those of OPTIONAL are replaced whole."""
-    found = dict(base)
+def _overlay(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `table` in their place, merged table by table; OPTIONAL tables are replaced."""
+    merged = dict(base)
     for key, value in table.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OPTIONAL
-        found[key] = _over(base[key], value) if both else value
-    return found
+        is_table = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in OPTIONAL
+        merged[key] = _overlay(base[key], value) if is_table else value
+    return merged
 
 
 def _recipe(name: str, table: dict[str, Any], where: str) -> Recipe:
@@ -80,16 +80,16 @@ def _recipe(name: str, table: dict[str, Any], where: str) -> Recipe:
         if kind not in KINDS:
             raise UsageError(f"the recipe {where}: [{stage}] kind: expected {', '.join(KINDS)}, found {kind!r}")
         stages[stage] = dataclass_from_table(KINDS[kind], fields, f"{where}: [{stage}]")
-    for extra in table.keys() - set(order):  # a stage of the base that is not run is no mistake
+    for extra in table.keys() - set(order):  # a stage of the base may be left out of the order
         if not isinstance(table[extra], dict) or "kind" not in table[extra]:
-            raise UsageError(f"the recipe {where} has the unknown entry {extra!r}", "name it in order, or remove it")
-    _check_named(stages, where)
+            raise UsageError(f"the recipe {where} has the unknown entry {extra!r}", "add it to order, or remove it")
+    _check_order(stages, where)
     return Recipe(name, stages, networks, watch)
 
 
-def _check_named(stages: Mapping[str, Stage], where: str) -> None:
-    """A stage that another one builds on must come before it."""
-    seen: dict[str, str] = {}
+def _check_order(stages: Mapping[str, Stage], where: str) -> None:
+    """Raise UsageError unless the stages that a stage builds on come before it."""
+    earlier: dict[str, str] = {}
     for name, stage in stages.items():
         needs: list[tuple[str, str]] = []
         if isinstance(stage, RegressorStage) and stage.begin:
@@ -99,16 +99,16 @@ def _check_named(stages: Mapping[str, Stage], where: str) -> None:
         elif isinstance(stage, JointStage):
             needs = [(stage.generator, "generator"), (stage.regressor, "regressor")]
         for other, kind in needs:
-            if seen.get(other) != kind:
+            if earlier.get(other) != kind:
                 raise UsageError(f"the recipe {where}: [{name}] builds on {other!r}, expected a {kind} stage before it")
-        seen[name] = stage.kind
+        earlier[name] = stage.kind
 
 
-Built = typing.TypeVar("Built")
+Record = typing.TypeVar("Record")
 
 
-def dataclass_from_table(cls: type[Built], table: Any, where: str) -> Built:
-    """A dataclass from a TOML table; UsageError for a key unknown or missing, or a value of another type."""
+def dataclass_from_table(cls: type[Record], table: Any, where: str) -> Record:
+    """A dataclass from a TOML table. Raises UsageError for an unknown or missing key, or a value of another type."""
     if not isinstance(table, dict):
         raise UsageError(f"the recipe {where}: expected a table, found {table!r}")
     hints = typing.get_type_hints(cls)
@@ -120,7 +120,9 @@ def dataclass_from_table(cls: type[Built], table: Any, where: str) -> Built:
     values = {}
     for key, hint in hints.items():
         if key not in table and key not in OPTIONAL:
-            raise UsageError(f"the recipe {where} lacks {key}", 'give it, or begin the file with base = "best"')
+            raise UsageError(
+                f"the recipe {where}: the key {key} is missing", 'add it, or start the file with base = "best"'
+            )
         values[key] = _value(hint, table.get(key, {}), f"{where} {key}")
     return cls(**values)
 
@@ -144,6 +146,6 @@ def _value(hint: Any, value: Any, where: str) -> Any:
             return float(value)
     elif isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
-    wanted = {"tuple": "a list", "int": "a whole number", "float": "a number", "str": "text"}
+    expected = {"tuple": "a list", "int": "a whole number", "float": "a number", "str": "text"}
     name = getattr(hint, "__name__", str(hint))
-    raise UsageError(f"the recipe {where}: expected {wanted.get(name, name)}, found {value!r}")
+    raise UsageError(f"the recipe {where}: expected {expected.get(name, name)}, found {value!r}")

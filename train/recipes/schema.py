@@ -1,8 +1,8 @@
-"""Recipes: everything that decides what a run learns, as short TOML files say it (see recipe_file.py).
+"""Recipes: everything that decides what a run learns, as dataclasses; loader.py reads them from TOML files.
 
-A recipe is an ordered list of stages, each of one of three kinds (`regressor`, `generator`, `joint`), the sizes of the
-networks, and how a run is watched. The dataclasses have no defaults: what a file does not say is an error, unless it
-names another recipe as its `base`, of which it then changes what it says.
+A recipe has an ordered list of stages of three kinds (`regressor`, `generator`, `joint`), the sizes of the networks,
+and the settings of a run. The dataclasses have no defaults: a missing key is an error, unless the file names another
+recipe as its `base` and only changes some of its keys.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from hiqa_cli.networks.regressor import RegressorConfig
 
 @dataclass(frozen=True)
 class OptimiserSettings:
-    """How one network learns.
+    """The optimiser of one network.
 
-    rate: the highest learning rate; reached over `warmup` steps, multiplied by 0.1 every `drop_every` steps (0: never),
-        falling linearly to a hundredth over the last `decay_share` of the stage.
-    clip: largest gradient norm, 0 for no limit. averaging: decay of the averaged weights that are validated and
-        released, 0 for the weights as they are.
+    rate: highest learning rate, reached after `warmup` steps, multiplied by 0.1 every `drop_every` steps (0: never),
+        and decreased linearly to a hundredth over the last `decay_share` of the stage.
+    clip: largest gradient norm, 0 for no limit. averaging: decay of the exponential moving average of the weights,
+        which is what is validated and released; 0 for no averaging.
     """
 
     optimiser: Literal["sgd", "adamw"]
@@ -39,28 +39,29 @@ class OptimiserSettings:
 
 @dataclass(frozen=True)
 class RegressorStage:
-    """R learns scores (formulas 10-12). Of this kind are the baseline, which gives psi, and the final R.
+    """Train R to predict scores (formulas 10-12): the baseline, which also gives psi, and the final R.
 
-    sees: beside the distorted image nothing ("image"), the discrepancy map of G's hallucination, or the map of the true
-        reference ("reference", the oracle of the ablation). fusion: whether G's features are joined, formula (11).
-    begin: the stage whose R it begins with, "" for a random one.
-    mean_with: a stage of the same network, or "": what the stage leaves is the mean of both weights. Between weights
-        before and after another task lie better ones than either (Wortsman et al., CVPR 2022).
-    relative_share: where databases and photographs are trained on together, so much of a photograph's loss is taken of
-        what tells its versions from their mean, not of where that lies: how good the photograph itself is, is left for
-        people to say.
-    order_weight: where it is not 0, all that a photograph's versions are asked for is that none is above a better one,
-        so heavily; else 0. order_margin: it is to be below by so large a share of what their qualities differ by.
-    ranking_weight, local_weight: of the ranking among versions of one picture, and of what is lost place by place, told
-        from the reference; not in the paper.
-    shares: of the distortions that are made on the way, where photographs are trained on. ladder_share: of the groups
-        of versions that are ladders, strengths of one kind below the photograph itself (versions.py).
-    mix: where databases and photographs are trained on together, how many patches of a batch each gives, by name.
-    squares: what people scored comes as squares of four patches and is judged as mode "fast" does (squares.py), else as
-        single patches.
-    kept_share: of what R1 has learned to add to the prior's logit so much is kept at the end of the stage; 1.0 for all.
-    learns: "all" of R; "prior", R is its prior alone; "distortions", the prior stays as the stage that it begins with
-        has left it, and the rest learns what to add. Without a prior: "all".
+    sees: R's second input: none ("image"), the discrepancy map of G's hallucination ("hallucination"), or the map of
+        the true reference ("reference", the oracle of the ablation). fusion: whether R uses G's features, formula (11).
+    begin: the stage whose R it starts from, "" for random weights.
+    mean_with: a stage of the same network, whose weights are averaged with this stage's at its end; "" for none.
+        Weights between two tasks can be better than either end (Wortsman et al., CVPR 2022).
+    relative_share: in training on databases and clean images together, the share of a clean image's error that is
+        measured from its group's mean error (losses.terms.relative_score_loss): the quality of the photograph itself is
+        left to human scores.
+    order_weight: unless 0, clean images are trained by losses.terms.order_loss only, with this weight.
+        order_margin: its margin.
+    ranking_weight: of the ranking of versions of one image. local_weight: of the local quality loss, computed from the
+        reference. Neither is in the paper.
+    shares: of each kind of distortion of clean images; "all" is divided among all kinds. ladder_share: of the
+        distortion groups that are ladders (data/distortion_groups.py).
+    mix: in training on databases and clean images together, the patches of a batch from each, by name; "photographs"
+        are the clean images.
+    squares: whether images with human scores are cut into squares of four patches and scored as mode "fast" does
+        (data/whole_image.py), or into single patches.
+    kept_share: the share of R1's addition to the prior's logit that is kept at the end of the stage.
+    learns: "all" of R; "prior": R consists of its prior only; "distortions": the prior is frozen as its stage has left
+        it, and R1 learns an addition to its logit. Without a prior: "all".
     """
 
     kind: Literal["regressor"]
@@ -87,15 +88,17 @@ class RegressorStage:
 
 @dataclass(frozen=True)
 class GeneratorStage:
-    """G learns to imagine the reference: pixel loss, VGG19's (4), psi's (5), and the adversarial loss (8).
+    """Train G to predict the reference: pixel loss, VGG19's (4) and psi's (5) feature losses, adversarial loss (8).
 
-    pixel: "mse", or "relative" (see `losses.pixel_loss`). first_stack_weight: of the earlier stacks' pixel loss.
-    psi: the regressor stage whose R gives the quality features; psi_layer: which of R's four stages.
-    features_from: the share of the steps after which VGG's and psi's losses join, at every `features_every`-th step,
-        on the middle `features_patch` px.
-    adversarial: "none"; "plain" (d_fake = 0 always); or "quality", d_fake by formula (7). It joins after
-        `adversarial_from` of the steps; `judge` is the learning of the two-input R of formula (7), which learns from
-        the first step, `discriminator` D's. saturating: formula (8) as it stands, else -log D(G(I_d)).
+    pixel: "mse", or "relative" (losses.terms.relative_pixel_loss). first_stack_weight: of the pixel loss of earlier
+        stacks.
+    psi: the regressor stage whose R gives the quality features. psi_layer: which of R's four stages.
+    features_from: share of the steps after which the feature losses of VGG19 and psi start. They are computed at every
+        `features_every`-th step, on the central `features_patch` px.
+    adversarial: "none"; "plain" (d_fake is always 0); "quality" (d_fake by formula (7)). It starts after the share
+        `adversarial_from` of the steps. judge: optimiser of the two-input R of formula (7), trained from the first
+        step.
+        discriminator: optimiser of D. saturating: formula (8) itself, else -log D(G(I_d)).
     """
 
     kind: Literal["generator"]
@@ -124,8 +127,11 @@ class GeneratorStage:
 
 @dataclass(frozen=True)
 class JointStage:
-    """G and R go on together, in turn: R as in the stage `regressor`, G with the losses of the stage `generator` but
-    for the adversarial one, and R's own loss, `score_weight` heavy, through the discrepancy map and the fusion."""
+    """Train G and R together, in alternate steps.
+
+    R is trained as in the stage `regressor`. G is trained with the losses of the stage `generator`, except the
+    adversarial one, plus R's loss with `score_weight`, through the discrepancy map and the fusion.
+    """
 
     kind: Literal["joint"]
     steps: int
@@ -145,10 +151,11 @@ KINDS: dict[str, type[Stage]] = {"regressor": RegressorStage, "generator": Gener
 
 @dataclass(frozen=True)
 class Networks:
-    """Sizes of the networks; see their configurations. absolute_map: |I_d - G(I_d)| in place of the signed map.
+    """Sizes of the networks; see their configurations.
 
-    regressor_blocks: of each stage of R1; regressor_stem: side of its first filters. regressor_prior: beside R1;
-        regressor_pretrained: whether that begins with ImageNet's filters (pretrained.py).
+    absolute_map: whether R's input is |I_d - G(I_d)| in place of the signed map. regressor_blocks: blocks of each stage
+    of R1. regressor_stem: side of its first filters, px. regressor_prior: trunk beside R1. regressor_pretrained:
+    whether the prior starts from ImageNet weights (stages/imagenet_init.py).
     """
 
     generator_channels: tuple[int, ...]
@@ -172,7 +179,7 @@ class Networks:
         return DiscriminatorConfig(self.discriminator_channels)
 
     def regressor(self, semantic_channels: int, *, discrepancy: bool, fusion: bool) -> RegressorConfig:
-        """Of an R without a prior. semantic_channels: of the G whose features are fused."""
+        """The configuration of an R without a prior. semantic_channels: of the G whose features are fused."""
         return RegressorConfig(
             self.regressor_width,
             semantic_channels,
@@ -186,22 +193,25 @@ class Networks:
         )
 
     def regressor_of(self, stage: RegressorStage, semantic_channels: int) -> RegressorConfig:
-        """Of a stage's R."""
-        whole = self.regressor(semantic_channels, discrepancy=stage.sees != "image", fusion=stage.fusion)
+        """The configuration of a stage's R."""
+        config = self.regressor(semantic_channels, discrepancy=stage.sees != "image", fusion=stage.fusion)
         blocks = 0 if stage.learns == "prior" else self.regressor_blocks
-        return dataclasses.replace(whole, prior=self.regressor_prior, blocks=blocks)
+        return dataclasses.replace(config, prior=self.regressor_prior, blocks=blocks)
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is watched. Numbers of steps, but for:
+    """The settings of a run: validation, checkpoints and logs, memory, and the fit of the uncertainty.
 
-    pieces: a batch is worked off in so many, their gradients averaged: less memory, and batch norms that see a piece.
-    workers: processes that cut patches. validation_pictures: at most so many of a database, `validation_patches` each.
-    half_width_pictures, half_width_versions: the stated half-width is fitted on at most so many validation pictures of
-        each database, and on about so many distorted versions of validation photographs in all.
-    half_width_growth, half_width_trained_on: by name of a database, how many times as large errors are on pictures
-        that R was not trained on; the half-width is also fitted on at most so many that it was, of the databases named.
+    *_every: in steps.
+    pieces: number of micro-batches of a batch, whose gradients are averaged: less memory, and batch norms over one
+        micro-batch.
+    workers: processes that cut patches. validation_pictures: largest number of validation images of a database,
+        `validation_patches` patches of each.
+    half_width_pictures, half_width_versions: the uncertainty is fitted on at most so many validation images of each
+        database, and on about so many distorted versions of clean validation images in all.
+    half_width_growth: by database, how many times larger errors are on images that R was not trained on.
+    half_width_trained_on: the uncertainty is also fitted on at most so many training images of each of these databases.
     """
 
     log_every: int
@@ -220,7 +230,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe. stages: by name, in the order they are run."""
+    """A recipe. stages: by name, in the order they run."""
 
     name: str
     stages: Mapping[str, Stage]
@@ -228,7 +238,7 @@ class Recipe:
     watch: RunSettings
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them."""
+        """The recipe as plain values, for JSON."""
         return {
             "name": self.name,
             "stages": {name: dataclasses.asdict(stage) for name, stage in self.stages.items()},
@@ -237,10 +247,10 @@ class Recipe:
         }
 
     def with_stage(self, name: str, **changes: Any) -> Recipe:
-        """The same recipe with some fields of one stage changed."""
+        """A copy with some fields of one stage changed."""
         stages = {**self.stages, name: dataclasses.replace(self.stages[name], **changes)}
         return dataclasses.replace(self, stages=stages)
 
     def only(self, *names: str) -> Recipe:
-        """The same recipe without its other stages."""
+        """A copy with these stages only."""
         return dataclasses.replace(self, stages={n: s for n, s in self.stages.items() if n in names})

@@ -68,11 +68,14 @@ def test_a_whole_recipe_written_as_toml_is_the_same_recipe(tmp_path):
         ('base = "best"\n[final]\nstep = 3\n', r"\[final\] has the unknown key 'step'; did you mean steps\?"),
         ('base = "best"\n[final]\nsteps = "3"\n', r"\[final\] steps: expected a whole number, found '3'"),
         ('base = "best"\n[final]\nsees = "map"\n', "sees: expected image, hallucination, reference, found 'map'"),
-        ('base = "best"\n[finale]\nsteps = 3\n', "has the unknown entry 'finale'; name it in order"),
+        ('base = "best"\n[finale]\nsteps = 3\n', "has the unknown entry 'finale'; add it to order"),
         ('base = "best"\n[final]\nbegin = "joint"\n', r"\[final\] builds on 'joint', expected a regressor stage"),
         ('base = "better"\n', "no such recipe: better; one of best, paper, release, smoke, synthetic"),
-        ("order = [\n", "is no TOML"),
-        ('order = ["a"]\n[a]\nkind = "regressor"\n', r"\[networks\] lacks generator_channels; .* base = \"best\""),
+        ("order = [\n", "is not valid TOML"),
+        (
+            'order = ["a"]\n[a]\nkind = "regressor"\n',
+            r"\[networks\]: the key generator_channels is missing; .* base = \"best\"",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_recipe_is_named(tmp_path, text, message):

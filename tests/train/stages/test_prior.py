@@ -112,15 +112,18 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"networks": {"regressor_prior": NO_PRIOR}}, "prior: learns 'prior', but the recipe's R has no prior"),
-        ({"prior": {"fusion": True}}, "prior: a prior looks at the image alone"),
-        ({"final": {"order_weight": 1.0}}, "final: with an order_weight nothing else is asked of photographs"),
+        (
+            {"networks": {"regressor_prior": NO_PRIOR}},
+            "prior: learns = 'prior' needs a prior, and the recipe's R has none",
+        ),
+        ({"prior": {"fusion": True}}, "prior: the input of a prior is the image only"),
+        ({"final": {"order_weight": 1.0}}, "final: order_weight excludes other losses on clean images"),
         ({"final": {"mean_with": "ordered"}}, "final: mean_with = 'ordered'; expected an earlier stage of the same"),
         ({"prior": {"mean_with": "ordered"}}, "prior: mean_with = 'ordered'; expected an earlier stage"),
-        ({"prior": {"kept_share": 0.5}}, "prior: kept_share = 0.5; expected 1.0, or from 0 to 1 where it learns"),
-        ({"final": {"kept_share": 0.0}}, "final: kept_share = 0.0; expected 1.0, or from 0 to 1 where it learns"),
+        ({"prior": {"kept_share": 0.5}}, "prior: kept_share = 0.5; expected 1.0, or a value from 0 to 1 with learns"),
+        ({"final": {"kept_share": 0.0}}, "final: kept_share = 0.0; expected 1.0, or a value from 0 to 1 with learns"),
         ({"ordered": {"mean_with": "first"}}, "ordered: mean_with = 'first'; expected an earlier stage"),
-        ({"final": {"begin": ""}}, "final: learns distortions beside a prior that no stage has left"),
+        ({"final": {"begin": ""}}, 'final: learns = "distortions" needs a trained prior'),
     ],
 )
 def test_a_stage_that_learns_a_part_of_r_that_is_not_there_is_refused(material, tmp_path, changes, problem):
