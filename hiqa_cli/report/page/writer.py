@@ -123,7 +123,8 @@ class PageWriter:
             page_facts = {**facts, "folder": self._folder_url}
             self._put(page, self._document.before_rows(page_facts, self._folder is not None))
             _append(page, self._rows)
-            self._put(page, self._document.after_rows())
+            for part in self._document.after_rows():
+                self._put(page, part)
             _append(page, self._embedded)
             self._put(page, self._document.end())
             for file in (page, self._rows, self._embedded):
