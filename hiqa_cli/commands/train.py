@@ -25,7 +25,7 @@ from .train_setup import choose_vgg, open_databases
 if TYPE_CHECKING:
     from hiqa_train.data.sources.protocol import DataSource
     from hiqa_train.recipes.schema import Recipe
-    from hiqa_train.runs.run import RunOptions
+    from hiqa_train.runs.options import RunOptions
     from hiqa_train.trainer.loop import StopSignal
 
 STAGES = ("generator", "regressor", "joint", "ablation")
@@ -165,8 +165,8 @@ def train(
     import torch
 
     from hiqa_train.recipes.loader import DEFAULT, RELEASE, SYNTHETIC, load_recipe
-    from hiqa_train.runs.plan import goes_on_from_r
-    from hiqa_train.runs.run import RunOptions
+    from hiqa_train.runs.options import RunOptions
+    from hiqa_train.stages.plan import continues_from_regressor
     from hiqa_train.trainer.distributed import is_leader
     from hiqa_train.trainer.loop import StopSignal
 
@@ -177,7 +177,7 @@ def train(
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
     default_recipe = DEFAULT if not clean_images else RELEASE if dataset else SYNTHETIC
     chosen = load_recipe(recipe or default_recipe)
-    initialises_r = init_from is not None and goes_on_from_r(chosen)
+    initialises_r = init_from is not None and continues_from_regressor(chosen)
     if init_from is not None and generator is not None and not initialises_r:
         raise UsageError("--init-from initialises a G in training, --generator replaces it", "give one of them")
     folder = out or default_out([*(dataset or []), *map(str, clean_images or [])], resume)
@@ -188,11 +188,11 @@ def train(
         seed=seed,
         resume=resume,
         generator=generator,
-        first_generator=init_from if generator is None else None,
-        begin=init_from if initialises_r else None,
+        init_generator=init_from if generator is None else None,
+        init_regressor=init_from if initialises_r else None,
         kinds=None if stage in (None, "ablation") else (stage,),
         cache=cache_dir,
-        watch=progress.advance,
+        on_progress=progress.advance,
     )
     stop = StopSignal()
     scenes = tuple(word.strip() for word in (test_scenes or "").split(",") if word.strip())
@@ -244,9 +244,7 @@ class Training:
 
     def train(self) -> Path | None:
         """Train the stages; the folder of the result, or None if stopped."""
-        from hiqa_train.runs.mixed import train_mixed
-        from hiqa_train.runs.run import train_databases
-        from hiqa_train.runs.synthetic import train_synthetic
+        from hiqa_train.runs.run import train_databases, train_mixed, train_synthetic
 
         run = (self.recipe, self.out, self.options, self.stop, self.report)
         if self.opened is None:
@@ -270,15 +268,14 @@ class Training:
 
     def profile(self) -> int:
         """Print speed and time shares of each stage; the exit code."""
-        from hiqa_train.trainer.stage_benchmark import profile_material, table
+        from hiqa_train.trainer.stage_benchmark import profile_stages, table
 
-        write("\n".join(table(profile_material(self._data(), self.recipe, self.options))) + "\n")
+        write("\n".join(table(profile_stages(self._data(), self.recipe, self.options))) + "\n")
         return ExitCode.OK
 
     def _data(self) -> DataSource:
-        from hiqa_train.runs.mixed import open_mixed
-        from hiqa_train.runs.run import open_databases as open_sources
-        from hiqa_train.runs.synthetic import open_photographs
+        from hiqa_train.runs.sources import open_databases as open_sources
+        from hiqa_train.runs.sources import open_mixed, open_photographs
 
         if self.opened is None:
             return open_photographs(self.clean_images, self.recipe, self.options, self.report)

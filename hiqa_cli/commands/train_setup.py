@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hiqa_train.data.training_split import DatabaseSplit
     from hiqa_train.datasets import Sample
     from hiqa_train.recipes.schema import Recipe
-    from hiqa_train.runs.run import RunOptions
+    from hiqa_train.runs.options import RunOptions
 
 Report = Callable[[str], None]
 
@@ -77,7 +77,7 @@ def open_databases(
     def write(out: Path) -> None:
         write_splits(out / "splits.json", splits, datasets)
 
-    return OpenedDatabases(tuple(parts), tests, dataclasses.replace(options, record=record, begun=write))
+    return OpenedDatabases(tuple(parts), tests, dataclasses.replace(options, record=record, on_start=write))
 
 
 def choose_vgg(
@@ -89,7 +89,7 @@ def choose_vgg(
     """
     from hiqa_train.losses.vgg_weights import ADDRESS, MEGABYTES, cached, download
     from hiqa_train.recipes.schema import GeneratorStage
-    from hiqa_train.runs.run import vgg_layers
+    from hiqa_train.stages.plan import vgg_layers
 
     if vgg == "off":
         for name, stage in recipe.stages.items():

@@ -104,7 +104,7 @@ def test_differences_are_signed_and_absolute() -> None:
 def test_modes_are_compared_with_each_other_and_with_people(scorer: Scorer, folder: Path) -> None:
     paths = sorted(folder.iterdir()) * 3
     samples = [Sample(path, n / 12, n / 12, f"{n}") for n, path in enumerate(paths)]
-    result = measure_modes(scorer, samples, stride=128, tell=ignore)
+    result = measure_modes(scorer, samples, stride=128, report=ignore)
     by_hand = {}
     for mode in ("exact", "fast"):
         by_hand[mode] = [scorer.score(sample.path, scoring=Scoring(mode)).score for sample in samples]
@@ -119,12 +119,12 @@ def test_modes_are_compared_with_each_other_and_with_people(scorer: Scorer, fold
 
 def test_samples_are_compared_with_whole_pictures(scorer: Scorer, folder: Path) -> None:
     told: list[str] = []
-    result = measure_sampling(scorer, folder, Scoring(max_tiles=2, tolerance=0.0), tell=told.append)
+    result = measure_sampling(scorer, folder, Scoring(max_tiles=2, tolerance=0.0), report=told.append)
     assert result.pictures == len(told) == 3  # the smallest has no more pixels than two tiles
     assert result.differences.largest > 0
     assert result.megapixels == pytest.approx((0.16, 0.208))
     with pytest.raises(UsageError, match="large enough"):
-        measure_sampling(scorer, folder, Scoring(), tell=told.append)
+        measure_sampling(scorer, folder, Scoring(), report=told.append)
 
 
 ignore: Callable[[str], None] = lambda line: None  # noqa: E731

@@ -22,7 +22,9 @@ from hiqa_cli.console.progress import stage_text
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.splits import COUNT
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.runs.run import RunOptions, train_databases, vgg_layers
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.run import train_databases
+from hiqa_train.stages.plan import vgg_layers
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.metrics_log import MetricsLog, Progress, ProgressListener
 

@@ -11,7 +11,7 @@ from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.runs.run import RunOptions
+from hiqa_train.runs.options import RunOptions
 from support.database_trees import write_table
 
 SIZE = (72, 66)

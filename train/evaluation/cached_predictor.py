@@ -1,7 +1,7 @@
-"""Predictions by an R that was trained on what a frozen G makes of whole images: the test images are seen so too.
+"""Predictions by an R that was trained on G's cached outputs for whole images, on such outputs for the test images.
 
-R goes over overlapping tiles as in scoring (section 3.4); the discrepancy map and G's features are cut with the tiles.
-The oracle, which is shown the true reference, is scored here as well: no weights can be released of it.
+R scores overlapping tiles, as in scoring (section 3.4); discrepancy map and features are cut along with the tiles. The
+oracle, which needs the true reference and cannot be released as weights, is scored here, too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hiqa_train.data.image_cache import decode_images, default_cache_folder
 from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Recipe, RegressorStage
-from hiqa_train.runs.plan import last_regressor
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
+from hiqa_train.stages.plan import last_regressor
 from hiqa_train.trainer.distributed import RunDevice
 
 from .predict import UnscoredImage
@@ -30,19 +30,19 @@ from .tile_scores import score
 
 @dataclass(frozen=True)
 class CachedPredictor:
-    """See `predict.Predictor`. views: None where R looks at the image alone, or at the reference's map alone."""
+    """See `predict.Predictor`. features: None if R takes the image alone, or with the reference's map only."""
 
     network: MappedRegressor
     stage: RegressorStage
-    views: FeatureCache | None
-    machine: RunDevice
+    features: FeatureCache | None
+    run_device: RunDevice
     cache: Path
     stride: int
 
     @property
     def id(self) -> str:
         """8 hex digits of R's weights and of G's."""
-        digest = hashlib.sha256(("" if self.views is None else self.views.id).encode())
+        digest = hashlib.sha256(("" if self.features is None else self.features.id).encode())
         for value in self.network.state_dict().values():
             digest.update(value.cpu().numpy().tobytes())
         return digest.hexdigest()[:8]
@@ -59,22 +59,22 @@ class CachedPredictor:
         reference = image.reference if self.stage.sees == "reference" else None
         files = decode_images([image.path, *([reference] if reference else [])], self.cache, lambda: None)
         file = files[image.path]
-        shown = ScoredImage(str(image.path), file, files[reference] if reference else None, 0.0, 0, "")
-        view = None if self.views is None else self.views.features(file)
-        return score(shown, self.network, self.stage, self.machine, view=view, stride=self.stride)
+        scored = ScoredImage(str(image.path), file, files[reference] if reference else None, 0.0, 0, "")
+        features = None if self.features is None else self.features.features(file)
+        return score(scored, self.network, self.stage, self.run_device, features=features, stride=self.stride)
 
 
-def viewed_predictor(
+def cached_predictor(
     trained: Path, recipe: Recipe, generator: Path | None, *, device: str, precision: str, stride: int
 ) -> CachedPredictor:
-    """trained: the folder of a finished run. generator: whose G it was trained with, None for hiqa's own."""
+    """The predictor of a finished run in the folder `trained`. generator: the G that it used, None for hiqa's own."""
     name = last_regressor(recipe)
     stage = recipe.stages[name]
     assert isinstance(stage, RegressorStage)
     placed = place(device, precision)
-    machine = RunDevice(torch.device(placed.device), placed.precision)
-    looks = stage.fusion or stage.sees == "hallucination"
+    run_device = RunDevice(torch.device(placed.device), placed.precision)
+    uses_g = stage.fusion or stage.sees == "hallucination"
     cache = default_cache_folder()
-    views = FeatureCache(load_generator(generator), cache, machine) if looks else None
-    network = TrainedNetworks(trained, None).regressor(name).to(machine.device)
-    return CachedPredictor(network, stage, views, machine, cache, stride)
+    features = FeatureCache(load_generator(generator), cache, run_device) if uses_g else None
+    network = TrainedNetworks(trained, None).regressor(name).to(run_device.device)
+    return CachedPredictor(network, stage, features, run_device, cache, stride)

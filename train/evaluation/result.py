@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hiqa_cli.errors import HiqaError
-from hiqa_train.uncertainty.coverage import Coverage
+from hiqa_train.losses.score_maps import to_common_scale
+from hiqa_train.uncertainty.coverage import Coverage, IntervalCase, check
 
 from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, TypeAgreement, measure_types, row_cells, row_object
 from .correlation import Logistic, fit_logistic
-from .database_coverage import coverage_of
 from .images import ImageSelection, below
 from .predict import Prediction
 
+COVERAGE_IMAGES = 30  # a share of fewer images means little
 COLUMNS = ("dataset", "part", "weights", *CSV_COLUMNS)
 
 
@@ -112,3 +113,20 @@ def table_cells(result: DatabaseResult, weights_id: str) -> list[list[str]]:
 
 
 __all__ = ["ALL", "COLUMNS", "MEASURES", "DatabaseResult", "as_object", "measure_choice", "table_cells"]
+
+
+def coverage_of(predictions: Sequence[Prediction], database: str, measured: Mapping[str, Any]) -> Coverage | None:
+    """Whether the stated half-width holds on images that people scored. None without a map for the database, or with
+    fewer than COVERAGE_IMAGES images.
+
+    measured: of the weights' manifest, which has the map that was trained from hiqa's scale to the database's. Without
+    it the database's scores say nothing about points on hiqa's scale. Qualities beyond the map's ends count as its
+    ends.
+    """
+    knots = measured.get("maps", {}).get(database)
+    cases = [
+        IntervalCase(p.score, (), p.half_width, 100 * to_common_scale(p.sample.quality, knots))
+        for p in predictions
+        if knots is not None and p.half_width is not None
+    ]
+    return check(cases) if len(cases) >= COVERAGE_IMAGES else None

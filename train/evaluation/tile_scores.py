@@ -1,6 +1,6 @@
-"""The score of an image that a database holds, tile by tile as the scorer does it, by networks that are not released.
+"""Scores images of a database tile by tile, as the scorer does, with networks that are not released as weights.
 
-The scorer takes folders of weights; here R may be shown the true reference, or what G made of the whole image.
+Here R may take the true reference, or G's cached outputs for the whole image.
 """
 
 from __future__ import annotations
@@ -30,16 +30,13 @@ def score(
     image: ScoredImage,
     network: MappedRegressor,
     stage: RegressorStage,
-    machine: RunDevice,
+    run_device: RunDevice,
     *,
     generator: Generator | None = None,
-    view: ImageFeatures | None = None,
+    features: ImageFeatures | None = None,
     stride: int = DEFAULT_STRIDE,
 ) -> float:
-    """Mean over the tiles of an image, 0..1, with its true reference where the stage is given it.
-
-    generator: asked tile by tile, unless there is a view of the whole image.
-    """
+    """Mean score over the tiles of an image, 0..1. generator: runs on each tile, unless `features` has its outputs."""
     pixels = open_array(image.file)
     reference = open_array(image.reference) if image.reference is not None else pixels
     height, width = pixels.shape[:2]
@@ -55,15 +52,15 @@ def score(
             torch.zeros(len(some), dtype=torch.int64),
             tuple(image.name for _ in some),
         )
-        if view is not None:
-            cut = [view.cut(x, y, TILE) for x, y in some]
-            shown = RegressorInputs(
-                stack_images([discrepancy for discrepancy, _ in cut]), stack_images([features for _, features in cut])
+        if features is not None:
+            cut = [features.cut(x, y, TILE) for x, y in some]
+            cached = RegressorInputs(
+                stack_images([discrepancy for discrepancy, _ in cut]), stack_images([semantic for _, semantic in cut])
             )
-            batch = dataclasses.replace(batch, cached_inputs=shown)
-        batch = batch.to(machine.device)
-        with machine.autocast():
-            seen = regressor_inputs(generator, batch, stage.sees, fusion=stage.fusion)
-            features = network.regressor.quality_features(batch.distorted, seen.discrepancy)
-        scores += regressor_score(network.regressor, features[-1], seen.semantic).tolist()
+            batch = dataclasses.replace(batch, cached_inputs=cached)
+        batch = batch.to(run_device.device)
+        with run_device.autocast():
+            inputs = regressor_inputs(generator, batch, stage.sees, fusion=stage.fusion)
+            maps = network.regressor.quality_features(batch.distorted, inputs.discrepancy)
+        scores += regressor_score(network.regressor, maps[-1], inputs.semantic).tolist()
     return float(np.mean(scores))

@@ -1,6 +1,6 @@
-"""Several Rs that learn from the same patches, step by step: what differs between them is what they are shown.
+"""Trains several Rs in lockstep on the same patches; they differ in their other inputs.
 
-Patches that are made on the way cost more than a network's step on them; abreast they are made once for all.
+Distorting patches costs more than a step of a network on them, and is done once for all of them here.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ NAME = "abreast"  # of the stage, and of its folder
 
 
 class LockstepTraining:
-    """See `loop.Stage`. stages: of the same numbers of steps and patches; the first one's source serves all."""
+    """See `loop.TrainingStage`. stages: with equal steps, batch and patch size; the first one's source serves all."""
 
     kind = "abreast"
 
     def __init__(self, stages: Sequence[RegressorTraining]) -> None:
-        """ValueError where the stages do not ask for the same patches."""
+        """ValueError if the stages do not use the same patches."""
         first = stages[0]
         for other in stages[1:]:
             if (other.steps, other.batch, other.recipe.patch) != (first.steps, first.batch, first.recipe.patch):
                 raise ValueError(f"{other.name} and {first.name} differ in steps, batch or patch")
         self.stages = stages
         self.name, self.steps, self.batch, self.source = NAME, first.steps, first.batch, first.source
-        self.main = f"{first.name}_{first.main}"
-        self.learns = {f"{stage.name}.{name}": one for stage in stages for name, one in stage.learns.items()}
+        self.main_loss = f"{first.name}_{first.main_loss}"
+        self.trainers = {f"{stage.name}.{name}": one for stage in stages for name, one in stage.trainers.items()}
 
     def describe(self) -> dict[str, Any]:
         return {"kind": self.kind, **{stage.name: stage.describe() for stage in self.stages}}
@@ -43,26 +43,25 @@ class LockstepTraining:
         return {f"{name}_{loss}": value for name, losses in found.items() for loss, value in losses.items()}
 
     def validate(self, step: int) -> dict[str, float]:
-        """Each one's measures; `error` is the mean of their errors."""
+        """The measures of each; `error` is the mean of their errors."""
         found = {stage.name: stage.validate(step) for stage in self.stages}
         error = sum(measures["error"] for measures in found.values()) / len(found)
-        return {"error": error, **{f"{n}_{word}": v for n, measures in found.items() for word, v in measures.items()}}
+        return {"error": error, **{f"{n}_{key}": v for n, measures in found.items() for key, v in measures.items()}}
 
     def remarks(self) -> list[str]:
         return [remark for stage in self.stages for remark in stage.remarks()]
 
-    def sheet(self) -> SampleGrid:
-        return self.stages[-1].sheet()
+    def samples(self) -> SampleGrid:
+        return self.stages[-1].samples()
 
 
 def split_checkpoint(folder: Path, stages: Sequence[RegressorTraining]) -> None:
-    """The finished stage's checkpoint as one of each R, in `folder`/NAME: as if it had been trained by itself.
-
-    All are of the last step. OutputError where they cannot be written.
+    """Write the checkpoint of the finished stage as one checkpoint of each R, in `folder`/NAME, as if that R had been
+    trained by itself. All are of the last step. OutputError.
     """
     state = read_checkpoint(folder / NAME / LAST)
     for stage in stages:
-        mine = {name: state["learns"][f"{stage.name}.{name}"] for name in stage.learns}
+        mine = {name: state["learns"][f"{stage.name}.{name}"] for name in stage.trainers}
         alone = {**state, "stage": stage.name, "describe": stage.describe(), "learns": mine}
         for file in (BEST, LAST):
             save_checkpoint(folder / stage.name / file, alone)

@@ -1,11 +1,11 @@
-"""Narrows R1 of finished weights, for a training that goes on with fewer channels.
+"""Prunes channels of R1 in finished weights, to continue training with fewer.
 
     python -m hiqa_train.experiments.prune_channels --weights WEIGHTS --width 32 --clean-images DIR --out NARROW
     hiqa train ... --init-from NARROW      (with regressor_width = 32 in the recipe)
 
-Of every layer those channels stay that matter most: by how much they vary over distorted pictures, times how much is
-made of them further on. What the others are on the average goes into the biases of what they fed. NARROW's scores are
-near those of WEIGHTS, not as good, and it states no uncertainty: it is there to be trained.
+Every layer keeps the channels that matter most: those with the largest product of their variation over distorted
+images and the weights of the next layers on them. The mean of the others moves into the biases of the next layers.
+NARROW scores nearly as well as WEIGHTS and states no uncertainty; it is a start for training.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from hiqa_train.data.patches import to_tensor
 from hiqa_train.distortions import RANDOM, distort
 from hiqa_train.runs.release import UNFITTED
 
-from .script_main import run_command, tell
+from .script_main import report, run_command
 
 KINDS = tuple(RANDOM)
-MOST = 48  # pictures that channels are watched on
+MOST = 48  # images to record activations on
 AT_ONCE = 8
 
 
 class RecordedActivations:
-    """How much channels vary and what they are on the average, (C,) each, over all places and pictures."""
+    """Mean and standard deviation of channels, (C,) each, over all places and images."""
 
     def __init__(self, module: nn.Module, after: Callable[[Tensor], Tensor]) -> None:
         self._sum, self._squares, self._count = torch.zeros(1), torch.zeros(1), 0
         self._after = after
-        self._hook = module.register_forward_hook(self._see)
+        self._hook = module.register_forward_hook(self._record)
 
-    def _see(self, module: nn.Module, given: object, found: Tensor) -> None:
-        seen = self._after(found).double()
-        self._sum = self._sum + seen.sum(dim=(0, 2, 3))
-        self._squares = self._squares + seen.square().sum(dim=(0, 2, 3))
-        self._count += seen.shape[0] * seen.shape[2] * seen.shape[3]
+    def _record(self, module: nn.Module, inputs: object, output: Tensor) -> None:
+        values = self._after(output).double()
+        self._sum = self._sum + values.sum(dim=(0, 2, 3))
+        self._squares = self._squares + values.square().sum(dim=(0, 2, 3))
+        self._count += values.shape[0] * values.shape[2] * values.shape[3]
 
     def stop(self) -> tuple[Tensor, Tensor]:
         self._hook.remove()
@@ -59,13 +59,13 @@ class RecordedActivations:
 
 
 def weight_of(module: nn.Module) -> Tensor:
-    """Of the convolution of `regressor.convolution`."""
+    """The weight of a convolution made by `regressor.convolution`."""
     assert isinstance(module, nn.Sequential)
     return next(module.parameters()).detach()
 
 
 def use_of(*weights: Tensor) -> Tensor:
-    """(inputs,): how much is made of each input by weights (outputs, inputs, ...)."""
+    """(inputs,): the norm of the weights (outputs, inputs, ...) on each input."""
     total = sum(
         weight.flatten(2).square().sum(dim=(0, 2)) if weight.dim() > 2 else weight.square().sum(dim=0)
         for weight in weights
@@ -75,33 +75,33 @@ def use_of(*weights: Tensor) -> Tensor:
 
 
 class PrunedNetworks:
-    """The channels of each layer that stay, and what the others are on the average."""
+    """The channels of each layer to keep, and the means of the others."""
 
-    def __init__(self, regressor: Regressor, width: int, watch: Callable[[], None]) -> None:
-        """watch: runs the networks, `regressor` among them, on pictures."""
+    def __init__(self, regressor: Regressor, width: int, run: Callable[[], None]) -> None:
+        """run: runs the networks, `regressor` among them, on images."""
         trunk, hidden = regressor.trunk, regressor.head.hidden.weight.detach()
         blocks = [block for stage in trunk.stages for block in stage.children() if isinstance(block, BasicBlock)]
         joined = regressor.project.out_channels
-        watched = {
+        recorded = {
             "stem": RecordedActivations(trunk.conv, torch.relu),
             "project": RecordedActivations(regressor.project, lambda x: x),
         }
         for number, block in enumerate(blocks):
-            watched[f"in{number}"] = RecordedActivations(block.conv1, torch.relu)
-            watched[f"out{number}"] = RecordedActivations(block, lambda x: x)
-        watch()
-        seen = {name: one.stop() for name, one in watched.items()}
-        self.mean = {name: mean for name, (mean, _) in seen.items()}
+            recorded[f"in{number}"] = RecordedActivations(block.conv1, torch.relu)
+            recorded[f"out{number}"] = RecordedActivations(block, lambda x: x)
+        run()
+        found = {name: one.stop() for name, one in recorded.items()}
+        self.mean = {name: mean for name, (mean, _) in found.items()}
         use = {"project": use_of(hidden[:, :joined]), "out3": use_of(hidden[:, joined:])}
         for number, block in enumerate(blocks):
             use[f"in{number}"] = use_of(weight_of(block.conv2))
             if number:
                 use[f"out{number - 1}"] = use_of(weight_of(block.conv1), weight_of(block.shortcut))
-        worth = {name: seen[name][1] * use[name] for name in use}
-        # the first block adds its input to what it makes of it: both have the same channels
-        worth["out0"] = worth["out0"] + seen["stem"][1] * use_of(weight_of(blocks[0].conv1))
+        importance = {name: found[name][1] * use[name] for name in use}
+        # the first block adds its input to its output: both must keep the same channels
+        importance["out0"] = importance["out0"] + found["stem"][1] * use_of(weight_of(blocks[0].conv1))
         counts = {"project": 8 * width} | {f"{place}{n}": width * 2**n for place in ("in", "out") for n in range(4)}
-        self.kept = {name: worth[name].topk(count).indices.sort().values for name, count in counts.items()}
+        self.kept = {name: importance[name].topk(count).indices.sort().values for name, count in counts.items()}
         self.kept["stem"] = self.kept["out0"]
 
     def dropped(self, name: str) -> Tensor:
@@ -110,7 +110,8 @@ class PrunedNetworks:
         return gone
 
     def convolution(self, weight: Tensor, bias: Tensor, outputs: str, inputs: str | None) -> tuple[Tensor, Tensor]:
-        """Weight and bias of a convolution between these layers; inputs: None: the picture, all of which stays."""
+        """Weight and bias of a convolution between these layers. inputs: None for the image, whose channels all
+        stay."""
         if inputs is not None:
             gone = self.dropped(inputs)
             bias = bias + weight[:, gone].sum(dim=(2, 3)) @ self.mean[inputs][gone]
@@ -119,21 +120,23 @@ class PrunedNetworks:
 
 
 @torch.no_grad()
-def narrowed(generator: Generator, regressor: Regressor, width: int, tiles: Tensor) -> Regressor:
-    """A new R whose R1 has `width` channels in its first stage. tiles: (n, 3, 256, 256) in 0..1, as varied as what it
-    is to score. UsageError where R1 is not of the form of the released weights'."""
+def prune_regressor(generator: Generator, regressor: Regressor, width: int, tiles: Tensor) -> Regressor:
+    """A new R whose R1 has `width` channels in its first stage. tiles: (n, 3, 256, 256) in 0..1, as diverse as the
+    images to score. UsageError if R1 does not have the structure of the released weights'."""
     config = regressor.config
     if config.blocks != 1 or config.batch_norm or not (config.semantic and config.discrepancy):
-        raise UsageError("only an R1 of one block a stage, without batch norms, with map and fusion is narrowed")
+        raise UsageError(
+            "expected an R1 with one block per stage, without batch norms, with discrepancy map and fusion"
+        )
     if not 1 <= width < config.width:
         raise UsageError(f"expected a width from 1 to {config.width - 1}, found {width}")
     network = HiqaNet(generator, regressor).eval()
 
-    def watch() -> None:
+    def run() -> None:
         for batch in tiles.split(AT_ONCE):
             network(batch)
 
-    plan = PrunedNetworks(regressor, width, watch)
+    plan = PrunedNetworks(regressor, width, run)
     old = regressor.state_dict()
     new = Regressor(replace(config, width=width, doubt=False, doubt_units=0)).eval()
     state = {name: value for name, value in old.items() if name in new.state_dict() and not name.startswith("doubt.")}
@@ -178,22 +181,22 @@ def distorted_tiles(folder: Path) -> Tensor:
 
 
 def main() -> None:
-    """See the module's words."""
+    """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.prune_channels")
     parser.add_argument("--weights", type=Path, required=True, help="a folder of weights")
     parser.add_argument("--width", type=int, required=True, help="channels of R1's first stage")
     parser.add_argument("--clean-images", type=Path, required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="NARROW")
     given = parser.parse_args()
-    run_command(lambda: narrow(given.weights, given.width, given.pristine, given.out))
+    run_command(lambda: prune(given.weights, given.width, given.clean_images, given.out))
 
 
-def narrow(weights: Path, width: int, pristine: Path, out: Path) -> int:
-    """Write the narrowed weights; gives the exit code. UsageError where `out` is there already; WeightsError."""
+def prune(weights: Path, width: int, clean_images: Path, out: Path) -> int:
+    """Write the pruned weights. Returns the exit code. UsageError if `out` exists; WeightsError."""
     if out.exists():
         raise UsageError(f"{out} exists", "give another --out")
     loaded = load_weights(weights)
-    regressor = narrowed(loaded.generator, loaded.regressor, width, distorted_tiles(pristine))
+    regressor = prune_regressor(loaded.generator, loaded.regressor, width, distorted_tiles(clean_images))
     facts = loaded.manifest
     save_weights(
         out,
@@ -207,7 +210,7 @@ def narrow(weights: Path, width: int, pristine: Path, out: Path) -> int:
         measured={},
         seen_scenes=facts.seen_scenes,
     )
-    tell(f"R1 of {width} channels in {out}")
+    report(f"R1 of {width} channels in {out}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How the commands of modules, `python -m hiqa_train.NAME`, speak and end."""
+"""Output and exit codes of scripts that run as `python -m hiqa_train.experiments.NAME`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NoReturn
 
 from hiqa_cli.errors import HiqaError
 
-tell = partial(print, flush=True)
+report = partial(print, flush=True)
 
 
 def run_command(go: Callable[[], int]) -> NoReturn:
-    """Ends with the exit code that `go` gives; with 2, and one line, after an error that people can cause."""
+    """Exit with the code that `go` returns, or with 2 and one line after a HiqaError."""
     try:
         code = go()
     except HiqaError as error:
-        tell(f"hiqa: {error}")
+        report(f"hiqa: {error}")
         code = 2
     raise SystemExit(code)

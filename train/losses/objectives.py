@@ -20,7 +20,7 @@ from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
 from hiqa_train.data.whole_image import score_images
 from hiqa_train.recipes.schema import GeneratorStage
-from hiqa_train.stages.frozen_generator import FrozenGenerator
+from hiqa_train.stages.frozen import FrozenGenerator
 from hiqa_train.trainer.distributed import frozen
 from hiqa_train.trainer.network_trainer import Loss
 

@@ -1,15 +1,15 @@
-"""The paper's ablation (figure 4) and its oracle, as variants of one recipe: each switches one idea on, nothing else.
+"""The paper's ablation (figure 4) and an oracle, as variants of one recipe that differ in one idea each.
 
     BL      R on the distorted image alone
     HCM     + hallucination: R sees the discrepancy map; G with pixel and VGG loss
     QPL     + the quality-aware loss (5)
     ADV     + a plain GAN, d_fake = 0 always
-    QADV    d_fake by formula (7) in its place
+    QADV    d_fake by formula (7) instead
     HSF     + fusion of G's features (11): the whole method
-    oracle  HSF with the true reference's map in place of the hallucination's
+    oracle  HSF with the true reference's map instead of the hallucination's
 
-A stage that is the same in several variants is trained once: the folders are named after what is in them. The stage
-`joint` has no part in it. Measured on the test part, once, at the end; what is chosen is chosen on the validation part.
+A stage that several variants share is trained once. Joint stages are left out. Every choice is made on the validation
+part; the test part is measured once, at the end.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Literal
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_train.data.image_cache import default_cache_folder
+from hiqa_train.data.leakage import RUN_RECORD
 from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets.sample import Sample
@@ -32,15 +33,16 @@ from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.stages.initialise import TrainedNetworks
+from hiqa_train.stages.plan import generator_stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, RESUME_HINT
 from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal
 
-from .plan import generator_stage
-from .run import RECORD, RunOptions, train_databases
+from .options import RunOptions
+from .run import train_databases
 
 VARIANTS = ("BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle")
-# Figure 4, on TID2008: SROCC, PLCC (ten splits, medians). The oracle was not part of it.
+# Figure 4, on TID2008: SROCC, PLCC (medians of ten splits). The paper has no oracle there.
 PAPER = {
     "BL": (0.755, 0.800),
     "HCM": (0.859, 0.870),
@@ -60,16 +62,16 @@ class AblationRow:
 
 
 def variant(recipe: Recipe, name: str) -> Recipe:
-    """The recipe with just the ideas of a variant. UsageError where it lacks a stage that they need."""
-    of_generator = generator_stage(recipe)
+    """The recipe with only the ideas of a variant. UsageError if the recipe lacks a stage that they need."""
+    generator_name = generator_stage(recipe)
     regressors = [n for n, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
-    if not of_generator or len(regressors) < 2:
+    if not generator_name or len(regressors) < 2:
         raise UsageError(f"the recipe {recipe.name} has no stages to ablate", "it needs an R alone, a G and a final R")
     alone, final = regressors[0], regressors[-1]
-    recipe = recipe.only(*regressors, of_generator)
+    recipe = recipe.only(*regressors, generator_name)
     if name == "BL":
         return recipe.only(alone)
-    generator = recipe.stages[of_generator]
+    generator = recipe.stages[generator_name]
     assert isinstance(generator, GeneratorStage)
     adversarial: Literal["none", "plain", "quality"] = "quality"
     if name in ("HCM", "QPL"):
@@ -77,7 +79,7 @@ def variant(recipe: Recipe, name: str) -> Recipe:
     elif name == "ADV":
         adversarial = "plain"
     psi_weight = 0.0 if name == "HCM" else generator.psi_weight
-    recipe = recipe.with_stage(of_generator, adversarial=adversarial, psi_weight=psi_weight)
+    recipe = recipe.with_stage(generator_name, adversarial=adversarial, psi_weight=psi_weight)
     sees = "reference" if name == "oracle" else "hallucination"
     return recipe.with_stage(final, sees=sees, fusion=name in ("HSF", "oracle"))
 
@@ -89,39 +91,36 @@ def run_ablation(
     out: Path,
     options: RunOptions,
     stop: StopSignal,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> list[AblationRow] | None:
-    """Train every variant in OUT/NAME and measure it on the test part; None where `stop` ended it early.
-
-    A stage that an earlier variant has trained on the same grounds is taken over.
-    """
+    """Train every variant in OUT/NAME and measure it on the test part. Returns None if `stop` ended it early."""
     if not all(sample.reference is not None for sample in (*part.training, *part.validation, *test)):
         raise UsageError(f"{part.name}: the ablation needs every image's reference", "TID2008 is the paper's")
     if not options.resume and out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
+        raise UsageError(f"{out} is not empty", "give --resume to continue it, or another --out")
     rows = []
     trained: dict[str, Path] = {}
     for name in VARIANTS:
         changed = variant(recipe, name)
         where = out / name
-        taken = take_over(changed, where, trained)
-        mine = dataclasses.replace(options, resume=taken or (where / RECORD).exists(), generator=None)
-        tell(f"ablation: {name}")
-        if train_databases([part], changed, where, mine, stop, tell) is None:
+        reused = reuse_stages(changed, where, trained)
+        mine = dataclasses.replace(options, resume=reused or (where / RUN_RECORD).exists(), generator=None)
+        report(f"ablation: {name}")
+        if train_databases([part], changed, where, mine, stop, report) is None:
             return None
-        rows.append(AblationRow(name, measured(where, changed, mine, test)))
-        tell(f"ablation: {name}: SROCC {rows[-1].agreement.srocc:.3f}, PLCC {rows[-1].agreement.plcc:.3f}")
+        rows.append(AblationRow(name, measure_variant(where, changed, mine, test)))
+        report(f"ablation: {name}: SROCC {rows[-1].agreement.srocc:.3f}, PLCC {rows[-1].agreement.plcc:.3f}")
     write_rows(out / "ablation.json", part.name, rows)
     return rows
 
 
-def take_over(recipe: Recipe, where: Path, trained: dict[str, Path]) -> bool:
-    """Link the stages that are the same in an earlier variant, as are all before them, into this one's folder; whether
-    there was one. trained: what a stage and those before it are -> the folder of the first that has it."""
-    taken = False
+def reuse_stages(recipe: Recipe, where: Path, trained: dict[str, Path]) -> bool:
+    """Link the stages that an earlier variant has trained after the same stages into this variant's folder. Returns
+    whether there were any. trained: description of a stage and those before it -> the folder of the first one."""
+    reused = False
     for number, name in enumerate(recipe.stages, start=1):
-        grounds = json.dumps([asdict(stage) for stage in list(recipe.stages.values())[:number]], sort_keys=True)
-        source = trained.setdefault(grounds, where / name)
+        described = json.dumps([asdict(stage) for stage in list(recipe.stages.values())[:number]], sort_keys=True)
+        source = trained.setdefault(described, where / name)
         for file in (LAST, BEST) if source != where / name else ():
             target = where / name / file
             if not target.exists():
@@ -130,12 +129,12 @@ def take_over(recipe: Recipe, where: Path, trained: dict[str, Path]) -> bool:
                     os.link(source / file, target)  # checkpoints are replaced, never written into
                 except OSError as error:
                     raise cannot_write(target, error, RESUME_HINT) from error
-            taken = True
-    return taken
+            reused = True
+    return reused
 
 
-def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sample]) -> Agreement:
-    """A finished variant on the test images, tile by tile as in scoring."""
+def measure_variant(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sample]) -> Agreement:
+    """Measure a finished variant on the test images, tile by tile as in scoring."""
     regressors = [name for name, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
     stage = recipe.stages[regressors[-1]]
     assert isinstance(stage, RegressorStage)
@@ -143,11 +142,11 @@ def measured(where: Path, recipe: Recipe, options: RunOptions, test: Sequence[Sa
     network = finished.regressor(regressors[-1])
     generator = finished.generator(generator_stage(recipe)) if generator_stage(recipe) else None
     images = open_samples([(0, sample) for sample in test], options.cache or default_cache_folder(), lambda: None)
-    with join_processes(options.device, "fp32") as machine:
-        network.to(machine.device)
+    with join_processes(options.device, "fp32") as run_device:
+        network.to(run_device.device)
         if generator is not None:
-            generator.to(machine.device)
-        predicted = [score(image, network, stage, machine, generator=generator) for image in images]
+            generator.to(run_device.device)
+        predicted = [score(image, network, stage, run_device, generator=generator) for image in images]
     # qualities on both sides: high is good
     return measure(predicted, [image.quality for image in images], high_is_good=True)
 
@@ -159,7 +158,7 @@ def write_rows(path: Path, database: str, rows: Sequence[AblationRow]) -> None:
 
 
 def table(database: str, rows: Sequence[AblationRow]) -> list[str]:
-    """For a person, beside the paper's numbers."""
+    """The table as text, beside the paper's numbers."""
     lines = [
         f"ablation on {database}'s test part ({rows[0].agreement.images} images, one split), the paper's figure 4",
         "(TID2008, medians of ten splits; it has no oracle there)",

@@ -1,4 +1,4 @@
-"""The end of a run: OUT/weights, the half-width fitted on validation pictures, in the form that the scorer takes."""
+"""The end of a run: fit the stated half-width on validation images and write OUT/weights."""
 
 from __future__ import annotations
 
@@ -27,52 +27,52 @@ def release(
     folder: Path,
     generator: Generator,
     network: MappedRegressor,
-    material: DataSource,
+    data: DataSource,
     measured: dict[str, Any],
-    seen: Iterable[str] | None,
-    tell: Callable[[str], None],
+    trained_scenes: Iterable[str] | None,
+    report: Callable[[str], None],
     *,
     anchored: bool,
 ) -> Path:
-    """Fit the half-width with the weights as released (float16), and write the folder. OutputError: a full disk.
+    """Fit the half-width on scores of the weights as released (float16), and write the folder. Returns the folder.
 
-    seen: all scenes that any of the networks saw, None where that is not known. anchored: set the scale (anchor.py)
-    before, in the network that is given.
+    trained_scenes: all scenes that any of the networks was trained on, None if unknown. anchored: first fit the scale
+    (see uncertainty/scale_anchor.py) and change `network` accordingly. Raises OutputError, as on a full disk.
     """
-    knots = network.knots(len(material.names))
+    knots = network.knots(len(data.names))
 
     def save(where: Path, calibration: Calibration) -> None:
-        maps = dict(zip(material.names, knots, strict=True)) if len(knots) > 1 else {}
+        maps = dict(zip(data.names, knots, strict=True)) if len(knots) > 1 else {}
         try:
             save_weights(
                 where,
                 generator,
                 network.regressor,
                 calibration,
-                name=f"trained on {', '.join(material.names)}",
+                name=f"trained on {', '.join(data.names)}",
                 version="1",
                 licence=LICENCE,
-                training_data=material.terms(),
+                training_data=data.terms(),
                 measured={**measured, "maps": maps},
-                seen_scenes=seen,
+                seen_scenes=trained_scenes,
             )
         except OutputError as error:
             raise OutputError(error.message, RESUME_HINT) from error
 
-    unfitted = folder.with_name(f".{folder.name}")  # must not be taken for what is released
+    unfitted = folder.with_name(f".{folder.name}")  # hidden: nobody should take it for the released weights
     save(unfitted, UNFITTED)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
-    cases = material.interval_cases(observe_activations(scorer), knots, tell)
+    cases = data.interval_cases(observe_activations(scorer), knots, report)
     if anchored:
         anchor = fit_anchor(cases)
-        tell(f"the scale is set: logits times {anchor.gain:.3f} and {anchor.shift:+.3f}")
-        anchor.move(network.regressor)
+        report(f"anchored the scale: logits times {anchor.gain:.3f}, plus {anchor.shift:+.3f}")
+        anchor.apply(network.regressor)
         first, *others = knots  # the first is hiqa's scale itself
         knots = [first, *map(anchor.moved_knots, others)]
         cases = [anchor.moved(case) for case in cases]
-    calibration, doubt = fit_half_width(cases)
-    network.regressor.give_doubt(doubt)
+    calibration, error_head = fit_half_width(cases)
+    network.regressor.give_doubt(error_head)
     save(folder, calibration)
     shutil.rmtree(unfitted)
-    tell(f"weights in {folder}")
+    report(f"weights in {folder}")
     return folder

@@ -1,38 +1,30 @@
-"""A whole run: the stages of a recipe, in order, from images with human scores, or from undistorted photographs, to
-weights that score.
+"""A training run: the stages of a recipe in order, from data to weights.
 
-    OUT/run.json            recipe, seed, material and what the caller knows of it
-    OUT/metrics.jsonl       everything that was measured on the way
-    OUT/STAGE/last.ckpt     and best.ckpt, pictures/
-    OUT/weights/            what hiqa score --weights takes
+    OUT/run.json            recipe, seed, data and the caller's record of it
+    OUT/metrics.jsonl       losses, validation measures and rates
+    OUT/STAGE/last.ckpt     last checkpoint; best.ckpt, the best on the validation part; pictures/
+    OUT/weights/            weights for `hiqa score --weights`
 
-A stage that is finished is not run again; a stopped one goes on where it was.
+A resumed run skips finished stages and continues a stopped one from its last checkpoint.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from hiqa_cli._version import __version__
 from hiqa_cli.atomic import write_json
-from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.feature_cache import FeatureCache
-from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
-from hiqa_train.data.sources.cached_features import CachedFeatureSource
-from hiqa_train.data.sources.database import DatabaseSource
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.checks import check_recipe
-from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import JointStage, Recipe, RegressorStage
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import (
     TrainedNetworks,
@@ -41,218 +33,178 @@ from hiqa_train.stages.initialise import (
     load_generator,
     load_regressor,
 )
+from hiqa_train.stages.plan import generator_stage, last_regressor, make_plan, missing_needs, vgg_layers
 from hiqa_train.trainer.checkpoint import LAST, first_difference
 from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
-from hiqa_train.trainer.metrics_log import Progress, ProgressListener
+from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.time_estimate import estimate
 
-from .plan import generator_stage, last_regressor, make_plan, missing_needs
+from .options import RunOptions, RunStopped
 from .release import release
+from .sources import open_databases, open_mixed, open_photographs
 
-RECORD = RUN_RECORD
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What a run is told beside its recipe; nothing here changes what the recipe means.
-
-    device: "auto", "cpu", "cuda" or "mps". precision: "auto" (autocast to bf16 where the hardware multiplies in it),
-        "fp32" or "bf16". seed: of networks, patches and orders. resume: go on with what OUT holds.
-    first_generator: what `generator` may name, whose G the training of G begins with; of the size in the recipe.
-    generator: a ready G in place of the stage that trains one: a folder of weights, or the OUT of another run. Where a
-        database has no references and none is given, hiqa's own weights' G is taken.
-    whole_views: the ready G is asked once about each whole image, not patch by patch; see whole_views.py.
-    begin: trained R that the last regressor stage begins with: see `trained.load_regressor`.
-    vgg: a file with VGG19's convolutions, None where the recipe's VGG term is off.
-    kinds: of the stages to run now ("generator", "regressor", "joint"), None for all; what they build on must be in
-        OUT, finished.
-    cache: the folder of decoded pictures, None for hiqa's own in the user's cache.
-    record: what the caller knows of the data (coverage, split, versions), kept with the run.
-    begun: called once with OUT, when a run has begun in it. watch: is told how far a stage is, several times a second
-        at most.
-    """
-
-    device: str = "auto"
-    precision: str = "auto"
-    seed: int = 1
-    resume: bool = False
-    first_generator: Path | None = None
-    generator: Path | None = None
-    whole_views: bool = False
-    begin: Path | None = None
-    vgg: Path | None = None
-    kinds: tuple[str, ...] | None = None
-    cache: Path | None = None
-    record: Mapping[str, Any] = field(default_factory=dict)
-    begun: Callable[[Path], None] | None = None
-    watch: Callable[[Progress], None] | None = None
-
-
-class RunStopped(Exception):
-    """A signal came before the first step."""
+Report = Callable[[str], None]
 
 
 def train_databases(
+    parts: Sequence[DatabaseSplit], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal, report: Report
+) -> Path | None:
+    """Run the recipe's remaining stages on the databases. Returns OUT/weights, or None if `stop` ended the run early.
+
+    Returns the folder of the last stage if it leaves no weights: with `options.kinds`, or if the last R needs the true
+    reference. Raises UsageError, DatasetError, TrainingDivergedError or OutputError.
+    """
+    return train(lambda: open_databases(parts, recipe, options, stop, report), recipe, out, options, stop, report)
+
+
+def train_synthetic(
+    folders: Sequence[Path], recipe: Recipe, out: Path, options: RunOptions, stop: StopSignal, report: Report
+) -> Path | None:
+    """As `train_databases`, on folders of undistorted photographs."""
+    return train(lambda: open_photographs(folders, recipe, options, report), recipe, out, options, stop, report)
+
+
+def train_mixed(
     parts: Sequence[DatabaseSplit],
+    tested: Collection[str],
+    folders: Sequence[Path],
     recipe: Recipe,
     out: Path,
     options: RunOptions,
     stop: StopSignal,
-    tell: Callable[[str], None],
+    report: Report,
 ) -> Path | None:
-    """Run what is left of the recipe's stages on the parts; OUT/weights, or None where `stop` ended it early.
+    """As `train_databases`, on databases and photographs. tested: scenes to exclude from both, kept for tests."""
 
-    With `options.kinds`, or a recipe whose last R needs the true reference, there may be no weights: then the folder of
-    the last stage. UsageError, DatasetError for what is wrong with call or images; TrainingDivergedError; OutputError.
-    """
+    def open_data() -> DataSource:
+        return open_mixed(parts, tested, folders, recipe, options, stop, report)
 
-    try:
-        return train(lambda: open_databases(parts, recipe, options, stop, tell), recipe, out, options, stop, tell)
-    except RunStopped:
-        return None
-
-
-def open_databases(
-    parts: Sequence[DatabaseSplit], recipe: Recipe, options: RunOptions, stop: StopSignal, tell: Callable[[str], None]
-) -> DatabaseSource:
-    """The images of the parts, decoded. Raises Stopped where a signal comes meanwhile."""
-
-    def go_on() -> None:
-        if stop.asked:
-            raise RunStopped
-
-    folder = options.cache or default_cache_folder()
-    images = sum(len(part.training) + len(part.validation) for part in parts)
-    tell(f"{images:,} images and their references are decoded once into {folder}")
-    if not options.whole_views:
-        return DatabaseSource(parts, recipe.watch, options.seed, folder, go_on)
-    placed = place(options.device, options.precision)
-    machine = RunDevice(torch.device(placed.device), placed.precision)
-    views = FeatureCache(load_generator(options.generator), folder, machine)
-    tell(f"G is asked about each whole image once, kept in {views.folder}")
-    return CachedFeatureSource(parts, recipe.watch, options.seed, folder, go_on, views)
+    return train(open_data, recipe, out, options, stop, report)
 
 
 def train(
-    open_material: Callable[[], DataSource],
+    open_data: Callable[[], DataSource],
     recipe: Recipe,
     out: Path,
     options: RunOptions,
     stop: StopSignal,
-    tell: Callable[[str], None],
+    report: Report,
 ) -> Path | None:
-    """As train_databases, on any material."""
-    with join_processes(options.device, options.precision) as machine:
-        check_recipe(recipe, machine)
-        say = tell if machine.leads else silent
-        check_out(out, options.resume, machine)
-        if machine.leads:  # what is decoded by one is there for all
-            material = open_material()
-        machine.wait()
-        if not machine.leads:
-            material = open_material()
-        return Run(material, recipe, out, options, machine, stop, say).go()
+    """As `train_databases`, on any data source. Under torchrun, process 0 opens the data first and fills the cache."""
+    with join_processes(options.device, options.precision) as run_device:
+        check_recipe(recipe, run_device)
+        check_out(out, options.resume, run_device)
+        try:
+            if run_device.leads:
+                data = open_data()
+            run_device.wait()
+            if not run_device.leads:
+                data = open_data()
+        except RunStopped:
+            return None
+        return Run(data, recipe, out, options, run_device, stop, report if run_device.leads else silent).execute()
 
 
 class Run:
-    """One run on its machine."""
+    """One run on one device."""
 
     def __init__(
         self,
-        material: DataSource,
+        data: DataSource,
         recipe: Recipe,
         out: Path,
         options: RunOptions,
-        machine: RunDevice,
+        run_device: RunDevice,
         stop: StopSignal,
-        tell: Callable[[str], None],
+        report: Report,
     ) -> None:
-        self.material, self.recipe, self.out, self.options = material, recipe, out, options
-        self.machine, self.stop, self.tell = machine, stop, tell
-        self.plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
-        self.ready = load_generator(options.generator) if self.plan.ready else None
-        self.finished = TrainedNetworks(out, self.ready)
-        self.seen = all_trained_scenes(
-            material.scenes(), trained_scenes(options.generator) if self._takes_ready else None
-        )
-        if options.first_generator is not None:
-            self.seen = (
-                None if self.seen is None else all_trained_scenes(self.seen, trained_scenes(options.first_generator))
-            )
-        for name in missing_needs(recipe, self.plan, material):
+        self.data, self.recipe, self.out, self.options = data, recipe, out, options
+        self.run_device, self.stop, self.report = run_device, stop, report
+        self.plan = make_plan(recipe, data, has_generator=options.generator is not None, kinds=options.kinds)
+        self.generator = load_generator(options.generator) if self.plan.has_generator else None
+        self.finished = TrainedNetworks(out, self.generator)
+        for name in missing_needs(recipe, self.plan, data):
             self.finished.state(name)
-        first = None if options.first_generator is None else load_generator(options.first_generator)
-        begin = None
-        if options.begin is not None:
+        init_generator = None if options.init_generator is None else load_generator(options.init_generator)
+        init_regressor = None
+        if options.init_regressor is not None:
             last = last_regressor(recipe)
-            begin = last, load_regressor(options.begin, recipe.stages[last])
-            known = initial_trained_scenes(options.begin).scenes
-            self.seen = None if self.seen is None or known is None else self.seen | known
-        self.builder = StageFactory(recipe, material, machine, options.seed, self._vgg(), first, begin)
-        self.builder.check(self.plan.stages)  # before anything is written
+            init_regressor = last, load_regressor(options.init_regressor, recipe.stages[last])
+        self.trained_scenes = self._trained_scenes()
+        vgg = self._vgg()
+        self.factory = StageFactory(recipe, data, run_device, options.seed, vgg, init_generator, init_regressor)
+        self.factory.check(self.plan.stages)  # before anything is written
 
-    @property
-    def _takes_ready(self) -> bool:
-        """Whether a G that this run does not train is among its networks: given, or hiqa's own."""
-        return self.plan.ready or not generator_stage(self.recipe)
+    def _trained_scenes(self) -> frozenset[str] | None:
+        """All scenes that any network of the run was trained on, None if unknown."""
+        options = self.options
+        # a G that this run does not train is given, or hiqa's own
+        foreign_generator = self.plan.has_generator or not generator_stage(self.recipe)
+        known = [trained_scenes(options.generator)] if foreign_generator else []
+        if options.init_generator is not None:
+            known.append(trained_scenes(options.init_generator))
+        if options.init_regressor is not None:
+            known.append(initial_trained_scenes(options.init_regressor))
+        scenes: frozenset[str] | None = self.data.scenes()
+        for other in known:
+            scenes = None if scenes is None else all_trained_scenes(scenes, other)
+        return scenes
 
     def _vgg(self) -> Vgg19Features | None:
         layers = vgg_layers(self.recipe, self.plan.stages)
         if not layers:
             return None
         if self.options.vgg is None:
-            how = "give --vgg FILE, --vgg download or --vgg off"
-            raise UsageError("the recipe's VGG term needs VGG19's weights", how)
+            hint = "give --vgg FILE, --vgg download or --vgg off"
+            raise UsageError("the recipe's VGG term needs VGG19's weights", hint)
         return Vgg19Features(self.options.vgg, layers)
 
-    def go(self) -> Path | None:
-        """All stages of the plan, then the release."""
+    def execute(self) -> Path | None:
+        """Run the stages of the plan, then write the weights."""
         self._announce()
-        leads = self.machine.leads
-        watcher = ProgressListener(self.out, self.options.watch if leads else None, board=leads)
+        leads = self.run_device.leads
+        listener = ProgressListener(self.out, self.options.on_progress if leads else None, board=leads)
         try:
             for name in self.plan.stages:
-                stage = self.builder.build(name, self.finished)
                 done = run_stage(
-                    stage,
+                    self.factory.build(name, self.finished),
                     self.out / name,
                     self.recipe.watch,
-                    self.machine,
-                    watcher,
+                    self.run_device,
+                    listener,
                     resume=self.options.resume,
                     stop=self.stop,
-                    tell=self.tell,
+                    report=self.report,
                 )
                 if not done:
                     return None
         finally:
-            watcher.close()
+            listener.close()
         found = self._release()
-        self.machine.wait()
+        self.run_device.wait()
         return found
 
     def _announce(self) -> None:
-        """What is going to happen, before the first step; written to run.json too."""
-        for name, why in self.plan.left_out:
-            self.tell(f"the stage {name} is left out: {why}")
-        self._record()
-        untrained = UntrainedNetworks(self.recipe, len(self.material.names), self.ready)
-        hours = 0.0
+        """Report the plan with time estimates, and write run.json."""
+        for name, reason in self.plan.left_out:
+            self.report(f"skipping stage {name}: {reason}")
+        self._write_record()
+        untrained = UntrainedNetworks(self.recipe, len(self.data.names), self.generator)
+        total = 0.0
         for name in self.plan.stages:
             if self._is_finished(name):
-                self.tell(f"{name}: finished already")
+                self.report(f"{name}: already finished")
                 continue
-            recipe = self.recipe.stages[name]
-            seconds = estimate(self.builder.build(name, untrained), self.machine) * recipe.steps
-            hours += seconds / 3600
-            patches = recipe.steps * recipe.batch
-            self.tell(
-                f"{name} ({recipe.kind}): {recipe.steps:,} steps of {recipe.batch} patches of {recipe.patch} px, "
-                f"{patches:,} patches, about {time_of(seconds)} on this {self.machine.device.type} "
-                f"({self.machine.precision})"
+            stage = self.recipe.stages[name]
+            seconds = estimate(self.factory.build(name, untrained), self.run_device) * stage.steps
+            total += seconds
+            self.report(
+                f"{name} ({stage.kind}): {stage.steps:,} steps of {stage.batch} patches of {stage.patch} px, "
+                f"{stage.steps * stage.batch:,} patches, about {duration(seconds)} on this "
+                f"{self.run_device.device.type} ({self.run_device.precision})"
             )
-        self.tell(f"about {time_of(hours * 3600)} in all; writes to {self.out}")
+        self.report(f"about {duration(total)} in all; writing to {self.out}")
 
     def _is_finished(self, name: str) -> bool:
         try:
@@ -261,13 +213,12 @@ class Run:
             return False
         return True
 
-    def _record(self) -> None:
-        """run.json: written when a run begins, and compared when it goes on. UsageError where it is of another one."""
-        if self.machine.leads:
-            material = self.material.describe()
-            identity = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": material}
-            identity = json.loads(json.dumps(identity))
-            path = self.out / RECORD
+    def _write_record(self) -> None:
+        """Write run.json, or compare it on resume. UsageError if OUT holds a different run."""
+        if self.run_device.leads:
+            described = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.data.describe()}
+            identity = json.loads(json.dumps(described))
+            path = self.out / RUN_RECORD
             if path.exists():
                 found = json.loads(path.read_text(encoding="utf-8"))
                 difference = first_difference({key: found.get(key) for key in identity}, identity)
@@ -275,80 +226,68 @@ class Run:
                     raise UsageError(f"{path} is of another run: {difference}", "give another --out")
             else:
                 versions = {"hiqa": __version__, "torch": str(torch.__version__)}
-                seen = None if self.seen is None else sorted(self.seen)
-                record = {"versions": versions, "seen_scenes": seen, "record": dict(self.options.record)}
+                scenes = None if self.trained_scenes is None else sorted(self.trained_scenes)
+                record = {"versions": versions, "seen_scenes": scenes, "record": dict(self.options.record)}
                 write_json(path, {**identity, **record})
-                if self.options.begun is not None:
-                    self.options.begun(self.out)
-        self.machine.wait()
+                if self.options.on_start is not None:
+                    self.options.on_start(self.out)
+        self.run_device.wait()
 
     def _release(self) -> Path:
-        """The better of final R and joint stage, by validation, with its G; the last stage's folder where that is no R
-        that scores by itself."""
-        last = self.out / self.plan.stages[-1]
+        """Write the weights of the final R or of the joint stage, whichever has the lower validation error.
+
+        Returns the folder of the last stage if that leaves no R that scores.
+        """
         scoring = [name for name in self.plan.stages if self._scores(name)]
         if not scoring:
-            return last
+            return self.out / self.plan.stages[-1]
         candidates = [scoring[-1]]
-        stage = self.recipe.stages[scoring[-1]]
-        if isinstance(stage, JointStage):
-            candidates.append(stage.regressor)
+        last = self.recipe.stages[scoring[-1]]
+        if isinstance(last, JointStage):
+            candidates.append(last.regressor)
         errors = {name: float(self.finished.state(name)["best"]) for name in candidates}
         best = min(candidates, key=lambda name: errors[name])
         if len(candidates) > 1:
-            self.tell(f"validation errors: {', '.join(f'{n} {e:.4f}' for n, e in errors.items())}; {best} is released")
-        if not self.machine.leads:
+            listed = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
+            self.report(f"validation errors: {listed}; releasing {best}")
+        if not self.run_device.leads:
             return self.out / "weights"
         chosen = self.recipe.stages[best]
-        joint = isinstance(chosen, JointStage)
-        of_regressor = self.recipe.stages[chosen.regressor] if isinstance(chosen, JointStage) else chosen
-        of_generator = best if joint else generator_stage(self.recipe)
-        # an R that looks at the image alone has no G of its own: hallucinations are then those of hiqa's
-        generator = self.finished.generator(of_generator) if of_generator else load_generator(None)
-        measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
-        network = self.finished.regressor(best)
+        is_joint = isinstance(chosen, JointStage)
+        regressor_recipe = self.recipe.stages[chosen.regressor] if isinstance(chosen, JointStage) else chosen
+        generator_name = best if is_joint else generator_stage(self.recipe)
+        # an R on images alone has no G of its own: the weights get hiqa's, for hallucinations
+        generator = self.finished.generator(generator_name) if generator_name else load_generator(None)
         return release(
             self.out / "weights",
             generator,
-            network,
-            self.material,
-            measured,
-            self.seen,
-            self.tell,
-            anchored=isinstance(of_regressor, RegressorStage) and of_regressor.relative_share > 0,
+            self.finished.regressor(best),
+            self.data,
+            {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors},
+            self.trained_scenes,
+            self.report,
+            anchored=isinstance(regressor_recipe, RegressorStage) and regressor_recipe.relative_share > 0,
         )
 
     def _scores(self, name: str) -> bool:
-        """Whether a stage gives an R that is released: the recipe's last one, or the joint stage's."""
+        """Whether a stage leaves an R that can be released: the last regressor stage, or a joint stage."""
         stage = self.recipe.stages[name]
         if isinstance(stage, RegressorStage):
             return name == last_regressor(self.recipe) and stage.sees != "reference"
         return isinstance(stage, JointStage)
 
 
-def check_out(out: Path, resume: bool, machine: RunDevice) -> None:
-    """UsageError where OUT holds something that is not to be gone on with."""
-    if machine.leads:
+def check_out(out: Path, resume: bool, run_device: RunDevice) -> None:
+    """UsageError if OUT is not empty without `resume`, or holds no run with it."""
+    if run_device.leads:
         if not resume and out.exists() and any(out.iterdir()):
-            raise UsageError(f"{out} is not empty", "give --resume to go on with it, or another --out")
-        if resume and not (out / RECORD).exists() and not any(out.glob(f"*/{LAST}")):
+            raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
+        if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):
             raise UsageError(f"--resume: no run in {out}", "start without --resume")
-    machine.wait()
+    run_device.wait()
 
 
-def vgg_layers(recipe: Recipe, stages: Sequence[str]) -> tuple[str, ...]:
-    """VGG19's layers that the stages ask for; none where its term is off."""
-    for name in stages:
-        stage = recipe.stages[name]
-        if isinstance(stage, JointStage):
-            of_generator = recipe.stages[stage.generator]
-            stage = of_generator if isinstance(of_generator, GeneratorStage) else stage
-        if isinstance(stage, GeneratorStage) and stage.vgg_weight:
-            return stage.vgg_layers
-    return ()
-
-
-def time_of(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """ "3.2 hours", "4 minutes" or "12 s"."""
     if seconds >= 5400:
         return f"{seconds / 3600:.1f} hours"
@@ -356,4 +295,4 @@ def time_of(seconds: float) -> str:
 
 
 def silent(line: str) -> None:
-    """Processes other than the first say nothing."""
+    """Report nothing: only the first process prints."""

@@ -1,4 +1,4 @@
-"""From a recipe's stage to the stage that the loop runs: its networks, its patches, its objectives."""
+"""Builds the stages of a run from its recipe: networks, patches and objectives of each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
-from hiqa_train.runs.plan import generator_stage
 from hiqa_train.trainer.distributed import RunDevice
-from hiqa_train.trainer.loop import TrainingStage as Training
+from hiqa_train.trainer.loop import TrainingStage
 from hiqa_train.trainer.validation import Validation
 
 from .generator import GeneratorTraining
 from .initialise import NetworkProvider
 from .joint import JointTraining
+from .plan import generator_stage
 from .regressor import RegressorTraining
 
 OF_PHOTOGRAPHS = ("relative_share", "order_weight")  # fields of a regressor stage
@@ -28,108 +28,106 @@ OF_PHOTOGRAPHS = ("relative_share", "order_weight")  # fields of a regressor sta
 
 @dataclass(frozen=True)
 class StageFactory:
-    """Builds stages of one run.
+    """Builds the stages of one run.
 
-    vgg: phi of formula (4), None where no stage asks for it. first_generator: what the training of G begins with, None
-    for a random one. begin: a stage and the trained R that it begins with, in place of what its recipe names; where
-    that has a prior which stays, the R is the rest's beginning; if it has a prior itself, it is also that of the stages
-    that learn one from the start.
-    first_judge: what the two-input R of formula (7) begins as, None for a random one.
+    vgg: phi of formula (4), None if no stage uses it.
+    init_generator: a G to start the generator stage from, None for random weights.
+    init_regressor: the name of a stage, and an R that it starts from instead of the recipe's `begin`. A stage that
+        trains beside a frozen prior takes all but the prior from it; stages that train a prior from scratch start from
+        its prior, if it has one.
+    init_two_input: an R to start the two-input R of formula (7) from, None for random weights.
     """
 
     recipe: Recipe
-    material: DataSource
-    machine: RunDevice
+    data: DataSource
+    run_device: RunDevice
     seed: int
     vgg: Vgg19Features | None
-    first_generator: Generator | None = None
-    begin: tuple[str, MappedRegressor] | None = None
-    first_judge: MappedRegressor | None = None
+    init_generator: Generator | None = None
+    init_regressor: tuple[str, MappedRegressor] | None = None
+    init_two_input: MappedRegressor | None = None
 
     def check(self, names: Iterable[str]) -> None:
-        """UsageError where one of the stages asks something of photographs, and there are none."""
+        """UsageError if a stage has settings for photographs, and there are none."""
         for name in names:
             asked = [field for field in OF_PHOTOGRAPHS if getattr(self.recipe.stages[name], field, 0.0)]
-            if asked and isinstance(self.material, DatabaseSource):
-                problem = f"the stage {name} has {asked[0]}, which is of photographs that are distorted on the way"
+            if asked and isinstance(self.data, DatabaseSource):
+                problem = f"the stage {name} has {asked[0]}, which needs photographs to distort"
                 raise UsageError(problem, f"give --clean-images too, or {asked[0]} = 0.0")
 
-    def build(self, name: str, networks: NetworkProvider) -> Training:
-        """The stage of that name. networks: gives what it builds on."""
+    def build(self, name: str, networks: NetworkProvider) -> TrainingStage:
+        """Build the stage of that name. networks: provides the networks that it builds on."""
         recipe = self.recipe.stages[name]
         if isinstance(recipe, RegressorStage):
             return self._regressor(name, recipe, networks)
         if isinstance(recipe, GeneratorStage):
-            source = self.material.training_patches(name, recipe, with_references=True)
+            source = self.data.training_patches(name, recipe, with_references=True)
             return GeneratorTraining(
                 name,
                 recipe,
                 self.recipe.networks,
                 source,
                 self._validation(name, True),
-                self.machine,
-                databases=len(self.material.names),
+                self.run_device,
+                databases=len(self.data.names),
                 seed=stage_seed(self.seed, name),
                 features=self._features(recipe, networks),
-                begin=self.first_generator,
-                first_judge=self.first_judge,
+                init_generator=self.init_generator,
+                init_two_input=self.init_two_input,
             )
-        of_generator, of_regressor = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
-        assert isinstance(of_generator, GeneratorStage)
-        assert isinstance(of_regressor, RegressorStage)
+        generator_recipe, regressor_recipe = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
+        assert isinstance(generator_recipe, GeneratorStage)
+        assert isinstance(regressor_recipe, RegressorStage)
         return JointTraining(
             name,
             recipe,
-            of_generator,
-            of_regressor,
-            self.material.training_patches(name, recipe, with_references=True),
-            self._validation(name, self.with_references(of_regressor)),
-            self.machine,
+            generator_recipe,
+            regressor_recipe,
+            self.data.training_patches(name, recipe, with_references=True),
+            self._validation(name, self.with_references(regressor_recipe)),
+            self.run_device,
             seed=stage_seed(self.seed, name),
             generator=networks.generator(recipe.generator),
             regressor=networks.regressor(recipe.regressor),
-            features=self._features(of_generator, networks),
+            features=self._features(generator_recipe, networks),
         )
 
     def _regressor(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> RegressorTraining:
-        looks = recipe.sees == "hallucination" or recipe.fusion
+        uses_g = recipe.sees == "hallucination" or recipe.fusion
         with_references = self.with_references(recipe)
         return RegressorTraining(
             name,
             recipe,
             self.recipe.networks,
-            self.material.training_patches(name, recipe, with_references=with_references),
+            self.data.training_patches(name, recipe, with_references=with_references),
             self._validation(name, with_references),
-            self.machine,
-            databases=len(self.material.names),
+            self.run_device,
+            databases=len(self.data.names),
             seed=stage_seed(self.seed, name),
             with_references=with_references,
-            generator=networks.generator(generator_stage(self.recipe)) if looks else None,
-            begins=self._begins(name, recipe, networks),
+            generator=networks.generator(generator_stage(self.recipe)) if uses_g else None,
+            initial=self._initial(name, recipe, networks),
         )
 
-    def _begins(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> list[MappedRegressor]:
-        given = [self.begin[1]] if self.begin is not None and self.begin[0] == name else []
-        if self.begin is not None and recipe.learns == "prior" and not recipe.begin:
-            given = [self.begin[1]] if self.begin[1].regressor.prior is not None else []
+    def _initial(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> list[MappedRegressor]:
+        given = [self.init_regressor[1]] if self.init_regressor is not None and self.init_regressor[0] == name else []
+        if self.init_regressor is not None and recipe.learns == "prior" and not recipe.begin:
+            given = [self.init_regressor[1]] if self.init_regressor[1].regressor.prior is not None else []
         if recipe.begin and (not given or recipe.learns == "distortions"):
             return [*given, networks.regressor(recipe.begin)]
         return given
 
     def with_references(self, recipe: RegressorStage) -> bool:
-        """Whether R's batches hold references: where something is told from them, and every image has its own, or it is
-        marked which have.
-
-        A photograph's quality is always told from it.
-        """
-        if self.material.marks_references:
+        """Whether R's batches hold references: if a loss or a target needs them, and every image has one, or batches
+        mark those that do."""
+        if self.data.marks_references:
             return recipe.local_weight > 0
-        told = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
-        return told and self.material.every_reference
+        needed = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
+        return needed and self.data.every_reference
 
     def _validation(self, name: str, with_references: bool) -> Validation:
         stage = self.recipe.stages[name]
-        return self.material.validation(name, stage, self.machine, with_references=with_references)
+        return self.data.validation(name, stage, self.run_device, with_references=with_references)
 
     def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> FeatureNetworks:
         psi = networks.regressor(recipe.psi).regressor if recipe.psi_weight else None

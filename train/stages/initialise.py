@@ -1,4 +1,4 @@
-"""Networks that stages have trained, or that came ready: what later stages and the release build on."""
+"""Networks that stages and the release start from: of finished stages, of weights, or random ones for timing."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
 
 def result_of(described: dict[str, Any]) -> str:
-    """Which checkpoint of a finished stage later stages and the release take: the best on validation patches, or the
-    last. G's losses join on the way; and an error in which a level counts that is left open (`relative_share`) says
-    nothing about the rest: errors of different times do not compare."""
-    leaves_open = described["kind"] == "generator" or bool(described["recipe"].get("relative_share"))
-    return LAST if leaves_open else BEST
+    """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST if
+    validation errors of different steps do not compare. They do not in a generator stage, whose losses join over time,
+    nor with a `relative_share`, which leaves the level of the scores open."""
+    not_comparable = described["kind"] == "generator" or bool(described["recipe"].get("relative_share"))
+    return LAST if not_comparable else BEST
 
 
 class NetworkProvider(Protocol):
-    """Gives the networks of stages, on the CPU, frozen, in evaluation mode; each call gives a copy of its own."""
+    """Provides the networks of stages, on the CPU, frozen, in evaluation mode. Each call returns a new copy."""
 
     def regressor(self, stage: str) -> MappedRegressor:
-        """R of a stage of the kind regressor or joint."""
+        """R of a regressor or joint stage."""
 
     def generator(self, stage: str) -> Generator:
-        """G of a stage of the kind generator or joint, or the ready one where no such stage is run."""
+        """G of a generator or joint stage, or the given one if no such stage is run."""
 
 
 class TrainedNetworks:
-    """Networks from the checkpoints in OUT. ready: a G that stands in for the generator stage's."""
+    """Networks from the checkpoints in OUT. given: a G that replaces the generator stage's."""
 
-    def __init__(self, out: Path, ready: Generator | None) -> None:
-        self.out, self.ready = out, ready
+    def __init__(self, out: Path, given: Generator | None) -> None:
+        self.out, self.given = out, given
 
     def state(self, stage: str) -> dict[str, Any]:
-        """The checkpoint that a finished stage gives on; UsageError where it is not finished."""
+        """The checkpoint of a finished stage that others use. UsageError if the stage is not finished."""
         last = self.out / stage / LAST
         if not last.exists():
             raise UsageError(f"{self.out} has no finished stage {stage}", "train it first, or give --generator for a G")
         state = read_checkpoint(last)
         if state["step"] < state["describe"]["recipe"]["steps"]:
-            raise UsageError(f"the stage {stage} in {self.out} is not finished", "go on with it first, by --resume")
+            raise UsageError(f"the stage {stage} in {self.out} is not finished", "finish it first, with --resume")
         file = result_of(state["describe"])
         return state if file == LAST else read_checkpoint(self.out / stage / file)
 
@@ -64,35 +64,35 @@ class TrainedNetworks:
             other = self.regressor(recipe["mean_with"]).regressor
             for own, first in zip(network.regressor.parameters(), other.parameters(), strict=True):
                 own.lerp_(first, 0.5)
-        if recipe.get("kept_share", 1.0) != 1.0:  # stages of before it do not name it
+        if recipe.get("kept_share", 1.0) != 1.0:
             network.regressor.head.score.weight.mul_(recipe["kept_share"])
             network.regressor.head.score.bias.mul_(recipe["kept_share"])
         return network
 
     def generator(self, stage: str) -> Generator:
-        if self.ready is not None and not (self.out / stage / LAST).exists():
-            return copy_of(self.ready)
+        if self.given is not None and not (self.out / stage / LAST).exists():
+            return copy_of(self.given)
         return generator_of(self.state(stage))
 
 
 def generator_of(state: dict[str, Any]) -> Generator:
-    """G of a checkpoint, its averaged weights."""
+    """G of a checkpoint, with averaged weights."""
     network = Generator(GeneratorConfig.from_dict(state["describe"]["generator"]))
     network.load_state_dict(state["learns"]["generator"]["averaged"])
     return network.eval().requires_grad_(False)
 
 
 def copy_of(generator: Generator) -> Generator:
-    """A copy that a stage may move and change."""
+    """A copy that a stage may move to its device and change."""
     twin = Generator(generator.config)
     twin.load_state_dict(generator.state_dict())
     return twin.eval().requires_grad_(False)
 
 
 def load_generator(where: Path | None) -> Generator:
-    """G of a folder of weights, or of the finished generator stage in another run's OUT; None: hiqa's own.
+    """G of a folder of weights, or of the finished generator stage in another run's OUT; None for hiqa's own weights.
 
-    UsageError or WeightsError where there is none.
+    UsageError or WeightsError if there is none.
     """
     if where is None or (where / MANIFEST).exists():
         return load_weights(where).generator.requires_grad_(False)
@@ -105,17 +105,17 @@ def load_generator(where: Path | None) -> Generator:
 
 
 def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
-    """R for a stage to begin with, of a folder of weights, of a finished regressor stage's folder, or of the stage of a
-    run that is shown the same; where there is none, of one that looks at the image alone.
+    """An R for a stage to start from: of a folder of weights, of the folder of a finished regressor stage, or of a run:
+    there, of the stage whose R has the same inputs, else of one on images alone.
 
-    UsageError where there is none, or none that the stage can take over; WeightsError.
+    UsageError if there is none, or it has inputs that the stage's R lacks; WeightsError.
     """
     assert isinstance(stage, RegressorStage)
     if (where / MANIFEST).exists():
         network = MappedRegressor(load_weights(where).regressor, 1)
-        shown = (network.regressor.config.discrepancy, network.regressor.config.semantic)
-        if not all(has or not had for has, had in zip(_inputs(stage), shown, strict=True)):
-            raise UsageError(f"--init-from {where}: its R is shown more than the stage is", "give an R on images alone")
+        inputs = (network.regressor.config.discrepancy, network.regressor.config.semantic)
+        if not all(has or not had for has, had in zip(_inputs(stage), inputs, strict=True)):
+            raise UsageError(f"--init-from {where}: its R has inputs that the stage lacks", "give an R on images alone")
         return network.eval().requires_grad_(False)
     folders = [where] if (where / LAST).exists() else [path.parent for path in sorted(where.glob(f"*/{LAST}"))]
     found: dict[tuple[bool, bool], Path] = {}
@@ -125,25 +125,25 @@ def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
             found[described["regressor"]["discrepancy"], described["regressor"]["semantic"]] = folder
     chosen = found.get(_inputs(stage), found.get((False, False)))
     if chosen is None:
-        raise UsageError(f"--init-from {where}: neither weights nor a run with an R that this stage can begin with")
+        raise UsageError(f"--init-from {where}: neither weights nor a run with an R that this stage can start from")
     return TrainedNetworks(chosen.parent, None).regressor(chosen.name)
 
 
 def _inputs(stage: RegressorStage) -> tuple[bool, bool]:
-    """Whether R is shown a discrepancy map, and G's features."""
+    """Whether R takes a discrepancy map, and G's features."""
     return stage.sees != "image", stage.fusion
 
 
 def initial_trained_scenes(where: Path) -> TrainedScenes:
-    """What an R to begin with has seen: as seen_by, for a stage's folder too."""
+    """The scenes that an initial R was trained on, also for the folder of a stage."""
     return trained_scenes(where.parent if (where / LAST).exists() else where)
 
 
 class UntrainedNetworks:
-    """Random networks of the right sizes: to time stages before anything is trained."""
+    """Random networks of the right sizes, to time stages before anything is trained."""
 
-    def __init__(self, recipe: Recipe, databases: int, ready: Generator | None) -> None:
-        self.recipe, self.databases, self.ready = recipe, databases, ready
+    def __init__(self, recipe: Recipe, databases: int, given: Generator | None) -> None:
+        self.recipe, self.databases, self.given = recipe, databases, given
 
     @property
     def _networks(self) -> Networks:
@@ -159,7 +159,7 @@ class UntrainedNetworks:
         return MappedRegressor(Regressor(config), self.databases).eval().requires_grad_(False)
 
     def generator(self, stage: str) -> Generator:
-        if self.ready is not None:
-            return copy_of(self.ready)
+        if self.given is not None:
+            return copy_of(self.given)
         torch.manual_seed(0)
         return Generator(self._networks.generator).eval().requires_grad_(False)

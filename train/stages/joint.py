@@ -1,7 +1,7 @@
-"""The stage that goes on with G and R together, in turn (sections 3.3 and 3.4): R on what G makes now, then G with its
-own losses and R's, which reaches it through the discrepancy map and the fused features.
+"""The joint stage: trains G and R further, in turn (sections 3.3 and 3.4).
 
-D has no part in it: what it is to teach, not to mislead R, R's own loss says here directly.
+R trains on G's current hallucinations; then G trains on its own losses and R's, which reaches it through the
+discrepancy map and the fused features. D takes no part: it teaches G not to mislead R, which R's own loss does here.
 """
 
 from __future__ import annotations
@@ -30,49 +30,52 @@ from hiqa_train.trainer.validation import Validation, predict
 
 
 class JointTraining:
-    """See `loop.Stage`."""
+    """See `loop.TrainingStage`."""
 
     kind = "joint"
-    main = "score"
+    main_loss = "score"
 
     def __init__(
         self,
         name: str,
         recipe: JointStage,
-        of_generator: GeneratorStage,
-        of_regressor: RegressorStage,
+        generator_recipe: GeneratorStage,
+        regressor_recipe: RegressorStage,
         source: PatchSource,
         validation: Validation,
-        machine: RunDevice,
+        run_device: RunDevice,
         *,
         seed: int,
         generator: Generator,
         regressor: MappedRegressor,
         features: FeatureNetworks,
     ) -> None:
-        """generator, regressor: what the two stages before have trained; of_generator, of_regressor: their recipes."""
+        """generator, regressor: trained by the two stages before; generator_recipe, regressor_recipe: their recipes."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
-        self.machine, self.of_generator, self.of_regressor = machine, of_generator, of_regressor
+        self.run_device, self.generator_recipe, self.regressor_recipe = run_device, generator_recipe, regressor_recipe
         torch.manual_seed(seed)
         self.generator = generator.requires_grad_(True)
         self.regressor = regressor.requires_grad_(True)
         used = FeatureNetworks(
-            features.vgg.to(machine.device) if features.vgg is not None and of_generator.vgg_weight else None,
-            features.psi.to(machine.device) if features.psi is not None and of_generator.psi_weight else None,
+            features.vgg.to(run_device.device) if features.vgg is not None and generator_recipe.vgg_weight else None,
+            features.psi.to(run_device.device) if features.psi is not None and generator_recipe.psi_weight else None,
         )
-        objective = GeneratorObjective(self.generator, of_generator, used, score_weight=recipe.score_weight)
-        self.g = NetworkTrainer(objective, self.generator, recipe.generator_learning, recipe.steps, machine)
-        # what told R's losses place by place is gone with its stage: new heads would begin with a push at R
-        objective_r = RegressorObjective(
+        objective = GeneratorObjective(self.generator, generator_recipe, used, score_weight=recipe.score_weight)
+        self.generator_trainer = NetworkTrainer(
+            objective, self.generator, recipe.generator_learning, recipe.steps, run_device
+        )
+        # no local loss: its heads ended with their stage, and new ones would disturb R at first
+        regressor_objective = RegressorObjective(
             self.regressor,
-            relative_share=of_regressor.relative_share,
-            ranking_weight=of_regressor.ranking_weight,
+            relative_share=regressor_recipe.relative_share,
+            ranking_weight=regressor_recipe.ranking_weight,
             local_weight=0.0,
         )
-
-        self.r = NetworkTrainer(objective_r, self.regressor, recipe.learning, recipe.steps, machine)
-        self.learns: dict[str, Any] = {"generator": self.g, "regressor": self.r}
+        self.regressor_trainer = NetworkTrainer(
+            regressor_objective, self.regressor, recipe.learning, recipe.steps, run_device
+        )
+        self.trainers: dict[str, Any] = {"generator": self.generator_trainer, "regressor": self.regressor_trainer}
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -85,32 +88,33 @@ class JointTraining:
         }
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
-        with self.machine.autocast():
-            views = [
-                regressor_inputs(self.generator, p, "hallucination", fusion=self.of_regressor.fusion) for p in pieces
+        with self.run_device.autocast():
+            inputs = [
+                regressor_inputs(self.generator, p, "hallucination", fusion=self.regressor_recipe.fusion)
+                for p in pieces
             ]
-        losses, _ = self.r.learn(step, list(zip(pieces, views, strict=True)))
-        with_features = step % self.of_generator.features_every == 0
-        judges = FrozenCritics(regressor=self.regressor)
-        of_g, _ = self.g.learn(step, [(piece, judges, with_features) for piece in pieces])
-        return losses | {f"g_{name}" if name == "gradient" else name: value for name, value in of_g.items()}
+        losses, _ = self.regressor_trainer.train_step(step, list(zip(pieces, inputs, strict=True)))
+        with_features = step % self.generator_recipe.features_every == 0
+        critics = FrozenCritics(regressor=self.regressor)
+        g_losses, _ = self.generator_trainer.train_step(step, [(piece, critics, with_features) for piece in pieces])
+        return losses | {f"g_{name}" if name == "gradient" else name: value for name, value in g_losses.items()}
 
-    def _view(self, batch: Batch) -> RegressorInputs:
-        generator = self.g.best
+    def _inputs(self, batch: Batch) -> RegressorInputs:
+        generator = self.generator_trainer.best
         assert isinstance(generator, Generator)
-        return regressor_inputs(generator, batch, "hallucination", fusion=self.of_regressor.fusion)
+        return regressor_inputs(generator, batch, "hallucination", fusion=self.regressor_recipe.fusion)
 
     def validate(self, step: int) -> dict[str, float]:
-        network = self.r.best
+        network = self.regressor_trainer.best
         assert isinstance(network, MappedRegressor)
-        return predict(network, self._view, self.validation).measures()
+        return predict(network, self._inputs, self.validation).measures()
 
     def remarks(self) -> list[str]:
         return []
 
     @torch.no_grad()
-    def sheet(self) -> SampleGrid:
+    def samples(self) -> SampleGrid:
         batch = next(self.validation.batches())
-        generator = self.g.best
+        generator = self.generator_trainer.best
         assert isinstance(generator, Generator)
         return SampleGrid(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

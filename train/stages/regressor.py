@@ -1,7 +1,7 @@
-"""The stage that trains R (section 3.3, formulas 10-12).
+"""The regressor stage: trains R (section 3.3, formulas 10-12).
 
-On distorted images alone it gives the quality features psi of formula (5) and the ablation's baseline; on image,
-discrepancy map and G's features, G frozen, the final R.
+On distorted images alone, R gives the quality features psi of formula (5) and the baseline of the ablation; on image,
+discrepancy map and features of a frozen G, it is the final R.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict
 
-from .frozen_generator import FrozenGenerator
-from .frozen_prior import FrozenPrior
+from .frozen import FrozenGenerator, FrozenPrior
 from .imagenet_init import load_lite0
 
 
 class RegressorTraining:
-    """See `loop.Stage`."""
+    """See `loop.TrainingStage`."""
 
     kind = "regressor"
-    main = "score"
+    main_loss = "score"
 
     def __init__(
         self,
@@ -43,37 +42,37 @@ class RegressorTraining:
         networks: Networks,
         source: PatchSource,
         validation: Validation,
-        machine: RunDevice,
+        run_device: RunDevice,
         *,
         databases: int,
         seed: int,
         generator: Generator | None,
-        begins: Sequence[MappedRegressor],
+        initial: Sequence[MappedRegressor],
         with_references: bool,
     ) -> None:
-        """generator: frozen, needed by what the recipe says R sees. begins: Rs to start from, one after the other.
-
-        with_references: whether every image has one; without, nothing is lost place by place (`local_weight`).
+        """generator: needed for the discrepancy map and the fusion of the recipe; it stays frozen. initial: Rs to copy
+        weights from, one after another. with_references: whether every image has one; without, there is no local loss
+        (`local_weight`).
         """
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
-        self.machine = machine
-        batch, side = recipe.batch // machine.world, recipe.patch
-        self.generator = None if generator is None else FrozenGenerator(generator, machine, batch, side)
+        self.run_device = run_device
+        batch, side = recipe.batch // run_device.world, recipe.patch
+        self.generator = None if generator is None else FrozenGenerator(generator, run_device, batch, side)
         channels = networks.generator.channels[-1] if generator is None else generator.config.channels[-1]
         torch.manual_seed(seed)
         regressor = Regressor(networks.regressor_of(recipe, channels))
         self.network = MappedRegressor(regressor, databases)
         if networks.regressor_pretrained and regressor.prior is not None:
             load_lite0(regressor.prior.trunk)
-        for begin in begins:
-            begin_from(regressor, begin.regressor.state_dict())
-            if self.network.maps is not None and begin.maps is not None:
-                self.network.maps.load_state_dict(begin.maps.state_dict())
+        for other in initial:
+            initialise_from(regressor, other.regressor.state_dict())
+            if self.network.maps is not None and other.maps is not None:
+                self.network.maps.load_state_dict(other.maps.state_dict())
         self.prior: FrozenPrior | None = None
         if recipe.learns == "distortions" and regressor.prior is not None:
             regressor.prior.requires_grad_(False)
-            self.prior = FrozenPrior(regressor.prior, machine, batch, side)
+            self.prior = FrozenPrior(regressor.prior, run_device, batch, side)
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(
             self.network,
@@ -83,8 +82,8 @@ class RegressorTraining:
             order_weight=recipe.order_weight,
             order_margin=recipe.order_margin,
         )
-        self.learner = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, machine)
-        self.learns = {"regressor": self.learner}
+        self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, run_device)
+        self.trainers = {"regressor": self.trainer}
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -96,47 +95,50 @@ class RegressorTraining:
             "generator": None if self.generator is None else self.generator.config.to_dict(),
         }
 
-    def view(self, batch: Batch) -> RegressorInputs:
-        """What R is shown of a batch."""
-        view = regressor_inputs(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
-        return view if self.prior is None else replace(view, prior=self.prior(batch.distorted))
+    def inputs(self, batch: Batch) -> RegressorInputs:
+        """R's inputs beside the distorted patches."""
+        inputs = regressor_inputs(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
+        return inputs if self.prior is None else replace(inputs, prior=self.prior(batch.distorted))
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
-        with self.machine.autocast():
-            views = [self.view(piece) for piece in pieces]
-        losses, _ = self.learner.learn(step, list(zip(pieces, views, strict=True)))
+        with self.run_device.autocast():
+            inputs = [self.inputs(piece) for piece in pieces]
+        losses, _ = self.trainer.train_step(step, list(zip(pieces, inputs, strict=True)))
         return losses
 
     def validate(self, step: int) -> dict[str, float]:
-        network = self.learner.best
+        network = self.trainer.best
         assert isinstance(network, MappedRegressor)
-        return predict(network, self.view, self.validation).measures()
+        return predict(network, self.inputs, self.validation).measures()
 
     def remarks(self) -> list[str]:
         return []
 
     @torch.no_grad()
-    def sheet(self) -> SampleGrid:
+    def samples(self) -> SampleGrid:
         batch = next(self.validation.batches())
         if self.generator is None:
             return SampleGrid(batch.distorted, None, batch.reference)
         return SampleGrid(batch.distorted, self.generator(batch.distorted).hallucination, batch.reference)
 
 
-FIRST = "trunk.conv.0.weight"  # the convolution that sees the discrepancy map
-DOUBT = "doubt."
+FIRST = "trunk.conv.0.weight"  # the convolution on the image and the discrepancy map
+ERROR_HEAD = "doubt."
 
 
-def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
-    """Take over what another R knows, one on images alone for instance: new inputs begin unheard, its scores stay.
+def initialise_from(network: Regressor, weights: dict[str, Tensor]) -> None:
+    """Copy the weights of another R, which may lack inputs that `network` has: these start with weight zero, so that
+    the scores stay the same. UsageError if its sizes differ otherwise.
 
-    Of an R with more blocks in R1's stages the first ones are taken, of larger first filters the middle. Beside a prior
-    that it did not have, R1 begins with adding nothing; where there is only a prior, that alone is taken. Doubt is not
-    taken: it was fitted on another R's errors. UsageError where it has other sizes.
+    Additional blocks of the other R are dropped, and larger first filters are cropped. With a prior that the other R
+    lacks, R1 starts by adding nothing; without an R1, only the prior is copied. The error head is never copied: it was
+    fitted to the other R's errors.
     """
     state, config = network.state_dict(), network.config
-    gains_prior = network.prior is not None and not any(name.startswith("prior.") for name in known)
-    taken = {name: old for name, old in known.items() if not _is_beyond(name, config) and not name.startswith(DOUBT)}
+    gains_prior = network.prior is not None and not any(name.startswith("prior.") for name in weights)
+    taken = {
+        name: old for name, old in weights.items() if not _is_dropped(name, config) and not name.startswith(ERROR_HEAD)
+    }
     if not config.blocks:
         taken = {name: old for name, old in taken.items() if name.startswith("prior.")}
     if FIRST in taken:
@@ -144,7 +146,7 @@ def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
     if gains_prior:
         taken = {name: old for name, old in taken.items() if not name.startswith("head.score.")}
     if any(name not in state or state[name].shape[:1] != old.shape[:1] for name, old in taken.items()):
-        raise UsageError("the R to begin with has other sizes than the recipe's", "see [networks] of the recipe")
+        raise UsageError("the initial R has other sizes than the recipe's", "see [networks] of the recipe")
     for name, old in taken.items():
         new = state[name]
         if new.shape == old.shape:
@@ -158,7 +160,7 @@ def begin_from(network: Regressor, known: dict[str, Tensor]) -> None:
     network.load_state_dict(state)
 
 
-def _is_beyond(name: str, config: RegressorConfig) -> bool:
-    """Whether a tensor of R1 is of a block that there is no more."""
+def _is_dropped(name: str, config: RegressorConfig) -> bool:
+    """Whether a tensor belongs to a block of R1 that the configuration does not have."""
     words = name.split(".")
     return words[:2] == ["trunk", "stages"] and int(words[3]) >= config.blocks

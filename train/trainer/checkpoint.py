@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a run needs to go on as if nothing had happened, written whole or not at all."""
+"""Checkpoints: the complete state of a stage, from which it resumes bit-exactly. Written atomically."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def _disk_error(error: RuntimeError) -> OSError | None:
-    """The OSError behind torch's own, or one in its words where its writer failed."""
+    """The OSError that caused torch's RuntimeError, or one made from its text; None for other errors."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, OSError):
             return inner
         inner = inner.__cause__ or inner.__context__
-    words = str(error)
-    return OSError(None, "the disk does not take it") if "PytorchStreamWriter" in words or "write" in words else None
+    text = str(error)
+    return OSError(None, "write failed") if "PytorchStreamWriter" in text or "write" in text else None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint; UsageError where it is missing or broken."""
+    """Read a checkpoint. UsageError if it is missing or broken."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -47,23 +47,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         raise UsageError(f"cannot read the checkpoint {path}: {type(error).__name__}") from error
     if not isinstance(state, dict) or "describe" not in state:
-        raise UsageError(f"{path} is no checkpoint of this hiqa")
+        raise UsageError(f"{path} is not a checkpoint of hiqa")
     return state
 
 
 def load_checkpoint(path: Path, describe: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint of just this stage, recipe, networks and seed; UsageError names the first thing that differs."""
+    """Read a checkpoint of exactly this stage, recipe, networks and seed. UsageError names the first difference."""
     state = read_checkpoint(path)
     difference = first_difference(state["describe"], describe)
     if difference:
         raise UsageError(
-            f"{path} is of another run: {difference}", "go on with what it was begun with, or give another --out"
+            f"{path} is of another run: {difference}", "resume with what it was started with, or give another --out"
         )
     return state
 
 
 def first_difference(found: Any, expected: Any, where: str = "") -> str:
-    """ "generator.channels is 8, expected 24", or "" where both are the same."""
+    """ "generator.channels is 8, expected 24", or "" if both are equal."""
     if isinstance(found, Mapping) and isinstance(expected, Mapping):
         for key in [*expected, *(key for key in found if key not in expected)]:
             name = f"{where}.{key}" if where else str(key)

@@ -1,4 +1,4 @@
-"""Where a run computes: its device and precision, and its place among the processes that `torchrun` started."""
+"""Where a run computes: its device, its precision, and its rank among the processes that torchrun started."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiqa_cli.engine.backends.memory import keep_freed_memory
 
 @dataclass(frozen=True)
 class RunDevice:
-    """device: of this process. precision: "fp32", or "bf16" for autocast. rank: of `world` processes."""
+    """device: of this process. precision: "fp32", or "bf16" for autocast. rank: of this process, among `world`."""
 
     device: torch.device
     precision: str
@@ -27,15 +27,15 @@ class RunDevice:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and speaks for all."""
+        """Whether this process writes the files and prints the messages."""
         return self.rank == 0
 
     def autocast(self) -> torch.autocast:
-        """Convolutions in bf16 where the hardware multiplies in it; weights and losses stay in float32."""
+        """Autocast for the forward pass: convolutions in bf16 with that precision, weights and losses in float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def spread(self, module: nn.Module) -> nn.Module:
-        """The module with its gradients averaged over all processes (torch's DDP); itself where there is one."""
+    def distribute(self, module: nn.Module) -> nn.Module:
+        """Wrap the module in torch's DDP, which averages gradients over all processes; unchanged with one process."""
         if self.world == 1 or not any(p.requires_grad for p in module.parameters()):
             return module
         return DistributedDataParallel(module)
@@ -55,14 +55,14 @@ class RunDevice:
         return [float(value) for value in found.tolist()]
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait for all processes."""
         if self.world > 1:
             distributed.barrier()
 
 
 @contextlib.contextmanager
 def join_processes(device: str, precision: str) -> Iterator[RunDevice]:
-    """This process's machine: one of several where `torchrun` started it. DeviceError for what is not to be had."""
+    """The device of this process, in a process group if torchrun started it. DeviceError if it is not available."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     placed = place(device, precision)
     if placed.device == "cpu":
@@ -83,25 +83,25 @@ def join_processes(device: str, precision: str) -> Iterator[RunDevice]:
 
 
 def is_leader() -> bool:
-    """Whether this process is the first of those that `torchrun` started, or the only one; before `join_processes`."""
+    """Whether this is the first or only process, before `join_processes`."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Within: gradients pass through the modules and leave none in them."""
-    held = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in held:
+    """Within the block, gradients pass through the modules and leave none in their parameters."""
+    thawed = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in thawed:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in held:
+        for parameter in thawed:
             parameter.requires_grad_(True)
 
 
 def to_cpu(value: Any) -> Any:
-    """The same state with every tensor on the CPU, for a checkpoint that any device takes."""
+    """A state with every tensor on the CPU, so that any device can load its checkpoint."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The one loop of all stages: its clock, batches, log, checkpoints, validation, and every way out of it."""
+"""The training loop of every stage: batches, metrics, validation, checkpoints, and the ways in which it can end."""
 
 from __future__ import annotations
 
@@ -18,38 +18,24 @@ from torch.utils.data import DataLoader
 
 from hiqa_cli.errors import HiqaError
 from hiqa_train.data.batch import Batch, BatchDataset, PatchSource
-from hiqa_train.recipes.schema import OptimiserSettings, RunSettings
+from hiqa_train.recipes.schema import RunSettings
 
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from .distributed import RunDevice
 from .metrics_log import MetricsLog, ProgressListener
-from .sample_grid import SampleGrid, write_sheet
+from .sample_grid import SampleGrid, write_sample_grid
 
-WARMED_UP = 50  # steps before a loss can be said to diverge
-DIVERGED = 10.0  # times the smallest smoothed loss so far
+WARMED_UP = 50  # steps before a loss can count as diverging
+DIVERGED = 10.0  # times the smallest smoothed loss
 SMOOTHING = 0.95
 
 
 class TrainingDivergedError(HiqaError):
-    """A loss became NaN or Inf, or grew far beyond what it had been."""
-
-
-def learning_rate(step: int, steps: int, learning: OptimiserSettings) -> float:
-    """Rises over the warm-up, stays, falls linearly to a hundredth over the last `decay_share`; a tenth of it after
-    every `drop_every` steps."""
-    rate = learning.rate
-    if learning.drop_every:
-        rate *= 0.1 ** (step // learning.drop_every)
-    if step < learning.warmup:
-        return rate * (step + 1) / learning.warmup
-    begin = steps * (1 - learning.decay_share)
-    if step < begin:
-        return rate
-    return rate * max(0.01, (steps - step) / max(1.0, steps - begin))
+    """A loss became NaN or Inf, or grew far above its smallest value."""
 
 
 class StopSignal:
-    """The first SIGINT or SIGTERM asks the loop to checkpoint and leave; a second one does what it did before.
+    """On the first SIGINT or SIGTERM the loop saves a checkpoint and ends; a second signal acts as before.
 
     A signal that is ignored (nohup, a background job) stays ignored.
     """
@@ -68,10 +54,10 @@ class StopSignal:
 
 
 class TrainingStage(Protocol):
-    """What the loop asks of a stage.
+    """A stage as the loop sees it.
 
-    learns: by name, everything with a state (`state()`, `load()`), in the order of its making. main: the loss that
-    tells whether the stage diverges.
+    trainers: everything with a state (`state()`, `load()`), by name, in the order of creation. main_loss: the loss that
+    is watched for divergence.
     """
 
     name: str
@@ -79,74 +65,82 @@ class TrainingStage(Protocol):
     steps: int
     batch: int
     source: PatchSource
-    learns: dict[str, Any]
-    main: str
+    trainers: dict[str, Any]
+    main_loss: str
 
     def describe(self) -> dict[str, Any]:
-        """Recipe, networks and seed: a checkpoint of another description is refused."""
+        """Recipe, networks and seed. A checkpoint with a different description is refused."""
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
-        """One step; its losses, scalars."""
+        """Train one step. Returns its losses, scalars."""
 
     def validate(self, step: int) -> dict[str, float]:
-        """Measures on the validation part; `error` chooses the best."""
+        """Measures on the validation part; `error` selects the best checkpoint."""
 
     def remarks(self) -> list[str]:
-        """What a person should know of the time since the last call."""
+        """Messages to the user about the steps since the last call."""
 
-    def sheet(self) -> SampleGrid:
-        """Pictures of the present state."""
+    def samples(self) -> SampleGrid:
+        """Sample images with the current weights."""
 
 
 @dataclass
 class DivergenceMonitor:
-    """Watches a loss: a smoothed value, and the smallest of it so far."""
+    """Watches a loss: its smoothed value, the smallest of these, and the number of steps."""
 
     smoothed: float = 0.0
     smallest: float = math.inf
-    seen: int = 0
+    steps: int = 0
 
     def diverges(self, loss: float) -> bool:
-        """Take one loss; whether it has grown out of all proportion to what was reached."""
-        self.smoothed = loss if self.seen == 0 else SMOOTHING * self.smoothed + (1 - SMOOTHING) * loss
-        self.seen += 1
-        if self.seen < WARMED_UP:
+        """Add one loss. Returns whether its smoothed value has grown beyond DIVERGED times the smallest."""
+        self.smoothed = loss if self.steps == 0 else SMOOTHING * self.smoothed + (1 - SMOOTHING) * loss
+        self.steps += 1
+        if self.steps < WARMED_UP:
             return False
         self.smallest = min(self.smallest, self.smoothed)
         return self.smoothed > DIVERGED * self.smallest > 0
+
+    def state(self) -> dict[str, Any]:
+        """The state for a checkpoint."""
+        return {"smoothed": self.smoothed, "smallest": self.smallest, "seen": self.steps}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Restore a state."""
+        self.smoothed, self.smallest, self.steps = state["smoothed"], state["smallest"], state["seen"]
 
 
 def run_stage(
     stage: TrainingStage,
     folder: Path,
-    watch: RunSettings,
-    machine: RunDevice,
-    watcher: ProgressListener,
+    settings: RunSettings,
+    run_device: RunDevice,
+    listener: ProgressListener,
     *,
     resume: bool,
     stop: StopSignal,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> bool:
-    """Run a stage to its end, from its last checkpoint where `resume`; False where `stop` ended it early.
+    """Train a stage to its last step, with `resume` from its last checkpoint. Returns False if `stop` ended it early.
 
-    Leaves `last.ckpt` and `best.ckpt` in `folder`. TrainingDivergedError names step and files; OutputError where a
-    checkpoint cannot be written: the one before is then still there.
+    Leaves `last.ckpt` and `best.ckpt` in `folder`. Raises TrainingDivergedError, which names step and files, or
+    OutputError if a checkpoint cannot be written; the previous one is kept.
     """
-    journal = MetricsLog(watcher.metrics, stage.name, machine.leads)
-    pace, first, best = DivergenceMonitor(), 0, math.inf
+    log = MetricsLog(listener.metrics, stage.name, run_device.leads)
+    monitor, first, best = DivergenceMonitor(), 0, math.inf
     last_file, best_file = folder / LAST, folder / BEST
     if resume and last_file.exists():
         state = load_checkpoint(last_file, stage.describe())
-        for name, learner in stage.learns.items():
-            learner.load(state["learns"][name])
+        for name, trainer in stage.trainers.items():
+            trainer.load(state["learns"][name])
         first, best = state["step"], state["best"]
-        pace = DivergenceMonitor(**state["pace"])
-        journal.load(state["journal"], first)
+        monitor.load(state["pace"])
+        log.load(state["journal"], first)
         torch.set_rng_state(state["random"])
-        tell(f"{stage.name}: goes on at step {first:,} of {stage.steps:,}")
+        report(f"{stage.name}: resuming at step {first:,} of {stage.steps:,}")
 
-    def keep(file: Path, step: int) -> None:
-        if machine.leads:
+    def save(file: Path, step: int) -> None:
+        if run_device.leads:
             save_checkpoint(
                 file,
                 {
@@ -155,119 +149,108 @@ def run_stage(
                     "describe": stage.describe(),
                     "best": best,
                     "epoch": step * stage.batch / stage.source.epoch_length,
-                    "pace": vars(pace),
-                    "journal": journal.state(),
-                    "learns": {name: learner.state() for name, learner in stage.learns.items()},
+                    "pace": monitor.state(),
+                    "journal": log.state(),
+                    "learns": {name: trainer.state() for name, trainer in stage.trainers.items()},
                     "random": torch.get_rng_state(),
                 },
             )
 
-    batches = loader(stage, watch, machine, first)
+    batches = load_batches(stage, settings, run_device, first)
     for step in range(first, stage.steps):
         begin = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - begin
-        pieces = batch.to(machine.device).micro_batches(watch.pieces)
-        losses = numbers(stage.step(step, pieces))
-        bad = next((name for name, value in losses.items() if not math.isfinite(value)), None)
-        grown = pace.diverges(losses[stage.main])
-        asked, wrong = machine.largest([float(stop.asked), float(bad is not None or grown)])
-        if wrong:
-            raise diverged(stage, step, bad, losses, batch.files, last_file)
-        journal.add(losses, stage.main, len(batch.files) * machine.world, waited)
+        pieces = batch.to(run_device.device).micro_batches(settings.pieces)
+        losses = to_floats(stage.step(step, pieces))
+        not_finite = next((name for name, value in losses.items() if not math.isfinite(value)), None)
+        diverges = monitor.diverges(losses[stage.main_loss])
+        asked, failed = run_device.largest([float(stop.asked), float(not_finite is not None or diverges)])
+        if failed:
+            raise divergence_error(stage, step, not_finite, losses, batch.files, last_file)
+        log.add(losses, stage.main_loss, len(batch.files) * run_device.world, waited)
         done = step + 1
-        validated = done % watch.validate_every == 0 or done == stage.steps
-        if done % watch.log_every == 0 or validated:
-            journal.write(done, {"epoch": round(done * stage.batch / stage.source.epoch_length, 4)}, watcher)
-        if validated:
-            found = stage.validate(done)
-            journal.note(done, {"validation": found}, watcher)
-            better = found["error"] < best
-            best = min(best, found["error"])
-            tell(said(stage, done, found, better, journal))
+        validates = done % settings.validate_every == 0 or done == stage.steps
+        if done % settings.log_every == 0 or validates:
+            log.write(done, {"epoch": round(done * stage.batch / stage.source.epoch_length, 4)}, listener)
+        if validates:
+            measures = stage.validate(done)
+            log.write_values(done, {"validation": measures}, listener)
+            improved = measures["error"] < best
+            best = min(best, measures["error"])
+            report(validation_line(stage, done, measures, improved, log))
             for remark in stage.remarks():
-                tell(f"{stage.name}: {remark}")
-            if better:
-                keep(best_file, done)
-        if machine.leads and (done % watch.pictures_every == 0 or done == stage.steps):
-            write_sheet(folder / "pictures" / f"{done:07}.png", stage.sheet())
-        if done % watch.checkpoint_every == 0 or done == stage.steps or asked:
-            keep(last_file, done)
-        watcher.advance(stage.name, done, stage.steps, journal)
+                report(f"{stage.name}: {remark}")
+            if improved:
+                save(best_file, done)
+        if run_device.leads and (done % settings.pictures_every == 0 or done == stage.steps):
+            write_sample_grid(folder / "pictures" / f"{done:07}.png", stage.samples())
+        if done % settings.checkpoint_every == 0 or done == stage.steps or asked:
+            save(last_file, done)
+        listener.advance(stage.name, done, stage.steps, log)
         if asked and done < stage.steps:
             stop.asked = int(asked)
-            machine.wait()
+            run_device.wait()
             return False
-    machine.wait()
+    run_device.wait()
     return True
 
 
-def loader(stage: TrainingStage, watch: RunSettings, machine: RunDevice, first: int) -> Iterator[Batch]:
-    """The stage's batches from `first` on, as this process's share."""
-    batches = BatchDataset(stage.source, stage.batch, first, stage.steps, machine.rank, machine.world)
-    workers = min(watch.workers, os.cpu_count() or 1)  # more would only fight over the cores, and torch warns
+def load_batches(stage: TrainingStage, settings: RunSettings, run_device: RunDevice, first: int) -> Iterator[Batch]:
+    """This process's share of the stage's batches, from step `first` on."""
+    batches = BatchDataset(stage.source, stage.batch, first, stage.steps, run_device.rank, run_device.world)
+    workers = min(settings.workers, os.cpu_count() or 1)  # torch warns of more than there are cores
     return iter(
         DataLoader(
             batches,
             batch_size=None,
             num_workers=workers,
             prefetch_factor=4 if workers else None,
-            pin_memory=machine.device.type == "cuda",
+            pin_memory=run_device.device.type == "cuda",
             worker_init_fn=ignore_signals,
-            generator=torch.Generator(),  # leaves torch's own random state alone
+            generator=torch.Generator(),  # keeps torch's global random state unchanged
         )
     )
 
 
 def ignore_signals(worker: int) -> None:
-    """A loader's worker leaves when its process does: a signal to the whole group must not take its batches away."""
+    """Ignore signals in a loader's worker, which ends with its process: a signal to the group must not lose batches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def numbers(losses: dict[str, Tensor]) -> dict[str, float]:
-    """All losses as floats, by one transfer from the device."""
+def to_floats(losses: dict[str, Tensor]) -> dict[str, float]:
+    """All losses as floats, in one transfer from the device."""
     values = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
     return dict(zip(losses, values, strict=True))
 
 
-def diverged(
-    stage: TrainingStage, step: int, bad: str | None, losses: dict[str, float], files: tuple[str, ...], last: Path
+def divergence_error(
+    stage: TrainingStage,
+    step: int,
+    not_finite: str | None,
+    losses: dict[str, float],
+    files: tuple[str, ...],
+    last: Path,
 ) -> TrainingDivergedError:
-    """The error that names step and files."""
-    if bad is not None:
-        what = f"the loss {bad!r} is {losses[bad]}"
+    """The error that names the loss, the step and the files of its batch."""
+    if not_finite is not None:
+        what = f"the loss {not_finite!r} is {losses[not_finite]}"
     else:
-        what = f"the loss {stage.main!r} has grown to {losses[stage.main]:.4g}, over {DIVERGED:g} times what it was"
+        value = losses[stage.main_loss]
+        what = f"the loss {stage.main_loss!r} has grown to {value:.4g}, over {DIVERGED:g} times its smallest value"
     names = ", ".join(dict.fromkeys(files))
-    ending = f"the checkpoint {last} is as it was" if last.exists() else "no checkpoint was written yet"
+    kept = f"the checkpoint {last} is unchanged" if last.exists() else "no checkpoint was written yet"
     return TrainingDivergedError(
-        f"{stage.name}: {what} at step {step}; its batch: {names}", f"{ending}: lower the rate in the recipe"
+        f"{stage.name}: {what} at step {step}; its batch: {names}", f"{kept}: lower the rate in the recipe"
     )
 
 
-def said(stage: TrainingStage, done: int, found: dict[str, float], better: bool, journal: MetricsLog) -> str:
-    """A line for a person after a validation."""
-    measures = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
-    rate = f"{journal.rate:.1f} patches/s" if journal.rate else ""
-    best = ", the best" if better else ""
-    return f"{stage.name}: step {done:,} of {stage.steps:,}, validation {measures}{best}, {rate}"
-
-
-class Averaged:
-    """An exponential moving average of a network's weights: what is validated and released."""
-
-    def __init__(self, network: torch.nn.Module, decay: float) -> None:
-        import copy
-
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, network: torch.nn.Module, step: int) -> None:
-        """Follow `network`; early on faster, so that its random beginning is forgotten."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
-        for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
-            kept.copy_(current)
+def validation_line(
+    stage: TrainingStage, done: int, measures: dict[str, float], improved: bool, log: MetricsLog
+) -> str:
+    """The message after a validation."""
+    listed = ", ".join(f"{name} {value:.4f}" for name, value in measures.items())
+    rate = f"{log.rate:.1f} patches/s" if log.rate else ""
+    best = ", the best" if improved else ""
+    return f"{stage.name}: step {done:,} of {stage.steps:,}, validation {listed}{best}, {rate}"

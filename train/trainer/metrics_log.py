@@ -1,5 +1,4 @@
-"""What is written down while a stage runs: one file of JSON lines a run, TensorBoard where it is installed, and whoever
-watches."""
+"""Metrics of a run: metrics.jsonl, TensorBoard if it is installed, and the caller's progress display."""
 
 from __future__ import annotations
 
@@ -16,12 +15,13 @@ from hiqa_cli.errors import cannot_write
 
 from .checkpoint import RESUME_HINT
 
-EVERY = 0.2  # s between two looks of whoever watches
+EVERY = 0.2  # s between two calls of the progress display
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is: steps done of all, patches a second, mean losses of late."""
+    """The progress of a stage: finished steps of all, patches per second, mean losses since the last line of
+    metrics."""
 
     stage: str
     step: int
@@ -32,27 +32,27 @@ class Progress:
 
 
 class ProgressListener:
-    """Where a run's numbers go."""
+    """Sends metrics to TensorBoard, and progress to the caller."""
 
-    def __init__(self, out: Path, watch: Callable[[Progress], None] | None, *, board: bool = True) -> None:
+    def __init__(self, out: Path, on_progress: Callable[[Progress], None] | None, *, board: bool = True) -> None:
         self.metrics = out / "metrics.jsonl"
-        self._watch = watch
-        self._looked = 0.0
+        self._on_progress = on_progress
+        self._last_call = 0.0
         self._board: Any = None
         if board and importlib.util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(out / "tensorboard"))
 
-    def advance(self, stage: str, step: int, steps: int, journal: MetricsLog) -> None:
-        """Tell whoever watches, not too often."""
+    def advance(self, stage: str, step: int, steps: int, log: MetricsLog) -> None:
+        """Call `on_progress`, at most every EVERY seconds and after the last step."""
         now = time.monotonic()
-        if self._watch is not None and (now - self._looked > EVERY or step == steps):
-            self._looked = now
-            self._watch(Progress(stage, step, steps, journal.rate, journal.seconds_a_step, journal.latest))
+        if self._on_progress is not None and (now - self._last_call > EVERY or step == steps):
+            self._last_call = now
+            self._on_progress(Progress(stage, step, steps, log.rate, log.seconds_a_step, log.latest))
 
     def board(self, stage: str, step: int, values: dict[str, Any]) -> None:
-        """The same numbers for TensorBoard."""
+        """Write values to TensorBoard."""
         for name, value in values.items() if self._board is not None else ():
             if isinstance(value, dict):
                 self.board(f"{stage}/{name}", step, value)
@@ -60,13 +60,14 @@ class ProgressListener:
                 self._board.add_scalar(f"{stage}/{name}", value, step)
 
     def close(self) -> None:
-        """Write what TensorBoard still holds."""
+        """Flush TensorBoard."""
         if self._board is not None:
             self._board.close()
 
 
 class MetricsLog:
-    """One stage's lines in the run's metrics: means since the last line, rate, share of the time spent waiting."""
+    """One stage's lines in metrics.jsonl: mean losses since the last line, rate, share of time spent waiting for
+    batches."""
 
     def __init__(self, file: Path, stage: str, writes: bool) -> None:
         self.file, self.stage, self.writes = file, stage, writes
@@ -79,7 +80,7 @@ class MetricsLog:
         self.latest: dict[str, float] = {}
 
     def add(self, losses: dict[str, float], main: str, patches: int, waited: float) -> None:
-        """Take one step's losses, of which `main` is also written as `loss`; waited: seconds until its batch came."""
+        """Add the losses of one step; `main` is also written as `loss`. waited: seconds until the batch arrived."""
         losses = {"loss": losses[main], **losses}
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
@@ -88,8 +89,8 @@ class MetricsLog:
         self.patches += patches
         self.waited += waited
 
-    def write(self, step: int, more: dict[str, Any], watcher: ProgressListener) -> None:
-        """A line with everything since the last one."""
+    def write(self, step: int, more: dict[str, Any], listener: ProgressListener) -> None:
+        """Write a line with the means since the last one."""
         seconds = max(1e-9, time.monotonic() - self.since)
         self.rate, self.seconds_a_step = self.patches / seconds, seconds / max(1, self.steps)
         self.latest = {name: total / self.counts[name] for name, total in self.sums.items()}
@@ -100,12 +101,12 @@ class MetricsLog:
             **more,
             **self.latest,
         }
-        self.note(step, line, watcher)
+        self.write_values(step, line, listener)
         self.sums, self.counts, self.steps, self.patches, self.waited = {}, {}, 0, 0, 0.0
         self.since = time.monotonic()
 
-    def note(self, step: int, values: dict[str, Any], watcher: ProgressListener) -> None:
-        """A line of other values."""
+    def write_values(self, step: int, values: dict[str, Any], listener: ProgressListener) -> None:
+        """Write a line with the given values. OutputError."""
         if not self.writes:
             return
         line = {"stage": self.stage, "step": step, **values}
@@ -114,14 +115,14 @@ class MetricsLog:
                 out.write(json.dumps(line) + "\n")
         except OSError as error:
             raise cannot_write(self.file, error, RESUME_HINT) from error
-        watcher.board(self.stage, step, values)
+        listener.board(self.stage, step, values)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs, so that a resumed run writes what the other would have."""
+        """The state for a checkpoint: a resumed run writes the same lines as an uninterrupted one."""
         return {"sums": dict(self.sums), "counts": dict(self.counts), "steps": self.steps, "patches": self.patches}
 
     def load(self, state: dict[str, Any], step: int) -> None:
-        """Go on from there: lines of this stage that were written after that step are taken back."""
+        """Restore a state, and delete lines of this stage that were written after that step."""
         self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
         self.steps, self.patches = state["steps"], state["patches"]
         if self.writes and self.file.exists():
@@ -131,6 +132,6 @@ class MetricsLog:
     def _stays(self, text: str, step: int) -> bool:
         try:
             line = json.loads(text)
-        except ValueError:  # half a line, cut by a kill
+        except ValueError:  # a line that a kill cut short
             return False
         return line.get("stage") != self.stage or line["step"] <= step

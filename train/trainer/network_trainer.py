@@ -1,8 +1,9 @@
-"""One network on its way: an objective, an optimiser with its schedule, gradient clipping, averaged weights."""
+"""Training one network: its objective, optimiser, learning-rate schedule, gradient clipping and averaged weights."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,12 +14,11 @@ from torch.nn.parallel import DistributedDataParallel
 from hiqa_train.recipes.schema import OptimiserSettings
 
 from .distributed import RunDevice, to_cpu
-from .loop import Averaged, learning_rate
 
 
 class Loss(NamedTuple):
-    """total: what is made small, a scalar; parts: its terms by name, scalars without gradient; made: whatever else the
-    objective has worked out and a later step can use."""
+    """total: the scalar to minimise. parts: its terms by name, scalars without gradient. made: an output of the
+    objective that later steps reuse, such as G's hallucination."""
 
     total: Tensor
     parts: dict[str, Tensor]
@@ -26,40 +26,47 @@ class Loss(NamedTuple):
 
 
 class NetworkTrainer:
-    """Makes an objective's loss small.
+    """Minimises an objective.
 
-    objective: a module that gives a `Loss` and holds every parameter that is learned. network: the part of it that is
-    averaged, validated and kept.
+    objective: a module that returns a `Loss` and holds all parameters to train. network: the part of it that is
+    averaged, validated and released.
     """
 
     def __init__(
-        self, objective: nn.Module, network: nn.Module, learning: OptimiserSettings, steps: int, machine: RunDevice
+        self,
+        objective: nn.Module,
+        network: nn.Module,
+        settings: OptimiserSettings,
+        steps: int,
+        run_device: RunDevice,
     ) -> None:
-        self.learning, self.steps, self.machine = learning, steps, machine
+        self.settings, self.steps, self.run_device = settings, steps, run_device
         self.network = network
-        self.plain = objective.to(machine.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        self.averaged = Averaged(network, learning.averaging)
+        device = run_device.device
+        self.plain = objective.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.averaged = AveragedWeights(network, settings.averaging)
         self.parameters = [p for p in self.plain.parameters() if p.requires_grad]
-        self.optimiser = build_optimiser(self.parameters, learning)
-        self.objective = machine.spread(self.plain)
-        # what a forward pass changes: batch norms' statistics, the power iterations of spectral norms
+        self.optimiser = build_optimiser(self.parameters, settings)
+        self.objective = run_device.distribute(self.plain)
+        # buffers that a forward pass changes: batch norms' statistics, power iterations of spectral norms
         self.statistics = [buffer for buffer in self.plain.buffers() if buffer.is_floating_point()]
 
-    def learn(self, step: int, pieces: Sequence[tuple[Any, ...]]) -> tuple[dict[str, Tensor], list[Any]]:
-        """One step on pieces of a batch, each the objective's arguments, their gradients averaged.
+    def train_step(self, step: int, pieces: Sequence[tuple[Any, ...]]) -> tuple[dict[str, Tensor], list[Any]]:
+        """Take one step on the averaged gradients of the pieces of a batch. pieces: arguments of the objective.
 
-        Gives the mean of each part of the loss (and the gradient's norm), and what was made of each piece.
+        Returns the mean of each part of the loss, with the gradient's norm as "gradient", and `Loss.made` of each
+        piece.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, self.steps, self.learning)
+            group["lr"] = learning_rate(step, self.steps, self.settings)
         self.optimiser.zero_grad(set_to_none=True)
         before = [buffer.clone() for buffer in self.statistics]
         after: list[list[Tensor]] = []
         parts: list[dict[str, Tensor]] = []
         made: list[Any] = []
         for number, piece in enumerate(pieces):
-            with self._gradients_in_step(last=number == len(pieces) - 1):
-                with self.machine.autocast():
+            with self._synchronise_gradients(last=number == len(pieces) - 1):
+                with self.run_device.autocast():
                     loss: Loss = self.objective(*piece)
                 (loss.total / len(pieces)).backward()
             parts.append(loss.parts)
@@ -68,29 +75,28 @@ class NetworkTrainer:
                 after.append([buffer.clone() for buffer in self.statistics])
                 restore(self.statistics, before)
         if self.statistics:
-            # each piece begins with the same statistics, and their mean goes on: as if each were a process of its own
+            # every piece starts from the same statistics, and their mean is kept: as if each were a process
             restore(self.statistics, [torch.stack(found).mean(dim=0) for found in zip(*after, strict=True)])
-            self.machine.average(self.statistics)
-        largest = self.learning.clip or float("inf")
-        norm = nn.utils.clip_grad_norm_(self.parameters, largest)
+            self.run_device.average(self.statistics)
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.settings.clip or float("inf"))
         self.optimiser.step()
         self.averaged.update(self.network, step)
         mean = {name: torch.stack([part[name].detach() for part in parts]).mean() for name in parts[0]}
         return {**mean, "gradient": norm}, made
 
-    def _gradients_in_step(self, *, last: bool) -> contextlib.AbstractContextManager[None]:
-        """DDP sends gradients after the last piece only."""
+    def _synchronise_gradients(self, *, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Let DDP exchange gradients after the last piece only."""
         if isinstance(self.objective, DistributedDataParallel) and not last:
             return self.objective.no_sync()
         return contextlib.nullcontext()
 
     @property
     def best(self) -> nn.Module:
-        """The network as it is validated and released: averaged, in evaluation mode, without gradients."""
+        """The network to validate and release: averaged weights, evaluation mode, no gradients."""
         return self.averaged.network
 
     def state(self) -> dict[str, Any]:
-        """Everything that a checkpoint needs."""
+        """The state for a checkpoint, on the CPU."""
         state = {
             "objective": self.plain.state_dict(),
             "averaged": self.averaged.network.state_dict(),
@@ -99,25 +105,57 @@ class NetworkTrainer:
         return {name: to_cpu(dict(value)) for name, value in state.items()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
+        """Restore a state."""
         self.plain.load_state_dict(state["objective"])
         self.averaged.network.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
 
 
+class AveragedWeights:
+    """An exponential moving average of a network's weights."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Follow `network`; faster in early steps, so that its random initialisation fades."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - decay)
+        for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(current)
+
+
+def learning_rate(step: int, steps: int, settings: OptimiserSettings) -> float:
+    """The rate of a step: rises linearly over the warm-up, stays constant, then falls linearly to a hundredth over the
+    last `decay_share` of the steps; `drop_every` divides it by ten after each so many steps."""
+    rate = settings.rate
+    if settings.drop_every:
+        rate *= 0.1 ** (step // settings.drop_every)
+    if step < settings.warmup:
+        return rate * (step + 1) / settings.warmup
+    begin = steps * (1 - settings.decay_share)
+    if step < begin:
+        return rate
+    return rate * max(0.01, (steps - step) / max(1.0, steps - begin))
+
+
 @torch.no_grad()
 def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Copy the values into the buffers."""
     for buffer, value in zip(buffers, values, strict=True):
         buffer.copy_(value)
 
 
-def build_optimiser(parameters: list[nn.Parameter], learning: OptimiserSettings) -> torch.optim.Optimizer:
+def build_optimiser(parameters: list[nn.Parameter], settings: OptimiserSettings) -> torch.optim.Optimizer:
     make: dict[str, Callable[[], torch.optim.Optimizer]] = {
         "sgd": lambda: torch.optim.SGD(
-            parameters, lr=learning.rate, momentum=0.9, weight_decay=learning.weight_decay, foreach=True
+            parameters, lr=settings.rate, momentum=0.9, weight_decay=settings.weight_decay, foreach=True
         ),
         "adamw": lambda: torch.optim.AdamW(
-            parameters, lr=learning.rate, betas=(0.9, 0.99), weight_decay=learning.weight_decay, foreach=True
+            parameters, lr=settings.rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, foreach=True
         ),
     }
-    return make[learning.optimiser]()
+    return make[settings.optimiser]()

@@ -1,4 +1,4 @@
-"""Sample pictures: what G makes of a few validation patches, for a person to look at."""
+"""Sample images: hallucinations of a few validation patches, to inspect by eye."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GREY = 0.5
 
 @dataclass(frozen=True)
 class SampleGrid:
-    """Columns of a sheet, each (B, 3, H, W) in 0..1: distorted, hallucination, reference, discrepancy map (the signed
-    difference around grey, four times as strong); None where a stage has none."""
+    """Columns of a grid, each (B, 3, H, W) in 0..1, None if the stage has none; a column for the discrepancy map
+    (signed, around grey, times four) is added."""
 
     distorted: Tensor
     hallucination: Tensor | None
@@ -36,9 +36,9 @@ class SampleGrid:
         return [column[:ROWS].float().cpu().clamp(0, 1) for column in found]
 
 
-def write_sheet(path: Path, sheet: SampleGrid) -> None:
-    """A PNG with a row a patch. OutputError where it cannot be written."""
-    whole = torch.cat([torch.cat(list(column), dim=1) for column in sheet.columns()], dim=2)  # (3, rows*H, columns*W)
+def write_sample_grid(path: Path, grid: SampleGrid) -> None:
+    """Write a PNG with one row per patch. OutputError."""
+    whole = torch.cat([torch.cat(list(column), dim=1) for column in grid.columns()], dim=2)  # (3, rows*H, columns*W)
     pixels = np.rint(whole.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))
     write_bytes(path, data.tobytes() if done else b"")

@@ -22,14 +22,14 @@ from hiqa_cli.engine.timing import add_seconds, median_seconds, no_wait, seconds
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.runs.plan import make_plan
-from hiqa_train.runs.run import RunOptions
+from hiqa_train.runs.options import RunOptions
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
+from hiqa_train.stages.plan import make_plan, vgg_layers
 
 from .convolution_rate import PlainConvolution
 from .distributed import RunDevice, join_processes
-from .loop import TrainingStage, loader, numbers
+from .loop import TrainingStage, load_batches, to_floats
 
 ROUNDS = 3
 PIECES = ("waiting for the loader", "moving and converting", "torch's operators", "Python")
@@ -56,30 +56,28 @@ class StageProfile:
         return self.shares[PIECES[0]] + self.shares[PIECES[3]]
 
 
-def profile_material(material: DataSource, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
+def profile_stages(data: DataSource, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
     """Every stage of the plan, on untrained networks of its size."""
-    from hiqa_train.runs.run import vgg_layers
-
-    with join_processes(options.device, options.precision) as machine:
-        plan = make_plan(recipe, material, ready=options.generator is not None, kinds=options.kinds)
-        ready = load_generator(options.generator) if plan.ready else None
+    with join_processes(options.device, options.precision) as run_device:
+        plan = make_plan(recipe, data, has_generator=options.generator is not None, kinds=options.kinds)
+        ready = load_generator(options.generator) if plan.has_generator else None
         layers = vgg_layers(recipe, plan.stages)
         vgg = Vgg19Features(options.vgg, layers) if layers and options.vgg is not None else None
-        builder = StageFactory(recipe, material, machine, options.seed, vgg)
-        untrained = UntrainedNetworks(recipe, len(material.names), ready)
-        return [profile_stage(builder.build(name, untrained), recipe, machine) for name in plan.stages]
+        factory = StageFactory(recipe, data, run_device, options.seed, vgg)
+        untrained = UntrainedNetworks(recipe, len(data.names), ready)
+        return [profile_stage(factory.build(name, untrained), recipe, run_device) for name in plan.stages]
 
 
 class StageTiming:
     """The last steps of a stage as the training loop runs them: by then every loss is active."""
 
-    def __init__(self, stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> None:
-        self.stage, self.pieces, self.machine = stage, recipe.watch.pieces, machine
+    def __init__(self, stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -> None:
+        self.stage, self.pieces, self.run_device = stage, recipe.watch.pieces, run_device
         # feature losses are computed at every n-th step: n steps are timed together
-        self.turn = getattr(getattr(stage, "of_generator", stage.recipe), "features_every", 1)  # type: ignore[attr-defined]
+        self.turn = getattr(getattr(stage, "generator_recipe", stage.recipe), "features_every", 1)  # type: ignore[attr-defined]
         self.first = max(0, (stage.steps - 200) // self.turn * self.turn)
         self.number = self.first
-        self.batches: Iterator = loader(stage, recipe.watch, machine, self.first)
+        self.batches: Iterator = load_batches(stage, recipe.watch, run_device, self.first)
         self.reset()
 
     def reset(self) -> None:
@@ -92,20 +90,20 @@ class StageTiming:
             with add_seconds(self.seconds, PIECES[0]):
                 batch = next(self.batches)
             with add_seconds(self.seconds, PIECES[1]):
-                pieces = batch.to(self.machine.device).micro_batches(self.pieces)
-            numbers(self.stage.step(self.number, pieces))
+                pieces = batch.to(self.run_device.device).micro_batches(self.pieces)
+            to_floats(self.stage.step(self.number, pieces))
             self.number += 1
 
 
-def profile_stage(stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> StageProfile:
+def profile_stage(stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -> StageProfile:
     """Count the multiplications of a few steps, time them against the plain convolution, and profile them."""
-    steps = StageTiming(stage, recipe, machine)
+    steps = StageTiming(stage, recipe, run_device)
     with FlopCounterMode(display=False) as counter:
         steps.run()
     multiplications = counter.get_total_flops() / 2
-    plain = PlainConvolution(machine.precision, machine.device)
+    plain = PlainConvolution(run_device.precision, run_device.device)
     calls = plain.calls_for(multiplications)
-    wait = torch.cuda.synchronize if machine.device.type == "cuda" else no_wait
+    wait = torch.cuda.synchronize if run_device.device.type == "cuda" else no_wait
     steps.reset()
     timed = {
         "steps": partial(seconds_of, steps.run),
@@ -114,7 +112,7 @@ def profile_stage(stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> S
     medians = median_seconds(timed, ROUNDS)
     seconds = medians["steps"]
     waited, moved = (steps.seconds[name] / (ROUNDS + 1) for name in PIECES[:2])
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if machine.device.type == "cuda" else [])]
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if run_device.device.type == "cuda" else [])]
     with profile(activities=activities) as profiler:
         profiled_seconds = seconds_of(steps.run)
     events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
@@ -125,7 +123,7 @@ def profile_stage(stage: TrainingStage, recipe: Recipe, machine: RunDevice) -> S
     shares[PIECES[2]] = max(0.0, 1 - sum(shares.values()))
     return StageProfile(
         stage.name,
-        machine.precision,
+        run_device.precision,
         steps.turn * stage.batch / seconds,
         seconds / steps.turn,
         multiplications / steps.turn / 1e9,

@@ -1,4 +1,4 @@
-"""How long a training stage will take on this machine: a few steps of it, timed on networks that are discarded."""
+"""How long a training stage will take on this run_device: a few steps of it, timed on networks that are discarded."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ TIMED_STEPS = 2  # after one step of warm-up
 MAX_PATCHES = GROUP  # timed per step; the time of a whole batch is proportional
 
 
-def estimate(stage: TrainingStage, machine: RunDevice) -> float:
+def estimate(stage: TrainingStage, run_device: RunDevice) -> float:
     """Seconds per step. Changes the networks of the stage."""
-    share = min(stage.batch // machine.world, max(MAX_PATCHES, stage.batch // machine.world // 8))
+    share = min(stage.batch // run_device.world, max(MAX_PATCHES, stage.batch // run_device.world // 8))
     share = max(GROUP, share // GROUP * GROUP) if stage.batch >= GROUP else stage.batch
     steps = count()
 
     def step() -> None:
         number = next(steps)
-        batch = stage.source.draw(range(number * share, (number + 1) * share)).to(machine.device)
+        batch = stage.source.draw(range(number * share, (number + 1) * share)).to(run_device.device)
         losses = stage.step(number, [batch])
         sum(float(loss) for loss in losses.values())  # waits for the device
 
     seconds = median_seconds({"step": lambda: seconds_of(step)}, TIMED_STEPS)["step"]
-    return seconds * stage.batch / machine.world / share
+    return seconds * stage.batch / run_device.world / share

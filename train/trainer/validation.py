@@ -1,4 +1,5 @@
-"""Measures on the validation part: every choice of a run (best checkpoint, epsilon, joint or not) is made by these."""
+"""Measures on the validation part. They make every choice of a run: best checkpoint, epsilon, final R or joint
+stage."""
 
 from __future__ import annotations
 
@@ -21,24 +22,27 @@ from .distributed import RunDevice
 
 @dataclass(frozen=True)
 class Validation:
-    """Fixed patches: `count` of them, `batch` at a time. Every `each` neighbours are from one picture; the patches of a
-    square count as one."""
+    """Fixed validation patches.
+
+    count: of patches, `batch` at a time. each: consecutive patches of one image, whose scores are averaged; patches
+    that are scored together as a whole image count as one.
+    """
 
     source: PatchSource
     count: int
     each: int
     batch: int
-    machine: RunDevice
+    run_device: RunDevice
 
     def batches(self) -> Iterator[Batch]:
         """All patches, on the device."""
         for first in range(0, self.count, self.batch):
-            yield self.source.draw(range(first, min(first + self.batch, self.count))).to(self.machine.device)
+            yield self.source.draw(range(first, min(first + self.batch, self.count))).to(self.run_device.device)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """For each picture: predicted and true quality on its database's scale, and which database it is of."""
+    """For each image: predicted and true quality on its database's scale, and the number of its database."""
 
     predicted: np.ndarray
     quality: np.ndarray
@@ -49,7 +53,7 @@ class Predictions:
         return np.abs(self.predicted - self.quality)
 
     def measures(self) -> dict[str, float]:
-        """`error`: mean absolute error; `srocc`: mean over the databases, left out where a constant has none."""
+        """`error`: mean absolute error. `srocc`: mean over the databases, without those with constant values."""
         found = {"error": float(self.errors.mean())}
         each = []
         for number in np.unique(self.database):
@@ -62,35 +66,37 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict(network: MappedRegressor, view: Callable[[Batch], RegressorInputs], validation: Validation) -> Predictions:
-    """R's word on every validation picture: the mean over its patches, as in scoring."""
+def predict(
+    network: MappedRegressor, inputs_of: Callable[[Batch], RegressorInputs], validation: Validation
+) -> Predictions:
+    """R's prediction for every validation image: the mean over its patches, as in scoring."""
     predicted, quality, database = [], [], []
     for batch in validation.batches():
-        with validation.machine.autocast():
-            seen = view(batch)
-            features = network.regressor.quality_features(batch.distorted, seen.discrepancy, seen.prior)
-        word = score_images(network.regressor, features[-1], seen.semantic, batch)
-        predicted.append(network.qualities(word.score, batch.database[word.first]).float().cpu())
-        quality.append(target_quality(batch)[word.first].float().cpu())
-        database.append(batch.database[word.first].cpu())
+        with validation.run_device.autocast():
+            inputs = inputs_of(batch)
+            features = network.regressor.quality_features(batch.distorted, inputs.discrepancy, inputs.prior)
+        scored = score_images(network.regressor, features[-1], inputs.semantic, batch)
+        predicted.append(network.qualities(scored.score, batch.database[scored.first]).float().cpu())
+        quality.append(target_quality(batch)[scored.first].float().cpu())
+        database.append(batch.database[scored.first].cpu())
     each = validation.each
 
-    def of_pictures(values: list[Tensor]) -> np.ndarray:
+    def mean_of_images(values: list[Tensor]) -> np.ndarray:
         return torch.cat(values).double().view(-1, each).mean(dim=1).numpy()
 
-    return Predictions(of_pictures(predicted), of_pictures(quality), of_pictures(database))
+    return Predictions(mean_of_images(predicted), mean_of_images(quality), mean_of_images(database))
 
 
 @torch.no_grad()
 def hallucination_measures(
     generator: Generator, losses: Callable[[Batch, Tensor], dict[str, Tensor]], validation: Validation
 ) -> dict[str, float]:
-    """Mean of each loss over the validation patches, and `gain_db`: mean PSNR that hallucinations gain."""
+    """Mean of each loss over the validation patches, and `gain_db`: mean gain in PSNR of the hallucination."""
     sums: dict[str, float] = {}
     patches = 0
     for batch in validation.batches():
         assert batch.reference is not None
-        with validation.machine.autocast():
+        with validation.run_device.autocast():
             hallucination = generator(batch.distorted).hallucination
             found = losses(batch, hallucination)
         before, after = (

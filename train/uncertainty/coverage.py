@@ -79,7 +79,7 @@ def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
 
 
 def draw_cases(
-    look: Look, images: list[CleanImage], versions: int, seed: int, *, tell: Callable[[str], None]
+    look: Look, images: list[CleanImage], versions: int, seed: int, *, report: Callable[[str], None]
 ) -> list[IntervalCase]:
     """`versions` randomly distorted windows of each picture, all kinds in turn, scored."""
     cases = []
@@ -91,7 +91,7 @@ def draw_cases(
             looked = look(distorted)
             target = target_of(distorted, reference, looked.result.tiles)
             cases.append(case_of(looked, target, image.name, None))
-        tell(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
+        report(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases
 
 

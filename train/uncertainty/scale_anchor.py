@@ -43,7 +43,7 @@ class ScaleAnchor:
         return replace(case, score=float(tiles.mean()), tiles=tuple(map(float, tiles)), target=target)
 
     @torch.no_grad()
-    def move(self, regressor: Regressor) -> None:
+    def apply(self, regressor: Regressor) -> None:
         """Move R's scores, in place."""
         for head in regressor.heads:  # whose logits add up
             head.score.weight.mul_(self.gain)

@@ -103,7 +103,7 @@ def ladders(
     engine = BackendOptions(device, precision, batch_size, threads, weights)
     run = start(engine, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
-    result = measure_ladders(run.scorer, images, stride=stride, tell=run.messages.warn)
+    result = measure_ladders(run.scorer, images, stride=stride, report=run.messages.warn)
     lines = [f"ladders, {count(len(images), 'image')}: mean rank correlation of score and distortion strength"]
     for kind, mean in result.mean_srocc.items():
         steps = " ".join(f"{strength:g}" for strength in LADDERS[kind])
@@ -143,7 +143,7 @@ def gains(
     engine = BackendOptions(device, precision, batch_size, threads, weights)
     run = start(engine, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
-    found, clean = measure_gains(run.scorer, images, stride=stride, with_filters=True, tell=run.messages.warn)
+    found, clean = measure_gains(run.scorer, images, stride=stride, with_filters=True, report=run.messages.warn)
     lines = [f"gains, {count(len(images), 'image')}: mean PSNR against the undistorted image"]
     lines += [
         f"  {name:<9} {gain.before:6.2f} dB, hallucination {gain.gain:+.2f} dB, "
@@ -175,7 +175,7 @@ def uncertainty(
     engine = BackendOptions(device, precision, batch_size, threads, weights)
     run = start(engine, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
-    cases = draw_cases(observe_scores(run.scorer, stride), images, 12, seed=11, tell=run.messages.warn)
+    cases = draw_cases(observe_scores(run.scorer, stride), images, 12, seed=11, report=run.messages.warn)
     result = check(cases)
     lines = [
         f"uncertainty, {result.cases} randomly distorted images made from {len(images)}",
@@ -228,7 +228,7 @@ def people(
 
     run = start(BackendOptions(device, precision, batch_size, threads, weights), stride, json_file, overwrite, quiet)
     result = measure_people(
-        run.scorer, folder, scores, offsets, seen=run.trained_scenes, stride=stride, tell=run.messages.warn
+        run.scorer, folder, scores, offsets, seen=run.trained_scenes, stride=stride, report=run.messages.warn
     )
     lines = [
         f"people, {result.pictures} images: SROCC with TID2013's published scores",

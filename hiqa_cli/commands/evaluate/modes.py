@@ -58,7 +58,7 @@ def modes(
             f"{folder}: the weights were trained on {len(trained):,} of {count(len(samples), 'image')}; use other "
             "images to measure agreement with people"
         )
-    result = measure_modes(run.scorer, samples, stride=stride, tell=run.messages.warn)
+    result = measure_modes(run.scorer, samples, stride=stride, report=run.messages.warn)
     differences, (low, high) = result.differences, result.gain_interval
     lines = [
         f"modes, {count(result.pictures, 'image')}: fast minus exact, in points",
@@ -91,7 +91,7 @@ def sampling(
     from hiqa_train.evaluation.clean.mode_comparison import measure_sampling
 
     run = start(BackendOptions(device, precision, batch_size, threads, weights), stride, json_file, overwrite, quiet)
-    result = measure_sampling(run.scorer, folder, Scoring(stride=stride), tell=run.messages.warn)
+    result = measure_sampling(run.scorer, folder, Scoring(stride=stride), report=run.messages.warn)
     differences, (low, high) = result.differences, result.megapixels
     lines = [
         f"sampling, {count(result.pictures, 'image')} of {low:.1f} to {high:.1f} megapixels: sample minus all tiles",

@@ -116,7 +116,7 @@ def evaluate_protocol(
         chosen,
         options.out,
         stop=stop,
-        tell=say.warn,
+        report=say.warn,
         progress=partial(scoring_progress, say),
         resamples=options.resamples if len(splits) == 1 else 0,
     )
@@ -174,7 +174,7 @@ def make_method(
     from hiqa_train.evaluation.protocols.methods import GivenWeights, Loading, TrainedHiqa
     from hiqa_train.recipes.loader import DEFAULT, load_recipe
     from hiqa_train.runs.ablation import variant
-    from hiqa_train.runs.run import RunOptions
+    from hiqa_train.runs.options import RunOptions
 
     loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, scoring)
     if name == "weights":

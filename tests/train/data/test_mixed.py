@@ -24,9 +24,9 @@ from hiqa_train.distortions import KINDS, expand_shares
 from hiqa_train.losses.objectives import RegressorObjective
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import order_loss, relative_score_loss
-from hiqa_train.runs.mixed import open_mixed, train_mixed
-from hiqa_train.runs.run import train_databases
-from hiqa_train.stages.frozen_generator import FrozenGenerator
+from hiqa_train.runs.run import train_databases, train_mixed
+from hiqa_train.runs.sources import open_mixed
+from hiqa_train.stages.frozen import FrozenGenerator
 from hiqa_train.stages.initialise import TrainedNetworks
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
@@ -196,7 +196,7 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
     assert not tested & set(manifest["seen_scenes"])
     assert {sample.scene for sample in parts[0].training} <= set(manifest["seen_scenes"])
     # G may go on from there
-    more = options(folders[0].parent / "cache", first_generator=weights)
+    more = options(folders[0].parent / "cache", init_generator=weights)
     other = recipe().only("generator").with_stage("generator", learning=slowest(recipe()))
     train_mixed(parts, tested, folders, other, tmp_path / "more", more, StopSignal(), quiet)
     before, after = (

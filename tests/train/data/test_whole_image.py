@@ -29,7 +29,8 @@ from hiqa_train.data.whole_image import (
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.losses.objectives import RegressorObjective, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.runs.mixed import open_mixed, train_mixed
+from hiqa_train.runs.run import train_mixed
+from hiqa_train.runs.sources import open_mixed
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.validation import Validation, predict

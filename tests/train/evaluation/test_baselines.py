@@ -7,11 +7,12 @@ import pytest
 from scipy import ndimage, signal
 from support.sample_images import photograph
 
-from hiqa_train.evaluation.protocols.gmsd import gmsd
-from hiqa_train.evaluation.protocols.kernel_ridge import choose_and_fit, fit
+from hiqa_train.evaluation.protocols.baselines import gmsd
 from hiqa_train.evaluation.protocols.nss import (
     FEATURES,
     asymmetric_gaussian,
+    choose_and_fit,
+    fit,
     generalised_gaussian,
     natural_scene_features,
     normalised,

@@ -63,7 +63,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def go(folds: list[Fold], run: list[Any], out: Path, stop: Any = None) -> Any:
     """run_protocol, in silence."""
-    return run_protocol("splits", folds, run, out, stop=stop or Never(), tell=lambda line: None)
+    return run_protocol("splits", folds, run, out, stop=stop or Never(), report=lambda line: None)
 
 
 def groups_of(fold: Fold) -> tuple[set[str], set[str]]:
@@ -85,7 +85,7 @@ class Recorder:
     def check(self, folds: list[Fold]) -> None:
         """Any fold will do."""
 
-    def fit(self, fold: Fold, folder: Path, stop: object, tell: object) -> FittedMethod | None:
+    def fit(self, fold: Fold, folder: Path, stop: object, report: object) -> FittedMethod | None:
         if fold.number == self.fails_at:
             raise HiqaError("the power went")
         self.trained.append(fold)

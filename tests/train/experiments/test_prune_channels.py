@@ -1,4 +1,4 @@
-"""R1 of finished weights is narrowed for a training that goes on with fewer channels."""
+"""R1 of finished weights is pruned, to continue training with fewer channels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiqa_cli.engine.weights import load_weights, save_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.regressor import LITE, ErrorHead
-from hiqa_train.experiments.prune_channels import narrowed
+from hiqa_train.experiments.prune_channels import prune_regressor
 
 
 def tiles() -> torch.Tensor:
@@ -49,7 +49,7 @@ def with_idle_channels(width: int, useful: int):
 def test_channels_that_say_the_same_of_every_picture_are_the_ones_that_go():
     generator, regressor = with_idle_channels(6, 4)
     regressor.give_doubt(ErrorHead(16, 2))
-    narrow = narrowed(generator, regressor, 4, tiles())
+    narrow = prune_regressor(generator, regressor, 4, tiles())
     assert (narrow.config.width, narrow.trunk.channels) == (4, (4, 8, 16, 32))
     assert not narrow.config.doubt  # it was fitted on the errors of the wide one
     with torch.inference_mode():
@@ -59,12 +59,12 @@ def test_channels_that_say_the_same_of_every_picture_are_the_ones_that_go():
     torch.testing.assert_close(after, before, atol=0.002, rtol=0)
 
 
-def test_what_cannot_be_narrowed_is_refused():
+def test_what_cannot_be_pruned_is_refused():
     generator, regressor = tiny_networks(prior=LITE, blocks=1, stem=5)
     with pytest.raises(UsageError, match="expected a width from 1 to 3, found 4"):
-        narrowed(generator, regressor, 4, tiles())
+        prune_regressor(generator, regressor, 4, tiles())
     with pytest.raises(UsageError, match="one block a stage"):
-        narrowed(*tiny_networks(), 2, tiles())
+        prune_regressor(*tiny_networks(), 2, tiles())
 
 
 def test_the_command_writes_weights_that_load(tmp_path: Path):
@@ -88,7 +88,7 @@ def test_the_command_writes_weights_that_load(tmp_path: Path):
     assert (done.returncode, done.stderr) == (0, "")
     loaded = load_weights(tmp_path / "narrow")
     assert loaded.regressor.config.width == 2
-    assert (loaded.manifest.name, loaded.manifest.seen_scenes) == ("tiny, narrowed", ("a",))
+    assert (loaded.manifest.name, loaded.manifest.seen_scenes) == ("tiny, prune_regressor", ("a",))
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 2
     assert "exists; give another --out" in again.stdout

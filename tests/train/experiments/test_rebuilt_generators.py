@@ -22,8 +22,8 @@ from hiqa_train.experiments.rebuilt.pretraining import pretrain
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.ablation import variant
-from hiqa_train.runs.run import RunOptions
-from hiqa_train.runs.synthetic import open_photographs
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.sources import open_photographs
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.generator import GeneratorTraining
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
@@ -135,10 +135,12 @@ def test_the_r_of_formula_7_begins_as_the_pretrained_one_and_does_not_hear_the_m
     begun = TrainedNetworks(grounds.pretrained, None)
     material = open_photographs([grounds.folder], recipe, grounds.options, lambda line: None)
     alone = begun.regressor("alone")
-    builder = StageFactory(recipe, material, CPU, 1, None, load_generator(grounds.options.generator), first_judge=alone)
+    builder = StageFactory(
+        recipe, material, CPU, 1, None, load_generator(grounds.options.generator), init_two_input=alone
+    )
     stage = builder.build("generator", begun)
     assert isinstance(stage, GeneratorTraining)
     image, discrepancy = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        judged = stage.judge_network.eval().regressor(image, discrepancy)
+        judged = stage.two_input_regressor.eval().regressor(image, discrepancy)
         assert torch.allclose(judged, alone.regressor(image), atol=1e-6)

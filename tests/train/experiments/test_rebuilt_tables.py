@@ -18,7 +18,7 @@ from hiqa_train.experiments.rebuilt.markdown import ablation_table, type_table
 from hiqa_train.experiments.rebuilt.pretraining import pretrain
 from hiqa_train.experiments.rebuilt.tables import SPLITS, TableStudy, rows_of_ablation, rows_of_two
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.runs.run import RunOptions
+from hiqa_train.runs.options import RunOptions
 from hiqa_train.stages.initialise import load_regressor
 
 pytestmark = pytest.mark.usefixtures("signals_as_they_were")

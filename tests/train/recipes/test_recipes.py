@@ -119,11 +119,11 @@ def test_a_variants_stages_have_the_networks_that_it_names_and_begin_alike(tmp_p
         changed = variant(recipe, name)
         return StageFactory(changed, material, CPU, 1, None).build(which, UntrainedNetworks(changed, 1, None))
 
-    learned = {name: set(stage(name, "generator").learns) for name in VARIANTS[1:]}
+    learned = {name: set(stage(name, "generator").trainers) for name in VARIANTS[1:]}
     assert learned["HCM"] == learned["QPL"] == {"generator"}
     assert learned["ADV"] == {"generator", "discriminator"}
     assert learned["QADV"] == learned["HSF"] == learned["oracle"] == {*learned["ADV"], "judge", "threshold"}
-    first, *others = (stage(name, "generator").learns["generator"].network.state_dict() for name in VARIANTS[1:])
+    first, *others = (stage(name, "generator").trainers["generator"].network.state_dict() for name in VARIANTS[1:])
     assert all(torch.equal(first[key], other[key]) for other in others for key in first)
     config = {name: stage(name, "final").network.regressor.config for name in VARIANTS[1:]}
     assert [config[name].semantic for name in VARIANTS[1:]] == [False, False, False, False, True, True]

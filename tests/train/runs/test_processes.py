@@ -64,7 +64,7 @@ from hiqa_cli.app import run
 from hiqa_cli.commands.progress import StageProgress
 
 stage, step = sys.argv[1], int(sys.argv[2])
-hiqa_train.trainer.metrics_log.EVERY = -1.0  # whoever watches is told of every step
+hiqa_train.trainer.metrics_log.EVERY = -1.0  # report the progress of every step
 
 def watch(self, now):
     if (now.stage, now.step) == (stage, step):
@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_twice_and_gone_on_with_is_the_run_that_was_not(tab
         resume = ["--resume"]
     last = run(command(table, recipe, killed, "--resume"))
     assert last.code == 0
-    assert "hiqa: joint: goes on at step 3 of 8" in last.messages
+    assert "hiqa: joint: resuming at step 3 of 8" in last.messages
     for stage in STAGES:
         one, other = (read_checkpoint(out / stage / LAST) for out in (whole, killed))
         assert_equal(one["learns"], other["learns"])
@@ -144,7 +144,7 @@ def test_two_processes_average_the_gradients_of_one_process_with_the_same_halves
         timeout=TIMEOUT * 3, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stderr.decode().count("writes to") == 1  # one of the two prints
+    assert done.stderr.decode().count("writing to") == 1  # one of the two prints
     for stage in ("alone", "generator"):
         a, b = (read_checkpoint(out / stage / LAST)["learns"] for out in (one, two))
         for trainer in [name for name in a if name != "threshold"]:

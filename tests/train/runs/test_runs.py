@@ -18,7 +18,7 @@ from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.evaluation.clean.ladders import measure_ladders
 from hiqa_train.evaluation.clean.psnr_gain import measure_gains, psnr
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.runs.synthetic import train_synthetic
+from hiqa_train.runs.run import train_synthetic
 from hiqa_train.trainer.loop import StopSignal
 
 
@@ -65,11 +65,11 @@ def test_measurements_of_random_weights_have_the_right_form(tmp_path):
 
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
     images = [CleanImage("a.png", photograph(1, 320)[:256, :256].copy())]
-    ladders = measure_ladders(scorer, images, stride=256, tell=lambda line: None)
+    ladders = measure_ladders(scorer, images, stride=256, report=lambda line: None)
     assert set(ladders.mean_srocc) == {"noise", "blur", "jpeg", "jpeg2000", "down"}
     assert all(-1 <= value <= 1 for value in ladders.mean_srocc.values())
     assert 0 <= ladders.share_above <= 1
-    gains, clean = measure_gains(scorer, images, stride=256, with_filters=False, tell=lambda line: None)
+    gains, clean = measure_gains(scorer, images, stride=256, with_filters=False, report=lambda line: None)
     assert 20 < gains["noise 25"].before < 21.5
     assert clean > 10
 

@@ -17,12 +17,12 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.efficientnet_lite import DepthwiseConvolution
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, ErrorHead, Prior, Regressor, RegressorConfig
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.runs.mixed import train_mixed
-from hiqa_train.runs.plan import goes_on_from_r
+from hiqa_train.runs.run import train_mixed
 from hiqa_train.stages import imagenet_init as pretrained
-from hiqa_train.stages.frozen_prior import FrozenPrior
+from hiqa_train.stages.frozen import FrozenPrior
 from hiqa_train.stages.initialise import TrainedNetworks
-from hiqa_train.stages.regressor import begin_from
+from hiqa_train.stages.plan import continues_from_regressor
+from hiqa_train.stages.regressor import initialise_from
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 
@@ -69,8 +69,8 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
     whole = Regressor(RegressorConfig(4, 4, 4, blocks=1, stem=5, prior=LITE)).eval()
     larger.give_doubt(ErrorHead(4, 2))  # of its own errors: not taken
-    begin_from(whole, larger.state_dict())
-    begin_from(whole, prior.state_dict())
+    initialise_from(whole, larger.state_dict())
+    initialise_from(whole, prior.state_dict())
     assert torch.equal(whole.trunk.conv[0].weight, larger.trunk.conv[0].weight[..., 1:6, 1:6])
     assert torch.equal(whole.trunk.stages[3][0].conv2[0].weight, larger.trunk.stages[3][0].conv2[0].weight)
     assert torch.equal(whole.head.hidden.weight, larger.head.hidden.weight)
@@ -78,15 +78,15 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     with torch.inference_mode():
         assert torch.allclose(whole(x, torch.rand_like(x), torch.rand(2, 4, 2, 2)), prior(x), atol=1e-6)
     again = Regressor(prior.config).eval()
-    begin_from(again, whole.state_dict())
+    initialise_from(again, whole.state_dict())
     with torch.inference_mode():
         assert torch.equal(again(x), prior(x))
 
 
 def test_a_recipe_goes_on_from_a_ready_r_where_it_learns_a_part_of_one():
     release = load_recipe("release")
-    assert all(map(goes_on_from_r, (release, release.only("prior"), release.only("prior", "ordered"))))
-    assert not any(map(goes_on_from_r, (load_recipe("best"), release.only("generator"))))
+    assert all(map(continues_from_regressor, (release, release.only("prior"), release.only("prior", "ordered"))))
+    assert not any(map(continues_from_regressor, (load_recipe("best"), release.only("generator"))))
 
 
 def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
@@ -97,7 +97,7 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
     still = with_prior()
     for name in still.stages:
         still = still.with_stage(name, learning=slow)
-    more = options(folders[0].parent / "cache", first_generator=weights, begin=weights)
+    more = options(folders[0].parent / "cache", init_generator=weights, init_regressor=weights)
     train_mixed(parts, tested, folders, still, tmp_path / "second", more, StopSignal(), quiet)
     given = load_weights(weights).regressor.state_dict()
     second = TrainedNetworks(tmp_path / "second", None)

@@ -31,11 +31,12 @@ from hiqa_train.runs.run import train_databases
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.generator import GeneratorTraining
 from hiqa_train.stages.initialise import TrainedNetworks, UntrainedNetworks
-from hiqa_train.stages.regressor import begin_from
+from hiqa_train.stages.regressor import initialise_from
 from hiqa_train.trainer.checkpoint import BEST, LAST, load_checkpoint, read_checkpoint, save_checkpoint
 from hiqa_train.trainer.distributed import RunDevice, frozen
-from hiqa_train.trainer.loop import Averaged, DivergenceMonitor, StopSignal, TrainingDivergedError, learning_rate
+from hiqa_train.trainer.loop import DivergenceMonitor, StopSignal, TrainingDivergedError
 from hiqa_train.trainer.metrics_log import Progress
+from hiqa_train.trainer.network_trainer import AveragedWeights, learning_rate
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
 SGD = OptimiserSettings("sgd", 1.0, 10, 0.4, 0, 0.0, 0.0, 0.0)
@@ -99,7 +100,7 @@ def test_the_learning_rate_rises_stays_falls_and_drops():
 def test_averaged_weights_lag_behind_and_forget_their_beginning():
     network = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(network.weight)
-    averaged = Averaged(network, 0.9)
+    averaged = AveragedWeights(network, 0.9)
     torch.nn.init.ones_(network.weight)
     averaged.update(network, 0)
     assert float(averaged.network.weight) == pytest.approx(0.9)  # type: ignore[arg-type]
@@ -132,7 +133,7 @@ def test_d_fake_changes_when_only_g_changes(tmp_path):
     stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     assert isinstance(stage, GeneratorTraining)
     batch = stage.source.draw(range(8)).to(CPU.device)
-    judge = stage.judge.best.regressor
+    judge = stage.two_input_trainer.best.regressor
 
     def errors(hallucination):
         said = judge(batch.distorted, batch.distorted - hallucination.clamp(0, 1))
@@ -147,12 +148,12 @@ def test_d_fake_changes_when_only_g_changes(tmp_path):
         # an epsilon between one hallucination's error and the other's, for the patch where they differ most
         most = int((errors(one) - errors(other)).abs().argmax())
         stage.threshold.epsilon = float((errors(one)[most] + errors(other)[most]) / 2)
-        before, after = stage.fake(batch, one), stage.fake(batch, other)
+        before, after = stage.d_fake_of(batch, one), stage.d_fake_of(batch, other)
         assert before[most] != after[most]
         assert before.tolist() == (errors(one) <= stage.threshold.epsilon).float().tolist()
         plain = dataclasses.replace(stage.recipe, adversarial="plain")
         stage.recipe = plain
-        assert stage.fake(batch, one).tolist() == stage.fake(batch, other).tolist() == [0.0] * 8
+        assert stage.d_fake_of(batch, one).tolist() == stage.d_fake_of(batch, other).tolist() == [0.0] * 8
 
 
 def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
@@ -161,7 +162,7 @@ def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
     material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
     stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     measures = stage.validate(0)
-    generator, judge = stage.learner.best, stage.judge.best.regressor
+    generator, judge = stage.trainer.best, stage.two_input_trainer.best.regressor
     errors = []
     with torch.no_grad():
         for number in range(3):
@@ -180,7 +181,7 @@ def test_it_is_said_when_d_rejects_nothing_or_everything(tmp_path):
     stage.threshold.shares = [1.0, 0.98]
     assert "d_fake = 1 for 0.990 of the hallucinations" in stage.remarks()[0]
     stage.threshold.shares = [0.0, 0.02]
-    assert "is a plain GAN in effect" in stage.remarks()[0]
+    assert "in effect D is a plain GAN" in stage.remarks()[0]
     stage.threshold.shares = [0.5]
     assert stage.remarks() == []
 
@@ -189,7 +190,7 @@ def test_r_begins_with_the_scores_of_the_r_that_saw_images_alone():
     torch.manual_seed(0)
     alone = Regressor(RegressorConfig(8, 8, 8, discrepancy=False, semantic=False)).eval()
     full = Regressor(RegressorConfig(8, 8, 8))
-    begin_from(full, alone.state_dict())
+    initialise_from(full, alone.state_dict())
     full.eval()
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
@@ -230,7 +231,7 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):
         assert read_checkpoint(out / stage / LAST)["step"] == 4
         assert (out / stage / BEST).exists()
         assert (out / stage / "pictures" / "0000004.png").stat().st_size > 1000
-    assert any("writes to" in line for line in said)
+    assert any("writing to" in line for line in said)
     assert any("4 steps of 4 patches of 64 px, 16 patches" in line for line in said)
     # no image that is kept for tests is anywhere in the run's record of what it cut patches from
     assert json.loads((out / "run.json").read_text())["material"]["databases"][0]["training"] == len(part.training)
@@ -242,14 +243,14 @@ def test_a_stop_keeps_a_checkpoint_and_goes_on_to_the_bit(tmp_path, monkeypatch)
     recipe = short_recipe(steps=5, every=5).only("alone", "generator")
     whole, halted = tmp_path / "whole", tmp_path / "halted"
     train_databases([part], recipe, whole, options(tmp_path / "cache"), StopSignal(), quiet)
-    monkeypatch.setattr("hiqa_train.trainer.metrics_log.EVERY", -1.0)  # whoever watches is told of every step
+    monkeypatch.setattr("hiqa_train.trainer.metrics_log.EVERY", -1.0)  # report the progress of every step
     stop = StopSignal()
 
     def watch(now: Progress) -> None:
         if (now.stage, now.step) == ("generator", 2):
             signal.raise_signal(signal.SIGTERM)
 
-    assert train_databases([part], recipe, halted, options(tmp_path / "cache", watch=watch), stop, quiet) is None
+    assert train_databases([part], recipe, halted, options(tmp_path / "cache", on_progress=watch), stop, quiet) is None
     assert stop.asked == signal.SIGTERM
     assert read_checkpoint(halted / "generator" / LAST)["step"] == 3
     assert train_databases([part], recipe, halted, options(tmp_path / "cache", resume=True), StopSignal(), quiet)
@@ -283,7 +284,7 @@ def test_a_checkpoint_is_refused_where_it_is_missing_broken_or_of_another_archit
     with pytest.raises(UsageError, match="cannot read the checkpoint"):
         read_checkpoint(tmp_path / "broken")
     save_checkpoint(tmp_path / "other", {"describe": {"regressor": {"width": 48}}})
-    with pytest.raises(UsageError, match=r"of another run: regressor\.width is 48, expected 64; go on with what"):
+    with pytest.raises(UsageError, match=r"of another run: regressor\.width is 48, expected 64; resume with what"):
         load_checkpoint(tmp_path / "other", {"regressor": {"width": 64}})
     assert not list(tmp_path.glob("*.part"))
 
@@ -314,8 +315,8 @@ def test_without_references_g_comes_ready_and_what_is_left_out_is_said(tmp_path,
     ready = options(tmp_path / "cache", generator=tiny_weights)
     assert train_databases([part], short_recipe(steps=2), out, ready, StopSignal(), said.append) == out / "weights"
     assert sorted(path.parent.name for path in out.glob(f"*/{LAST}")) == ["final"]
-    assert {line.split(" is left out: ")[0] for line in said if " is left out: " in line} == {
-        "the stage alone", "the stage generator", "the stage joint"
+    assert {line.split(": ")[0] for line in said if line.startswith("skipping stage ")} == {
+        "skipping stage alone", "skipping stage generator", "skipping stage joint"
     }  # fmt: skip
 
 

@@ -121,7 +121,7 @@ class SyntheticSource:
         self, score: Look, knots: list[list[float]], report: Callable[[str], None]
     ) -> list[IntervalCase]:
         versions = max(1, self.settings.half_width_versions // len(self.validating))
-        return draw_cases(score, self.validating, versions, seed=INTERVAL_SEED, tell=report)
+        return draw_cases(score, self.validating, versions, seed=INTERVAL_SEED, report=report)
 
     def describe(self) -> dict[str, Any]:
         def digest(images: list[CleanImage]) -> str:

@@ -93,7 +93,7 @@ def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, flo
 
 
 def measure_ladders(
-    scorer: Scorer, images: list[CleanImage], *, stride: int, tell: Callable[[str], None]
+    scorer: Scorer, images: list[CleanImage], *, stride: int, report: Callable[[str], None]
 ) -> LadderResult:
     """Score every step of every ladder of every picture; `tell` gets a line a picture."""
     result = LadderResult()
@@ -109,5 +109,5 @@ def measure_ladders(
             result.srocc.setdefault(kind, []).append(correlation)
             result.above.setdefault(kind, []).extend(clean > score for score in scores[1:])
             result.scores.setdefault(image.name, {})[kind] = scores
-        tell(f"ladders: {image.name} ({number} of {len(images)}), clean {clean:.1f}")
+        report(f"ladders: {image.name} ({number} of {len(images)}), clean {clean:.1f}")
     return result

@@ -74,13 +74,13 @@ def scores_of(scorer: Scorer, paths: Sequence[Path], scoring: Scoring) -> Iterat
 
 
 def measure_modes(
-    scorer: Scorer, samples: Sequence[Sample], *, stride: int, tell: Callable[[str], None]
+    scorer: Scorer, samples: Sequence[Sample], *, stride: int, report: Callable[[str], None]
 ) -> ModesResult:
     """Score every sample in both modes; `tell` gets a line a mode."""
     paths = [sample.path for sample in samples]
     scores = {}
     for mode in MODES:
-        tell(f"modes: {len(paths):,} pictures, {mode}")
+        report(f"modes: {len(paths):,} pictures, {mode}")
         scoring = Scoring(mode, stride, max_tiles=None)
         scores[mode] = np.array([result.score for result in scores_of(scorer, paths, scoring)])
     people = np.array([sample.quality for sample in samples])
@@ -121,7 +121,9 @@ class SamplingResult:
     share: float
 
 
-def measure_sampling(scorer: Scorer, folder: Path, scoring: Scoring, *, tell: Callable[[str], None]) -> SamplingResult:
+def measure_sampling(
+    scorer: Scorer, folder: Path, scoring: Scoring, *, report: Callable[[str], None]
+) -> SamplingResult:
     """Score the photographs of a folder that are large enough to be sampled by their sample and by all tiles."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     sampled, whole, errors, shares, sizes = [], [], [], [], []
@@ -129,7 +131,7 @@ def measure_sampling(scorer: Scorer, folder: Path, scoring: Scoring, *, tell: Ca
         try:
             picture = read_picture(path)
         except HiqaError as error:
-            tell(f"sampling: {path.name} left out: {error}")
+            report(f"sampling: {path.name} left out: {error}")
             continue
         if not scoring.samples(picture.width, picture.height):
             continue
@@ -140,7 +142,7 @@ def measure_sampling(scorer: Scorer, folder: Path, scoring: Scoring, *, tell: Ca
         errors.append(some.standard_error)
         shares.append(len(some.tiles) / some.tile_total)
         sizes.append(picture.width * picture.height / 1e6)
-        tell(f"sampling: {path.name}, {sizes[-1]:.1f} megapixels, {some.score:.2f}, all tiles {every.score:.2f}")
+        report(f"sampling: {path.name}, {sizes[-1]:.1f} megapixels, {some.score:.2f}, all tiles {every.score:.2f}")
     if not sampled:
         raise UsageError(f"no picture in {folder} is large enough to be sampled", "give larger ones, or --max-tiles")
     gaps = np.abs(np.subtract(sampled, whole))

@@ -71,7 +71,7 @@ class Gain:
 
 
 def measure_gains(
-    scorer: Scorer, images: list[CleanImage], *, stride: int, with_filters: bool, tell: Callable[[str], None]
+    scorer: Scorer, images: list[CleanImage], *, stride: int, with_filters: bool, report: Callable[[str], None]
 ) -> tuple[dict[str, Gain], float]:
     """Gain for each distortion, and the mean PSNR of clean pictures against their own hallucinations (infinite ones
     counted as 60 dB)."""
@@ -97,6 +97,6 @@ def measure_gains(
         means = {filter_name: float(np.mean(values)) for filter_name, values in by_filter.items()}
         best = max(means, key=lambda key: means[key]) if means else "none"
         gains[name] = Gain(float(np.mean(befores)), float(np.mean(ours)), means.get(best, 0.0), best)
-        tell(f"gains: {name}: {gains[name].gain:+.2f} dB, best filter {means.get(best, 0.0):+.2f} dB ({best})")
+        report(f"gains: {name}: {gains[name].gain:+.2f} dB, best filter {means.get(best, 0.0):+.2f} dB ({best})")
     clean = [min(60.0, psnr(imagine(image.pixels), image.pixels)) for image in images]
     return gains, float(np.mean(clean))

@@ -78,7 +78,7 @@ def measure_people(
     *,
     seen: Collection[str],
     stride: int,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> TidAgreement:
     """Build blur and JPEG from Kodak's photographs, score them, compare with the published scores.
 
@@ -88,7 +88,7 @@ def measure_people(
     scenes = references(folder, offsets, seen)
     if not scenes:
         raise UsageError(f"{folder}: no scene is left that the weights were not trained on")
-    tell(f"people: {len(scenes)} scenes that the weights were not trained on")
+    report(f"people: {len(scenes)} scenes that the weights were not trained on")
     published = {
         (int(row["reference"]), int(row["type"]), int(row["level"])): float(row["mos"])
         for row in read_table(scores, ("reference", "type", "level", "mos"))
@@ -101,7 +101,7 @@ def measure_people(
             for kind, picture in pictures.items():
                 ours[kind].append(scorer.score(picture, stride=stride).score)
                 theirs[kind].append(published[number, kind, level])
-        tell(f"people: scene {number}")
+        report(f"people: scene {number}")
 
     def srocc(kinds: tuple[int, ...]) -> float:
         a, b = ([value for kind in kinds for value in table[kind]] for table in (ours, theirs))

@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 from hiqa_cli.errors import HiqaError, ImageError, UsageError
 from hiqa_cli.images.read import read_picture
+from hiqa_train.data.mdsi import gradient_magnitude
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.predict import UnscoredImage
 from hiqa_train.evaluation.score_cache import ScoreCache, key_of
 from hiqa_train.trainer.loop import StopSignal
 
 from .folds import Fold
-from .gmsd import gmsd
-from .kernel_ridge import RIDGES, WIDTHS, KernelRidge, choose_and_fit
-from .methods import FittedMethod, Tell
-from .nss import natural_scene_features
+from .methods import FittedMethod, Report
+from .nss import RIDGES, WIDTHS, KernelRidge, choose_and_fit, natural_scene_features
+
+C = 170.0  # the paper's T, for values in 0..255
+LUMA = (0.2989, 0.5870, 0.1140)  # ITU-R BT.601
 
 
 def pixels_of(path: Path) -> np.ndarray:
@@ -51,13 +55,13 @@ class NaturalScenes:
     def check(self, folds: list[Fold]) -> None:
         """Every fold can be done."""
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         training = self._examples([sample for part in fold.parts for sample in part.training], stop)
         validation = self._examples([sample for part in fold.parts for sample in part.validation], stop)
         if training is None or validation is None:
             return None
         model = choose_and_fit(training, validation)
-        tell(f"nss, split {fold.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation part")
+        report(f"nss, split {fold.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation part")
         return FittedMethod("nss", partial(NaturalScenePredictor, model, self))
 
     def _examples(self, samples: Sequence[Sample], stop: StopSignal) -> tuple[np.ndarray, np.ndarray] | None:
@@ -117,7 +121,7 @@ class Gmsd:
                 if any(sample.reference is None for sample in test.samples):
                     raise UsageError(f"gmsd needs references, which {test.reading.name} lacks", "leave it out")
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         return FittedMethod("gmsd", lambda: self)
 
     def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | HiqaError]:
@@ -138,3 +142,19 @@ class Gmsd:
             sizes = " and ".join(f"{p.shape[1]}x{p.shape[0]}" for p in (distorted, reference))
             raise ImageError(f"it and its reference differ in size: {sizes}")
         return -gmsd(distorted, reference)
+
+
+def gmsd(distorted: np.ndarray, reference: np.ndarray) -> float:
+    """Gradient magnitude similarity deviation of two images (H, W, 3) RGB of one size, values in 0..255, sides at least
+    2.
+
+    Xue, Zhang, Mou and Bovik, "Gradient Magnitude Similarity Deviation: A Highly Efficient Perceptual Image Quality
+    Index", IEEE TIP 23, 2014. 0 for identical images, larger is worse.
+    """
+    luma = [
+        torch.from_numpy(np.asarray(picture, np.float64) @ np.array(LUMA))[None, None].float()
+        for picture in (distorted, reference)
+    ]
+    d, r = (gradient_magnitude(functional.avg_pool2d(plane, 2)) for plane in luma)  # at half the resolution
+    similarity = (2 * d * r + C) / (d.square() + r.square() + C)
+    return float(similarity.double().std())

@@ -18,17 +18,18 @@ from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.leakage import RUN_RECORD, TrainedScenes, manifest_scenes, refuse_leakage, trained_scenes
-from hiqa_train.evaluation.cached_predictor import viewed_predictor
+from hiqa_train.evaluation.cached_predictor import cached_predictor
 from hiqa_train.evaluation.predict import Predictor, WeightsPredictor
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.runs.run import RunOptions, train_databases
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.run import train_databases
 from hiqa_train.stages.initialise import initial_trained_scenes
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.metrics_log import Progress
 
 from .folds import Fold
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Method(Protocol):
     def check(self, folds: list[Fold]) -> None:
         """UsageError, before any work, where a fold cannot be done, or not without leakage."""
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         """Train on the fold's parts, in a folder that may hold what an earlier call left; None where it was stopped."""
 
 
@@ -70,7 +71,7 @@ class Loading:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What scores hang on, beside the weights."""
+        """What scores depend on, beside the weights."""
         return {"precision": self.precision, **asdict(self.scoring)}
 
     def predictor(self, weights: Path | None) -> Predictor:
@@ -80,19 +81,19 @@ class Loading:
         return WeightsPredictor(scorer, self.scoring)
 
 
-def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
-    """Where nobody looks at progress."""
+def no_progress() -> AbstractContextManager[Callable[[Progress], None]]:
+    """Ignore progress."""
     return nullcontext(lambda now: None)
 
 
 @dataclass(frozen=True)
 class TrainedHiqa:
-    """Every fold trained anew by a recipe; with a ready G, and an R to begin with, where they are given, which must not
-    have seen a test scene.
+    """hiqa, trained by a recipe on every split.
 
-    whole_views: G is asked once an image, about the whole of it, in training and in the test.
-    kind: "hiqa" for the whole recipe, "baseline" for its R on distorted images alone (the ablation's BL): a baseline.
-    watching: gives, while a network is trained, what is told how far it is.
+    kind: "hiqa" for the whole recipe, "baseline" for its R on distorted images alone (BL of the ablation).
+    generator, init_regressor: a trained G, and an R to start from; neither may have been trained on a test scene.
+    cached_features: run G once on each whole image, in training and in the test.
+    progress: a context that gives the callback for a training's progress.
     """
 
     recipe: Recipe
@@ -101,9 +102,9 @@ class TrainedHiqa:
     generator: Path | None = None
     vgg: Path | None = None
     kind: Literal["hiqa", "baseline"] = "hiqa"
-    watching: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = unwatched
-    begin: Path | None = None
-    whole_views: bool = False
+    progress: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = no_progress
+    init_regressor: Path | None = None
+    cached_features: bool = False
 
     @property
     def name(self) -> str:
@@ -117,51 +118,53 @@ class TrainedHiqa:
             **self.loading.settings,
             "generator": None if self.generator is None else trained_scenes(self.generator).weights_id,
         }
-        if self.begin is not None:
-            settings["begin"] = initial_trained_scenes(self.begin).weights_id
-        return settings | ({"whole_views": True} if self.whole_views else {})
+        if self.init_regressor is not None:
+            settings["begin"] = initial_trained_scenes(self.init_regressor).weights_id
+        return settings | ({"whole_views": True} if self.cached_features else {})
 
     def check(self, folds: list[Fold]) -> None:
-        # without references no G can be trained: the installed weights' G is taken
-        takes_own = self.kind == "hiqa" and not all(_has_references(fold) for fold in folds)
-        if self.generator is not None or takes_own:
+        # without references no G can be trained, and the installed weights' G is used
+        uses_own = self.kind == "hiqa" and not all(_has_references(fold) for fold in folds)
+        if self.generator is not None or uses_own:
             whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
             refuse_leakage(trained_scenes(self.generator), tested, whose, "give a G that was trained on other scenes")
-        if self.begin is not None:
+        if self.init_regressor is not None:
             tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
             hint = "give an R that was trained on other scenes"
-            refuse_leakage(initial_trained_scenes(self.begin), tested, f"--init-from {self.begin}", hint)
+            refuse_leakage(
+                initial_trained_scenes(self.init_regressor), tested, f"--init-from {self.init_regressor}", hint
+            )
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
-        begun = (folder / RUN_RECORD).exists()
-        if not begun and folder.exists():  # a kill came before the run had begun
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
+        resume = (folder / RUN_RECORD).exists()
+        if not resume and folder.exists():  # killed before the run started
             shutil.rmtree(folder)
-        with self.watching() as watch:
+        with self.progress() as on_progress:
             options = RunOptions(
                 device=self.loading.device,
                 precision=self.loading.precision,
                 seed=self.seed + fold.number,
-                resume=begun,
+                resume=resume,
                 generator=self.generator,
-                whole_views=self.whole_views,
-                begin=self.begin,
+                cached_features=self.cached_features,
+                init_regressor=self.init_regressor,
                 vgg=self.vgg,
                 record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
-                watch=watch,
+                on_progress=on_progress,
             )
-            weights = train_databases(fold.parts, self.recipe, folder, options, stop, tell)
+            weights = train_databases(fold.parts, self.recipe, folder, options, stop, report)
         if weights is None:
             return None
-        seen = trained_scenes(folder) if self.whole_views else manifest_scenes(read_manifest(weights))
+        seen = trained_scenes(folder) if self.cached_features else manifest_scenes(read_manifest(weights))
         refuse_leakage(
             TrainedScenes(seen.weights_id, self._scored_by(seen.scenes, fold)),
             fold.tested_scenes,
             f"the network trained for split {fold.number}",
-            "this is a fault of hiqa's, please report it",
+            "this is a bug of hiqa, please report it",
         )
-        if self.whole_views:
-            found = viewed_predictor(
+        if self.cached_features:
+            found = cached_predictor(
                 folder,
                 self.recipe,
                 self.generator,
@@ -173,19 +176,19 @@ class TrainedHiqa:
         return FittedMethod(seen.weights_id, lambda: self.loading.predictor(weights))
 
     def _scored_by(self, seen: frozenset[str] | None, fold: Fold) -> frozenset[str] | None:
-        """What the networks that scores depend on have seen: all that are in the folder, but for an R on images alone
-        not the G of hiqa's weights, which lies beside it for hallucinations."""
+        """Scenes that the scoring networks were trained on: those of all networks of the run, but for an R on images
+        alone without those of the G of hiqa's weights, which only makes its hallucinations."""
         if seen is None:
             return None
         if self.kind == "baseline" and self.generator is None:
-            begun = None if self.begin is None else initial_trained_scenes(self.begin).scenes
-            seen = seen - (trained_scenes(None).scenes or frozenset()) | (begun or frozenset())
+            initial = None if self.init_regressor is None else initial_trained_scenes(self.init_regressor).scenes
+            seen = seen - (trained_scenes(None).scenes or frozenset()) | (initial or frozenset())
         return seen | fold.known_scenes
 
 
 @dataclass(frozen=True)
 class GivenWeights:
-    """Weights as they are, on every fold's test images: nothing is trained. They must not have seen a test scene."""
+    """Given weights, on the test images of every split, without training. They must not have been trained on these."""
 
     weights: Path | None
     loading: Loading
@@ -204,7 +207,7 @@ class GivenWeights:
             trained_scenes(self.weights), tested, "these weights", "give weights that were trained on other scenes"
         )
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, tell: Tell) -> FittedMethod | None:
+    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         return FittedMethod(trained_scenes(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
 
 

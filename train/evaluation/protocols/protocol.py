@@ -27,7 +27,7 @@ from hiqa_train.evaluation.score_cache import ScoreCache
 from hiqa_train.trainer.loop import StopSignal
 
 from .folds import Fold
-from .methods import Method, Tell, digest
+from .methods import Method, Report, digest
 
 FORMAT = 1
 Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
@@ -53,7 +53,7 @@ def run_protocol(
     out: Path,
     *,
     stop: StopSignal,
-    tell: Tell,
+    report: Report,
     progress: Progress = no_progress,
     resamples: int = 0,
     only: Container[int] | None = None,
@@ -75,7 +75,7 @@ def run_protocol(
             if only is not None and fold.number not in only:
                 continue
             folder = out / method.name / f"split-{fold.number:02}"
-            found = _run_fold(fold, method, folder, resamples, stop, tell, progress)
+            found = _run_fold(fold, method, folder, resamples, stop, report, progress)
             if found is None:
                 return None
             results[method.name].append(found)
@@ -133,14 +133,14 @@ def _differences(had: Any, has: Any, path: str = "") -> Iterator[str]:
 
 
 def _run_fold(
-    fold: Fold, method: Method, folder: Path, resamples: int, stop: StopSignal, tell: Tell, progress: Progress
+    fold: Fold, method: Method, folder: Path, resamples: int, stop: StopSignal, report: Report, progress: Progress
 ) -> FoldResult | None:
     file = folder / "result.json"
     if file.exists():
-        tell(f"{method.name}, split {fold.number}: finished before")
+        report(f"{method.name}, split {fold.number}: finished before")
         return read_result(file, method.name, fold.number)
-    tell(f"{method.name}, split {fold.number}: {_sizes(fold)}")
-    fitted = method.fit(fold, folder / "training", stop, tell)
+    report(f"{method.name}, split {fold.number}: {_sizes(fold)}")
+    fitted = method.fit(fold, folder / "training", stop, report)
     if fitted is None or stop.asked:
         return None
     measured: dict[str, tuple[TypeAgreement, ...]] = {}

@@ -24,19 +24,19 @@ from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch
-from hiqa_train.data.leakage import all_trained_scenes, trained_scenes
+from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
 from hiqa_train.data.sources.protocol import DataSource
-from hiqa_train.experiments.script_main import run_command, tell
+from hiqa_train.experiments.script_main import report, run_command
 from hiqa_train.losses.terms import PIXEL_LOSSES, feature_loss
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import GeneratorStage, Recipe
 from hiqa_train.runs.ablation import variant
-from hiqa_train.runs.plan import generator_stage
-from hiqa_train.runs.run import RECORD, RunOptions
-from hiqa_train.runs.synthetic import open_photographs
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.sources import open_photographs
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
+from hiqa_train.stages.plan import generator_stage
 from hiqa_train.trainer.checkpoint import LAST, first_difference
 from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
@@ -70,31 +70,31 @@ class GeneratorStudy:
         assert isinstance(stage, GeneratorStage)
         return recipe, stage
 
-    def train(self, name: str, machine: RunDevice, stop: StopSignal) -> bool:
+    def train(self, name: str, run_device: RunDevice, stop: StopSignal) -> bool:
         """One G, or what is left of it; False where a signal ended it early."""
         recipe, stage = self.only(name)
         folder = self.out / name
         self._record(folder, stage)
         begun = TrainedNetworks(self.pretrained, None)
-        builder = StageFactory(
+        factory = StageFactory(
             recipe,
             self.material,
-            machine,
+            run_device,
             self.options.seed,
             None,
             load_generator(self.options.generator),
-            first_judge=begun.regressor(stage.psi),
+            init_two_input=begun.regressor(stage.psi),
         )
-        training = builder.build(self.stage, begun)
+        training = factory.build(self.stage, begun)
         return run_stage(
             training,
             folder / self.stage,
             recipe.watch,
-            machine,
+            run_device,
             ProgressListener(folder, None, board=False),
             resume=(folder / self.stage / LAST).exists(),
             stop=stop,
-            tell=lambda line: tell(f"{name}: {line}"),
+            report=lambda line: report(f"{name}: {line}"),
         )
 
     def _record(self, folder: Path, stage: GeneratorStage) -> None:
@@ -113,7 +113,7 @@ class GeneratorStudy:
             "seen_scenes": None if seen is None else sorted(seen),
         }
         record = json.loads(json.dumps(record))
-        file = folder / RECORD
+        file = folder / RUN_RECORD
         if not file.exists():
             write_json(file, record)
             return
@@ -121,10 +121,10 @@ class GeneratorStudy:
         if difference:
             raise UsageError(f"{file} is of another run: {difference}", "give another --out")
 
-    def measures(self, network: Generator, machine: RunDevice) -> dict[str, float]:
+    def measures(self, network: Generator, run_device: RunDevice) -> dict[str, float]:
         """Any G on the validation pairs: `pixel`, `psi` (whether or not it was trained by it), `gain_db`."""
         recipe, stage = self.only("QPL")
-        psi = TrainedNetworks(self.pretrained, None).regressor(stage.psi).regressor.to(machine.device)
+        psi = TrainedNetworks(self.pretrained, None).regressor(stage.psi).regressor.to(run_device.device)
         layer = stage.psi_layer - 1
 
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
@@ -133,8 +133,8 @@ class GeneratorStudy:
             pixel = PIXEL_LOSSES[stage.pixel](hallucination, batch.distorted, batch.reference)
             return {"pixel": pixel, "psi": feature_loss(found, wanted)}
 
-        validation = self.material.validation(self.stage, recipe.stages[self.stage], machine, with_references=True)
-        return hallucination_measures(network.to(machine.device).eval(), losses, validation)
+        validation = self.material.validation(self.stage, recipe.stages[self.stage], run_device, with_references=True)
+        return hallucination_measures(network.to(run_device.device).eval(), losses, validation)
 
 
 def fakes(folder: Path) -> tuple[float, float, float] | None:
@@ -162,24 +162,24 @@ def train_generators(
     if any(name not in GENERATORS for name in names):
         raise UsageError(f"no such G among {', '.join(names)}", f"some of {', '.join(GENERATORS)}")
     stop = StopSignal()
-    with join_processes(options.device, options.precision) as machine:
-        check_recipe(recipe, machine)
-        bench = GeneratorStudy(recipe, open_photographs(folders, recipe, options, tell), pretrained, out, options)
+    with join_processes(options.device, options.precision) as run_device:
+        check_recipe(recipe, run_device)
+        bench = GeneratorStudy(recipe, open_photographs(folders, recipe, options, report), pretrained, out, options)
         for name in names:
-            if not bench.train(name, machine, stop):
+            if not bench.train(name, run_device, stop):
                 return False
-        tell("\n".join(table(bench, names, machine)))
+        report("\n".join(table(bench, names, run_device)))
     return True
 
 
 @torch.no_grad()
-def table(bench: GeneratorStudy, names: Sequence[str], machine: RunDevice) -> list[str]:
+def table(bench: GeneratorStudy, names: Sequence[str], run_device: RunDevice) -> list[str]:
     """The Gs on the same validation pairs, the beginning first."""
     networks = {"the beginning": load_generator(bench.options.generator)}
     networks |= {name: TrainedNetworks(bench.out / name, None).generator(bench.stage) for name in names}
     lines = table_head(["G", "pixel loss", "psi loss", "gain, dB", "d_fake = 1 (lowest, highest)"])
     for name, network in networks.items():
-        found = bench.measures(network, machine)
+        found = bench.measures(network, run_device)
         shares = fakes(bench.out / name) if name in names else None
         fake = "" if shares is None else f"{decimals(shares[0])} ({decimals(shares[1])}, {decimals(shares[2])})"
         cells = [f"{found['pixel']:.4f}", f"{found['psi']:.4f}", f"{found['gain_db']:+.3f}", fake]
@@ -205,9 +205,9 @@ def go(given: argparse.Namespace) -> int:
     """The exit code: 1 where a signal stopped it."""
     options = RunOptions(generator=given.generator, seed=given.seed)
     recipe = load_recipe(given.recipe)
-    if train_generators(given.pristine, recipe, given.pretrained, given.out, options, given.only):
+    if train_generators(given.clean_images, recipe, given.pretrained, given.out, options, given.only):
         return 0
-    tell("stopped; the same command goes on from here")
+    report("stopped; the same command goes on from here")
     return 1
 
 

@@ -1,4 +1,4 @@
-"""Pretrains the two Rs that are compared on the rebuilt databases, on synthetic patches, abreast.
+"""Pretrains the two Rs that are compared on the rebuilt databases, on synthetic patches, lockstep.
 
     python -m hiqa_train.experiments.rebuilt.pretraining --clean-images CID22 \
         --clean-images BIQ --out PRE [--generator DIR] [--only alone]
@@ -16,13 +16,13 @@ from pathlib import Path
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.leakage import all_trained_scenes, trained_scenes
-from hiqa_train.experiments import lockstep as abreast
-from hiqa_train.experiments.script_main import tell
+from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
+from hiqa_train.experiments import lockstep
+from hiqa_train.experiments.script_main import report
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe, RegressorStage
-from hiqa_train.runs.run import RECORD, RunOptions
-from hiqa_train.runs.synthetic import open_photographs
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.sources import open_photographs
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.stages.regressor import RegressorTraining
@@ -42,11 +42,11 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
     for name, stage in recipe.stages.items():
         if not isinstance(stage, RegressorStage) or stage.begin or stage.shares != shares:
             raise UsageError(f"the stage {name}: expected an R that begins at random, on the distortions of the others")
-    material = open_photographs(folders, recipe, options, tell)
-    with join_processes(options.device, options.precision) as machine:
-        builder = StageFactory(recipe, material, machine, options.seed, None)
+    material = open_photographs(folders, recipe, options, report)
+    with join_processes(options.device, options.precision) as run_device:
+        factory = StageFactory(recipe, material, run_device, options.seed, None)
         networks = TrainedNetworks(out, load_generator(options.generator))
-        stages = [builder.build(name, networks) for name in recipe.stages]
+        stages = [factory.build(name, networks) for name in recipe.stages]
         seen = all_trained_scenes(material.scenes(), trained_scenes(options.generator))
         out.mkdir(parents=True, exist_ok=True)
         record = {
@@ -56,15 +56,22 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
             "generator": trained_scenes(options.generator).weights_id,
             "seen_scenes": None if seen is None else sorted(seen),
         }
-        write_json(out / RECORD, record)
-        together = abreast.LockstepTraining([stage for stage in stages if isinstance(stage, RegressorTraining)])
+        write_json(out / RUN_RECORD, record)
+        together = lockstep.LockstepTraining([stage for stage in stages if isinstance(stage, RegressorTraining)])
         watcher = ProgressListener(out, None, board=False)
-        begun = (out / abreast.NAME / LAST).exists()
+        begun = (out / lockstep.NAME / LAST).exists()
         done = run_stage(
-            together, out / abreast.NAME, recipe.watch, machine, watcher, resume=begun, stop=StopSignal(), tell=tell
+            together,
+            out / lockstep.NAME,
+            recipe.watch,
+            run_device,
+            watcher,
+            resume=begun,
+            stop=StopSignal(),
+            report=report,
         )
     if done:
-        abreast.split_checkpoint(out, together.stages)
+        lockstep.split_checkpoint(out, together.stages)
     return done
 
 
@@ -83,7 +90,7 @@ def main() -> None:
     unknown = [name for name in given.only or () if name not in recipe.stages]
     if unknown:
         parser.error(f"--only: no stage {unknown[0]!r}, expected some of {', '.join(recipe.stages)}")
-    pretrain(given.pristine, recipe.only(*(given.only or recipe.stages)), given.out, options)
+    pretrain(given.clean_images, recipe.only(*(given.only or recipe.stages)), given.out, options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The paper's tables on the rebuilt databases: one command a table, each going on where it was stopped.
+"""The paper's tables on the rebuilt databases: one command per table; each resumes where it was stopped.
 
     TABLES="python -m hiqa_train.experiments.rebuilt.tables"
     $TABLES within --tid2013 TREE --pretrained PRE --generator WEIGHTS --out OUT
@@ -29,7 +29,7 @@ from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
 from hiqa_train.evaluation.protocols.folds import Fold, Study, split_folds
 from hiqa_train.evaluation.protocols.methods import Loading, Method, TrainedHiqa
 from hiqa_train.evaluation.protocols.protocol import FoldResult, read_result, run_protocol
-from hiqa_train.experiments.script_main import run_command, tell
+from hiqa_train.experiments.script_main import report, run_command
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.ablation import VARIANTS, variant
@@ -44,7 +44,7 @@ TYPES = ("jpeg2000", "jpeg", "noise", "blur")  # LIVE's, as far as TID2008 has t
 
 @dataclasses.dataclass(frozen=True)
 class TableStudy:
-    """What the rows of a table have in common. pretrained: of `pretraining`; generator: the G of all splits."""
+    """What the rows of a table share. pretrained: the OUT of `pretraining`; generator: the G of all splits."""
 
     pretrained: Path
     generator: Path
@@ -60,18 +60,28 @@ class TableStudy:
         return dataclasses.replace(load_recipe(str(HERE / f"{file}.toml")), name=name)
 
     def trained(
-        self, kind: Literal["hiqa", "baseline"], recipe: Recipe, begin: Path | None, generator: Path | None = None
+        self,
+        kind: Literal["hiqa", "baseline"],
+        recipe: Recipe,
+        init_regressor: Path | None,
+        generator: Path | None = None,
     ) -> TrainedHiqa:
-        """A row: R by a recipe. begin: what it begins with; generator: in place of the bench's."""
+        """A row: R, trained by a recipe. init_regressor: what it starts from. generator: replaces the study's."""
         if kind == "baseline":
-            return TrainedHiqa(
-                variant(recipe, "BL"), self.loading, self.seed, kind="baseline", begin=begin, whole_views=True
-            )
-        return TrainedHiqa(recipe, self.loading, self.seed, generator or self.generator, begin=begin, whole_views=True)
+            recipe = variant(recipe, "BL")
+        return TrainedHiqa(
+            recipe,
+            self.loading,
+            self.seed,
+            None if kind == "baseline" else generator or self.generator,
+            kind=kind,
+            init_regressor=init_regressor,
+            cached_features=True,
+        )
 
 
 def rows_of_two(bench: TableStudy) -> dict[str, Method]:
-    """The rows of the tables within and across databases, by their words for --rows."""
+    """The rows of the tables within and across databases, by their names for --rows."""
     fine, scratch = partial(bench.recipe, "finetuning"), partial(bench.recipe, "scratch")
     return {
         "hiqa-pretrained": bench.trained("hiqa", fine("pretrained"), bench.pretrained),
@@ -85,21 +95,21 @@ def rows_of_two(bench: TableStudy) -> dict[str, Method]:
 
 
 def rows_of_ablation(bench: TableStudy, generators: Path) -> dict[str, Method]:
-    """Figure 4's rows. Each R begins as the R on images alone; what else it is shown begins unheard."""
-    begin = bench.pretrained / "alone"
+    """The rows of figure 4. Each R starts from the R on images alone, with weight zero on its other inputs."""
+    initial = bench.pretrained / "alone"
     found: dict[str, Method] = {}
     for name in VARIANTS:
         recipe = dataclasses.replace(variant(bench.recipe("finetuning", name), name), name=name)
         if name == "BL":
-            found[name] = bench.trained("baseline", bench.recipe("finetuning", name), begin)
+            found[name] = bench.trained("baseline", bench.recipe("finetuning", name), initial)
         else:
-            of_g = name if name in ("HCM", "QPL", "ADV") else "QADV"
-            found[name] = bench.trained("hiqa", recipe, begin, generators / of_g)
+            generators_path = name if name in ("HCM", "QPL", "ADV") else "QADV"
+            found[name] = bench.trained("hiqa", recipe, initial, generators / generators_path)
     return found
 
 
 def finished(folds: Sequence[Fold], method: Method, out: Path) -> list[FoldResult]:
-    """The splits that a row has finished."""
+    """The finished splits of a row."""
     found = []
     for fold in folds:
         file = out / method.name / f"split-{fold.number:02}" / "result.json"
@@ -124,7 +134,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--generator", type=Path, metavar="WEIGHTS", help="its G serves all splits")
     parser.add_argument("--generators", type=Path, metavar="GS", help="runs HCM, QPL, ADV, QADV, each with its G")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rows", nargs="+", help="some rows alone, in this order")
+    parser.add_argument("--rows", nargs="+", help="only these rows, in this order")
     parser.add_argument("--splits", type=int, default=10, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int)
@@ -133,15 +143,15 @@ def parsed() -> argparse.Namespace:
 
 
 def prepared(given: argparse.Namespace) -> tuple[Study, dict[str, Method]]:
-    """What is trained on and tested, and the table's rows."""
+    """The databases to train and test on, and the rows of the table."""
     needed = "generators" if given.table == "ablation" else "generator"
-    of_g = getattr(given, needed)
-    if of_g is None:
+    generators_path = getattr(given, needed)
+    if generators_path is None:
         raise UsageError(f"{given.table} needs --{needed} DIR")
-    bench = TableStudy(given.pretrained, of_g, given.out, given.seed)
+    bench = TableStudy(given.pretrained, generators_path, given.out, given.seed)
     if given.table == "ablation":
         reading = open_rebuilt("tid2008-rebuilt", given.tid2008)
-        return Study((reading,), (reading,)), rows_of_ablation(bench, of_g)
+        return Study((reading,), (reading,)), rows_of_ablation(bench, generators_path)
     newer = open_rebuilt("tid2013-rebuilt", given.tid2013)
     if given.table == "within":
         return Study((newer,), (newer,)), rows_of_two(bench)
@@ -150,7 +160,7 @@ def prepared(given: argparse.Namespace) -> tuple[Study, dict[str, Method]]:
 
 
 def go(given: argparse.Namespace) -> int:
-    """Train what is left, then print the table of what is finished."""
+    """Train the unfinished splits, then print the table of the finished ones."""
     if given.threads is not None:
         torch.set_num_threads(given.threads)
     study, rows = prepared(given)
@@ -163,21 +173,24 @@ def go(given: argparse.Namespace) -> int:
         stop = StopSignal()
         write_splits(given.out / "splits.json", splits, study.readings)
         methods = [rows[word] for word in given.rows or rows]
-        # a row's folder belongs to all its splits, of which the first ones may be asked for now
-        if run_protocol(given.table, folds, methods, given.out, stop=stop, tell=tell, only=range(given.splits)) is None:
-            tell("stopped; the same command goes on from here")
+        # a row's folder serves all its splits, although only the first ones may run now
+        if (
+            run_protocol(given.table, folds, methods, given.out, stop=stop, report=report, only=range(given.splits))
+            is None
+        ):
+            report("stopped; run the same command to resume")
             return 128 + stop.asked
     results = {word: finished(folds, method, given.out) for word, method in rows.items()}
     results = {word: found for word, found in results.items() if found}
     if given.table == "within":
-        tell("\n".join([*type_table(results, "tid2013-rebuilt"), ""]))
+        report("\n".join([*type_table(results, "tid2013-rebuilt"), ""]))
     lines = ablation_table(results) if given.table == "ablation" else all_table(results)
-    tell("\n".join(lines))
+    report("\n".join(lines))
     return 0
 
 
 def main() -> None:
-    """See the module's words."""
+    """Run the command; see the module's docstring."""
     run_command(lambda: go(parsed()))
 
 

@@ -1,0 +1,54 @@
+"""The options of a run: everything beside the recipe and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hiqa_train.trainer.metrics_log import Progress
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run. None of them changes what the recipe means.
+
+    device: "auto", "cpu", "cuda" or "mps".
+    precision: "auto" (autocast to bf16 if the hardware multiplies in it), "fp32" or "bf16".
+    seed: of networks, patches and orders.
+    resume: continue the run in OUT.
+    generator: a trained G that replaces the generator stage: a folder of weights, or the OUT of another run. None takes
+        the G of hiqa's own weights if the databases have no references.
+    cached_features: run this G once on each whole image and cut patches from its outputs, instead of running it on
+        every patch (see data/feature_cache.py).
+    init_generator: where the G comes from that the generator stage starts with, as for `generator`; its size must be
+        the recipe's.
+    init_regressor: where the R comes from that the last regressor stage starts with (see `initialise.load_regressor`).
+    vgg: a file with the weights of VGG19's convolutions; None if the recipe's VGG term is off.
+    kinds: the kinds of stages to run ("generator", "regressor", "joint"), None for all. Stages that these build on must
+        be finished in OUT.
+    cache: the folder of decoded images, None for hiqa's folder in the user's cache.
+    record: facts on the data (coverage, split, versions) to store in OUT/run.json.
+    on_start: called once with OUT when a new run starts.
+    on_progress: called with the progress of a stage, at most a few times per second.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 1
+    resume: bool = False
+    generator: Path | None = None
+    cached_features: bool = False
+    init_generator: Path | None = None
+    init_regressor: Path | None = None
+    vgg: Path | None = None
+    kinds: tuple[str, ...] | None = None
+    cache: Path | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    on_start: Callable[[Path], None] | None = None
+    on_progress: Callable[[Progress], None] | None = None
+
+
+class RunStopped(Exception):
+    """A signal arrived before the first step."""

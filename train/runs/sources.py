@@ -1,0 +1,122 @@
+"""Opening what a run trains on: scored databases, folders of undistorted photographs, or both together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import torch
+
+from hiqa_cli.engine.backends.devices import place
+from hiqa_cli.errors import UsageError
+from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
+from hiqa_train.data.feature_cache import FeatureCache
+from hiqa_train.data.image_cache import default_cache_folder
+from hiqa_train.data.leakage import photograph_scenes, shared_scenes
+from hiqa_train.data.sources.cached_features import CachedFeatureSource
+from hiqa_train.data.sources.database import DatabaseSource
+from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedSource
+from hiqa_train.data.sources.synthetic import SyntheticSource
+from hiqa_train.data.training_split import DatabaseSplit
+from hiqa_train.recipes.schema import Recipe, RegressorStage
+from hiqa_train.stages.initialise import load_generator
+from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.trainer.loop import StopSignal
+
+from .options import RunOptions, RunStopped
+
+VALIDATION_SHARE = 0.12  # of the photographs of a folder
+
+
+def open_databases(
+    parts: Sequence[DatabaseSplit],
+    recipe: Recipe,
+    options: RunOptions,
+    stop: StopSignal,
+    report: Callable[[str], None],
+) -> DatabaseSource:
+    """Decode the images of the databases into the cache. Raises RunStopped if a signal arrives meanwhile."""
+
+    def check_stop() -> None:
+        if stop.asked:
+            raise RunStopped
+
+    folder = options.cache or default_cache_folder()
+    images = sum(len(part.training) + len(part.validation) for part in parts)
+    report(f"decoding {images:,} images and their references once, into {folder}")
+    if not options.cached_features:
+        return DatabaseSource(parts, recipe.watch, options.seed, folder, check_stop)
+    placed = place(options.device, options.precision)
+    run_device = RunDevice(torch.device(placed.device), placed.precision)
+    features = FeatureCache(load_generator(options.generator), folder, run_device)
+    report(f"running G once on each whole image; its outputs are cached in {features.folder}")
+    return CachedFeatureSource(parts, recipe.watch, options.seed, folder, check_stop, features)
+
+
+def open_photographs(
+    folders: Sequence[Path], recipe: Recipe, options: RunOptions, report: Callable[[str], None]
+) -> SyntheticSource:
+    """Read the photographs of all folders, split by file name into training and validation.
+
+    UsageError if a folder has too few, or the recipe is not one for photographs.
+    """
+    for name, stage in recipe.stages.items():
+        if not stage.shares:
+            raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe synthetic")
+    training: list[CleanImage] = []
+    validation: list[CleanImage] = []
+    for folder in folders:
+        to_train, to_validate = train_validation_split(load_clean_images(folder), VALIDATION_SHARE)
+        training += to_train
+        validation += to_validate
+    if not training or not validation:
+        names = ", ".join(map(str, folders))
+        raise UsageError(f"{names}: too few to split into training and validation", "give more photographs")
+    report(f"{len(training):,} photographs to train on, {len(validation):,} to validate on")
+    return SyntheticSource(training, validation, recipe.watch, options.seed, tuple(folder.name for folder in folders))
+
+
+def open_mixed(
+    parts: Sequence[DatabaseSplit],
+    tested: Collection[str],
+    folders: Sequence[Path],
+    recipe: Recipe,
+    options: RunOptions,
+    stop: StopSignal,
+    report: Callable[[str], None],
+) -> MixedSource:
+    """Open databases and photographs together.
+
+    A photograph that a database shows, too, joins the same part there; one that shows a scene of `tested` is excluded.
+    UsageError if a stage of the recipe lacks what photographs need, or too few are left.
+    """
+    for name, stage in recipe.stages.items():
+        without_photographs = isinstance(stage, RegressorStage) and PHOTOGRAPHS not in stage.mix
+        if not stage.shares and not without_photographs:
+            raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe release")
+    trained = {sample.scene for part in parts for sample in part.training}
+    validated = {sample.scene for part in parts for sample in part.validation}
+    training: list[CleanImage] = []
+    validation: list[CleanImage] = []
+    excluded = 0
+    for folder in folders:
+        images = load_clean_images(folder)
+        drawn = set(map(id, train_validation_split(images, VALIDATION_SHARE)[1]))
+        scenes = [next(iter(photograph_scenes(folder.name, [image.name]))) for image in images]
+        in_test, in_training, in_validation = (
+            set(shared_scenes(known, scenes)) for known in (tested, trained, validated)
+        )
+        for image, scene in zip(images, scenes, strict=True):
+            if scene in in_test:
+                excluded += 1
+            elif scene in in_validation or (id(image) in drawn and scene not in in_training):
+                validation.append(image)
+            else:
+                training.append(image)
+    if not training or not validation:
+        raise UsageError(f"{', '.join(map(str, folders))}: too few photographs are left", "give more")
+    kept = f"; {excluded:,} are kept for tests" if excluded else ""
+    report(f"{len(training):,} photographs to train on, {len(validation):,} to validate on{kept}")
+    names = tuple(folder.name for folder in folders)
+    photographs = SyntheticSource(training, validation, recipe.watch, options.seed, names)
+    return MixedSource(photographs, open_databases(parts, recipe, options, stop, report))

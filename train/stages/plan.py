@@ -1,0 +1,114 @@
+"""The plan of a run: which stages of its recipe it trains, in order, given its data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hiqa_cli.errors import UsageError
+from hiqa_train.data.sources.protocol import DataSource
+from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """stages: to run, in order. left_out: stages to skip, each with the reason. has_generator: whether a trained G
+    replaces the generator stage."""
+
+    stages: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+    has_generator: bool
+
+
+def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: tuple[str, ...] | None) -> StagePlan:
+    """Plan a run. UsageError if no stage is left.
+
+    has_generator: whether the caller gives a trained G. kinds: of the stages to run, together with the regressor stages
+    that they build on; None for all.
+    """
+    trains_g = data.any_reference and not has_generator
+    left_out: list[tuple[str, str]] = []
+    kept: list[str] = []
+    for name, stage in recipe.stages.items():
+        if isinstance(stage, GeneratorStage) and not trains_g:
+            reason = "a trained G is given" if has_generator else "no references; using the G of hiqa's weights"
+            left_out.append((name, reason))
+        elif isinstance(stage, JointStage) and not data.any_reference:
+            left_out.append((name, "it needs references"))
+        elif isinstance(stage, RegressorStage) and stage.sees == "reference" and not data.every_reference:
+            raise UsageError(f"the stage {name} needs the true references, which this database does not have")
+        else:
+            kept.append(name)
+    needed = {need for name in kept for need in builds_on(recipe, name, trains_g)}
+    last = next((name for name in reversed(kept) if isinstance(recipe.stages[name], RegressorStage)), None)
+    for name in list(kept):
+        unused = isinstance(recipe.stages[name], RegressorStage) and name not in needed and name != last
+        if unused and not trains_g:
+            kept.remove(name)
+            left_out.append((name, "only skipped stages build on it"))
+    if kinds is not None:
+        wanted = [name for name in kept if recipe.stages[name].kind in kinds]
+        if "regressor" not in kinds:
+            wanted += [need for name in wanted for need in builds_on(recipe, name, trains_g) if "generator" in kinds]
+        kept = [name for name in kept if name in wanted]
+    if not kept:
+        raise UsageError("no stage is left to run", "; ".join(f"{name}: {reason}" for name, reason in left_out))
+    return StagePlan(tuple(kept), tuple(left_out), has_generator or not data.any_reference)
+
+
+def builds_on(recipe: Recipe, name: str, trains_g: bool) -> list[str]:
+    """The regressor stages whose R a stage uses."""
+    stage = recipe.stages[name]
+    if isinstance(stage, RegressorStage):
+        return [stage.begin] if stage.begin else []
+    if isinstance(stage, GeneratorStage):
+        return [stage.psi] if stage.psi_weight and trains_g else []
+    generator = recipe.stages[stage.generator]
+    assert isinstance(generator, GeneratorStage)
+    return [stage.regressor, *([generator.psi] if generator.psi_weight else [])]
+
+
+def missing_needs(recipe: Recipe, plan: StagePlan, data: DataSource) -> list[str]:
+    """Stages that the plan builds on and does not run: they must be finished already."""
+    trains_g = data.any_reference and not plan.has_generator
+    needed: list[str] = []
+    for name in plan.stages:
+        stage = recipe.stages[name]
+        needed += builds_on(recipe, name, trains_g)
+        uses_g = isinstance(stage, RegressorStage) and (stage.fusion or stage.sees == "hallucination")
+        if (uses_g or isinstance(stage, JointStage)) and trains_g:
+            needed.append(generator_stage(recipe))
+    return [name for name in dict.fromkeys(needed) if name and name not in plan.stages]
+
+
+def last_regressor(recipe: Recipe) -> str:
+    """The name of the last regressor stage, whose R is released unless a joint stage follows. UsageError without
+    one."""
+    names = [name for name, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
+    if not names:
+        raise UsageError(f"the recipe {recipe.name} has no regressor stage")
+    return names[-1]
+
+
+def continues_from_regressor(recipe: Recipe) -> bool:
+    """Whether the last regressor stage trains a part of R (the prior, or what is added to it) and can start from a
+    whole one."""
+    stages = [stage for stage in recipe.stages.values() if isinstance(stage, RegressorStage)]
+    return bool(stages) and stages[-1].learns != "all"
+
+
+def generator_stage(recipe: Recipe) -> str:
+    """The name of the generator stage, "" without one."""
+    return next((name for name, stage in recipe.stages.items() if isinstance(stage, GeneratorStage)), "")
+
+
+def vgg_layers(recipe: Recipe, stages: Sequence[str]) -> tuple[str, ...]:
+    """The VGG19 layers that the stages use; none if the VGG term is off."""
+    for name in stages:
+        stage = recipe.stages[name]
+        if isinstance(stage, JointStage):
+            generator = recipe.stages[stage.generator]
+            stage = generator if isinstance(generator, GeneratorStage) else stage
+        if isinstance(stage, GeneratorStage) and stage.vgg_weight:
+            return stage.vgg_layers
+    return ()
