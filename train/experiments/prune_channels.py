@@ -203,7 +203,7 @@ def prune(weights: Path, width: int, clean_images: Path, out: Path) -> int:
         loaded.generator,
         regressor,
         UNFITTED,
-        name=f"{facts.name}, narrowed",
+        name=f"{facts.name}, pruned",
         version=facts.version,
         licence=facts.licence,
         training_data=facts.training_data,

@@ -27,9 +27,9 @@ from .result_files import write_csv
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Dataset
-    from hiqa_train.evaluation.protocols.folds import Fold, Study
+    from hiqa_train.evaluation.protocols.eval_splits import EvaluationSplit, Study
     from hiqa_train.evaluation.protocols.methods import Method
-    from hiqa_train.evaluation.protocols.protocol import FoldResult
+    from hiqa_train.evaluation.protocols.protocol import SplitResult
     from hiqa_train.evaluation.protocols.summary import Summary
     from hiqa_train.trainer.metrics_log import Progress
 
@@ -97,7 +97,7 @@ def evaluate_protocol(
     """Run or resume a protocol, print medians with their spread, write the files; the exit code."""
     import torch
 
-    from hiqa_train.evaluation.protocols.folds import Study
+    from hiqa_train.evaluation.protocols.eval_splits import Study
     from hiqa_train.evaluation.protocols.protocol import run_protocol
     from hiqa_train.evaluation.protocols.summary import summarise
     from hiqa_train.trainer.loop import StopSignal
@@ -129,21 +129,21 @@ def evaluate_protocol(
     return ExitCode.OK
 
 
-def make_splits(study: Study, options: ProtocolOptions, say: Messages) -> list[Fold]:
+def make_splits(study: Study, options: ProtocolOptions, say: Messages) -> list[EvaluationSplit]:
     """The splits of the protocol; those by scene are also written to splits.json in --out."""
     from hiqa_train.data.splits import COUNT, draw_splits, read_splits, write_splits
     from hiqa_train.data.training_split import split_databases
-    from hiqa_train.evaluation.protocols.folds import cross_fold, split_folds
+    from hiqa_train.evaluation.protocols.eval_splits import cross_database_split, evaluation_splits
 
     if options.protocol == "cross":
-        fold = cross_fold(study, options.seed)
-        for test in fold.tests:
+        eval_split = cross_database_split(study, options.seed)
+        for test in eval_split.tests:
             if test.left_out:
                 say.warn(
                     f"{test.reading.name}: {count(len(test.left_out), 'scene')} not tested because the training "
                     f"databases contain, or may contain, them: {', '.join(test.left_out)}"
                 )
-        return [fold]
+        return [eval_split]
     if options.protocol == "official":
         for reading in study.readings:
             if not all(sample.split for sample in reading.samples):
@@ -155,9 +155,9 @@ def make_splits(study: Study, options: ProtocolOptions, say: Messages) -> list[F
             splits = dataclasses.replace(splits, splits=splits.splits[: options.num_splits])
     else:
         splits = draw_splits(study.readings, seed=options.seed, count=options.num_splits or COUNT)
-    folds = split_folds(study, splits)
+    eval_splits = evaluation_splits(study, splits)
     write_splits(options.out / "splits.json", splits, study.readings)
-    return folds
+    return eval_splits
 
 
 def make_method(
@@ -233,8 +233,8 @@ def _messages_above(progress: ProgressLine, say: Messages) -> Iterator[None]:
 
 def print_results(
     study: Study,
-    splits: list[Fold],
-    results: dict[str, list[FoldResult]],
+    splits: list[EvaluationSplit],
+    results: dict[str, list[SplitResult]],
     summaries: list[Summary],
     options: ProtocolOptions,
     show_literature: bool,
@@ -263,7 +263,9 @@ def print_results(
         write("\n".join(lines) + ("\n\n" if reading is not study.targets[-1] else "\n"))
 
 
-def write_files(summaries: list[Summary], splits: list[Fold], options: ProtocolOptions, files: ProtocolFiles) -> None:
+def write_files(
+    summaries: list[Summary], splits: list[EvaluationSplit], options: ProtocolOptions, files: ProtocolFiles
+) -> None:
     """Write each method's summary to --out, and the files that were requested."""
     from hiqa_train.evaluation.agreement import FIT
     from hiqa_train.evaluation.protocols.summary import COLUMNS, summary_cells, summary_object

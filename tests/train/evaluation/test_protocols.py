@@ -25,7 +25,13 @@ from hiqa_train.datasets.scenes import live_scene, scene_groups, tid_scene
 from hiqa_train.evaluation.predict import UnscoredImage
 from hiqa_train.evaluation.protocols import methods
 from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
-from hiqa_train.evaluation.protocols.folds import Fold, Study, Test, cross_fold, split_folds
+from hiqa_train.evaluation.protocols.eval_splits import (
+    EvaluationSplit,
+    Study,
+    Test,
+    cross_database_split,
+    evaluation_splits,
+)
 from hiqa_train.evaluation.protocols.methods import FittedMethod, GivenWeights, Loading, TrainedHiqa
 from hiqa_train.evaluation.protocols.protocol import run_protocol
 from hiqa_train.evaluation.protocols.summary import spread, summarise
@@ -61,15 +67,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return open_dataset("tid2013", write_tid(tmp_path_factory.mktemp("tid") / "tid", 2013, scenes=5, types=2))
 
 
-def go(folds: list[Fold], run: list[Any], out: Path, stop: Any = None) -> Any:
+def go(eval_splits: list[EvaluationSplit], run: list[Any], out: Path, stop: Any = None) -> Any:
     """run_protocol, in silence."""
-    return run_protocol("splits", folds, run, out, stop=stop or Never(), report=lambda line: None)
+    return run_protocol("splits", eval_splits, run, out, stop=stop or Never(), report=lambda line: None)
 
 
-def groups_of(fold: Fold) -> tuple[set[str], set[str]]:
+def groups_of(eval_split: EvaluationSplit) -> tuple[set[str], set[str]]:
     """The groups of scenes that may be one picture: known, tested."""
-    groups = scene_groups(fold.known_scenes | fold.tested_scenes)
-    return {groups[scene] for scene in fold.known_scenes}, {groups[scene] for scene in fold.tested_scenes}
+    groups = scene_groups(eval_split.known_scenes | eval_split.tested_scenes)
+    return {groups[scene] for scene in eval_split.known_scenes}, {groups[scene] for scene in eval_split.tested_scenes}
 
 
 @dataclass
@@ -78,17 +84,17 @@ class Recorder:
 
     name: str = "recorder"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    trained: list[Fold] = field(default_factory=list)
+    trained: list[EvaluationSplit] = field(default_factory=list)
     given: list[UnscoredImage] = field(default_factory=list)
     fails_at: int | None = None
 
-    def check(self, folds: list[Fold]) -> None:
+    def check(self, eval_splits: list[EvaluationSplit]) -> None:
         """Any fold will do."""
 
-    def fit(self, fold: Fold, folder: Path, stop: object, report: object) -> FittedMethod | None:
-        if fold.number == self.fails_at:
+    def fit(self, eval_split: EvaluationSplit, folder: Path, stop: object, report: object) -> FittedMethod | None:
+        if eval_split.number == self.fails_at:
             raise HiqaError("the power went")
-        self.trained.append(fold)
+        self.trained.append(eval_split)
         return FittedMethod("x", lambda: self)
 
     def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float]:
@@ -101,40 +107,40 @@ def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_da
     live: Dataset, tid: Dataset, newer: Dataset
 ):
     study = Study((live, tid, newer), (live, tid, newer))
-    folds = split_folds(study, draw_splits(study.readings, seed=1))
-    assert len(folds) == 10
-    for fold in folds:
-        known, tested = groups_of(fold)
+    eval_splits = evaluation_splits(study, draw_splits(study.readings, seed=1))
+    assert len(eval_splits) == 10
+    for eval_split in eval_splits:
+        known, tested = groups_of(eval_split)
         assert known
         assert tested
         assert not known & tested
-        assert not {s.path for part in fold.parts for s in (*part.training, *part.validation)} & {
-            s.path for test in fold.tests for s in test.samples
+        assert not {s.path for part in eval_split.parts for s in (*part.training, *part.validation)} & {
+            s.path for test in eval_split.tests for s in test.samples
         }
-        assert all(part.training and part.validation for part in fold.parts)
+        assert all(part.training and part.validation for part in eval_split.parts)
 
 
 def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_as_well(live: Dataset, tid: Dataset):
     study = Study((live,), (tid,))
-    for fold in split_folds(study, draw_splits(study.readings, seed=2, count=4)):
-        known, tested = groups_of(fold)
+    for eval_split in evaluation_splits(study, draw_splits(study.readings, seed=2, count=4)):
+        known, tested = groups_of(eval_split)
         assert not known & tested
-        assert [part.name for part in fold.parts] == ["live"]
-        assert [test.reading.name for test in fold.tests] == ["tid2008"]
+        assert [part.name for part in eval_split.parts] == ["live"]
+        assert [test.reading.name for test in eval_split.tests] == ["tid2008"]
 
 
 def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Dataset, tid: Dataset):
-    fold = cross_fold(Study((live,), (tid,)), seed=0)
-    assert sum(len(part.training) + len(part.validation) for part in fold.parts) == len(live.samples)
-    assert fold.parts[0].validation
-    known, tested = groups_of(fold)
+    eval_split = cross_database_split(Study((live,), (tid,)), seed=0)
+    assert sum(len(part.training) + len(part.validation) for part in eval_split.parts) == len(live.samples)
+    assert eval_split.parts[0].validation
+    known, tested = groups_of(eval_split)
     assert not known & tested
-    assert fold.tested_scenes == {"kodim02", "kodim07", "kodim15", "tid/i25"}  # in none of LIVE's 19 of Kodak
-    assert len(fold.tests[0].left_out) == 21
+    assert eval_split.tested_scenes == {"kodim02", "kodim07", "kodim15", "tid/i25"}  # in none of LIVE's 19 of Kodak
+    assert len(eval_split.tests[0].left_out) == 21
     with pytest.raises(UsageError, match=r"tid2008 has 0 images to test, without the 25 scenes that are trained on"):
-        cross_fold(Study((reading("tid2013", [tid_scene(n) for n in range(1, 26)]),), (tid,)), seed=0)
+        cross_database_split(Study((reading("tid2013", [tid_scene(n) for n in range(1, 26)]),), (tid,)), seed=0)
     with pytest.raises(UsageError, match="tid2008 is trained on and tested"):
-        cross_fold(Study((tid, live), (tid,)), seed=0)
+        cross_database_split(Study((tid, live), (tid,)), seed=0)
 
 
 def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Dataset, tid: Dataset):
@@ -143,17 +149,19 @@ def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Dataset, tid: 
     others = tuple(sample for sample in live.samples if sample.scene == "live/monarch")
     for part in (DatabaseSplit("live", sailing, others), DatabaseSplit("live", others, sailing)):
         with pytest.raises(UsageError, match="split 3: the scene kodim10 is trained on and tested"):
-            Fold(3, (part,), (Test(tid, boats),))
+            EvaluationSplit(3, (part,), (Test(tid, boats),))
 
 
 def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_files_alone(
     small: Dataset, tmp_path: Path
 ):
-    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=3))
+    eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=3))
     method = Recorder()
-    go(folds, [method], tmp_path)
-    assert method.trained == folds
-    assert [image.path for image in method.given] == [s.path for fold in folds for s in fold.tests[0].samples]
+    go(eval_splits, [method], tmp_path)
+    assert method.trained == eval_splits
+    assert [image.path for image in method.given] == [
+        s.path for eval_split in eval_splits for s in eval_split.tests[0].samples
+    ]
     assert {f.name for f in dataclasses.fields(UnscoredImage)} == {"path", "reference"}
 
 
@@ -167,9 +175,9 @@ def test_the_scores_of_tested_images_change_no_prediction(small: Dataset, tmp_pa
     )  # fmt: skip
     found = []
     for name, held in (("as", small), ("turned", dataclasses.replace(small, samples=turned))):
-        folds = split_folds(Study((held,), (held,)), splits)[:1]
+        eval_splits = evaluation_splits(Study((held,), (held,)), splits)[:1]
         method = NaturalScenes(tmp_path / name / "features.jsonl")
-        go(folds, [method], tmp_path / name)
+        go(eval_splits, [method], tmp_path / name)
         data = json.loads((tmp_path / name / "nss" / "split-00" / "result.json").read_text())["tests"]["tid2013"]
         found.append(data["images"])
     assert [row[2] for row in found[0]] == [row[2] for row in found[1]]  # predictions
@@ -177,15 +185,15 @@ def test_the_scores_of_tested_images_change_no_prediction(small: Dataset, tmp_pa
 
 
 def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_result(small: Dataset, tmp_path: Path):
-    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=3))
-    whole = go(folds, [Recorder()], tmp_path / "whole")
+    eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=3))
+    whole = go(eval_splits, [Recorder()], tmp_path / "whole")
     with pytest.raises(HiqaError, match="the power went"):
-        go(folds, [Recorder(fails_at=2)], tmp_path / "again")
+        go(eval_splits, [Recorder(fails_at=2)], tmp_path / "again")
     kept = {path: path.read_bytes() for path in (tmp_path / "again").rglob("result.json")}
-    after = Recorder(trained=folds[:2])  # so that its predictions are those of the third call
-    again = go(folds, [after], tmp_path / "again")
-    assert after.trained == folds
-    assert {image.path for image in after.given} == {sample.path for sample in folds[2].tests[0].samples}
+    after = Recorder(trained=eval_splits[:2])  # so that its predictions are those of the third call
+    again = go(eval_splits, [after], tmp_path / "again")
+    assert after.trained == eval_splits
+    assert {image.path for image in after.given} == {sample.path for sample in eval_splits[2].tests[0].samples}
     assert len(kept) == 2
     assert all(path.read_bytes() == data for path, data in kept.items())
     for name in ("recorder/split-00", "recorder/split-01", "recorder/split-02"):
@@ -198,7 +206,7 @@ def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_resu
 
 
 def test_images_scored_before_a_stop_are_not_scored_again(small: Dataset, tmp_path: Path):
-    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1))
+    eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=1))
 
     class After:
         """Asks to stop once so many images are scored."""
@@ -212,18 +220,18 @@ def test_images_scored_before_a_stop_are_not_scored_again(small: Dataset, tmp_pa
             return 15 if self.left < 0 else 0
 
     first, second = Recorder(), Recorder()
-    stopped = go(folds, [first], tmp_path, After(5))
+    stopped = go(eval_splits, [first], tmp_path, After(5))
     assert stopped is None
     lines = (tmp_path / "recorder" / "split-00" / "scores-tid2013-x.jsonl").read_text().splitlines()
-    go(folds, [second], tmp_path)
+    go(eval_splits, [second], tmp_path)
     assert 0 < len(lines) < 10
-    assert len(second.given) == len(folds[0].tests[0].samples) - len(lines)
+    assert len(second.given) == len(eval_splits[0].tests[0].samples) - len(lines)
 
 
 def test_a_folder_is_never_continued_as_another_evaluation(small: Dataset, tmp_path: Path):
     def run(seed: int, **settings: int) -> None:
-        folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1, seed=seed))
-        go(folds, [Recorder(settings=settings)], tmp_path)
+        eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=1, seed=seed))
+        go(eval_splits, [Recorder(settings=settings)], tmp_path)
 
     run(0, steps=3)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
@@ -234,58 +242,58 @@ def test_a_folder_is_never_continued_as_another_evaluation(small: Dataset, tmp_p
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
     (tmp_path / "other" / "recorder").mkdir(parents=True)
     (tmp_path / "other" / "recorder" / "thesis.txt").write_text("mine")
-    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=1))
+    eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=1))
     with pytest.raises(UsageError, match="is not empty and holds no evaluation"):
-        go(folds, [Recorder()], tmp_path / "other")
+        go(eval_splits, [Recorder()], tmp_path / "other")
 
 
 def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: Dataset, tmp_path: Path):
-    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=2))
+    eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=2))
     recipe = load_recipe("smoke")
 
     def check(scenes: Sequence[str] | None) -> None:
         folder = weights_that_saw(tmp_path / "w", scenes)
-        TrainedHiqa(recipe, LOADING, 0, generator=folder).check(folds)
+        TrainedHiqa(recipe, LOADING, 0, generator=folder).check(eval_splits)
 
     check(["cid22/1001682"])
     with pytest.raises(UsageError, match=r"--generator .* the training scenes are not recorded"):
         check(None)
-    tested = next(iter(folds[1].tested_scenes))
+    tested = next(iter(eval_splits[1].tested_scenes))
     with pytest.raises(UsageError, match=rf"--generator .*: test scenes were used in training: {tested}"):
         check(["cid22/1001682", tested])
     with pytest.raises(UsageError, match=rf"these weights: test scenes were used in training: {tested}"):
-        GivenWeights(weights_that_saw(tmp_path / "v", [tested]), LOADING).check(folds)
+        GivenWeights(weights_that_saw(tmp_path / "v", [tested]), LOADING).check(eval_splits)
 
 
 def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Dataset, tmp_path: Path):
-    folds = split_folds(Study((tid,), (tid,)), draw_splits([tid], count=10))
+    eval_splits = evaluation_splits(Study((tid,), (tid,)), draw_splits([tid], count=10))
     folder = weights_that_saw(tmp_path / "w", ["live/ocean"])  # kodim12 or kodim16
     with pytest.raises(UsageError, match=r"test scenes were used in training: kodim12 and 1 more"):
-        TrainedHiqa(load_recipe("smoke"), LOADING, 0, generator=folder).check(folds)
+        TrainedHiqa(load_recipe("smoke"), LOADING, 0, generator=folder).check(eval_splits)
 
 
 def test_trained_weights_that_record_a_tested_scene_end_the_run(
     small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    fold = split_folds(Study((small,), (small,)), draw_splits([small], count=1))[0]
-    for scenes in ([*fold.known_scenes, *fold.tested_scenes], None):
+    eval_split = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=1))[0]
+    for scenes in ([*eval_split.known_scenes, *eval_split.tested_scenes], None):
         weights = weights_that_saw(tmp_path / "w", scenes)
         monkeypatch.setattr(methods, "train_databases", lambda *_, weights=weights: weights)
         method = TrainedHiqa(load_recipe("smoke"), LOADING, 0)
         with pytest.raises(UsageError, match="the network trained for split 0"):
-            method.fit(fold, tmp_path / "run", Never(), lambda line: None)
+            method.fit(eval_split, tmp_path / "run", Never(), lambda line: None)
 
 
 def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plain = reading("koniq10k", [f"koniq10k/{number}" for number in range(30)])
-    folds = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=1))
-    TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(folds)  # hiqa's own weights saw none of these
+    eval_splits = evaluation_splits(Study((plain,), (plain,)), draw_splits([plain], count=1))
+    TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(eval_splits)  # hiqa's own weights saw none of these
     monkeypatch.setattr(
-        methods, "seen_by", lambda where: trained_scenes(weights_that_saw(tmp_path / "w", ["koniq10k/3"]))
+        methods, "trained_scenes", lambda where: trained_scenes(weights_that_saw(tmp_path / "w", ["koniq10k/3"]))
     )
-    every = split_folds(Study((plain,), (plain,)), draw_splits([plain], count=20))
+    every = evaluation_splits(Study((plain,), (plain,)), draw_splits([plain], count=20))
     with pytest.raises(UsageError, match="the G of hiqa's weights: test scenes were used in training: koniq10k/3"):
         TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(every)
 
@@ -308,12 +316,12 @@ def test_kodaks_photographs_are_known_by_their_numbers():
 def test_gmsd_needs_references(small: Dataset):
     bare = dataclasses.replace(small, samples=tuple(dataclasses.replace(s, reference=None) for s in small.samples))
     with pytest.raises(UsageError, match="gmsd needs references, which tid2013 lacks"):
-        Gmsd().check(split_folds(Study((bare,), (bare,)), draw_splits([bare], count=1)))
+        Gmsd().check(evaluation_splits(Study((bare,), (bare,)), draw_splits([bare], count=1)))
 
 
 def test_medians_quartiles_and_deviation_are_those_of_the_splits(small: Dataset, tmp_path: Path):
-    folds = split_folds(Study((small,), (small,)), draw_splits([small], count=5))
-    results = go(folds, [Gmsd()], tmp_path)
+    eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=5))
+    results = go(eval_splits, [Gmsd()], tmp_path)
     assert results is not None
     rows = {row.type: row for row in summarise(results["gmsd"])}
     assert list(rows) == ["additive Gaussian noise", "chroma noise", "all"]

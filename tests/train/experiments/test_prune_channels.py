@@ -63,7 +63,7 @@ def test_what_cannot_be_pruned_is_refused():
     generator, regressor = tiny_networks(prior=LITE, blocks=1, stem=5)
     with pytest.raises(UsageError, match="expected a width from 1 to 3, found 4"):
         prune_regressor(generator, regressor, 4, tiles())
-    with pytest.raises(UsageError, match="one block a stage"):
+    with pytest.raises(UsageError, match="one block per stage"):
         prune_regressor(*tiny_networks(), 2, tiles())
 
 
@@ -88,7 +88,7 @@ def test_the_command_writes_weights_that_load(tmp_path: Path):
     assert (done.returncode, done.stderr) == (0, "")
     loaded = load_weights(tmp_path / "narrow")
     assert loaded.regressor.config.width == 2
-    assert (loaded.manifest.name, loaded.manifest.seen_scenes) == ("tiny, prune_regressor", ("a",))
+    assert (loaded.manifest.name, loaded.manifest.seen_scenes) == ("tiny, pruned", ("a",))
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 2
     assert "exists; give another --out" in again.stdout

@@ -13,7 +13,7 @@ from support.tiny_training import as_toml, short_recipe
 from hiqa_train.data.splits import read_splits
 from hiqa_train.evaluation.agreement import TypeAgreement
 from hiqa_train.evaluation.correlation import Agreement
-from hiqa_train.evaluation.protocols.protocol import FoldResult
+from hiqa_train.evaluation.protocols.protocol import SplitResult
 from hiqa_train.experiments.rebuilt.markdown import ablation_table, type_table
 from hiqa_train.experiments.rebuilt.pretraining import pretrain
 from hiqa_train.experiments.rebuilt.tables import SPLITS, TableStudy, rows_of_ablation, rows_of_two
@@ -24,14 +24,14 @@ from hiqa_train.stages.initialise import load_regressor
 pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
 
-def result(number: int, sroccs: dict[str, float]) -> FoldResult:
+def result(number: int, sroccs: dict[str, float]) -> SplitResult:
     rows = [
         TypeAgreement(
             kind, 25, 5, Agreement(srocc=value, krocc=value, plcc=value, rmse=1.0, plcc_unfitted=value, images=25), {}
         )
         for kind, value in sroccs.items()
     ]  # fmt: skip
-    return FoldResult("x", number, {"tid2013-rebuilt": tuple(rows)})
+    return SplitResult("x", number, {"tid2013-rebuilt": tuple(rows)})
 
 
 def test_ten_splits_by_kodaks_number_serve_both_databases():
@@ -51,7 +51,7 @@ def test_every_row_has_as_many_steps_on_the_same_patches(tmp_path: Path):
     assert len(stages) == 5
     assert len({(stage.steps, stage.batch, stage.patch) for stage in stages}) == 1
     assert [row.name for row in trained] == [
-        "hiqa-pretrained", "alone-pretrained", "hiqa-released", "hiqa-scratch", "alone-scratch"
+        "hiqa-pretrained", "baseline-pretrained", "hiqa-released", "hiqa-scratch", "baseline-scratch"
     ]  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_rows_of_the_ablation_differ_in_what_they_are_named_after(tmp_path: Path
     assert generators == {
         "BL": None, "HCM": "HCM", "QPL": "QPL", "ADV": "ADV", "QADV": "QADV", "HSF": "QADV", "oracle": "QADV"
     }  # fmt: skip
-    assert {row.begin for row in rows.values()} == {tmp_path / "pre" / "alone"}
+    assert {row.init_regressor for row in rows.values()} == {tmp_path / "pre" / "alone"}
 
 
 def test_a_table_has_medians_beside_the_papers_numbers_and_their_mean():

@@ -139,7 +139,7 @@ def test_the_oracle_sees_the_reference_and_the_method_what_g_makes_of_it(tmp_pat
         changed = variant(recipe, name)
         stage = StageFactory(changed, material, CPU, 1, None).build("final", UntrainedNetworks(changed, 1, None))
         batch = stage.source.draw(range(4)).to(CPU.device)
-        views[name] = stage.view(batch)
+        views[name] = stage.inputs(batch)
     assert torch.equal(views["oracle"].discrepancy, batch.distorted - batch.reference)
     assert not torch.equal(views["HSF"].discrepancy, views["oracle"].discrepancy)
     assert torch.equal(views["HSF"].semantic, views["oracle"].semantic)

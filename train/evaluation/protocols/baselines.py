@@ -24,7 +24,7 @@ from hiqa_train.evaluation.predict import UnscoredImage
 from hiqa_train.evaluation.score_cache import ScoreCache, key_of
 from hiqa_train.trainer.loop import StopSignal
 
-from .folds import Fold
+from .eval_splits import EvaluationSplit
 from .methods import FittedMethod, Report
 from .nss import RIDGES, WIDTHS, KernelRidge, choose_and_fit, natural_scene_features
 
@@ -52,16 +52,18 @@ class NaturalScenes:
     def settings(self) -> Mapping[str, Any]:
         return {"widths": list(WIDTHS), "ridges": list(RIDGES)}
 
-    def check(self, folds: list[Fold]) -> None:
+    def check(self, eval_splits: list[EvaluationSplit]) -> None:
         """Every fold can be done."""
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
-        training = self._examples([sample for part in fold.parts for sample in part.training], stop)
-        validation = self._examples([sample for part in fold.parts for sample in part.validation], stop)
+    def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
+        training = self._examples([sample for part in eval_split.parts for sample in part.training], stop)
+        validation = self._examples([sample for part in eval_split.parts for sample in part.validation], stop)
         if training is None or validation is None:
             return None
         model = choose_and_fit(training, validation)
-        report(f"nss, split {fold.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation part")
+        report(
+            f"nss, split {eval_split.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation
+            part" )
         return FittedMethod("nss", partial(NaturalScenePredictor, model, self))
 
     def _examples(self, samples: Sequence[Sample], stop: StopSignal) -> tuple[np.ndarray, np.ndarray] | None:
@@ -115,13 +117,13 @@ class Gmsd:
     def settings(self) -> Mapping[str, Any]:
         return {}
 
-    def check(self, folds: list[Fold]) -> None:
-        for fold in folds:
-            for test in fold.tests:
+    def check(self, eval_splits: list[EvaluationSplit]) -> None:
+        for eval_split in eval_splits:
+            for test in eval_split.tests:
                 if any(sample.reference is None for sample in test.samples):
                     raise UsageError(f"gmsd needs references, which {test.reading.name} lacks", "leave it out")
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
+    def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         return FittedMethod("gmsd", lambda: self)
 
     def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | HiqaError]:

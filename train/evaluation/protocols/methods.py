@@ -27,7 +27,7 @@ from hiqa_train.stages.initialise import initial_trained_scenes
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.metrics_log import Progress
 
-from .folds import Fold
+from .eval_splits import EvaluationSplit
 
 Report = Callable[[str], None]
 
@@ -52,10 +52,10 @@ class Method(Protocol):
     @property
     def settings(self) -> Mapping[str, Any]: ...
 
-    def check(self, folds: list[Fold]) -> None:
+    def check(self, eval_splits: list[EvaluationSplit]) -> None:
         """UsageError, before any work, where a fold cannot be done, or not without leakage."""
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
+    def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         """Train on the fold's parts, in a folder that may hold what an earlier call left; None where it was stopped."""
 
 
@@ -122,21 +122,21 @@ class TrainedHiqa:
             settings["begin"] = initial_trained_scenes(self.init_regressor).weights_id
         return settings | ({"whole_views": True} if self.cached_features else {})
 
-    def check(self, folds: list[Fold]) -> None:
+    def check(self, eval_splits: list[EvaluationSplit]) -> None:
         # without references no G can be trained, and the installed weights' G is used
-        uses_own = self.kind == "hiqa" and not all(_has_references(fold) for fold in folds)
+        uses_own = self.kind == "hiqa" and not all(_has_references(eval_split) for eval_split in eval_splits)
         if self.generator is not None or uses_own:
             whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
-            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
             refuse_leakage(trained_scenes(self.generator), tested, whose, "give a G that was trained on other scenes")
         if self.init_regressor is not None:
-            tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+            tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
             hint = "give an R that was trained on other scenes"
             refuse_leakage(
                 initial_trained_scenes(self.init_regressor), tested, f"--init-from {self.init_regressor}", hint
             )
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
+    def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         resume = (folder / RUN_RECORD).exists()
         if not resume and folder.exists():  # killed before the run started
             shutil.rmtree(folder)
@@ -144,23 +144,23 @@ class TrainedHiqa:
             options = RunOptions(
                 device=self.loading.device,
                 precision=self.loading.precision,
-                seed=self.seed + fold.number,
+                seed=self.seed + eval_split.number,
                 resume=resume,
                 generator=self.generator,
                 cached_features=self.cached_features,
                 init_regressor=self.init_regressor,
                 vgg=self.vgg,
-                record={"split": fold.number, "tested": sorted(fold.tested_scenes)},
+                record={"split": eval_split.number, "tested": sorted(eval_split.tested_scenes)},
                 on_progress=on_progress,
             )
-            weights = train_databases(fold.parts, self.recipe, folder, options, stop, report)
+            weights = train_databases(eval_split.parts, self.recipe, folder, options, stop, report)
         if weights is None:
             return None
         seen = trained_scenes(folder) if self.cached_features else manifest_scenes(read_manifest(weights))
         refuse_leakage(
-            TrainedScenes(seen.weights_id, self._scored_by(seen.scenes, fold)),
-            fold.tested_scenes,
-            f"the network trained for split {fold.number}",
+            TrainedScenes(seen.weights_id, self._scored_by(seen.scenes, eval_split)),
+            eval_split.tested_scenes,
+            f"the network trained for split {eval_split.number}",
             "this is a bug of hiqa, please report it",
         )
         if self.cached_features:
@@ -175,7 +175,7 @@ class TrainedHiqa:
             return FittedMethod(found.id, lambda: found)
         return FittedMethod(seen.weights_id, lambda: self.loading.predictor(weights))
 
-    def _scored_by(self, seen: frozenset[str] | None, fold: Fold) -> frozenset[str] | None:
+    def _scored_by(self, seen: frozenset[str] | None, eval_split: EvaluationSplit) -> frozenset[str] | None:
         """Scenes that the scoring networks were trained on: those of all networks of the run, but for an R on images
         alone without those of the G of hiqa's weights, which only makes its hallucinations."""
         if seen is None:
@@ -183,7 +183,7 @@ class TrainedHiqa:
         if self.kind == "baseline" and self.generator is None:
             initial = None if self.init_regressor is None else initial_trained_scenes(self.init_regressor).scenes
             seen = seen - (trained_scenes(None).scenes or frozenset()) | (initial or frozenset())
-        return seen | fold.known_scenes
+        return seen | eval_split.known_scenes
 
 
 @dataclass(frozen=True)
@@ -201,19 +201,19 @@ class GivenWeights:
     def settings(self) -> Mapping[str, Any]:
         return {"weights": trained_scenes(self.weights).weights_id, **self.loading.settings}
 
-    def check(self, folds: list[Fold]) -> None:
-        tested = frozenset[str]().union(*(fold.tested_scenes for fold in folds))
+    def check(self, eval_splits: list[EvaluationSplit]) -> None:
+        tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
         refuse_leakage(
             trained_scenes(self.weights), tested, "these weights", "give weights that were trained on other scenes"
         )
 
-    def fit(self, fold: Fold, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
+    def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         return FittedMethod(trained_scenes(self.weights).weights_id, lambda: self.loading.predictor(self.weights))
 
 
-def _has_references(fold: Fold) -> bool:
+def _has_references(eval_split: EvaluationSplit) -> bool:
     """Whether a G can be trained and chosen on the fold: both parts have images with references."""
-    sides = ([part.training for part in fold.parts], [part.validation for part in fold.parts])
+    sides = ([part.training for part in eval_split.parts], [part.validation for part in eval_split.parts])
     return all(any(sample.reference is not None for samples in side for sample in samples) for side in sides)
 
 

@@ -26,7 +26,7 @@ from hiqa_train.evaluation.predict import predict_all
 from hiqa_train.evaluation.score_cache import ScoreCache
 from hiqa_train.trainer.loop import StopSignal
 
-from .folds import Fold
+from .eval_splits import EvaluationSplit
 from .methods import Method, Report, digest
 
 FORMAT = 1
@@ -34,7 +34,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 
 @dataclass(frozen=True)
-class FoldResult:
+class SplitResult:
     """What a method reached on one fold: rows as in agreement.py, for each tested database."""
 
     method: str
@@ -48,7 +48,7 @@ def no_progress(images: int) -> AbstractContextManager[Callable[[], None]]:
 
 def run_protocol(
     name: str,
-    folds: Sequence[Fold],
+    eval_splits: Sequence[EvaluationSplit],
     methods: Sequence[Method],
     out: Path,
     *,
@@ -57,7 +57,7 @@ def run_protocol(
     progress: Progress = no_progress,
     resamples: int = 0,
     only: Container[int] | None = None,
-) -> dict[str, list[FoldResult]] | None:
+) -> dict[str, list[SplitResult]] | None:
     """Every fold by every method, in order; what is finished in `out` is taken as it is. None where `stop` came first.
 
     name: the protocol's. progress: called with a number of images, gives what is called after each. resamples: of the
@@ -66,34 +66,34 @@ def run_protocol(
     where an image cannot be scored; OutputError.
     """
     for method in methods:
-        method.check(list(folds))
-        _claim(out / method.name, {"format": FORMAT, "protocol": name, **_identity(folds, method)})
-    results: dict[str, list[FoldResult]] = {}
+        method.check(list(eval_splits))
+        _claim(out / method.name, {"format": FORMAT, "protocol": name, **_identity(eval_splits, method)})
+    results: dict[str, list[SplitResult]] = {}
     for method in methods:
         results[method.name] = []
-        for fold in folds:
-            if only is not None and fold.number not in only:
+        for eval_split in eval_splits:
+            if only is not None and eval_split.number not in only:
                 continue
-            folder = out / method.name / f"split-{fold.number:02}"
-            found = _run_fold(fold, method, folder, resamples, stop, report, progress)
+            folder = out / method.name / f"split-{eval_split.number:02}"
+            found = _run_fold(eval_split, method, folder, resamples, stop, report, progress)
             if found is None:
                 return None
             results[method.name].append(found)
     return results
 
 
-def _identity(folds: Sequence[Fold], method: Method) -> dict[str, Any]:
+def _identity(eval_splits: Sequence[EvaluationSplit], method: Method) -> dict[str, Any]:
     """What a folder's results depend on; digests of the images, their scores and who is in which part."""
     return {
         "method": method.name,
         "settings": json.loads(json.dumps(method.settings)),
         "splits": [
             {
-                "training": {part.name: _images(part.training) for part in fold.parts},
-                "validation": {part.name: _images(part.validation) for part in fold.parts},
-                "test": {test.reading.name: _images(test.samples) for test in fold.tests},
+                "training": {part.name: _images(part.training) for part in eval_split.parts},
+                "validation": {part.name: _images(part.validation) for part in eval_split.parts},
+                "test": {test.reading.name: _images(test.samples) for test in eval_split.tests},
             }
-            for fold in folds
+            for eval_split in eval_splits
         ],
     }
 
@@ -133,19 +133,25 @@ def _differences(had: Any, has: Any, path: str = "") -> Iterator[str]:
 
 
 def _run_fold(
-    fold: Fold, method: Method, folder: Path, resamples: int, stop: StopSignal, report: Report, progress: Progress
-) -> FoldResult | None:
+    eval_split: EvaluationSplit,
+    method: Method,
+    folder: Path,
+    resamples: int,
+    stop: StopSignal,
+    report: Report,
+    progress: Progress,
+) -> SplitResult | None:
     file = folder / "result.json"
     if file.exists():
-        report(f"{method.name}, split {fold.number}: finished before")
-        return read_result(file, method.name, fold.number)
-    report(f"{method.name}, split {fold.number}: {_sizes(fold)}")
-    fitted = method.fit(fold, folder / "training", stop, report)
+        report(f"{method.name}, split {eval_split.number}: finished before")
+        return read_result(file, method.name, eval_split.number)
+    report(f"{method.name}, split {eval_split.number}: {_sizes(eval_split)}")
+    fitted = method.fit(eval_split, folder / "training", stop, report)
     if fitted is None or stop.asked:
         return None
     measured: dict[str, tuple[TypeAgreement, ...]] = {}
     record: dict[str, Any] = {}
-    for test in fold.tests:
+    for test in eval_split.tests:
         name, root = test.reading.name, test.reading.root
         with (
             ScoreCache(folder / f"scores-{name}-{fitted.id}.jsonl") as store,
@@ -162,21 +168,23 @@ def _run_fold(
             "scenes_left_out": list(test.left_out),
             "images": [[below(root, p.sample.path), p.sample.score, p.score] for p in predictions],
         }
-    write_json(file, {"format": FORMAT, "method": method.name, "split": fold.number, "id": fitted.id, "tests": record})
-    return FoldResult(method.name, fold.number, measured)
+    write_json(
+        file, {"format": FORMAT, "method": method.name, "split": eval_split.number, "id": fitted.id, "tests": record}
+    )
+    return SplitResult(method.name, eval_split.number, measured)
 
 
-def _sizes(fold: Fold) -> str:
+def _sizes(eval_split: EvaluationSplit) -> str:
     def counted(number: int, what: str) -> str:
         return f"{number:,} images {what}"
 
-    trained = sum(len(part.training) for part in fold.parts)
-    chosen = sum(len(part.validation) for part in fold.parts)
-    tested = sum(len(test.samples) for test in fold.tests)
+    trained = sum(len(part.training) for part in eval_split.parts)
+    chosen = sum(len(part.validation) for part in eval_split.parts)
+    tested = sum(len(test.samples) for test in eval_split.tests)
     return ", ".join([counted(trained, "to train on"), counted(chosen, "to choose by"), counted(tested, "to test")])
 
 
-def read_result(file: Path, method: str, number: int) -> FoldResult:
+def read_result(file: Path, method: str, number: int) -> SplitResult:
     """A finished fold; UsageError where the file is none."""
     data = read_json(file)
     try:
@@ -184,7 +192,7 @@ def read_result(file: Path, method: str, number: int) -> FoldResult:
     except (KeyError, TypeError, ValueError) as error:
         hint = "remove it to test the split again"
         raise UsageError(f"{file} is no result: {type(error).__name__} {error}", hint) from error
-    return FoldResult(method, number, rows)
+    return SplitResult(method, number, rows)
 
 
 def read_json(file: Path) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hiqa_train.evaluation.agreement import ALL, MEASURES
 
-from .protocol import FoldResult
+from .protocol import SplitResult
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Summary:
     measures: dict[str, Spread]
 
 
-def summarise(results: Sequence[FoldResult]) -> list[Summary]:
+def summarise(results: Sequence[SplitResult]) -> list[Summary]:
     """The results of one method: for each database its types in the order they come, ALL last."""
     summaries = []
     for database in dict.fromkeys(name for result in results for name in result.databases):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from hiqa_train.evaluation.agreement import ALL, MEASURES
-from hiqa_train.evaluation.protocols.protocol import FoldResult
+from hiqa_train.evaluation.protocols.protocol import SplitResult
 from hiqa_train.evaluation.protocols.summary import Spread, spread
 from hiqa_train.evaluation.published import published_for
 from hiqa_train.rebuilt.tid_distortions import types
@@ -14,10 +14,10 @@ from hiqa_train.runs.ablation import PAPER
 
 COMPARED = ("exact", "same level")  # classes of types whose numbers stand beside the paper's
 METHOD = "Hallucinated-IQA"
-Results = Mapping[str, Sequence[FoldResult]]
+Results = Mapping[str, Sequence[SplitResult]]
 
 
-def type_spreads(results: Sequence[FoldResult], database: str) -> dict[str, Spread]:
+def type_spreads(results: Sequence[SplitResult], database: str) -> dict[str, Spread]:
     """Type -> its SROCC over splits: on the test images of that type alone, of each split. Signed: negative where the
     order is the opposite of people's."""
     kinds = dict.fromkeys(row.type for result in results for row in result.databases[database])
@@ -46,7 +46,7 @@ def type_table(results: Results, database: str) -> list[str]:
     return lines
 
 
-def mean_of_types(result: FoldResult, database: str, chosen: Collection[str]) -> float:
+def mean_of_types(result: SplitResult, database: str, chosen: Collection[str]) -> float:
     """One split's SROCC, averaged over some types."""
     return mean([row.value("srocc") for row in result.databases[database] if row.type in chosen])
 
@@ -78,7 +78,7 @@ def ablation_table(results: Results) -> list[str]:
     lines = table_head(
         ["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "above the row before", "paper: SROCC", "PLCC"]
     )
-    before: Sequence[FoldResult] = ()
+    before: Sequence[SplitResult] = ()
     for row, found in results.items():
         by_name = pooled(found)
         paper = [decimals(value) for value in PAPER.get(row, (math.nan, math.nan))]
@@ -89,19 +89,19 @@ def ablation_table(results: Results) -> list[str]:
     return lines
 
 
-def gains(found: Sequence[FoldResult], base: Sequence[FoldResult]) -> str:
+def gains(found: Sequence[SplitResult], base: Sequence[SplitResult]) -> str:
     """The mean of a row's SROCC less another one's, and each split's; "" where they have no split in common."""
     theirs = {result.number: value_of(result, "srocc") for result in base}
     each = [value_of(result, "srocc") - theirs[result.number] for result in found if result.number in theirs]
     return f"{mean(each):+.3f} ({', '.join(f'{gain:+.3f}' for gain in each)})" if each else ""
 
 
-def pooled(results: Sequence[FoldResult]) -> dict[str, Spread]:
+def pooled(results: Sequence[SplitResult]) -> dict[str, Spread]:
     """Each measure over all images of a split's only tested database."""
     return {name: spread([value_of(result, name) for result in results]) for name in MEASURES}
 
 
-def value_of(result: FoldResult, measure: str) -> float:
+def value_of(result: SplitResult, measure: str) -> float:
     (rows,) = result.databases.values()
     return next(row.value(measure) for row in rows if row.type == ALL)
 

@@ -26,9 +26,9 @@ from hiqa_cli.errors import UsageError
 from hiqa_train.data.splits import read_splits, write_splits
 from hiqa_train.datasets import Dataset, open_dataset
 from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
-from hiqa_train.evaluation.protocols.folds import Fold, Study, split_folds
+from hiqa_train.evaluation.protocols.eval_splits import EvaluationSplit, Study, evaluation_splits
 from hiqa_train.evaluation.protocols.methods import Loading, Method, TrainedHiqa
-from hiqa_train.evaluation.protocols.protocol import FoldResult, read_result, run_protocol
+from hiqa_train.evaluation.protocols.protocol import SplitResult, read_result, run_protocol
 from hiqa_train.experiments.script_main import report, run_command
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
@@ -85,12 +85,12 @@ def rows_of_two(bench: TableStudy) -> dict[str, Method]:
     fine, scratch = partial(bench.recipe, "finetuning"), partial(bench.recipe, "scratch")
     return {
         "hiqa-pretrained": bench.trained("hiqa", fine("pretrained"), bench.pretrained),
-        "alone-pretrained": bench.trained("baseline", fine("pretrained"), bench.pretrained),
+        "baseline-pretrained": bench.trained("baseline", fine("pretrained"), bench.pretrained),
         "gmsd": Gmsd(),
         "nss": NaturalScenes(bench.out / "nss" / "features.jsonl"),
         "hiqa-released": bench.trained("hiqa", fine("released"), bench.generator),
         "hiqa-scratch": bench.trained("hiqa", scratch("scratch"), None),
-        "alone-scratch": bench.trained("baseline", scratch("scratch"), None),
+        "baseline-scratch": bench.trained("baseline", scratch("scratch"), None),
     }
 
 
@@ -108,13 +108,13 @@ def rows_of_ablation(bench: TableStudy, generators: Path) -> dict[str, Method]:
     return found
 
 
-def finished(folds: Sequence[Fold], method: Method, out: Path) -> list[FoldResult]:
+def finished(eval_splits: Sequence[EvaluationSplit], method: Method, out: Path) -> list[SplitResult]:
     """The finished splits of a row."""
     found = []
-    for fold in folds:
-        file = out / method.name / f"split-{fold.number:02}" / "result.json"
+    for eval_split in eval_splits:
+        file = out / method.name / f"split-{eval_split.number:02}" / "result.json"
         if file.exists():
-            found.append(read_result(file, method.name, fold.number))
+            found.append(read_result(file, method.name, eval_split.number))
     return found
 
 
@@ -168,19 +168,21 @@ def go(given: argparse.Namespace) -> int:
     if unknown:
         raise UsageError(f"no row {unknown[0]!r} in this table", f"one of {', '.join(rows)}")
     splits = read_splits(SPLITS)
-    folds = split_folds(study, splits)
+    eval_splits = evaluation_splits(study, splits)
     if not given.show:
         stop = StopSignal()
         write_splits(given.out / "splits.json", splits, study.readings)
         methods = [rows[word] for word in given.rows or rows]
         # a row's folder serves all its splits, although only the first ones may run now
         if (
-            run_protocol(given.table, folds, methods, given.out, stop=stop, report=report, only=range(given.splits))
+            run_protocol(
+                given.table, eval_splits, methods, given.out, stop=stop, report=report, only=range(given.splits)
+            )
             is None
         ):
             report("stopped; run the same command to resume")
             return 128 + stop.asked
-    results = {word: finished(folds, method, given.out) for word, method in rows.items()}
+    results = {word: finished(eval_splits, method, given.out) for word, method in rows.items()}
     results = {word: found for word, found in results.items() if found}
     if given.table == "within":
         report("\n".join([*type_table(results, "tid2013-rebuilt"), ""]))

@@ -30,7 +30,7 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Fold:
+class EvaluationSplit:
     """One training and its test. UsageError where a tested scene is, or may be, among those trained on or chosen by."""
 
     number: int
@@ -75,17 +75,17 @@ class Study:
         return {r.name for r in self.sources} != {r.name for r in self.targets}
 
 
-def split_folds(study: Study, splits: SceneSplits) -> list[Fold]:
+def evaluation_splits(study: Study, splits: SceneSplits) -> list[EvaluationSplit]:
     """A fold for each division: trained on the sources' training parts, chosen by their validation parts, tested on the
     targets' test parts. UsageError for a scene that the splits do not know, or a part without images."""
-    return [_fold(number, study, division) for number, division in enumerate(splits.splits)]
+    return [_evaluation_split(number, study, division) for number, division in enumerate(splits.splits)]
 
 
-def _fold(number: int, study: Study, division: SceneSplit) -> Fold:
+def _evaluation_split(number: int, study: Study, division: SceneSplit) -> EvaluationSplit:
     parts = tuple(_training_part(reading, division, study.source_types) for reading in study.sources)
     where = f"split {number}"
     tests = tuple(_test(r, split_samples(division, r.samples).test, study.types, where) for r in study.targets)
-    return Fold(number, parts, tests)
+    return EvaluationSplit(number, parts, tests)
 
 
 def _training_part(reading: Dataset, division: SceneSplit, types: Sequence[str]) -> DatabaseSplit:
@@ -108,7 +108,7 @@ def _test(
     return Test(reading, samples, left_out)
 
 
-def cross_fold(study: Study, seed: int) -> Fold:
+def cross_database_split(study: Study, seed: int) -> EvaluationSplit:
     """Trained on whole databases, but for an eighth of their scenes to choose by; tested on whole others, but for the
     scenes that the trained ones show or may show.
 
@@ -127,4 +127,4 @@ def cross_fold(study: Study, seed: int) -> Fold:
         kept = exclude_scenes(reading.samples, (sample.scene for sample in known))
         left_out = {s.scene for s in reading.samples} - {s.scene for s in kept}
         tests.append(_test(reading, kept, study.types, "across databases", tuple(sorted(left_out))))
-    return Fold(0, parts, tuple(tests))
+    return EvaluationSplit(0, parts, tuple(tests))
