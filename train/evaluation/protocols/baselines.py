@@ -61,9 +61,8 @@ class NaturalScenes:
         if training is None or validation is None:
             return None
         model = choose_and_fit(training, validation)
-        report(
-            f"nss, split {eval_split.number}: kernel width {model.width:g}, ridge {model.ridge:g} by the validation
-            part" )
+        chosen = f"kernel width {model.width:g}, ridge {model.ridge:g}"
+        report(f"nss, split {eval_split.number}: {chosen}, selected on the validation part")
         return FittedMethod("nss", partial(NaturalScenePredictor, model, self))
 
     def _examples(self, samples: Sequence[Sample], stop: StopSignal) -> tuple[np.ndarray, np.ndarray] | None:
