@@ -302,7 +302,7 @@ def test_what_a_run_saw_is_read_from_its_record(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps({"seen_scenes": ["kodim01"]}))
     assert trained_scenes(tmp_path).scenes == {"kodim01"}
     (tmp_path / "run.json").write_text(json.dumps({"seed": 1}))
-    with pytest.raises(UsageError, match="is not recorded"):
+    with pytest.raises(UsageError, match="are not recorded"):
         refuse_leakage(trained_scenes(tmp_path), ["kodim01"], "G", "give another")
     assert trained_scenes(None).scenes is not None  # of the weights that come with hiqa it is known
 
