@@ -1,10 +1,10 @@
-"""The Typer app: which commands there are, and wrong usage as one line with the closest correct word.
+"""The Typer app: the commands, and wrong usage as one line with the closest correct word.
 
-A command's module is imported when the command is asked for, so that `hiqa --help` costs nothing; what
-the list of commands says about each stands here.
+The module of a command is imported when the command runs, so that `hiqa --help` imports none; the summaries of the
+commands are therefore written here.
 
-Typer carries its own copy of Click since 0.22 and leans on the real one before: this module takes the
-classes of both from Typer's public names, so that it works with either.
+Typer 0.22 and later contain a copy of Click, earlier versions depend on it: this module takes Click's classes from
+Typer's public names and works with both.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from hiqa_cli.errors import UsageError
 
 from .help import HELP_NAMES, add_command
 
-COMMANDS = {  # name, which is also the name of its module and function -> one line of help
-    "score": "Score images: 0 to 100, high is good.",
-    "hallucinate": "Show the picture that an image should have been, and what is wrong with it.",
-    "report": "Make a page that shows scores, pictures and what is wrong with them.",
-    "bench": "Measure speed: images a second, and where the time goes.",
-    "weights": "What weights are installed: checked, with licence, training data, quality.",
-    "evaluate": "Measure the weights on a folder of clean pictures.",
-    "train": "Train the networks.",
-    "datasets": "Image-quality databases: what hiqa reads, where it lies, whether it is whole.",
+COMMANDS = {  # name, also of its module and function -> summary, the first line of its help
+    "score": "Score images from 0 (bad) to 100 (good).",
+    "hallucinate": "Write the hallucinated reference and discrepancy map of images.",
+    "report": "Write an HTML page of scores, images and maps.",
+    "bench": "Measure speed and where the time goes.",
+    "weights": "Show the weights: checksums, licence, training data, accuracy.",
+    "evaluate": "Measure weights, or train and test by a protocol.",
+    "train": "Train G and R on databases, tables or photographs.",
+    "datasets": "List the databases that hiqa reads; locate and verify them.",
 }
-COMPLETION_VARIABLE = "_HIQA_COMPLETE"  # Typer's name for it: the shell asks for completions
+COMPLETION_VARIABLE = "_HIQA_COMPLETE"  # set by the shell, under the name that Typer chooses, to ask for completions
 
-# UsageError and ClickException of Typer's (or Click's) own, by way of the one every Typer exports
+# Click's UsageError and ClickException: base classes of the exception that every version of Typer exports
 FrameworkUsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 FrameworkError = cast(type[Exception], typer.BadParameter.__mro__[2])
 
 
 class LazyCommands(TyperGroup):
-    """The group of COMMANDS; a command is built when it is called, helped or completed."""
+    """The group of COMMANDS; builds a command when it is run, or its help or completion is requested."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """The names, in the order of COMMANDS."""
@@ -52,12 +52,12 @@ class LazyCommands(TyperGroup):
         return build_command(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
-        """The list of commands in `hiqa --help`, without importing any."""
+        """The summaries of all commands, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
-        """As Typer's, with a name that is not a command refused in one line."""
+        """As Typer's, but UsageError for an unknown command."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             guess = did_you_mean(args[0], COMMANDS)
             raise UsageError(f"no such command: {args[0]}{guess or '; see hiqa --help'}")
@@ -80,12 +80,12 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: greps well, and costs a third of the time
     context_settings=HELP_NAMES,
     epilog=f"hiqa {__version__}. Exit codes: 0 all scored; 1 an image could not be scored; "
-    "2 wrong usage or nothing could start; 3 below --min-score.",
+    "2 wrong usage, or nothing could start; 3 an image scored below --min-score.",
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"hiqa {__version__}")
         raise typer.Exit()
 
@@ -97,14 +97,13 @@ def hiqa(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """No-reference image quality with evidence: scores a photograph, 0 to 100, and shows the picture
-    it should have been."""
+    """Score how good photographs look, without a reference, and show why."""
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line given without the program's name; its exit code.
+    """Run a command line, without the program's name; the exit code.
 
-    Raises HiqaError, of which UsageError for everything that Typer finds wrong.
+    Raises HiqaError; UsageError for what Typer rejects.
     """
     if not arguments and COMPLETION_VARIABLE not in os.environ:
         raise UsageError(f"no command given; one of {', '.join(COMMANDS)}: see hiqa --help")
@@ -121,11 +120,11 @@ def run(arguments: list[str]) -> int:
 
 
 def usage_message(error: Any, arguments: list[str]) -> str:
-    """What Typer has to say about wrong usage, in hiqa's words, with the closest option."""
+    """A usage error of Typer as one line, with the closest option."""
     command = error.ctx.command_path if error.ctx is not None else "hiqa"
     wrong = getattr(error, "option_name", "")
     if wrong and type(error).__name__ == "NoSuchOption":
-        known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
+        known = [name for param in error.ctx.command.get_params(error.ctx) for name in _names(param)]
         asked = _as_typed(wrong, arguments)
         guess = closest_match(asked if asked.startswith("--") else f"-{asked}", known)
         ending = f"did you mean {guess}?" if guess else f"see {command} --help"
@@ -134,8 +133,12 @@ def usage_message(error: Any, arguments: list[str]) -> str:
     return f"{message[:1].lower()}{message[1:]}; see {command} --help"
 
 
+def _names(parameter: Any) -> list[str]:
+    return [*parameter.opts, *parameter.secondary_opts]
+
+
 def _as_typed(option: str, arguments: list[str]) -> str:
-    """The whole word of a one-dash typo, `-device`, of which the parser names the first letter only."""
+    """The complete word of a typo with one dash, `-device`; the parser reports only its first letter."""
     if option.startswith("--"):
         return option
     words = [word for word in arguments if word.startswith(option) and len(word) > 2]

@@ -75,7 +75,9 @@ def bench(
     weights: common.WeightsFolder = BackendOptions.weights,
     quiet: common.Quiet = False,
 ) -> int:
-    """Measure speed and where the time goes, on given or generated images.
+    """Measure speed and where the time goes.
+
+    Uses the given images, or generates some.
 
     \b
     hiqa bench photos/

@@ -1,4 +1,4 @@
-"""`hiqa hallucinate`: the picture that an image should have been, and its discrepancy map."""
+"""`hiqa hallucinate`: the hallucinated reference of an image, and its discrepancy map."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DEFAULT_FOLDER = Path("hiqa-out")
 
 @dataclass(frozen=True)
 class HallucinateOptions:
-    """The command line of `hiqa hallucinate`. output: None where -o was not given."""
+    """The command line of `hiqa hallucinate`. output: None if -o was not given."""
 
     images: tuple[str, ...]
     recursive: bool
@@ -90,7 +90,7 @@ def hallucinate(
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
-    """Write the hallucinated reference of each image and its discrepancy map.
+    """Write the hallucinated reference and discrepancy map of images.
 
     Writes NAME.hallucination.png and NAME.discrepancy.png (false colour with a
     scale) and prints their paths. Refuses existing files before it starts.
@@ -120,7 +120,7 @@ def hallucinate(
 
 
 def run_hallucinate(options: HallucinateOptions) -> int:
-    """Write the pictures of what the options name; the exit code."""
+    """Write the outputs of every input; the exit code."""
     inputs = find_inputs(
         options.images,
         recursive=options.recursive,
@@ -128,18 +128,18 @@ def run_hallucinate(options: HallucinateOptions) -> int:
         nul_separated=options.nul_separated,
     )
     check_standard_input(inputs.images)
-    to_stdout = options.output is None and any(entry.is_standard_input for entry in inputs.images)
+    to_stdout = options.output is None and any(image.is_standard_input for image in inputs.images)
     if to_stdout:
         _check_stdout(options, inputs.images)
         targets: list[OutputPaths | None] = [None]
     else:
-        targets = _checked_targets(options, inputs.images)
+        targets = _plan_targets(options, inputs.images)
     jobs = _jobs(options, inputs.images, targets, to_stdout)
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
     scorer: Scorer | None = None
     if any(not job.problem for job in jobs):
         scorer = load_scorer(options.engine, messages)
-    written, failed = _write_pictures(options, scorer, jobs, targets, messages)
+    written, failed = _run_jobs(options, scorer, jobs, targets, messages)
     _report_summary(inputs, written, failed, messages)
     return code_for_counts(written, failed, below_gate=0)
 
@@ -147,19 +147,19 @@ def run_hallucinate(options: HallucinateOptions) -> int:
 def _check_stdout(options: HallucinateOptions, images: Sequence[Input]) -> None:
     if len(images) > 1:
         raise UsageError(
-            "- writes one picture to standard output, other images cannot go beside it",
-            "give -o DIR to write files of all",
+            "- writes one image to standard output and cannot be combined with other inputs",
+            "give -o DIR to write files",
         )
     if options.panel:
-        raise UsageError("--panel is a second picture, standard output takes one", "give -o DIR")
+        raise UsageError("--panel is a second image, standard output takes one", "give -o DIR")
     if sys.stdout.isatty():
         raise UsageError(
-            "standard output is a terminal, a picture would go there",
-            "send it on: hiqa hallucinate - > picture.png, or give -o DIR",
+            "standard output is a terminal, an image cannot be written to it",
+            "redirect it: hiqa hallucinate - > hallucination.png, or give -o DIR",
         )
 
 
-def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> list[OutputPaths | None]:
+def _plan_targets(options: HallucinateOptions, images: Sequence[Input]) -> list[OutputPaths | None]:
     folder = DEFAULT_FOLDER if options.output is None else options.output
     kinds = (HALLUCINATION, DISCREPANCY, *((PANEL,) if options.panel else ()))
     targets = plan_output_paths(images, folder, kinds)
@@ -168,7 +168,7 @@ def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> li
         images,
         folder,
         may_exist=options.overwrite,
-        hint="replace it by --overwrite, or give another folder with -o",
+        hint="replace it with --overwrite, or give another folder with -o",
     )
     return targets
 
@@ -176,7 +176,7 @@ def _checked_targets(options: HallucinateOptions, images: Sequence[Input]) -> li
 def _jobs(
     options: HallucinateOptions, images: Sequence[Input], targets: Sequence[OutputPaths | None], to_stdout: bool
 ) -> list[Job]:
-    """Every input with its pictures; those of a file that is given twice are written once."""
+    """A job for each input; the outputs of a file that is given twice are written once."""
     if to_stdout:
         return [job_for(images[0], options.limits, Outputs(hallucination=sys.stdout.buffer))]
     jobs = []
@@ -194,14 +194,14 @@ def _jobs(
     return jobs
 
 
-def _write_pictures(
+def _run_jobs(
     options: HallucinateOptions,
     scorer: Scorer | None,
     jobs: Sequence[Job],
     targets: Sequence[OutputPaths | None],
     messages: Messages,
 ) -> tuple[int, int]:
-    """(images written, images failed); prints the paths of the pictures."""
+    """Score the jobs and print the paths written; (images written, images failed)."""
     written = failed = 0
     progress = ImageProgress(len(jobs), wanted=not options.quiet)
     messages.clear = progress.cleared

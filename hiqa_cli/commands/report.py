@@ -100,10 +100,10 @@ def report(
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
-    """Write an HTML page of scores, images and maps, worst images first.
+    """Write an HTML page of scores, images and maps.
 
-    The page is one file that needs neither server nor network. It shows each
-    image with its hallucination, discrepancy map and quality map. A finished run
+    The page is one file that needs neither server nor network. It shows the
+    worst images first, each with its hallucination and maps. A finished run
     is not scored again; its images are read from their original paths. Prints
     the path of the page.
 

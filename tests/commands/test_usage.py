@@ -50,6 +50,7 @@ def test_every_command_is_listed_and_explains_itself_by_h_alone(run_hiqa: RunHiq
     for name in COMMANDS:
         assert any(line.split()[:1] == [name] for line in listing.lines), name
         page = run_hiqa(name, "-h")
+        assert page.lines[2].strip() == COMMANDS[name], name
         assert (page.code, page.messages) == (0, []), name
         assert page.lines[0].startswith(f"Usage: hiqa {name}")
 
@@ -107,6 +108,7 @@ def test_exit_codes_in_the_documentation_are_those_of_the_code() -> None:
         ("", "no command given"),
         ("scor a.png", "no such command: scor; did you mean score?"),
         ("--versoin", "no such option: --versoin; did you mean --version?"),
+        ("train --lower-is-beter", "no such option: --lower-is-beter; did you mean --lower-is-better?"),
         ("score --devise cpu a.png", "no such option: --devise; did you mean --device?"),
         ("score -device cpu a.png", "no such option: -device; did you mean --device?"),
         ("score --device cdua a.png", "--device: expected auto, cpu, cuda, mps; found 'cdua'; did you mean cuda?"),

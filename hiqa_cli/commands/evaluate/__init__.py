@@ -17,7 +17,7 @@ evaluate = command_group("evaluate")
 
 @evaluate.callback(invoke_without_command=True)
 def describe(context: typer.Context) -> None:
-    """Measure the accuracy of weights, or train and test methods by a protocol.
+    """Measure weights, or train and test by a protocol.
 
     "database" compares scores with people's on a database or on your own table.
     "splits", "official" and "cross" train and test on databases. The others
