@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from support.sample_images import photograph
 from support.tiny_weights import write_tiny_weights
 
@@ -80,7 +81,7 @@ def test_bench_takes_images_and_refuses_what_it_cannot_score(
 def test_every_convolution_is_timed_in_the_shape_that_it_sees(scorer: Scorer) -> None:
     network = scorer.backend.network
     layers = convolution_shapes(network, 8)
-    assert len(layers) == sum(1 for module in network.modules() if type(module).__name__ == "Conv2d")
+    assert len(layers) == sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
     assert {shape[0] for _, shape in layers} == {8}
     assert max(shape[2] for _, shape in layers) == 256
     seconds, operations = time_convolutions(scorer, rounds=1)
