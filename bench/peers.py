@@ -1,5 +1,5 @@
-"""hiqa and its peers side by side: seconds per image and hiqa's lead at two common sizes, or seconds of whole commands
-on files. See bench/README.md."""
+"""hiqa and its peers side by side: seconds per image and hiqa's lead at two common sizes, or seconds of complete
+commands on files. See bench/README.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PEERS = ("wadiqam_nr", "musiq", "topiq_nr", "hyperiqa", "cnniqa", "brisque")
 SIZES = ((512, 384), (1080, 800))
 PRECISIONS = ("fp32", "bf16")
-FILES = (1, 10)  # numbers of JPEG files, of the first size, for whole commands
+FILES = (1, 10)  # numbers of JPEG files, of the first size, for complete commands
 
 
 class Worker:
@@ -71,7 +71,7 @@ def measure(workers: list[Worker], rounds: int) -> dict[str, dict[str, dict[str,
 
 
 def measure_whole(python: str, names: list[str], threads: int, rounds: int) -> dict[str, dict[str, float]]:
-    """number of files -> name -> median seconds of a whole process, hiqa's in its default precision."""
+    """number of files -> name -> median seconds of a process from start to end, hiqa in its default precision."""
     from hiqa_cli.engine.benchmark import generated_images
 
     found: dict[str, dict[str, float]] = {}
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=list(PEERS), help="compare with these peers")
-    parser.add_argument("--whole", action="store_true", help="time whole commands on files instead")
+    parser.add_argument("--whole", action="store_true", help="time complete commands on files instead")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     workers = [Worker(sys.executable, "hiqa", options.threads)]

@@ -1,4 +1,4 @@
-"""The plot of README: seconds an image of hiqa and its peers, and how the whole command's time grows with pixels.
+"""The speed plot of the documentation: seconds per image of hiqa and its peers, and the time of `hiqa score` by pixels.
 
 python bench/plot.py bench.json growth.json docs/figures/speed.svg
 """
@@ -16,10 +16,10 @@ FONT = 'font-family="sans-serif" font-size="11"'
 
 
 def bars(seconds: dict[str, dict[str, float]], size: str, top: int) -> list[str]:
-    """Horizontal bars, logarithmic from 10 ms, two a scorer."""
+    """Horizontal bars on a logarithmic scale from 10 ms, two per scorer."""
     longest = max(value for values in seconds.values() for value in values.values())
     scale = (WIDTH - LEFT - 60) / math.log10(longest / 0.01)
-    lines = [f'<text x="{LEFT}" y="{top - 6}" {FONT} font-weight="bold">seconds an image, {size}</text>']
+    lines = [f'<text x="{LEFT}" y="{top - 6}" {FONT} font-weight="bold">seconds per image, {size}</text>']
     for row, name in enumerate(seconds["fp32"]):
         y = top + row * (2 * BAR + GAP)
         weight = ' font-weight="bold"' if name == "hiqa" else ""
@@ -36,7 +36,7 @@ def bars(seconds: dict[str, dict[str, float]], size: str, top: int) -> list[str]
 
 
 def curve(points: dict[str, dict[str, float]], left: int, top: int) -> list[str]:
-    """Seconds of the whole command against megapixels, both axes logarithmic."""
+    """Seconds of `hiqa score` over megapixels, both axes logarithmic."""
     width, height = WIDTH - 120, HEIGHT - 90
     found = [(float(name), value["seconds"]) for name, value in points.items()]
     low, high = math.log10(found[0][0]), math.log10(found[-1][0])
@@ -48,7 +48,7 @@ def curve(points: dict[str, dict[str, float]], left: int, top: int) -> list[str]
         up = math.log10(seconds / least) / math.log10(most / least)
         return left + 40 + across * width, top + height - up * height
 
-    lines = [f'<text x="{left + 40}" y="{top - 6}" {FONT} font-weight="bold">seconds, whole command, one JPEG</text>']
+    lines = [f'<text x="{left + 40}" y="{top - 6}" {FONT} font-weight="bold">seconds of hiqa score, one JPEG</text>']
     value = least
     while value <= most:
         _, y = place(found[0][0], value)

@@ -3,8 +3,8 @@
     {"do": "load", "name": "musiq", "threads": 2}
     {"do": "forward", "precision": "bf16", "width": 512, "height": 384}   -> {"seconds": ...}
 
-Called as `worker.py NAME THREADS FILE...` it is a peer's whole command instead: load, decode, score every file in
-float32, end.
+Called as `worker.py NAME THREADS FILE...` it is a complete command of a peer instead: load, decode, score every file
+in float32, end.
 
 hiqa's forward pass is everything from the decoded pixels to the score; a peer's is its module's forward on a tensor.
 """
@@ -101,7 +101,7 @@ def load_peer(name: str, threads: int) -> Callable[[str, np.ndarray], None]:
 
 
 def score_files(name: str, threads: int, files: list[str]) -> None:
-    """A peer's whole command."""
+    """A complete command of a peer."""
     import cv2
 
     run = LOADERS[name](threads) if name in LOADERS else load_peer(name, threads)

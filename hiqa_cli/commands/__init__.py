@@ -1,1 +1,1 @@
-"""The commands: terminal, files and exit codes; what an image is worth is the engine's business."""
+"""The commands: one file or folder each, with options, help and usage errors."""

@@ -115,11 +115,11 @@ def bench(
 def files_of(images: list[str], recursive: bool) -> list[Path]:
     """The files that the arguments name; UsageError for one that cannot be read several times."""
     inputs = find_inputs(tuple(images), recursive=recursive, files_from=None, nul_separated=False).images
-    for entry in inputs:
-        if entry.problem or entry.is_standard_input:
-            problem = entry.problem or "bench reads its input several times and cannot use a pipe"
-            raise UsageError(f"{entry.name}: {problem}")
-    return [Path(entry.path) for entry in inputs]
+    for one in inputs:
+        if one.problem or one.is_standard_input:
+            problem = one.problem or "bench reads its input several times and cannot use a pipe"
+            raise UsageError(f"{one.name}: {problem}")
+    return [Path(one.path) for one in inputs]
 
 
 def derived(result: BenchResult) -> dict[str, float]:

@@ -51,7 +51,7 @@ class HallucinateOptions:
     panel: bool
     overwrite: bool
     limits: Limits
-    engine: BackendOptions
+    backend: BackendOptions
     quiet: bool
     verbose: bool
 
@@ -112,7 +112,7 @@ def hallucinate(
             panel=panel,
             overwrite=overwrite,
             limits=Limits(max_pixels, max_bytes),
-            engine=BackendOptions(device, precision, batch_size, threads, weights, backend),
+            backend=BackendOptions(device, precision, batch_size, threads, weights, backend),
             quiet=quiet,
             verbose=verbose,
         )
@@ -138,7 +138,7 @@ def run_hallucinate(options: HallucinateOptions) -> int:
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
     scorer: Scorer | None = None
     if any(not job.problem for job in jobs):
-        scorer = load_scorer(options.engine, messages)
+        scorer = load_scorer(options.backend, messages)
     written, failed = _run_jobs(options, scorer, jobs, targets, messages)
     _report_summary(inputs, written, failed, messages)
     return code_for_counts(written, failed, below_gate=0)

@@ -239,7 +239,7 @@ EmbedLimitMb = Annotated[
         "--embed-limit-mb",
         metavar="N",
         parser=whole_number("--embed-limit-mb"),
-        help="Largest page in MB; further pictures go to a folder next to it.",
+        help="Largest page in MB; further images go to a folder next to it.",
         rich_help_panel=ADVANCED,
     ),
 ]

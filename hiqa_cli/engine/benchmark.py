@@ -1,4 +1,4 @@
-"""Where the time of scoring goes: each stage, the whole pipeline, and how close that is to plain convolutions.
+"""Where the time of scoring goes: each stage, the complete pipeline, and how close that is to plain convolutions.
 
 Stages are timed one after the other on the same images. In the pipeline a second thread reads and decodes while the
 networks run, so that it takes less than the sum of the stages.
@@ -41,7 +41,7 @@ class BenchResult:
     """Seconds are totals over all images.
 
     tiles: number of tiles that went through the networks.
-    seconds: median of the whole pipeline; stages: each of STAGES by itself.
+    seconds: median of the complete pipeline; stages: each of STAGES by itself.
     convolution_share: time of torch's plain convolutions of the same shapes, each by itself, over that of G and R.
     tera_operations: rate of those convolutions in the networks' precision, 1e12 multiplications and additions per
         second.
@@ -153,10 +153,10 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
             with add_seconds(found, "tile"):
                 batch = runner.make_batch(tiles[first : first + size])
             with add_seconds(found, "G"):
-                hallucinated = runner.network.imagine(batch)
+                output = runner.network.imagine(batch)
                 _wait_for_device()
             with add_seconds(found, "R"):
-                runner.network.judge(hallucinated)
+                runner.network.judge(output)
                 _wait_for_device()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds

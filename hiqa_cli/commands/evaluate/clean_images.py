@@ -73,15 +73,15 @@ class Measurement:
         return ExitCode.OK
 
 
-def start(engine: BackendOptions, stride: int, json_file: Path | None, overwrite: bool, quiet: bool) -> Measurement:
+def start(backend: BackendOptions, stride: int, json_file: Path | None, overwrite: bool, quiet: bool) -> Measurement:
     """Check the output file and load the weights."""
     from hiqa_train.data.leakage import trained_scenes
 
     Scoring(stride=stride)
     check_new_file(json_file, "--json", overwrite)
     messages = Messages(quiet=quiet)
-    scorer = load_scorer(engine, messages)
-    return Measurement(scorer, stride, trained_scenes(engine.weights).scenes or frozenset(), json_file, messages)
+    scorer = load_scorer(backend, messages)
+    return Measurement(scorer, stride, trained_scenes(backend.weights).scenes or frozenset(), json_file, messages)
 
 
 def ladders(
@@ -100,8 +100,8 @@ def ladders(
     """Correlate scores with the strength of synthetic distortions."""
     from hiqa_train.evaluation.clean.ladders import LADDERS, measure_ladders
 
-    engine = BackendOptions(device, precision, batch_size, threads, weights)
-    run = start(engine, stride, json_file, overwrite, quiet)
+    backend = BackendOptions(device, precision, batch_size, threads, weights)
+    run = start(backend, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
     result = measure_ladders(run.scorer, images, stride=stride, report=run.messages.warn)
     lines = [f"ladders, {count(len(images), 'image')}: mean rank correlation of score and distortion strength"]
@@ -140,8 +140,8 @@ def gains(
     """
     from hiqa_train.evaluation.clean.psnr_gain import measure_gains
 
-    engine = BackendOptions(device, precision, batch_size, threads, weights)
-    run = start(engine, stride, json_file, overwrite, quiet)
+    backend = BackendOptions(device, precision, batch_size, threads, weights)
+    run = start(backend, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
     found, clean = measure_gains(run.scorer, images, stride=stride, with_filters=True, report=run.messages.warn)
     lines = [f"gains, {count(len(images), 'image')}: mean PSNR against the undistorted image"]
@@ -172,8 +172,8 @@ def uncertainty(
     from hiqa_train.uncertainty.activations import observe_scores
     from hiqa_train.uncertainty.coverage import COVERED, check, draw_cases
 
-    engine = BackendOptions(device, precision, batch_size, threads, weights)
-    run = start(engine, stride, json_file, overwrite, quiet)
+    backend = BackendOptions(device, precision, batch_size, threads, weights)
+    run = start(backend, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
     cases = draw_cases(observe_scores(run.scorer, stride), images, 12, seed=11, report=run.messages.warn)
     result = check(cases)

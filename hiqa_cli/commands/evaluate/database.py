@@ -138,21 +138,21 @@ def database(
     if (splits is None) != (split is None):
         raise UsageError("--splits FILE and --split N go together")
     say = Messages(quiet=quiet)
-    engine = BackendOptions(device, precision, batch_size, threads, weights)
+    backend = BackendOptions(device, precision, batch_size, threads, weights)
     scoring = Scoring(mode, stride, max_tiles=None)
     options = EvaluationOptions(
         cast("PartName | None", part), own.words(types), splits, split, unseen, resamples, seed, not no_cache
     )
     files = ResultFiles(json_file, csv_file, plot, overwrite)
     given = DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing)
-    evaluate_databases(given, options, engine, scoring, files, show_literature, say)
+    evaluate_databases(given, options, backend, scoring, files, show_literature, say)
     return ExitCode.OK
 
 
 def evaluate_databases(
     given: DatasetOptions,
     options: EvaluationOptions,
-    engine: BackendOptions,
+    backend: BackendOptions,
     scoring: Scoring,
     files: ResultFiles,
     show_literature: bool,
@@ -166,11 +166,11 @@ def evaluate_databases(
     files.check([reading.name for reading in readings])
     rule = split_rule(options)
     choices = [choose(reading, options.part, division=rule, types=options.types) for reading in readings]
-    trained = trained_scenes(engine.weights)
+    trained = trained_scenes(backend.weights)
     chosen = [without_trained(choice, options, trained.scenes) for choice in choices]
     if trained.scenes is None:
         say.warn(f"weights {trained.weights_id} do not record their training scenes: make sure that none is tested")
-    evaluator = DatabaseEvaluator(options, engine, scoring, say)
+    evaluator = DatabaseEvaluator(options, backend, scoring, say)
     results = [evaluator.measure(choice, left_out, trained.scenes is not None) for choice, left_out in chosen]
     for result in results:
         write("\n".join(measure_lines(result, trained.weights_id)) + "\n")
@@ -219,10 +219,10 @@ def without_trained(
 class DatabaseEvaluator:
     """Scores the images of databases with one set of weights and measures the agreement."""
 
-    def __init__(self, options: EvaluationOptions, engine: BackendOptions, scoring: Scoring, say: Messages) -> None:
+    def __init__(self, options: EvaluationOptions, backend: BackendOptions, scoring: Scoring, say: Messages) -> None:
         self._options, self._scoring, self._say = options, scoring, say
-        self._scorer = load_scorer(engine, say)
-        self._measured = read_manifest(default_folder() if engine.weights is None else engine.weights).measured
+        self._scorer = load_scorer(backend, say)
+        self._measured = read_manifest(default_folder() if backend.weights is None else backend.weights).measured
 
     def settings(self) -> dict[str, Any]:
         """What the results depend on."""

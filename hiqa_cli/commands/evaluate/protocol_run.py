@@ -91,7 +91,7 @@ def evaluate_protocol(
     methods: MethodOptions,
     files: ProtocolFiles,
     scoring: Scoring,
-    engine: BackendOptions,
+    backend: BackendOptions,
     say: Messages,
 ) -> int:
     """Run or resume a protocol, print medians with their spread, write the files; the exit code."""
@@ -104,11 +104,11 @@ def evaluate_protocol(
 
     if methods.whole_views and methods.generator is None:
         raise UsageError("--whole-views needs --generator DIR", "a G in training cannot be applied in advance")
-    if engine.threads is not None:
-        torch.set_num_threads(engine.threads)  # for training; the scorer sets its own
+    if backend.threads is not None:
+        torch.set_num_threads(backend.threads)  # for training; the scorer sets its own
     study = Study(tuple(sources or targets), tuple(targets), options.types, options.source_types)
     splits = make_splits(study, options, say)
-    chosen = [make_method(name, study, options, methods, scoring, engine, say) for name in methods.names]
+    chosen = [make_method(name, study, options, methods, scoring, backend, say) for name in methods.names]
     stop = StopSignal()
     results = run_protocol(
         options.protocol,
@@ -166,7 +166,7 @@ def make_method(
     options: ProtocolOptions,
     methods: MethodOptions,
     scoring: Scoring,
-    engine: BackendOptions,
+    backend: BackendOptions,
     say: Messages,
 ) -> Method:
     """The method of that name."""
@@ -176,9 +176,9 @@ def make_method(
     from hiqa_train.runs.ablation import variant
     from hiqa_train.runs.options import RunOptions
 
-    loading = Loading(engine.device, engine.precision, engine.batch_size, engine.threads, scoring)
+    loading = Loading(backend.device, backend.precision, backend.batch_size, backend.threads, scoring)
     if name == "weights":
-        return GivenWeights(engine.weights, loading)
+        return GivenWeights(backend.weights, loading)
     if name == "nss":
         return NaturalScenes(options.out / "nss" / "features.jsonl")
     if name == "gmsd":

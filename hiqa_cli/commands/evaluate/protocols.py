@@ -282,7 +282,7 @@ def run(
     methods: MethodOptions,
     files: ProtocolFiles,
     scoring: Scoring,
-    engine: BackendOptions,
+    backend: BackendOptions,
     quiet: bool,
 ) -> int:
     """Open the databases, tested ones first, and run the protocol; the exit code."""
@@ -293,4 +293,4 @@ def run(
         DatasetOptions(tuple(names), given.roots, given.higher_is_better, given.nominal, given.allow_missing), say
     )
     sources = [reading for name, reading in zip(names, readings, strict=True) if name in train_on]
-    return evaluate_protocol(readings[: len(given.names)], sources, options, methods, files, scoring, engine, say)
+    return evaluate_protocol(readings[: len(given.names)], sources, options, methods, files, scoring, backend, say)

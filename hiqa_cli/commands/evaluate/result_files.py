@@ -67,7 +67,7 @@ def draw_plot(path: Path, result: DatabaseResult, weights_id: str) -> None:
 
     reading, agreement = result.choice.reading, result.all.agreement
     assert agreement is not None  # measure_choice() refuses a result without
-    picture = draw_scatter(
+    plot = draw_scatter(
         result.predictions,
         result.curve,
         title=f"{reading.title}, {result.choice.part}: {result.all.images:,} images of {result.all.scenes:,} scenes",
@@ -77,6 +77,6 @@ def draw_plot(path: Path, result: DatabaseResult, weights_id: str) -> None:
         up=f"published {reading.scale.kind}, {reading.scale.direction}",
     )
     try:
-        write_plot(path, picture, weights_id)
+        write_plot(path, plot, weights_id)
     except OSError as error:
         raise OutputError(f"{escape_for_terminal(str(path))} cannot be written: {os_reason(error)}") from error
