@@ -153,10 +153,10 @@ def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str
             with add_seconds(found, "tile"):
                 batch = runner.make_batch(tiles[first : first + size])
             with add_seconds(found, "G"):
-                output = runner.network.imagine(batch)
+                output = runner.network.run_generator(batch)
                 _wait_for_device()
             with add_seconds(found, "R"):
-                runner.network.judge(output)
+                runner.network.run_regressor(output)
                 _wait_for_device()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds
@@ -225,7 +225,7 @@ def convolution_shapes(network: HiqaNet, batch: int) -> list[tuple[nn.Conv2d, tu
             )
     try:
         like = next(network.parameters())
-        network.as_modules(torch.zeros(1, 3, TILE, TILE, device=like.device))
+        network.run_modules(torch.zeros(1, 3, TILE, TILE, device=like.device))
     finally:
         for hook in hooks:
             hook.remove()

@@ -115,7 +115,7 @@ class _StoredNetwork:
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
         """What the metadata's JSON under `key` describes; refused where it cannot be built."""
-        from hiqa_cli.networks.skip_init import SkipInit
+        from hiqa_cli.networks.torch_contexts import SkipInit
 
         with SkipInit():  # fill() has all numbers
             return built_from(self._metadata, key, build, self.path)

@@ -1,10 +1,10 @@
 """D, the IQA-discriminator; used in training only.
 
-Lin and Wang, CVPR 2018, section 3.2. D tells true references from hallucinations, formula (6), but counts a
-hallucination as real where it lets R score within epsilon of the truth, formula (7): only hallucinations that
-mislead R are punished. The rule itself is a loss and lives in the training suite; this is the network.
-The text does not give D's layers: strided 4x4 convolutions with leaky ReLUs, as is usual (Radford et al.,
-ICLR 2016), spectrally normalised for a steady game, averaged over the places into one probability an image.
+Lin and Wang, CVPR 2018, section 3.2. D distinguishes true references from hallucinations, formula (6), but counts a
+hallucination as real where R's score of it is within epsilon of the truth, formula (7): only hallucinations that
+mislead R are penalised. That rule is a loss, in hiqa_train; this is the network. The paper does not give D's layers:
+here strided 4x4 convolutions with leaky ReLUs (Radford et al., ICLR 2016), spectrally normalised for stable training,
+and averaged over all positions into one probability per image.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """channels: one number a stride-2 convolution."""
+    """channels: of each stride-2 convolution."""
 
     channels: tuple[int, ...] = (32, 64, 128, 128)
 

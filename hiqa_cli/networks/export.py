@@ -1,8 +1,8 @@
-"""G and R as they are written out for engines other than torch: one tile in, what the scorer wants of it out.
+"""G and R for export to backends other than torch.
 
-The same function as `HiqaNet`, arranged so that bf16 takes little from it in an engine that rounds as it likes: what
-comes in are 8-bit levels, which bf16 holds exactly, the first filters' weights on them lie in two parts, the difference
-is clamped without being added to the image first, and R2 and the prior are networks of their own that stay in float32.
+The same function as `HiqaNet`, arranged so that it loses little in bf16 where the backend decides what is rounded: the
+inputs are 8-bit levels, which bf16 represents exactly; the weights of the first filters are split into two parts; the
+difference is clamped without adding it to the image; and R2 and the prior are networks of their own, kept in float32.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from .regressor import Prior, Regressor, pooled
 
 
 class OfLevels(nn.Module):
-    """A first convolution, of whose input the first `channels` are an image in -gain..gain: multiplied up to levels
-    (-127.5..127.5), which it sees twice, with what bf16 holds of its weights and with the rest."""
+    """A first convolution whose first `channels` inputs are an image in -gain..gain. These are scaled to levels
+    (-127.5..127.5) and given twice: once for the weights rounded to bf16, once for the remainders."""
 
     def __init__(self, convolution: nn.Conv2d, channels: int, gain: float) -> None:
         super().__init__()
@@ -38,9 +38,9 @@ class OfLevels(nn.Module):
 
 
 class ExportedTiles(nn.Module):
-    """Levels (B, H, W, 3) -> joined features but for the prior's (B, H/32, W/32, C) and the correction (B, H, W, 3) in
-    units of the image in 0..1; H and W multiples of G's divisor. Takes the networks, whose batch norms are folded, for
-    itself."""
+    """Levels (B, H, W, 3) -> joined features without the prior's (B, H/32, W/32, C), and the correction (B, H, W, 3) in
+    units of the image in 0..1; H and W multiples of G's divisor. Modifies the given networks, whose batch norms must be
+    folded."""
 
     def __init__(self, generator: Generator, regressor: Regressor) -> None:
         super().__init__()
@@ -52,17 +52,16 @@ class ExportedTiles(nn.Module):
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         image = as_image(levels)
-        imagined = self.generator(image)
+        generated = self.generator(image)
         # clamp(image + correction, 0, 1) - image, without the rounding of the image in the difference
-        difference = torch.minimum(torch.maximum(imagined.correction, -image), 1 - image)
+        difference = torch.minimum(torch.maximum(generated.correction, -image), 1 - image)
         quality = self.regressor.trunk_features(image, -difference)[-1]
-        features = self.regressor.joined(quality, imagined.semantic)
+        features = self.regressor.joined(quality, generated.semantic)
         return features.permute(0, 2, 3, 1), difference.permute(0, 2, 3, 1)
 
 
 class ExportedPrior(nn.Module):
-    """Levels (B, H, W, 3) -> the prior's features (B, H/32, W/32, C). A network of its own, since it needs float32 in
-    places where the others do well in bf16."""
+    """Levels (B, H, W, 3) -> the prior's features (B, H/32, W/32, C); separate, since it needs float32."""
 
     def __init__(self, prior: Prior) -> None:
         super().__init__()
@@ -79,7 +78,7 @@ def as_image(levels: Tensor) -> Tensor:
 
 
 class ExportedHead(nn.Module):
-    """R2: joined features (B, h, w, C) -> (B, 2), scores in 0..1 and doubts."""
+    """R2: joined features (B, h, w, C) -> (B, 2), scores in 0..1 and predicted errors."""
 
     def __init__(self, regressor: Regressor) -> None:
         super().__init__()

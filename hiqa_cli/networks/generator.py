@@ -1,13 +1,13 @@
-"""G, the quality-aware generative network: imagines the undistorted picture behind a distorted one.
+"""G, the quality-aware generative network: hallucinates the undistorted image behind a distorted one.
 
 Lin and Wang, CVPR 2018, section 3.1: a stacked hourglass (Newell et al., ECCV 2016) from image to image.
-Where we differ, and why: the pose network's stem (7x7, stride 4, batch norm) throws away the very detail that
-a picture's quality lies in. Here the finest scale is half the resolution, reached by pixel-unshuffle without
-loss, with few channels there and more below; no normalisation; and G predicts a *correction* that is added to
-its input, so that an undistorted picture passes through.
+Differences: the stem of the pose network (7x7, stride 4, batch norm) discards the detail that image quality depends
+on. Here the finest scale is half the resolution, reached without loss by pixel-unshuffle, with few channels there and
+more below; there is no normalisation; and G predicts a *correction* that is added to its input, so that an undistorted
+image passes through unchanged.
 
 `H_{m,n}` is the output of the m-th residual block of the encoder of stack n (section 3.3). With five scales,
-1/2 to 1/32, `H_{5,2}` has 8x8 places for a 256x256 tile, the size of R's last features.
+1/2 to 1/32, `H_{5,2}` has 8x8 positions for a 256x256 tile, as many as R's last features.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """channels: one number a scale, from 1/2 of the resolution downwards; stacks: hourglasses in a row."""
+    """channels: of each scale, from 1/2 of the resolution downwards; stacks: number of hourglasses."""
 
     channels: tuple[int, ...] = (24, 40, 80, 96, 128)
     stacks: int = 2
@@ -36,14 +36,14 @@ class GeneratorConfig:
 
     @property
     def divisor(self) -> int:
-        """Height and width inside the network are multiples of this many px."""
+        """Height and width inside the network are padded to multiples of this, in px."""
         return int(2 ** len(self.channels))
 
 
 class Hallucination(NamedTuple):
-    """What G makes of a batch.
+    """G's outputs for a batch.
 
-    hallucination: (B, 3, H, W), clamped to 0..1 in evaluation; while training unclamped, so that no gradient is lost.
+    hallucination: (B, 3, H, W), clamped to 0..1 in evaluation mode; unclamped in training, so that no gradient is lost.
     correction: (B, 3, H, W), hallucination minus distorted, before any clamping.
     stacks: every stack's hallucination, unclamped, for intermediate supervision; the last is the result's own.
     semantic: (B, C, ceil(H/32), ceil(W/32)), `H_{5,2}(I_d)` of formula (11) (for five scales and two stacks).
@@ -56,7 +56,7 @@ class Hallucination(NamedTuple):
 
 
 class Residual(nn.Module):
-    """(B, C, H, W) -> same: two plain 3x3 convolutions; the last begins small: the block begins near identity."""
+    """(B, C, H, W) -> same: two plain 3x3 convolutions; the second starts small, the block near identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -103,9 +103,9 @@ class Generator(nn.Module):
         self.hourglasses = nn.ModuleList(Hourglass(config.channels) for _ in range(config.stacks))
         heads = [nn.Conv2d(finest, 12, 3, padding=1) for _ in range(config.stacks)]
         for head in heads:
-            shrink(head, 0.1)  # G begins near identity
+            shrink(head, 0.1)  # G starts near identity
         self.heads = nn.ModuleList(heads)
-        # Newell's merges: what a stack found and what it predicted both go into the next one.
+        # Newell's merges: the features and the prediction of a stack are inputs of the next one.
         self.merge_found = nn.ModuleList(nn.Conv2d(finest, finest, 1) for _ in range(config.stacks - 1))
         self.merge_predicted = nn.ModuleList(nn.Conv2d(12, finest, 1) for _ in range(config.stacks - 1))
 
@@ -138,7 +138,7 @@ class Generator(nn.Module):
 
 @torch.no_grad()
 def shrink(convolution: nn.Conv2d, factor: float) -> None:
-    """Let a convolution begin small: its usual random weights times `factor`, no bias."""
+    """Make a convolution start small: its random weights times `factor`, zero bias."""
     convolution.weight.mul_(factor)
     if convolution.bias is not None:
         convolution.bias.zero_()

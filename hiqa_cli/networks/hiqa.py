@@ -1,7 +1,6 @@
-"""G and R together, as the scorer runs them: a tile goes in, its score and its hallucination come out.
+"""G and R together, as the scorer runs them: a tile in, its score and its hallucination out.
 
-The score reaches the input by both ways of the paper's data flow: R sees the distorted tile itself, and the
-discrepancy map and `H_{5,2}` that G makes of it.
+R gets the distorted tile itself and, from G, the discrepancy map and `H_{5,2}`.
 """
 
 from __future__ import annotations
@@ -12,17 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .onednn.hiqa import PackedHiqa
 from .onednn.packing import Layout, is_packable, pixels_of_places
+from .onednn.regressor import PackedHiqa
 from .regressor import Regressor, pooled
 
-BYTE = 255.0  # the largest
+BYTE = 255.0  # the largest value of a uint8
 
 
 class HiqaOutput(NamedTuple):
-    """prediction: (B, 2) float32, scores in 0..1, high is good, and doubts (`Regressor`); features: (B, C, H/32, W/32),
-    what R2 pools; distorted: (B, 3, H, W), what came in, bytes or floats; difference: the correction, as pixels or as
-    2x2 places."""
+    """The outputs for a batch.
+
+    prediction: (B, 2) float32, scores in 0..1, higher is better, and predicted errors (`Regressor`).
+    features: (B, C, H/32, W/32), the features that R2 pools.
+    distorted: (B, 3, H, W), the input, uint8 or float32.
+    difference: the correction, (B, 3, H, W) or as 2x2 places (B, 12, H/2, W/2).
+    """
 
     prediction: Tensor
     features: Tensor
@@ -36,7 +39,7 @@ class HiqaOutput(NamedTuple):
 
     @property
     def correction(self) -> Tensor:
-        """(B, 3, H, W) float32, hallucination minus distorted (after clamping: the negative discrepancy)."""
+        """(B, 3, H, W) float32, hallucination minus distorted after clamping: the negative discrepancy map."""
         is_places = self.difference.shape[1] != self.distorted.shape[1]
         return pixels_of_places(self.difference) if is_places else self.difference
 
@@ -47,7 +50,8 @@ class HiqaOutput(NamedTuple):
 
 
 class GeneratorOutput(NamedTuple):
-    """What G makes of a batch, on its way to R. image: as both networks take it; difference: as in `HiqaOutput`."""
+    """G's outputs for a batch, as R takes them. image: the input in the networks' precision; difference: as in
+    `HiqaOutput`."""
 
     distorted: Tensor
     image: Tensor
@@ -56,25 +60,27 @@ class GeneratorOutput(NamedTuple):
 
 
 class HiqaNet(nn.Module):
-    """(B, 3, 256, 256) RGB, bytes or float32 in 0..1 -> `HiqaOutput`; other sizes work, the weights are trained for
-    this one. On a processor channels_last is fastest."""
+    """(B, 3, 256, 256) RGB, uint8 or float32 in 0..1 -> `HiqaOutput`. Other sizes work, but the weights are trained for
+    this one. On a CPU channels_last is fastest."""
 
     def __init__(self, generator: Generator, regressor: Regressor) -> None:
         super().__init__()
         self.generator = generator
         self.regressor = regressor
         self.dtype = torch.float32
-        self._packed: PackedHiqa | None = None  # takes the place of the modules once it is there
+        self._packed: PackedHiqa | None = None  # replaces the modules once it is set
 
     def pack(self, layout: Layout) -> HiqaNet:
-        """On a processor with oneDNN: lay the float32 weights out for scoring, not training; elsewhere nothing. Before
-        in_precision(), which brings everything else to the same precision. Returns itself."""
+        """Lay the float32 weights out for oneDNN, for scoring only, where the CPU supports it, and set the precision.
+
+        Returns itself.
+        """
         if is_packable(layout.dtype):
             self._packed = PackedHiqa(self.generator, self.regressor, layout)
         return self.in_precision(layout.dtype)
 
     def in_precision(self, dtype: torch.dtype) -> HiqaNet:
-        """Run the convolutions in `dtype` (float32, bfloat16); R's heads stay in float32. Returns itself."""
+        """Run the convolutions in `dtype` (float32, bfloat16) and R's heads in float32. Returns itself."""
         self.to(dtype)
         for head in self.regressor.heads:
             head.float()
@@ -84,43 +90,43 @@ class HiqaNet(nn.Module):
         return self
 
     def forward(self, distorted: Tensor) -> HiqaOutput:
-        return self.judge(self.imagine(distorted))
+        return self.run_regressor(self.run_generator(distorted))
 
-    def as_modules(self, distorted: Tensor) -> HiqaOutput:
-        """As forward(), through the modules themselves even where they are packed."""
-        return self._judge(self._imagine(distorted))
+    def run_modules(self, distorted: Tensor) -> HiqaOutput:
+        """forward() through the modules themselves, even where they are packed."""
+        return self._run_regressor_module(self._run_generator_module(distorted))
 
-    def imagine(self, distorted: Tensor) -> GeneratorOutput:
-        """G's half of the way."""
+    def run_generator(self, distorted: Tensor) -> GeneratorOutput:
+        """The first half of forward(): G."""
         if self._packed is not None:
-            return GeneratorOutput(distorted, *self._packed.imagine(distorted))
-        return self._imagine(distorted)
+            return GeneratorOutput(distorted, *self._packed.run_generator(distorted))
+        return self._run_generator_module(distorted)
 
-    def judge(self, imagined: GeneratorOutput) -> HiqaOutput:
-        """R's half of the way."""
+    def run_regressor(self, generated: GeneratorOutput) -> HiqaOutput:
+        """The second half of forward(): R."""
         if self._packed is None:
-            return self._judge(imagined)
-        features = self._packed.judge(imagined.image, imagined.difference, imagined.semantic)
-        return self._output(imagined, features)
+            return self._run_regressor_module(generated)
+        features = self._packed.run_regressor(generated.image, generated.difference, generated.semantic)
+        return self._output(generated, features)
 
-    def _imagine(self, distorted: Tensor) -> GeneratorOutput:
+    def _run_generator_module(self, distorted: Tensor) -> GeneratorOutput:
         distorted = as_floats(distorted)
         inside = distorted.to(self.dtype)
-        imagined = self.generator(inside)
-        # The difference is taken in float32: in bf16 it would drown in the rounding of the image itself.
-        hallucination = (distorted + imagined.correction.float()).clamp(0, 1)
-        return GeneratorOutput(distorted, inside, hallucination - distorted, imagined.semantic)
+        generated = self.generator(inside)
+        # In float32: in bf16 the difference would be lost in the rounding of the image itself.
+        hallucination = (distorted + generated.correction.float()).clamp(0, 1)
+        return GeneratorOutput(distorted, inside, hallucination - distorted, generated.semantic)
 
-    def _judge(self, imagined: GeneratorOutput) -> HiqaOutput:
-        discrepancy = (-imagined.difference).to(self.dtype)
-        quality = self.regressor.quality_features(imagined.image, discrepancy)[-1]
-        return self._output(imagined, self.regressor.joined(quality, imagined.semantic))
+    def _run_regressor_module(self, generated: GeneratorOutput) -> HiqaOutput:
+        discrepancy = (-generated.difference).to(self.dtype)
+        quality = self.regressor.quality_features(generated.image, discrepancy)[-1]
+        return self._output(generated, self.regressor.joined(quality, generated.semantic))
 
-    def _output(self, imagined: GeneratorOutput, features: Tensor) -> HiqaOutput:
+    def _output(self, generated: GeneratorOutput, features: Tensor) -> HiqaOutput:
         prediction = self.regressor.predict_pooled(pooled(features))
-        return HiqaOutput(prediction, features, imagined.distorted, imagined.difference)
+        return HiqaOutput(prediction, features, generated.distorted, generated.difference)
 
 
 def as_floats(image: Tensor) -> Tensor:
-    """Bytes as float32 in 0..1; floats as they are."""
+    """uint8 as float32 in 0..1; floats unchanged."""
     return image.float().div_(BYTE) if image.dtype == torch.uint8 else image

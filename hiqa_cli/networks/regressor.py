@@ -6,31 +6,29 @@ features, formulas (11) and (12):
 
     F = f(H_{5,2}(I_d)) (x) R1(I_d, I_map),   score = R2(F)
 
-What is modified: six input channels instead of three; `width` channels in the first stage (64 is ResNet-18's;
-fewer cost less with the same depth); a head of two layers instead of one, since the score is not linear in what the
-features tell; and no batch norms, unless asked for: among patches of one batch a single noisy one changes the
-variance of the fine detail tenfold, so that what a clean patch looks like would depend on its neighbours. Features
-are joined place by place (8x8 for a 256x256 tile) and pooled after that.
+Modifications: six input channels instead of three; `width` channels in the first stage (64 in ResNet-18; fewer cost
+less at the same depth); a head of two layers instead of one, since the score is not linear in the features; and no
+batch norms by default, since a single noisy patch changes the variance of the fine detail in its batch tenfold, and the
+features of a clean patch would depend on its neighbours. Features are joined at each position (8x8 for a 256x256 tile)
+and pooled afterwards.
 
-Beside R1 there may be a prior: EfficientNet-Lite0 (lite.py) on the image alone, whose filters were learned on other
-photographs. What it says of a photograph and what R1 says of its distortions are added up, as logits:
+A prior can be added to R1: EfficientNet-Lite0 (efficientnet_lite.py) on the image alone, pretrained on other
+photographs. Its rating of the photograph and R1's rating of the distortions are added as logits:
 
     score = logistic(prior(I_d) + R2(F))
 
-The two are trained apart, the prior by what people say of photographs: training that tells versions of one photograph
-apart moves filters that know photographs away from what they know.
+The two are trained separately, the prior on subjective scores of photographs: training that compares versions of one
+photograph would make its filters forget what they know about photographs.
 
-How far off such a score may be, R says too, once it is known: its doubt, told by a small network of its own from what
-the heads' hidden units see, fitted when all else has been trained (not in the paper).
+R can also predict its own error (not in the paper): a small network on the activations of the heads' hidden units,
+fitted after everything else.
 
-The score leaves through a logistic function: it stays within 0..1 without clipping, so that no two pictures
-are tied at the ends.
+A logistic function keeps the score within 0..1 without clipping, so that no two images are tied at the ends.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -38,25 +36,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .efficientnet_lite import EfficientNetLite
+from .resnet import Trunk
 
-# A discrepancy of a few 8-bit levels matters as much as a contrast of a hundred: brought to the image's own range.
+# Scales the discrepancy map to the range of the image: a few 8-bit levels of it matter as much as a contrast of 100.
 DISCREPANCY_GAIN = 8.0
-
-ONEDNN_BLOCK = 16  # channels, with AVX-512; 8 with AVX2
 
 NO_PRIOR, LITE = "none", "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
 class RegressorConfig:
-    """width: channels of R1's first stage (ResNet-18: 64); semantic_channels: of `H_{5,2}`; blocks: of each of R1's
-    stages (ResNet-18: 2); stem: side of R1's first filters in px (ResNet-18: 7). Without blocks there is no R1, and the
-    prior alone says the score.
+    """The architecture of R.
 
-    `discrepancy` and `semantic` switch the paper's ideas on one by one: both off is its baseline BL, the
-    discrepancy map alone is HCM, both are HSF (ablation, figure 4). `absolute_map`: R sees |I_d - G(I_d)| in place of
-    the signed difference (the bars of formula (10) are lost in the text). `doubt`: R says how far off its score may be;
-    `doubt_units`: hidden units of that network (0: a linear function).
+    width: channels of R1's first stage (ResNet-18: 64).
+    semantic_channels: of `H_{5,2}`. hidden: units of each head.
+    blocks: per stage of R1 (ResNet-18: 2); 0: no R1, the prior alone gives the score.
+    stem: side of R1's first filters in px (ResNet-18: 7).
+    discrepancy, semantic: the paper's two ideas: neither is its baseline BL, the discrepancy map alone is HCM, both are
+        HSF (ablation, figure 4).
+    absolute_map: R1 gets |I_d - G(I_d)|, as in formula (10), in place of the signed difference.
+    prior: NO_PRIOR or LITE.
+    doubt: whether R predicts its own error. doubt_units: hidden units of the network for that.
     """
 
     width: int = 48
@@ -74,133 +74,51 @@ class RegressorConfig:
 
     def __post_init__(self) -> None:
         if not self.blocks and (self.prior == NO_PRIOR or self.discrepancy or self.semantic):
-            raise ValueError("without R1 there is a prior, and nothing to see a discrepancy map or G's features")
+            raise ValueError("without R1 a prior is needed, and neither discrepancy map nor G's features can be used")
+        if self.doubt != (self.doubt_units > 0):
+            raise ValueError(f"a network that predicts errors needs hidden units, found {self.doubt_units}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> RegressorConfig:
-        # weights of before these do not name them: their map is signed, their R1 is ResNet-18's, alone
-        before: dict[str, Any] = {
-            "absolute_map": False,
-            "blocks": 2,
-            "stem": 7,
-            "prior": NO_PRIOR,
-            "doubt": False,
-            "doubt_units": 0,
-        }
-        known = before | fields
-        return cls(**{name: known[name] for name in cls.__dataclass_fields__})
-
-
-class BasicBlock(nn.Module):
-    """ResNet-18's block: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int, *, batch_norm: bool) -> None:
-        super().__init__()
-        self.conv1 = convolution(channels_in, channels_out, 3, stride, batch_norm)
-        self.conv2 = convolution(channels_out, channels_out, 3, 1, batch_norm)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or channels_in != channels_out:
-            self.shortcut = convolution(channels_in, channels_out, 1, stride, batch_norm)
-        if not batch_norm:
-            # Without norms a block begins near its shortcut, or eight of them in a row would explode
-            # (Zhang et al., "Fixup initialization", ICLR 2019).
-            with torch.no_grad():
-                next(self.conv2.parameters()).mul_(0.1)  # the convolution's weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = functional.relu(self.conv1(x))
-        return functional.relu(self.conv2(inner) + self.shortcut(x))
-
-
-class PointwiseConvolution(nn.Conv2d):
-    """A 1x1 convolution of few channels that trains by taking every stride-th pixel first, which gives the same sums.
-
-    oneDNN 3.12 corrupts memory in the backward pass of a strided 1x1 convolution with fewer input channels than one of
-    its blocks holds (uxlfoundation/oneDNN issue 6035).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return super().forward(x)
-        down, across = self.stride
-        return functional.conv2d(x[..., ::down, ::across], self.weight, self.bias)
-
-
-def convolution(channels_in: int, channels_out: int, side: int, stride: int, batch_norm: bool) -> nn.Sequential:
-    """A square convolution with a batch norm or a bias, initialised to keep the variance (He et al., ICCV 2015)."""
-    kind = PointwiseConvolution if side == 1 and channels_in < ONEDNN_BLOCK else nn.Conv2d
-    conv = kind(channels_in, channels_out, side, stride=stride, padding=side // 2, bias=not batch_norm)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu" if side > 1 else "linear")
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return nn.Sequential(conv, nn.BatchNorm2d(channels_out) if batch_norm else nn.Identity())
-
-
-class Trunk(nn.Module):
-    """R1: the convolutions of ResNet-18, (B, channels, H, W) -> features of its four stages, 1/4 to 1/32."""
-
-    def __init__(self, channels_in: int, width: int, blocks: int, stem: int, *, batch_norm: bool) -> None:
-        super().__init__()
-        self.channels = (width, 2 * width, 4 * width, 8 * width)
-        self.conv = convolution(channels_in, width, stem, 2, batch_norm)
-        # Distortions are faint beside content: filters that begin without a mean look past it from the start.
-        with torch.no_grad():
-            weight = next(self.conv.parameters())
-            weight.sub_(weight.mean(dim=(2, 3), keepdim=True))
-        widths = (width, width, 2 * width, 4 * width, 8 * width)
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                BasicBlock(before, here, 1 if n == 0 else 2, batch_norm=batch_norm),
-                *(BasicBlock(here, here, 1, batch_norm=batch_norm) for _ in range(blocks - 1)),
-            )
-            for n, (before, here) in enumerate(pairwise(widths))
-        )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        x = functional.max_pool2d(functional.relu(self.conv(x)), 3, stride=2, padding=1)
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
+        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
 
 
 class Head(nn.Module):
-    """R2: pooled features -> logits (B,); always in float32, whatever the convolutions run in."""
+    """R2: pooled features (B, C) -> logits (B,); always in float32, whatever the precision of the convolutions."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(channels, hidden)
         self.score = nn.Linear(hidden, 1)
 
-    def seen(self, pooled: Tensor) -> Tensor:
-        """(B, hidden) float32, what the score is told from."""
+    def activations(self, pooled: Tensor) -> Tensor:
+        """Activations of the hidden units, (B, hidden) float32."""
         return functional.relu(self.hidden(pooled.float()))
 
     def forward(self, pooled: Tensor) -> Tensor:
-        logits: Tensor = self.score(self.seen(pooled)).squeeze(1)
+        logits: Tensor = self.score(self.activations(pooled)).squeeze(1)
         return logits
 
 
 class ErrorHead(nn.Module):
-    """What the heads' hidden units see -> logarithms of what the half-width of such a score is multiplied with."""
+    """Activations of the heads' hidden units (B, inputs) -> predicted errors (B, 1): logarithms of the factor on the
+    half-width of a score (`Calibration`)."""
 
-    def __init__(self, seen: int, units: int) -> None:
+    def __init__(self, inputs: int, units: int) -> None:
         super().__init__()
-        self.hidden = nn.Linear(seen, units)
+        self.hidden = nn.Linear(inputs, units)
         self.told = nn.Linear(units, 1)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """(B, seen) -> (B, 1)."""
-        told: Tensor = self.told(functional.relu(self.hidden(seen)))
-        return told
+    def forward(self, activations: Tensor) -> Tensor:
+        predicted: Tensor = self.told(functional.relu(self.hidden(activations)))
+        return predicted
 
 
 class Prior(nn.Module):
-    """How good a photograph looks, from the image alone."""
+    """Rates a photograph from the image alone."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -208,21 +126,21 @@ class Prior(nn.Module):
         self.head = Head(self.trunk.channels, hidden)
 
     def forward(self, distorted: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB in 0..1 -> (B, 1280, H/32, W/32), what its head pools."""
+        """(B, 3, H, W) RGB in 0..1 -> features (B, 1280, H/32, W/32), which its head pools."""
         features: Tensor = self.trunk(to_range(distorted))
         return features
 
 
 class Regressor(nn.Module):
-    """R of formulas (10)-(12): tensors of a batch of tiles -> (B,) scores in 0..1, high is good, float32."""
+    """R of formulas (10)-(12): tensors of a batch of tiles -> (B,) scores in 0..1, higher is better, float32."""
 
     def __init__(self, config: RegressorConfig) -> None:
         super().__init__()
         self.config = config
         self.prior = Prior(config.hidden) if config.prior == LITE else None
         if config.doubt:
-            seen = config.hidden * (bool(config.blocks) + (self.prior is not None))
-            self.doubt: nn.Module = ErrorHead(seen, config.doubt_units) if config.doubt_units else nn.Linear(seen, 1)
+            heads = bool(config.blocks) + (self.prior is not None)
+            self.doubt = ErrorHead(heads * config.hidden, config.doubt_units)
         if not config.blocks:
             return
         channels_in = 6 if config.discrepancy else 3
@@ -233,69 +151,64 @@ class Regressor(nn.Module):
         self.head = Head(2 * features if config.semantic else features, config.hidden)
         if self.prior is not None:
             for parameter in self.head.score.parameters():
-                nn.init.zeros_(parameter)  # R1 begins with adding nothing to what the prior says
+                nn.init.zeros_(parameter)  # R1 starts by adding nothing to the prior
 
     @property
     def heads(self) -> list[Head]:
-        """Of R1, of the prior, as far as there are."""
+        """The heads of R1 and of the prior, as far as present."""
         own = [self.head] if self.config.blocks else []
         return own if self.prior is None else [*own, self.prior.head]
 
     @property
     def pooled_channels(self) -> int:
-        """C of joined features."""
+        """Channels of the joined features."""
         return sum(head.hidden.in_features for head in self.heads)
 
     def forward(self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None) -> Tensor:
         """Scores of a batch.
 
         distorted: (B, 3, H, W) RGB in 0..1.
-        discrepancy: (B, 3, H, W), distorted minus hallucination, signed: it tells overshoot from loss.
+        discrepancy: (B, 3, H, W), distorted minus hallucination, signed, which distinguishes overshoot from loss.
         semantic: (B, C, H/32, W/32), `H_{5,2}(I_d)`.
-        Raises ValueError where an input that the configuration asks for is missing.
+        Raises ValueError where an input that the configuration requires is missing.
         """
         return self.score(self.quality_features(distorted, discrepancy)[-1], semantic)
 
     def score(self, features: Tensor, semantic: Tensor | None) -> Tensor:
         """The last quality features (B, C, H/32, W/32) and `H_{5,2}` -> (B,) scores in 0..1."""
-        return self.pooled_score(self.joined(features, semantic))
+        return self.predict_pooled(pooled(self.joined(features, semantic)))[:, 0]
 
     def joined(self, features: Tensor, semantic: Tensor | None) -> Tensor:
         """F of formula (12): the projection of `H_{5,2}`, R1's last features, the prior's (B, C, H/32, W/32)."""
         if not self.config.semantic:
             return features
         if semantic is None:
-            raise ValueError("this regressor fuses G's features: give `semantic`")
+            raise ValueError("this regressor uses G's features: give `semantic`")
         return torch.cat([self.project(semantic), features], dim=1)
 
-    def pooled_score(self, features: Tensor) -> Tensor:
-        """R2 of formula (12): joined features (B, C, H/32, W/32) -> (B,) scores in 0..1."""
-        return self.predict_pooled(pooled(features))[:, 0]
-
     def predict_pooled(self, pooled: Tensor) -> Tensor:
-        """Pooled joined features (B, C) -> (B, 2): scores in 0..1, and doubts, logarithms of what the half-width of a
-        score is multiplied with, 0 where R has none."""
-        seen = self.seen(pooled)
-        logits = torch.stack([head.score(part).squeeze(1) for head, part in zip(self.heads, seen, strict=True)])
+        """R2 of formula (12): pooled joined features (B, C) -> (B, 2): scores in 0..1, and predicted errors
+        (`ErrorHead`), 0 where R predicts none."""
+        hidden = self.head_activations(pooled)
+        logits = torch.stack([head.score(part).squeeze(1) for head, part in zip(self.heads, hidden, strict=True)])
         score = torch.sigmoid(logits.sum(dim=0))
-        doubt = self.doubt(torch.cat(seen, dim=1)).squeeze(1) if self.config.doubt else torch.zeros_like(score)
-        return torch.stack([score, doubt], dim=1)
+        error = self.doubt(torch.cat(hidden, dim=1)).squeeze(1) if self.config.doubt else torch.zeros_like(score)
+        return torch.stack([score, error], dim=1)
 
-    def seen(self, pooled: Tensor) -> list[Tensor]:
-        """Pooled joined features (B, C) -> for each head (B, hidden), what score and doubt are told from."""
+    def head_activations(self, pooled: Tensor) -> list[Tensor]:
+        """Pooled joined features (B, C) -> activations of each head's hidden units, (B, hidden)."""
         parts = pooled.split([head.hidden.in_features for head in self.heads], dim=1)
-        return [head.seen(part) for head, part in zip(self.heads, parts, strict=True)]
+        return [head.activations(part) for head, part in zip(self.heads, parts, strict=True)]
 
-    def give_doubt(self, doubt: ErrorHead) -> None:
-        """doubt: of what seen() gives."""
-        self.config = replace(self.config, doubt=True, doubt_units=doubt.hidden.out_features)
-        self.doubt = doubt
+    def set_error_head(self, error_head: ErrorHead) -> None:
+        """Add a network that predicts errors from the concatenated head_activations()."""
+        self.config = replace(self.config, doubt=True, doubt_units=error_head.hidden.out_features)
+        self.doubt = error_head
 
     def quality_features(
         self, distorted: Tensor, discrepancy: Tensor | None = None, prior: Tensor | None = None
     ) -> list[Tensor]:
-        """Features of R1's four stages, and the prior's beside the last; prior: these, where they were worked out
-        elsewhere."""
+        """Features of R1's four stages, the prior's appended to the last; prior: these, if already computed."""
         features = self.trunk_features(distorted, discrepancy) if self.config.blocks else []
         if self.prior is None:
             return features
@@ -307,9 +220,9 @@ class Regressor(nn.Module):
         x = to_range(distorted)
         if self.config.discrepancy:
             if discrepancy is None:
-                raise ValueError("this regressor looks at the discrepancy map: give `discrepancy`")
-            seen = discrepancy.abs() if self.config.absolute_map else discrepancy
-            x = torch.cat([x, seen * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
+                raise ValueError("this regressor uses the discrepancy map: give `discrepancy`")
+            map_ = discrepancy.abs() if self.config.absolute_map else discrepancy
+            x = torch.cat([x, map_ * DISCREPANCY_GAIN], dim=1)  # (B, 6, H, W)
         features: list[Tensor] = self.trunk(x)
         return features
 
@@ -320,5 +233,5 @@ def pooled(features: Tensor) -> Tensor:
 
 
 def to_range(image: Tensor) -> Tensor:
-    """0..1 -> -2..2, what both trunks' first convolutions take."""
+    """0..1 -> -2..2, the input range of both trunks."""
     return image * 4 - 2

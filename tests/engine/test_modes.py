@@ -61,7 +61,7 @@ def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, Any], 
     image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     image[0, :, :40] = 1.0  # where a correction upwards is clamped
     with torch.inference_mode():
-        plain = network.as_modules(image)
+        plain = network.run_modules(image)
         packed = network(image)
     assert packed.difference.shape[1] == 12, "this torch has no oneDNN: nothing was packed"
     close = {"rtol": 0, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0, "atol": 0.02}
@@ -92,7 +92,7 @@ def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) 
     image = torch.randint(0, 256, (2, 3, 256, 256), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     network = HiqaNet(*tiny_networks()).eval().pack(Layout(2, 256, dtype))
     with torch.inference_mode():
-        for way in (network, network.as_modules):
+        for way in (network, network.run_modules):
             of_bytes, of_floats = way(image), way(image / 255)
             torch.testing.assert_close(of_bytes.score, of_floats.score, rtol=0, atol=1e-6)
             torch.testing.assert_close(of_bytes.hallucination, of_floats.hallucination, rtol=0, atol=1e-6)

@@ -10,7 +10,8 @@ import torch
 from hiqa_cli.networks.discriminator import Discriminator, DiscriminatorConfig
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.regressor import Regressor, RegressorConfig, convolution
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig
+from hiqa_cli.networks.resnet import convolution
 
 SMALL = GeneratorConfig(channels=(8, 8, 8, 8, 8))
 TINY_R = RegressorConfig(width=4, semantic_channels=8, hidden=8)

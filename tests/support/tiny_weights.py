@@ -44,7 +44,7 @@ def tiny_networks(seed: int = 0, **config: Any) -> tuple[Generator, Regressor]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator = Generator(GeneratorConfig(channels=(4, 4, 8, 8, 8), stacks=2))
-        regressor = Regressor(RegressorConfig.from_dict({**FEW, **config}))
+        regressor = Regressor(RegressorConfig(**{**FEW, **config}))
         if regressor.prior is not None and regressor.config.blocks:
             torch.nn.init.normal_(regressor.head.score.weight, std=0.1)  # it would begin with adding nothing
     generator.eval()

@@ -24,7 +24,8 @@ from hiqa_cli.engine.weights import load_weights, save_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.regressor import BasicBlock, Regressor
+from hiqa_cli.networks.regressor import Regressor
+from hiqa_cli.networks.resnet import BasicBlock
 from hiqa_train.data.clean_images import load_clean_images
 from hiqa_train.data.patches import to_tensor
 from hiqa_train.distortions import RANDOM, distort

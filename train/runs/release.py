@@ -71,7 +71,7 @@ def release(
         knots = [first, *map(anchor.moved_knots, others)]
         cases = [anchor.moved(case) for case in cases]
     calibration, error_head = fit_half_width(cases)
-    network.regressor.give_doubt(error_head)
+    network.regressor.set_error_head(error_head)
     save(folder, calibration)
     shutil.rmtree(unfitted)
     report(f"weights in {folder}")

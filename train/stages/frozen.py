@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_cli.networks.onednn.hiqa import PackedImagination
+from hiqa_cli.networks.onednn.generator import PackedGeneratorHalf
 from hiqa_cli.networks.onednn.packing import LEVELS, Layout, is_packable, pixels_of_places, places_of_pixels
 from hiqa_cli.networks.onednn.regressor import PackedEfficientNetLite
 from hiqa_cli.networks.regressor import Prior
@@ -35,9 +35,9 @@ class FrozenGenerator:
         self.config = generator.config
         self.plain = generator.to(run_device.device)
         dtype = torch.bfloat16 if run_device.precision == "bf16" else torch.float32
-        self._packed: PackedImagination | None = None
+        self._packed: PackedGeneratorHalf | None = None
         if run_device.device.type == "cpu" and is_packable(dtype):
-            self._packed = PackedImagination(generator, Layout(batch, side, dtype))
+            self._packed = PackedGeneratorHalf(generator, Layout(batch, side, dtype))
 
     @torch.no_grad()
     def __call__(self, distorted: Tensor) -> GeneratorView:
@@ -45,7 +45,7 @@ class FrozenGenerator:
         if self._packed is None or any(side % self.config.divisor for side in distorted.shape[-2:]):
             imagined = self.plain(distorted)
             return GeneratorView(imagined.hallucination.float().clamp(0, 1), imagined.semantic)
-        _, correction, semantic = self._packed.imagine(distorted)
+        _, correction, semantic = self._packed.run_generator(distorted)
         return GeneratorView(distorted + pixels_of_places(correction), semantic)
 
 

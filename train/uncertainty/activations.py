@@ -74,7 +74,7 @@ def observe_activations(scorer: Scorer) -> Look:
         pooled = torch.from_numpy(np.concatenate(overheard.of_windows or overheard.of_tiles))
         assert len(pooled) == len(result.tiles)
         with torch.inference_mode():
-            seen = torch.cat(runner.network.regressor.seen(pooled), dim=1)
+            seen = torch.cat(runner.network.regressor.head_activations(pooled), dim=1)
         return Activations(result, seen.numpy())
 
     return look

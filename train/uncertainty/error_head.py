@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from hiqa_cli.networks.regressor import ErrorHead
-from hiqa_cli.networks.threads import one_thread
+from hiqa_cli.networks.torch_contexts import one_thread
 
 UNITS, BEGINNINGS = 16, 8  # hidden units of each network, and how many there are
 EPOCHS, FEWEST_STEPS, BATCH = 60, 300, 256

@@ -32,7 +32,7 @@ FOLDS = 4
 
 
 def fit_half_width(cases: list[IntervalCase]) -> tuple[Calibration, ErrorHead]:
-    """Calibration and doubt (`Regressor.give_doubt`), from cases whose hidden units somebody looked at."""
+    """Calibration and doubt (`Regressor.set_error_head`), from cases whose hidden units somebody looked at."""
     examples = examples_of(cases)
     folds = np.array([zlib.crc32(case.scene.encode()) % FOLDS for case in cases])  # versions of one scene are in one
     told = np.zeros(len(cases))

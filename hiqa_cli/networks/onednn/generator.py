@@ -1,4 +1,4 @@
-"""G for scoring on a processor: the same function as `Generator`, of packed convolutions (packing.py)."""
+"""G for scoring on a CPU: the same function as `Generator`, of packed convolutions (packing.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator, Hourglass, Residual
 
-from .packing import COLOURS, LEVELS, RELU, Layout, PackedConvolution, bias_of, in_two_parts, packed
+from .packing import COLOURS, LEVELS, RELU, Layout, PackedConvolution, bias_of, in_two_parts, packed, places_of_pixels
 
 
 class PackedResidual:
@@ -83,3 +83,26 @@ class PackedGenerator:
                 x = self.merge_predicted[n].add_to(x, total)
         assert total is not None
         return total, semantic
+
+
+class PackedGeneratorHalf:
+    """G's half of `HiqaNet`, from float32 weights; for tiles whose height and width are multiples of G's divisor."""
+
+    def __init__(self, generator: Generator, layout: Layout) -> None:
+        self.dtype = layout.dtype
+        self.generator = PackedGenerator(generator, layout)
+
+    def run_generator(self, distorted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) channels_last, uint8, or float32 in 0..1 -> G's input; the correction (B, 12, H/2, W/2)
+        float32, clamped so that the hallucination is in 0..1; `H_{5,2}`."""
+        places = places_of_pixels(distorted)
+        if places.dtype == torch.uint8:
+            levels = places.to(self.dtype).sub_(LEVELS)
+            places = places.float().div_(2 * LEVELS)
+        else:
+            levels = (places * (2 * LEVELS)).sub_(LEVELS).to(self.dtype)
+        image = levels if self.dtype == torch.float32 else torch.cat([levels, levels], dim=1)
+        correction, semantic = self.generator(image)
+        # In float32: in bf16 the difference would be lost in the rounding of the image itself.
+        exact = correction.float().add_(places).clamp_(0, 1).sub_(places)
+        return image, exact, semantic

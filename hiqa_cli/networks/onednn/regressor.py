@@ -1,4 +1,4 @@
-"""R for scoring on a processor: the same function as `Regressor`, of packed convolutions (packing.py)."""
+"""G and R for scoring on a CPU: the same function as `HiqaNet`, of packed convolutions (packing.py)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hiqa_cli.networks.efficientnet_lite import EfficientNetLite, InvertedBlock
-from hiqa_cli.networks.regressor import DISCREPANCY_GAIN, BasicBlock, Regressor, Trunk
-from hiqa_cli.networks.threads import one_thread
+from hiqa_cli.networks.generator import Generator
+from hiqa_cli.networks.regressor import DISCREPANCY_GAIN, Regressor
+from hiqa_cli.networks.resnet import BasicBlock, Trunk
+from hiqa_cli.networks.torch_contexts import one_thread
 
+from .generator import PackedGeneratorHalf
 from .packing import (
     LEVELS,
     RELU,
@@ -205,3 +208,15 @@ class PackedRegressor:
         if self.prior is not None:
             parts.append(self.prior(image))
         return torch.cat(parts, dim=1)
+
+
+class PackedHiqa(PackedGeneratorHalf):
+    """`HiqaNet`, for tiles whose height and width are multiples of G's divisor."""
+
+    def __init__(self, generator: Generator, regressor: Regressor, layout: Layout) -> None:
+        super().__init__(generator, layout)
+        self.regressor = PackedRegressor(regressor, layout)
+
+    def run_regressor(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
+        """The results of run_generator() -> joined features (B, C, H/32, W/32)."""
+        return self.regressor(image, correction.to(self.dtype), semantic)

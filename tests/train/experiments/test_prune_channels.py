@@ -48,7 +48,7 @@ def with_idle_channels(width: int, useful: int):
 
 def test_channels_that_say_the_same_of_every_picture_are_the_ones_that_go():
     generator, regressor = with_idle_channels(6, 4)
-    regressor.give_doubt(ErrorHead(16, 2))
+    regressor.set_error_head(ErrorHead(16, 2))
     narrow = prune_regressor(generator, regressor, 4, tiles())
     assert (narrow.config.width, narrow.trunk.channels) == (4, (4, 8, 16, 32))
     assert not narrow.config.doubt  # it was fitted on the errors of the wide one

@@ -157,11 +157,3 @@ def test_an_absolute_map_and_a_signed_one_are_the_same_but_for_the_sign():
         assert torch.equal(absolute(image, discrepancy), signed(image, discrepancy.abs()))
         assert torch.equal(absolute(image, discrepancy), absolute(image, -discrepancy))
         assert not torch.equal(signed(image, discrepancy), signed(image, -discrepancy))
-
-
-def test_weights_of_before_the_option_are_signed():
-    from hiqa_cli.networks.regressor import RegressorConfig
-
-    old = RegressorConfig().to_dict()
-    del old["absolute_map"]
-    assert RegressorConfig.from_dict(old) == RegressorConfig()

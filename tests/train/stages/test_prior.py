@@ -68,7 +68,7 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
     larger = Regressor(RegressorConfig(4, 4, 4, blocks=2, stem=7))
     prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
     whole = Regressor(RegressorConfig(4, 4, 4, blocks=1, stem=5, prior=LITE)).eval()
-    larger.give_doubt(ErrorHead(4, 2))  # of its own errors: not taken
+    larger.set_error_head(ErrorHead(4, 2))  # of its own errors: not taken
     initialise_from(whole, larger.state_dict())
     initialise_from(whole, prior.state_dict())
     assert torch.equal(whole.trunk.conv[0].weight, larger.trunk.conv[0].weight[..., 1:6, 1:6])

@@ -15,7 +15,7 @@ from torch import nn
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
-from hiqa_cli.networks.regressor import ErrorHead, RegressorConfig
+from hiqa_cli.networks.regressor import ErrorHead
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.coverage import IntervalCase, check
 from hiqa_train.uncertainty.interval_fit import OF_REFERENCE, fit_half_width
@@ -169,25 +169,12 @@ def test_weights_with_doubt_state_it_and_those_without_stay_as_they_were(tmp_pat
             doubt = ErrorHead(8, 3)
             for parameter in doubt.parameters():
                 nn.init.uniform_(parameter, 0.1, 0.5)
-            regressor.give_doubt(doubt)
+            regressor.set_error_head(doubt)
         save_weights(tmp_path / name, generator, regressor, calibration, **about)
         results.append(Scorer.load(tmp_path / name, device="cpu", precision="fp32").score(pixels))
     without, having = results
     assert having.score == without.score
     assert without.uncertainty == pytest.approx(np.e)
-    doubt = np.mean([tile.doubt for tile in having.tiles])
+    doubt = np.mean([tile.predicted_error for tile in having.tiles])
     assert having.uncertainty == pytest.approx(np.e * np.exp(doubt))
     assert abs(doubt) > 0.01
-
-
-def test_weights_of_before_whose_doubt_is_a_linear_function_still_state_it(tmp_path: Path) -> None:
-    generator, regressor = tiny_networks(doubt=True)
-    assert isinstance(regressor.doubt, nn.Linear)
-    known = {name: value for name, value in regressor.config.to_dict().items() if name != "doubt_units"}
-    assert RegressorConfig.from_dict(known) == regressor.config
-    about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}
-    save_weights(tmp_path / "w", generator, regressor, Calibration((1.0, 0.0, 0.0, 0.0, 0.0)), **about)
-    result = Scorer.load(tmp_path / "w", device="cpu", precision="fp32").score(np.zeros((256, 256, 3), np.uint8))
-    (tile,) = result.tiles
-    assert tile.doubt != 0
-    assert result.uncertainty == pytest.approx(np.e * np.exp(tile.doubt))
