@@ -1,4 +1,4 @@
-"""`hiqa report` and `hiqa score --report` as commands: what the files say, from scoring and from finished runs."""
+"""`hiqa report` and `hiqa score --report`: reports of new scores and of saved runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LATIN = b"caf\xe9.png"
 
 @dataclass
 class Scored:
-    """A run with rows, maps and a report, and what it left."""
+    """A scored run with rows, maps and a report."""
 
     home: Path
     done: Finished
@@ -55,12 +55,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory, run_hiqa: RunHiqa, tiny_wei
 
 
 def mean_difference(first: str, second: str) -> float:
-    """Between two pictures given as data: addresses, in levels."""
+    """Mean absolute difference of two images given as data URLs, in 8-bit levels."""
     one, two = (decode_picture(base64.b64decode(url.partition(",")[2])).pixels.astype(int) for url in (first, second))
     return float(abs(one - two).mean())
 
 
-def test_a_report_comes_beside_what_scoring_gives_anyway(scored: Scored) -> None:
+def test_scoring_writes_a_report_in_addition_to_its_tables(scored: Scored) -> None:
     assert scored.done.code == 1  # an image failed
     assert len(scored.done.lines) == 3
     page = scored.home / "report.html"
@@ -80,7 +80,7 @@ def test_a_report_comes_beside_what_scoring_gives_anyway(scored: Scored) -> None
     assert "reflected" in " ".join(detail(page, 0)["notes"])
 
 
-def test_a_finished_run_gives_the_same_page_without_scoring(
+def test_a_saved_run_gives_the_same_page_without_scoring(
     scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(scored.home)
@@ -96,7 +96,7 @@ def test_a_finished_run_gives_the_same_page_without_scoring(
             assert mean_difference(pictures[0][kind], pictures[1][kind]) < 1.0, kind
 
 
-def test_a_run_without_maps_shows_pictures_and_tiles_and_says_what_is_missing(
+def test_a_run_without_maps_shows_images_and_tiles_and_names_what_is_missing(
     scored: Scored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(scored.home)
@@ -112,7 +112,7 @@ def test_a_run_without_maps_shows_pictures_and_tiles_and_says_what_is_missing(
     assert mean_difference(shown["pictures"]["quality"], whole) < 1.0
 
 
-def test_a_sample_of_tiles_is_shown_where_it_lies_without_a_quality_map(
+def test_sampled_tiles_are_shown_in_place_without_a_quality_map(
     scored: Scored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(scored.home)
@@ -126,7 +126,7 @@ def test_a_sample_of_tiles_is_shown_where_it_lies_without_a_quality_map(
     assert "only a sample of the tiles was scored" in shown["missing"]
 
 
-def test_pictures_that_are_gone_or_changed_are_said_and_rows_stay(
+def test_rows_of_missing_or_changed_images_stay_and_say_so(
     scored: Scored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(scored.home / "photos", tmp_path / "photos")
@@ -151,7 +151,7 @@ def test_pictures_that_are_gone_or_changed_are_said_and_rows_stay(
     assert "incomplete" in block(tmp_path / "report.html", "facts")["warning"]
 
 
-def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
+def test_a_report_scores_images_but_never_its_own_files(
     tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -171,7 +171,7 @@ def test_images_are_scored_for_a_report_whose_own_pictures_are_never_scored(
     assert len(rows(tmp_path / "report.html")) == 3
 
 
-def test_resuming_makes_the_report_of_all_rows(
+def test_a_resumed_run_reports_all_rows(
     scored: Scored, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -188,7 +188,7 @@ def test_resuming_makes_the_report_of_all_rows(
     assert detail(home / "report.html", place)["tiles"] == detail(scored.home / "report.html", 1)["tiles"]
 
 
-def test_two_runs_side_by_side(
+def test_two_runs_are_compared(
     scored: Scored, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(scored.home)
@@ -220,7 +220,7 @@ def test_two_runs_side_by_side(
     assert "second.hallucination" not in pictures  # that run wrote no maps
 
 
-def test_runs_that_were_scored_differently_are_compared_with_a_warning(
+def test_comparing_runs_with_different_settings_warns(
     scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(scored.home)
@@ -287,7 +287,7 @@ def test_a_report_and_a_table_never_share_a_file(scored: Scored, monkeypatch: py
         run(["score", "photos", "--embed-limit-mb", "5"])
 
 
-def test_a_signal_leaves_a_report_of_what_is_finished(tiny_weights: Path, tmp_path: Path) -> None:
+def test_a_signal_leaves_a_report_of_the_finished_images(tiny_weights: Path, tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 1)
     os.mkfifo(tmp_path / "silent.png")
     command = [*HIQA, "score", "a.png", "silent.png", "--report", "report.html"]
