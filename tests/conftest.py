@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.fork_server import ForkServer, can_fork
 from support.process import HIQA, TIMEOUT, Finished, RunHiqa, environment
 
 if TYPE_CHECKING:
@@ -46,7 +47,15 @@ def signals_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def run_hiqa() -> RunHiqa:
+def fork_server() -> Iterator[ForkServer]:
+    """A process that has imported everything, and forks."""
+    server = ForkServer(environment())
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def run_hiqa(request: pytest.FixtureRequest) -> RunHiqa:
     """run_hiqa(*arguments, weights=, cwd=, input=, env=): hiqa as a process, to its end."""
 
     def run(
@@ -56,14 +65,12 @@ def run_hiqa() -> RunHiqa:
         input: bytes = b"",
         env: dict[str, str] | None = None,
     ) -> Finished:
+        variables = environment(weights, **(env or {}))
+        if can_fork(env or {}):
+            server: ForkServer = request.getfixturevalue("fork_server")
+            return Finished(*server.run([os.fsdecode(one) for one in arguments], cwd, variables, input, TIMEOUT))
         done = subprocess.run(
-            [*HIQA, *arguments],
-            cwd=cwd,
-            input=input,
-            capture_output=True,
-            env=environment(weights, **(env or {})),
-            timeout=TIMEOUT,
-            check=False,
+            [*HIQA, *arguments], cwd=cwd, input=input, capture_output=True, env=variables, timeout=TIMEOUT, check=False
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
