@@ -1,18 +1,18 @@
-"""Distortions of photographs at continuous strengths, the same for the same random generator.
+"""Distortions of photographs at continuous strengths, reproducible for a given random generator.
 
-    values        pixels as levels, luma and chroma, blocks
-    noise         TID2013's kinds of noise, a sensor's
+    pixels        pixel values: levels, luma and chroma, blocks
+    noise         TID2013's kinds of noise, sensor noise
     blur          Gaussian, lens, motion; lost resolution; denoising; sharpening
     codecs        JPEG, JPEG 2000
-    transmission  the same with wrong bits
+    transmission  JPEG and JPEG 2000 files with bit errors
     local         patches, blocks, jitter, sparse samples
     tones         brightness, contrast, steps, haze, vignette
-    colours       saturation, casts, planes that part
+    colours       saturation, colour casts, separated colour planes
     palettes      few colours, with or without dither
-    chains        what happens to photographs in life, one thing after another
-    draws         all of them at random strengths, for training: `distort(image, kind, random)`
+    chains        realistic sequences of several distortions
+    sampling      all of them at random strengths, for training: `distort(image, kind, random)`
 
-Every function takes and gives (H, W, 3) uint8 RGB. Codecs and resampling are OpenCV's; some kinds need Pillow.
+Every function takes and returns (H, W, 3) uint8 RGB. Codecs and resampling are OpenCV's; some kinds need Pillow.
 """
 
 from .blur import (

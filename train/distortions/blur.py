@@ -1,6 +1,6 @@
-"""Sharpness lost, and restored too much: blur of several kinds, lost resolution, denoising, sharpening.
+"""Blur of several kinds, loss of resolution, denoising, sharpening.
 
-Every function takes and gives (H, W, 3) uint8 RGB; lengths are in px.
+Every function takes and returns (H, W, 3) uint8 RGB; lengths are in px.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from .pixels import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, und
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur as OpenCV does it with 8 bits: its kernel size and border."""
+    """Gaussian blur by OpenCV with 8 bits, its kernel size and its border."""
     return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
 def zero_bordered_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur as TID2013's (8): a kernel of 11x11, zeros beyond the border, rounded at the end."""
+    """Gaussian blur like TID2013's type 8: a kernel of 11x11, zeros beyond the border, rounded at the end."""
     # In floating point: OpenCV's blur of 8-bit values rounds the kernel, which is 0.1 dB off at mild levels.
     return to_8bit(cv2.GaussianBlur(image.astype(np.float64), (11, 11), sigma, borderType=cv2.BORDER_CONSTANT))
 
 
 def defocus(image: np.ndarray, radius: float) -> np.ndarray:
-    """Lens blur: the mean over a disc of `radius` (KADID-10k's type 2), its rim weighted by what it covers."""
+    """Lens blur: the mean over a disc of `radius` (KADID-10k's type 2), its rim weighted by coverage."""
     reach = math.ceil(radius)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
@@ -47,14 +47,14 @@ def motion_blur(image: np.ndarray, length: float, angle: float) -> np.ndarray:
 
 
 def downscale(image: np.ndarray, factor: float, up: int = cv2.INTER_CUBIC) -> np.ndarray:
-    """Resolution lost: area-averaged down by `factor` >= 1, then up to the old size."""
+    """Loss of resolution: reduced by area averaging by `factor` >= 1, then enlarged to the original size."""
     height, width = image.shape[:2]
     small = (max(1, round(width / factor)), max(1, round(height / factor)))
     return cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height), interpolation=up)
 
 
 def pixelate(image: np.ndarray, factor: float) -> np.ndarray:
-    """Resolution lost, each remaining pixel shown as a square (KADID-10k's type 21)."""
+    """Loss of resolution, each remaining pixel shown as a square (KADID-10k's type 21)."""
     return downscale(image, factor, cv2.INTER_NEAREST)
 
 
@@ -65,10 +65,10 @@ def unsharp(image: np.ndarray, amount: float, sigma: float = 1.0) -> np.ndarray:
 
 
 def denoise(image: np.ndarray, sigma: float, *, shifts: int = 4, threshold: float = 2.7) -> np.ndarray:
-    """White noise of `sigma` (levels) taken out by hard thresholds on the DCT of overlapping 8x8 blocks.
+    """Remove white noise of `sigma` (levels) by hard thresholds on the DCT of overlapping 8x8 blocks.
 
-    Luma and chroma each for themselves; a coefficient below `threshold` sigma counts as noise. `shifts` block grids
-    are averaged, evenly apart on the diagonal and its transposition. Yu and Sapiro, "DCT image denoising: a simple
+    Luma and chroma are processed separately; coefficients below `threshold` sigma count as noise. The results of
+    `shifts` evenly shifted block grids are averaged. Yu and Sapiro, "DCT image denoising: a simple
     and effective image denoising algorithm", IPOL 1, 2011.
     """
     height, width = image.shape[:2]
@@ -88,5 +88,5 @@ def denoise(image: np.ndarray, sigma: float, *, shifts: int = 4, threshold: floa
 
 
 def add_noise_and_denoise(image: np.ndarray, sigma: float, random: Random, *, shifts: int = 4) -> np.ndarray:
-    """What denoising leaves (TID2013's type 9): white noise of `sigma`, then `denoise`, which knows sigma."""
+    """White noise of `sigma`, then `denoise` with the same sigma (TID2013's type 9)."""
     return denoise(add_noise(image, sigma, random), sigma, shifts=shifts)

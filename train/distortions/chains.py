@@ -1,7 +1,7 @@
-"""What happens to photographs in life: several mild distortions one after another, in the order in which they come.
+"""Realistic sequences of mild distortions, in the order in which they happen to photographs.
 
-Every function takes a (H, W, 3) uint8 RGB picture and a random generator, which decides what happens and how strongly,
-and gives a picture of the same size.
+Every function takes a (H, W, 3) uint8 RGB picture and a random generator, which decides about steps and strengths, and
+returns a picture of the same size.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .tones import band, change_contrast, change_gamma, expose, haze, vignette
 
 
 def off_grid_jpeg(image: np.ndarray, quality: int, random: Random) -> np.ndarray:
-    """JPEG whose 8x8 blocks begin elsewhere than at the picture's corner: compressed before it was cut."""
+    """JPEG whose 8x8 blocks do not start at the picture's corner, as if compressed before cropping."""
     y, x = (int(start) for start in random.integers(8, size=2))
     return jpeg(np.pad(image, ((y, 0), (x, 0), (0, 0)), mode="symmetric"), quality)[y:, x:]
 
 
-def softened(image: np.ndarray, random: Random) -> np.ndarray:
-    """A lens's or a hand's part: out of focus, moved, or neither."""
+def soften(image: np.ndarray, random: Random) -> np.ndarray:
+    """Out of focus, motion blur, or neither."""
     chance = random.random()
     if chance < 0.3:
         return defocus(image, logarithmic(random, 0.6, 3))
@@ -37,8 +37,8 @@ def softened(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def camera(image: np.ndarray, random: Random) -> np.ndarray:
-    """Lens, sensor, the camera's own denoising and sharpening, JPEG."""
-    image = softened(image, random)
+    """Lens blur, sensor noise, the camera's denoising and sharpening, JPEG."""
+    image = soften(image, random)
     sigma = logarithmic(random, 2, 25)
     image = shot_noise(image, sigma, random)
     if random.random() < 0.6:
@@ -49,7 +49,7 @@ def camera(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def night(image: np.ndarray, random: Random) -> np.ndarray:
-    """Too little light, brought up again: strong noise, smeared away, colours fading."""
+    """Underexposed and brightened: strong noise, smeared by denoising, faded colours."""
     stops = random.uniform(1, 3)
     sigma = logarithmic(random, 4, 14)
     image = shot_noise(expose(image, -stops), sigma, random)
@@ -58,7 +58,7 @@ def night(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def web(image: np.ndarray, random: Random) -> np.ndarray:
-    """Made smaller, sharpened, compressed, cut, made larger, compressed again."""
+    """Reduced, sharpened, compressed, cropped, enlarged and compressed again."""
     image = downscale(image, random.uniform(1, 2))
     if random.random() < 0.6:
         image = unsharp(image, random.uniform(0.3, 1.5), random.uniform(0.6, 1.2))
@@ -69,7 +69,7 @@ def web(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def enlarged(image: np.ndarray, random: Random) -> np.ndarray:
-    """A small, compressed picture made large and crisp: its blocks and rings are no longer of 8 px."""
+    """A small, compressed picture, enlarged and sharpened: its blocks and ringing are larger than 8 px."""
     height, width = image.shape[:2]
     factor = logarithmic(random, 1.5, 5)
     small = cv2.resize(image, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA)
@@ -79,7 +79,7 @@ def enlarged(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def film(image: np.ndarray, random: Random) -> np.ndarray:
-    """An old print, scanned: soft, faded, with a cast and grain."""
+    """A scanned old print: soft and faded, with a colour cast and grain."""
     image = blur(image, logarithmic(random, 0.4, 1.5))
     image = change_saturation(change_contrast(image, random.uniform(0.5, 1)), random.uniform(0.3, 1))
     image = shift_colour(image, random.normal(0, 12, 3))
@@ -87,7 +87,7 @@ def film(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def oversharpened(image: np.ndarray, random: Random) -> np.ndarray:
-    """Halos: sharpened far beyond what the lens lost, perhaps after a blur, perhaps with noise to bring up."""
+    """Sharpened until halos show, perhaps after a blur, perhaps with noise to amplify."""
     if random.random() < 0.4:
         image = blur(image, logarithmic(random, 0.5, 1.5))
     if random.random() < 0.4:
@@ -96,24 +96,24 @@ def oversharpened(image: np.ndarray, random: Random) -> np.ndarray:
 
 
 def hazy(image: np.ndarray, random: Random) -> np.ndarray:
-    """Haze of a light grey that is nearly neutral."""
+    """Haze of a nearly neutral light grey."""
     return haze(image, logarithmic(random, 0.15, 1.5), random.uniform(150, 250) + random.normal(0, 6, 3), random)
 
 
 def badly_exposed(image: np.ndarray, random: Random) -> np.ndarray:
-    """Too light with burnt lights, or too dark; half of them bent back by hand."""
+    """Over- or underexposed; half of them with a gamma correction."""
     stops = random.uniform(0.4, 2.5) * (1 if random.random() < 0.5 else -1)
     image = expose(image, stops)
     return change_gamma(image, 2 ** (stops * random.uniform(0.2, 0.5))) if random.random() < 0.5 else image
 
 
 def banded(image: np.ndarray, random: Random) -> np.ndarray:
-    """Too few levels for smooth shades."""
+    """Too few levels for smooth gradients."""
     return band(image, logarithmic(random, 6, 60), logarithmic(random, 5, 40))
 
 
 def vignetted(image: np.ndarray, random: Random) -> np.ndarray:
-    """Dark corners of a frame of which this may be a part, and the planes apart towards them."""
+    """Dark corners, of a frame of which this may be a part, and separated colour planes."""
     height, width = image.shape[:2]
     centre = (random.uniform(0, 1) * height, random.uniform(0, 1) * width)
     size = math.hypot(height, width) * random.uniform(0.6, 1)

@@ -1,4 +1,4 @@
-"""Codecs: JPEG and JPEG 2000 by OpenCV (libjpeg-turbo, OpenJPEG), and JPEG as TID2013 wrote it, by Pillow.
+"""Codecs: JPEG and JPEG 2000 by OpenCV (libjpeg-turbo, OpenJPEG), and JPEG like TID2013's, by Pillow.
 
 Every picture is (H, W, 3) uint8 RGB.
 """
@@ -15,111 +15,29 @@ from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.opencv import cv2
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
+# fmt: off
 LUMA = (
-    16,
-    11,
-    10,
-    16,
-    24,
-    40,
-    51,
-    61,
-    12,
-    12,
-    14,
-    19,
-    26,
-    58,
-    60,
-    55,
-    14,
-    13,
-    16,
-    24,
-    40,
-    57,
-    69,
-    56,
-    14,
-    17,
-    22,
-    29,
-    51,
-    87,
-    80,
-    62,
-    18,
-    22,
-    37,
-    56,
-    68,
-    109,
-    103,
-    77,
-    24,
-    35,
-    55,
-    64,
-    81,
-    104,
-    113,
-    92,
-    49,
-    64,
-    78,
-    87,
-    103,
-    121,
-    120,
-    101,
-    72,
-    92,
-    95,
-    98,
-    112,
-    100,
-    103,
-    99,
+    16, 11, 10, 16, 24, 40, 51, 61,
+    12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77,
+    24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101,
+    72, 92, 95, 98, 112, 100, 103, 99,
 )
 CHROMA = (
-    17,
-    18,
-    24,
-    47,
-    99,
-    99,
-    99,
-    99,
-    18,
-    21,
-    26,
-    66,
-    99,
-    99,
-    99,
-    99,
-    24,
-    26,
-    56,
-    99,
-    99,
-    99,
-    99,
-    99,
-    47,
-    66,
-    99,
-    99,
-    99,
-    99,
-    99,
-    99,
+    17, 18, 24, 47, 99, 99, 99, 99,
+    18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99,
+    47, 66, 99, 99, 99, 99, 99, 99,
     *([99] * 32),
 )
+# fmt: on
 
 
 def pillow() -> Any:
-    """Pillow's module Image; DependencyError without Pillow."""
+    """Pillow's module Image. Raises DependencyError without Pillow."""
     try:
         from PIL import Image
     except ImportError:
@@ -133,7 +51,7 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 
 
 def jpeg_bytes(image: np.ndarray, quality: int, *, restart: int = 0) -> np.ndarray:
-    """A JPEG file; `restart`: of how many blocks of 16x16 an independently decodable segment has, 0 for all."""
+    """A JPEG file. restart: number of 16x16 blocks in an independently decodable segment, 0 for one segment."""
     options = [cv2.IMWRITE_JPEG_QUALITY, int(quality), cv2.IMWRITE_JPEG_RST_INTERVAL, restart]
     ok, data = cv2.imencode(".jpg", image[..., ::-1], options)
     if not ok:
@@ -142,13 +60,13 @@ def jpeg_bytes(image: np.ndarray, quality: int, *, restart: int = 0) -> np.ndarr
 
 
 def unlimited_table(table: tuple[int, ...], quality: int) -> list[int]:
-    """libjpeg's scaling of a quantisation table by quality 1..100, without its limit of 255."""
+    """A quantisation table scaled by quality 1..100 as libjpeg does, without its limit of 255."""
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     return [max(1, (value * scale + 50) // 100) for value in table]
 
 
 def unlimited_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """JPEG as TID2013's (10): quantisation tables not limited to 255, chroma halved. DependencyError without Pillow."""
+    """JPEG like TID2013's type 10: quantisation tables not limited to 255, chroma halved. Needs Pillow."""
     tables = [unlimited_table(LUMA, quality), unlimited_table(CHROMA, quality)]
     file = io.BytesIO()
     picture = pillow().fromarray(image)
@@ -158,7 +76,7 @@ def unlimited_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 
 
 def decode(data: np.ndarray) -> np.ndarray:
-    """The (H, W, 3) uint8 RGB picture in a file's bytes, written by ourselves a moment ago."""
+    """Decode the bytes of a file written by this module to (H, W, 3) uint8 RGB."""
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if picture is None:
         raise RuntimeError("OpenCV could not read its own file")
@@ -175,15 +93,16 @@ def jpeg2000_bytes(image: np.ndarray, per_mille: int) -> np.ndarray:
 
 
 def jpeg2000(image: np.ndarray, bits_per_pixel: float) -> np.ndarray:
-    """JPEG 2000 near a rate in bits a pixel (24 is raw), as close as OpenCV's unit of 0.024 bit allows."""
+    """JPEG 2000 at a rate in bits per pixel (24 is raw), in OpenCV's steps of 0.024 bit."""
     per_mille = max(1, round(bits_per_pixel / 24 * 1000))
     return decode(jpeg2000_bytes(image, per_mille))
 
 
 def wavelet_codec(image: np.ndarray, ratio: float) -> np.ndarray:
-    """JPEG 2000 with four steps of the irreversible 9/7 wavelet, compressed by `ratio` (24 bits a pixel to 24 / ratio).
+    """JPEG 2000 with four levels of the irreversible 9/7 wavelet, compressed by `ratio` (24 bits per pixel to 24 /
+    ratio).
 
-    Pillow's, which takes any ratio where OpenCV has steps of a thousandth. DependencyError without Pillow.
+    By Pillow, which takes any ratio, where OpenCV has steps of a thousandth. Raises DependencyError without Pillow.
     """
     file = io.BytesIO()
     settings = {"quality_mode": "rates", "quality_layers": [ratio], "irreversible": True, "num_resolutions": 5}

@@ -1,4 +1,4 @@
-"""Colours: saturation, casts, planes that part. Every function takes and gives (H, W, 3) uint8 RGB.
+"""Colours: saturation, colour casts, separated colour planes. Every function takes and returns (H, W, 3) uint8 RGB.
 
 The numbers are TID2013's types; KADID-10k's are named (Lin, Hosu and Saupe, "KADID-10k: A large-scale artificially
 distorted IQA database", QoMEX 2019).
@@ -19,10 +19,10 @@ VIDEO_ZERO = np.array([16, 128, 128])
 
 
 def scale_chroma(image: np.ndarray, factor: float) -> np.ndarray:
-    """Change of colour saturation as TID2013's (18): 8-bit YCbCr of BT.601's video range, chroma times `factor`.
+    """Change of colour saturation like TID2013's type 18: 8-bit YCbCr of BT.601's video range, chroma times `factor`.
 
-    Rounded before and after, halves up, as MATLAB's `rgb2ycbcr` of 8-bit values does; 0 is grey, below it colours turn
-    into their opposites.
+    Rounded before and after, halves up, like MATLAB's `rgb2ycbcr` of 8-bit values. 0 is grey, a negative factor inverts
+    colours.
     """
     ycc = np.floor(image @ VIDEO_YCC.T + VIDEO_ZERO + 0.5)
     ycc[..., 1:] = np.floor((ycc[..., 1:] - 128) * factor + 128.5)
@@ -48,7 +48,7 @@ def diffuse_colour(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def translate(plane: np.ndarray, y: float, x: float) -> np.ndarray:
-    """A (H, W) plane moved by a part of a pixel or more, cubic, mirrored at the border."""
+    """Shift a (H, W) plane by any distance in px, with cubic interpolation and reflection at the border."""
     matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
     size = (plane.shape[1], plane.shape[0])
     return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
@@ -62,7 +62,7 @@ def displace_green(image: np.ndarray, distance: float, angle: float) -> np.ndarr
 
 
 def separate_channels(image: np.ndarray, distance: float, angle: float, blur: float = 0.0) -> np.ndarray:
-    """Chromatic aberrations (23): red and blue moved `distance` px apart from green, opposite ways, and blurred."""
+    """Chromatic aberrations (23): red and blue shifted `distance` px in opposite directions, and blurred."""
     out = image.copy()
     y, x = distance * np.sin(angle), distance * np.cos(angle)
     out[..., 0] = translate(out[..., 0], y, x)
@@ -72,14 +72,18 @@ def separate_channels(image: np.ndarray, distance: float, angle: float, blur: fl
     return out
 
 
-FARTHEST = 3.0  # px that `aberration` parts planes by
+MAX_SEPARATION = 3.0  # px, of colour planes in `aberration`
 
 
 def aberration(image: np.ndarray, strength: float) -> np.ndarray:
-    """Chromatic aberrations (23) on one scale: planes parted by `strength` px on the diagonal, 3 at most.
+    """Chromatic aberrations (23) on one scale: colour planes separated by `strength` px on the diagonal, at most 3.
 
-    Beyond that everything is blurred too, by as many px of sigma as are left: where colours are pale, planes cannot
-    part far enough to be as wrong as TID2013's last levels.
+    The excess over 3 px is the sigma of an additional blur: where colours are pale, no separation reaches the error of
+    TID2013's last levels.
     """
-    parted = separate_channels(image, min(strength, FARTHEST), np.pi / 4)
-    return parted if strength <= FARTHEST else to_8bit(cv2.GaussianBlur(as_float(parted), (0, 0), strength - FARTHEST))
+    separated = separate_channels(image, min(strength, MAX_SEPARATION), np.pi / 4)
+    return (
+        separated
+        if strength <= MAX_SEPARATION
+        else to_8bit(cv2.GaussianBlur(as_float(separated), (0, 0), strength - MAX_SEPARATION))
+    )

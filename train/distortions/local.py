@@ -1,6 +1,6 @@
-"""Distortions of places: patches moved, blocks painted over, pixels jittered, samples lost and filled in again.
+"""Local distortions: displaced patches, flat blocks, jittered pixels, and reconstruction from sparse samples.
 
-Every function takes and gives (H, W, 3) uint8 RGB. The numbers are TID2013's types; KADID-10k's are named.
+Every function takes and returns (H, W, 3) uint8 RGB. The numbers are TID2013's types; KADID-10k's are named.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def random_square(height: int, width: int, side: int, random: Random) -> tuple[i
 
 
 def moved_patches(image: np.ndarray, count: int, random: Random, *, side: int = 15, reach: int = 16) -> np.ndarray:
-    """Non-eccentricity pattern noise (14; KADID-10k's 20): `count` squares replaced by what is up to `reach` px away.
+    """Non-eccentricity pattern noise (14; KADID-10k's 20): `count` squares replaced by others up to `reach` px away.
 
-    Such patches look at home where they are: viewers hardly notice them, measures of error do.
+    Such patches fit their surroundings: viewers hardly notice them, error measures do.
     """
     height, width = image.shape[:2]
     out = image.copy()
@@ -36,7 +36,7 @@ def flat_blocks(image: np.ndarray, count: int, shift: float, random: Random, *, 
     """Local block-wise distortions of different intensity (15): `count` squares, each all of one colour.
 
     A square's colour is its own mean, `shift` levels brighter or darker, in every channel by its own sign, away from
-    an end of the scale that is nearer than `shift`. Squares lie on a grid of their side, no place twice.
+    an end of the scale that is closer than `shift`. Squares are on a grid of their side, each at most once.
     """
     rows, columns = image.shape[0] // side, image.shape[1] // side
     out = as_float(image)
@@ -60,7 +60,7 @@ def colour_blocks(image: np.ndarray, count: int, random: Random, *, side: int = 
 
 
 def jitter(image: np.ndarray, reach: float, random: Random) -> np.ndarray:
-    """Every pixel fetched from up to `reach` px away, between pixels by cubic interpolation (KADID-10k's type 19)."""
+    """Every pixel taken from up to `reach` px away, with cubic interpolation (KADID-10k's type 19)."""
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     away = random.uniform(-reach, reach, (2, height, width)).astype(np.float32)
@@ -68,10 +68,9 @@ def jitter(image: np.ndarray, reach: float, random: Random) -> np.ndarray:
 
 
 def radial_samples(height: int, width: int, lines: float, start: float) -> np.ndarray:
-    """(H, W) bool: frequencies of `np.fft.fft2` on `lines` evenly turned straight lines through zero, from `start`.
+    """(H, W) bool: frequencies of `np.fft.fft2` on `lines` evenly rotated lines through zero, the first at `start`.
 
-    A frequency is on a line if no line of the whole frequency grid's nearer half misses it by more than half a step:
-    near zero all are taken, far out few.
+    A frequency is on a line if its distance is at most half a grid step: near zero all are, far out few.
     """
     y = np.fft.fftfreq(height)[:, None] * height
     x = np.fft.fftfreq(width)[None] * width
@@ -81,10 +80,10 @@ def radial_samples(height: int, width: int, lines: float, start: float) -> np.nd
 
 
 def sparse_sampling(image: np.ndarray, lines: float, random: Random, *, rounds: int = 8) -> np.ndarray:
-    """Sparse sampling and reconstruction (24): of the Fourier transform, only `lines` through zero are known.
+    """Sparse sampling and reconstruction (24): only `lines` through zero of the Fourier transform are known.
 
-    What lies between is found by thresholds that fall on the DCT of 8x8 blocks, on a grid that moves from round to
-    round, with the known frequencies put back each time; in the way of Egiazarian, Foi and Katkovnik, "Compressed
+    The rest is reconstructed by decreasing thresholds on the DCT of 8x8 blocks, on a grid that moves in every round,
+    restoring the known frequencies each time; after Egiazarian, Foi and Katkovnik, "Compressed
     sensing image reconstruction via recursive spatially adaptive filtering", ICIP 2007, whose filter is BM3D.
     """
     height, width = image.shape[:2]

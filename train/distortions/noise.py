@@ -1,4 +1,4 @@
-"""Noise: each function takes and gives (H, W, 3) uint8 RGB; `sigma` is in 8-bit levels.
+"""Noise. Every function takes and returns (H, W, 3) uint8 RGB; `sigma` is in 8-bit levels.
 
 The kinds are TID2013's (Ponomarenko et al., "Image database TID2013: Peculiarities, results and perspectives",
 Signal Processing: Image Communication 30, 2015), which names them without giving code; the numbers are its types.
@@ -27,7 +27,7 @@ def chroma_noise(image: np.ndarray, sigma: float, random: Random, *, ratio: floa
 
 
 def correlated_noise(image: np.ndarray, sigma: float, random: Random, *, width: float = 3.0) -> np.ndarray:
-    """Spatially correlated noise (3): white noise averaged over a window of `width` px, then of deviation `sigma`.
+    """Spatially correlated noise (3): white noise averaged over `width` px and scaled to the deviation `sigma`.
 
     width: 1 is white; between odd numbers the window's outermost weights are smaller.
     """
@@ -51,20 +51,20 @@ def masked_noise(image: np.ndarray, sigma: float, random: Random) -> np.ndarray:
 
 
 def high_frequency_noise(image: np.ndarray, sigma: float, random: Random, *, blur: float = 1.0) -> np.ndarray:
-    """High-frequency noise (5): white noise less its own Gaussian blur (`blur` px), then of deviation `sigma`."""
+    """High-frequency noise (5): white noise minus its Gaussian blur (`blur` px), scaled to deviation `sigma`."""
     noise = white(image.shape, random)
     noise -= cv2.GaussianBlur(noise, (0, 0), blur)
     return to_8bit(as_float(image) + noise * (sigma / noise.std()))
 
 
 def impulse_noise(image: np.ndarray, share: float, random: Random) -> np.ndarray:
-    """Impulse noise (6): each value of each channel is any of 0..255 instead, with probability `share`."""
+    """Impulse noise (6): each value of each channel is replaced by any of 0..255 with probability `share`."""
     hit = random.random(image.shape, dtype=np.float32) < share
     return np.where(hit, random.integers(0, 256, image.shape, dtype=np.uint8), image)
 
 
 def salt_and_pepper(image: np.ndarray, share: float, random: Random) -> np.ndarray:
-    """Each value of each channel is 0 or 255 instead, with probability `share` (KADID-10k's type 13)."""
+    """Each value of each channel is replaced by 0 or 255 with probability `share` (KADID-10k's type 13)."""
     chance = random.random(image.shape, dtype=np.float32)
     out = image.copy()
     out[chance < share / 2] = 0
@@ -73,15 +73,15 @@ def salt_and_pepper(image: np.ndarray, share: float, random: Random) -> np.ndarr
 
 
 def multiplicative_noise(image: np.ndarray, sigma: float, random: Random) -> np.ndarray:
-    """Multiplicative Gaussian noise (19): every value times 1 + n, n of deviation `sigma` (a share, not levels)."""
+    """Multiplicative Gaussian noise (19): every value times 1 + n, n of deviation `sigma` (relative, not levels)."""
     return to_8bit(as_float(image) * (1 + sigma * white(image.shape, random)))
 
 
 def shot_noise(image: np.ndarray, sigma: float, random: Random, *, read: float = 0.3) -> np.ndarray:
-    """A sensor's noise: its variance grows with the light, on linear light (gamma 2.2).
+    """Sensor noise, whose variance grows with the signal, in linear light (gamma 2.2).
 
-    sigma: deviation at half of the full linear range, in 8-bit levels of that range; read: the share that darkness has
-    too. Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting", IEEE TIP 17, 2008.
+    sigma: deviation at half of the full linear range, in 8-bit levels of that range; read: the share that
+    remains in darkness. Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting", IEEE TIP 17, 2008.
     """
     linear = (as_float(image) / 255) ** 2.2
     deviation = sigma / 255 * np.sqrt(read**2 + (1 - read**2) * linear / 0.5)
@@ -92,8 +92,8 @@ def shot_noise(image: np.ndarray, sigma: float, random: Random, *, read: float =
 def comfort_noise(image: np.ndarray, threshold: float, random: Random) -> np.ndarray:
     """Comfort noise (20): fine texture replaced by another realisation of itself.
 
-    In the orthonormal DCT of 8x8 blocks, every coefficient but the mean that is smaller than `threshold` (levels) gets
-    a random sign: the spectrum stays, the pattern goes. TID2013 says that viewers cannot tell such noise from the old.
+    In the orthonormal DCT of 8x8 blocks, every coefficient smaller than `threshold` (levels), except the mean, gets a
+    random sign: the spectrum stays, the pattern changes. According to TID2013, viewers cannot see such noise.
     """
     coefficients = dct_blocks(as_float(image), 8)
     signs = np.where(random.random(coefficients.shape, dtype=np.float32) < 0.5, -1, 1).astype(np.float32)

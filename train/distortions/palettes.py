@@ -1,7 +1,7 @@
-"""Few colours: a palette that fits the picture, and error diffusion, after Wu and after Floyd and Steinberg.
+"""Colour quantisation: an adaptive palette after Wu, and error diffusion after Floyd and Steinberg.
 
-As MATLAB's `rgb2ind(image, colours)` does it, with which TID2013's type 22 seems to be made: colours by minimum
-variance, looked up on a grid of 32 levels a channel.
+Like MATLAB's `rgb2ind(image, colours)`, with which TID2013's type 22 seems to be made: a palette of minimum variance,
+looked up on a grid of 32 levels per channel.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from itertools import count
 import numpy as np
 from scipy.spatial import cKDTree
 
-GRID = 32  # cells a channel, in which the nearest colour is looked up
-FINE = 128  # ... and in which pixels are counted for a palette
+GRID = 32  # cells per channel in which the nearest colour is looked up
+FINE = 128  # cells per channel in which pixels are counted for a palette
 
 
 def cell_of(colours: np.ndarray, grid: int) -> np.ndarray:
-    """(..., 3) levels 0..255 -> the number of the cell that a colour is in, of grid^3."""
+    """(..., 3) levels 0..255 -> the index of each colour's cell, of grid^3."""
     cells = colours.astype(np.intp) // (256 // grid)
     return (cells[..., 0] * grid + cells[..., 1]) * grid + cells[..., 2]
 
@@ -31,7 +31,7 @@ class Box:
 
     @property
     def error(self) -> float:
-        """Squared distance of all pixels from the mean colour; 0 where the box cannot be cut."""
+        """Sum of squared distances of the pixels from the mean colour; 0 where the box cannot be cut."""
         spread = self.squares.sum() - np.square(self.sums.sum(axis=0)).sum() / self.counts.sum()
         return float(spread) if self.last >= 0 else 0.0
 
@@ -41,8 +41,8 @@ class Box:
         return self.sums.sum(axis=0) / self.counts.sum()
 
     def _best_cut(self) -> tuple[int, int]:
-        """Where a cut saves most squared error: its axis, and the last cell of its lower part (-1: nowhere)."""
-        whole = np.square(self.sums.sum(axis=0)).sum() / self.counts.sum()
+        """The cut that reduces the squared error most: its axis and the last cell of the lower part (-1: none)."""
+        total_before = np.square(self.sums.sum(axis=0)).sum() / self.counts.sum()
         best = (0.0, 0, -1)
         for axis in range(3):
             place = self.cells[:, axis]
@@ -54,8 +54,8 @@ class Box:
                 kept = kept + np.square(total[:, -1:] - total[:, :-1]).sum(axis=0) / above
             kept[(below == 0) | (above == 0)] = -np.inf
             cut = int(kept.argmax())
-            if kept[cut] - whole > best[0]:
-                best = (float(kept[cut] - whole), axis, cut)
+            if kept[cut] - total_before > best[0]:
+                best = (float(kept[cut] - total_before), axis, cut)
         return best[1:]
 
     def cut(self) -> tuple[Box, Box]:
@@ -68,7 +68,7 @@ class Box:
 
 
 def minimum_variance_palette(image: np.ndarray, colours: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> (at most `colours`, 3) float: means of boxes; the one of most error is cut, where best.
+    """(H, W, 3) uint8 -> (at most `colours`, 3) float: means of boxes; the box of largest error is cut next.
 
     Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II, 1991.
     """
@@ -78,49 +78,49 @@ def minimum_variance_palette(image: np.ndarray, colours: int) -> np.ndarray:
     sums = np.stack([np.bincount(number, pixels[:, c]) for c in range(3)], axis=1)
     squares = np.bincount(number, np.square(pixels.astype(float)).sum(axis=1))
     cells = np.stack(np.unravel_index(used, (FINE, FINE, FINE)), axis=1)
-    # The numbers break ties, the second one last: boxes themselves have no order.
+    # The numbers break ties, because boxes have no order.
     serial = count()
     waiting = [(0.0, 0, next(serial), Box(cells, counts.astype(float), sums, squares))]
     while len(waiting) < colours and waiting[0][-1].last >= 0:
         *_, box = heapq.heappop(waiting)
         for part in box.cut():
             heapq.heappush(waiting, (-part.error, len(waiting) + 1, next(serial), part))
-    return np.array([box.mean for *_, box in sorted(waiting, key=lambda entry: tuple(entry[-1].mean))])
+    return np.array([box.mean for *_, box in sorted(waiting, key=lambda item: tuple(item[-1].mean))])
 
 
 def nearest_table(palette: np.ndarray) -> np.ndarray:
-    """(32^3,) for each cell, which colour of the palette is nearest to its middle."""
+    """(32^3,) for each cell, the index of the palette colour nearest to its centre."""
     axis = np.arange(GRID) * 8 + 3.5
     middles = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     return np.asarray(cKDTree(palette).query(middles)[1])
 
 
 def apply_palette(image: np.ndarray, palette: np.ndarray, *, dither: bool) -> np.ndarray:
-    """Every pixel by its nearest colour of a (K, 3) palette; `dither`: with Floyd and Steinberg's error diffusion."""
+    """Replace every pixel by its nearest colour of a (K, 3) palette. dither: with Floyd-Steinberg error diffusion."""
     colours = np.rint(palette).astype(np.float32)
     table = nearest_table(palette)
     if not dither:
         return colours[table[cell_of(image, GRID)]].astype(np.uint8)
     height, width = image.shape[:2]
-    # Pixels with the same x + 2 y do not touch one another: they take part at once. Two columns of margin on each side
-    # and a row below take errors that leave the picture.
-    work = np.zeros((height + 1, width + 2, 3), np.float32)
-    work[:height, 1:-1] = image
+    # Pixels with the same x + 2 y do not affect one another and are processed at once. A margin of a column on each
+    # side and a row below collects errors that leave the picture.
+    canvas = np.zeros((height + 1, width + 2, 3), np.float32)
+    canvas[:height, 1:-1] = image
     out = np.empty_like(image)
     for front in range(width + 2 * height - 2):
         y = np.arange(max(0, (front - width + 2) // 2), min(height, front // 2 + 1))
         x = front - 2 * y
-        wanted = np.clip(work[y, x + 1], 0, 255)
-        chosen = colours[table[cell_of(wanted, GRID)]]
+        values = np.clip(canvas[y, x + 1], 0, 255)
+        chosen = colours[table[cell_of(values, GRID)]]
         out[y, x] = chosen
-        error = wanted - chosen
-        work[y, x + 2] += error * (7 / 16)
-        work[y + 1, x] += error * (3 / 16)
-        work[y + 1, x + 1] += error * (5 / 16)
-        work[y + 1, x + 2] += error * (1 / 16)
+        error = values - chosen
+        canvas[y, x + 2] += error * (7 / 16)
+        canvas[y + 1, x] += error * (3 / 16)
+        canvas[y + 1, x + 1] += error * (5 / 16)
+        canvas[y + 1, x + 2] += error * (1 / 16)
     return out
 
 
 def reduce_colours(image: np.ndarray, colours: int, *, dither: bool = True) -> np.ndarray:
-    """Colour quantisation with dither (TID2013's 22), or without (KADID-10k's 6): a palette of that many colours."""
+    """Colour quantisation to a palette, with dither (TID2013's type 22) or without (KADID-10k's type 6)."""
     return apply_palette(image, minimum_variance_palette(image, colours), dither=dither)

@@ -1,4 +1,4 @@
-"""Values of pixels: 8-bit levels, luma and chroma, strengths drawn by chance, and blocks of pixels."""
+"""Pixel values: 8-bit levels, luma and chroma, blocks and their DCT, PSNR, and random strengths."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_ycc(image: np.ndarray) -> np.ndarray:
 
 
 def from_ycc(ycc: np.ndarray) -> np.ndarray:
-    """The reverse: (H, W, 3) float32 -> float32 RGB, neither clipped nor rounded."""
+    """The inverse of `to_ycc`: (H, W, 3) float32 -> float32 RGB, neither clipped nor rounded."""
     return np.asarray(cv2.transform(ycc, FROM_YCC))
 
 
@@ -47,7 +47,7 @@ def white(shape: tuple[int, ...], random: Random) -> np.ndarray:
 
 
 def logarithmic(random: Random, low: float, high: float) -> float:
-    """A strength whose logarithm is uniform: mild and strong ones alike are frequent."""
+    """A random strength with a uniform logarithm, so that mild and strong ones are equally frequent."""
     return math.exp(random.uniform(math.log(low), math.log(high)))
 
 
@@ -58,7 +58,7 @@ def psnr(distorted: np.ndarray, reference: np.ndarray) -> float:
 
 
 def dct_matrix(side: int) -> np.ndarray:
-    """The orthonormal DCT-II of `side` values as a (side, side) float32 matrix, a row a frequency."""
+    """The orthonormal DCT-II of `side` values as a (side, side) float32 matrix, one frequency per row."""
     place = np.arange(side)
     rows = np.sqrt(2 / side) * np.cos(np.pi * (2 * place[None] + 1) * place[:, None] / (2 * side))
     rows[0] /= math.sqrt(2)
@@ -66,7 +66,7 @@ def dct_matrix(side: int) -> np.ndarray:
 
 
 def to_blocks(image: np.ndarray, side: int) -> np.ndarray:
-    """(H, W, C) -> (C, rows, columns, side, side); where a side does not divide, the border is mirrored on."""
+    """(H, W, C) -> (C, rows, columns, side, side); the image is padded by reflection to whole blocks."""
     height, width = image.shape[:2]
     padded = np.pad(image, ((0, -height % side), (0, -width % side), (0, 0)), mode="symmetric")
     rows, columns = padded.shape[0] // side, padded.shape[1] // side
@@ -74,10 +74,10 @@ def to_blocks(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def from_blocks(blocks: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The reverse, without what was mirrored on."""
+    """The inverse of `to_blocks`, without the padding."""
     channels, rows, columns, side, _ = blocks.shape
-    whole = blocks.transpose(1, 3, 2, 4, 0).reshape(rows * side, columns * side, channels)
-    return whole[:height, :width]
+    image = blocks.transpose(1, 3, 2, 4, 0).reshape(rows * side, columns * side, channels)
+    return image[:height, :width]
 
 
 def dct_blocks(image: np.ndarray, side: int) -> np.ndarray:
@@ -87,6 +87,6 @@ def dct_blocks(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def undo_dct_blocks(coefficients: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The reverse of `dct_blocks`: (H, W, C) float32."""
+    """The inverse of `dct_blocks`: (H, W, C) float32."""
     matrix = dct_matrix(coefficients.shape[-1])
     return from_blocks(matrix.T @ coefficients @ matrix, height, width)

@@ -1,7 +1,7 @@
-"""Distortions drawn by chance, for training: every kind of this library at a random strength.
+"""Random distortions for training: every kind of this library at a random strength.
 
-A strength is drawn between hardly visible and about as bad as the databases go, uniformly on a logarithmic scale where
-that is how it is seen. All kinds take and give (H, W, 3) uint8 RGB; the same random generator gives the same picture.
+Strengths range from hardly visible to about the worst of the databases, uniformly on a logarithmic scale where that
+matches perception. All kinds take and return (H, W, 3) uint8 RGB, and are reproducible for a given random generator.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def random_colour(image: np.ndarray, random: Random) -> np.ndarray:
     return shift_colour(image, random.normal(0, 18, 3))
 
 
-# The kinds that the first weights were trained and measured on; "mixture" chains them.
+# Simple kinds; "mixture" chains them.
 RANDOM: dict[str, RandomDistortion] = {
     "noise": random_noise,
     "blur": random_blur,
@@ -89,7 +89,7 @@ def either_sign(random: Random) -> int:
 
 
 def count_for(image: np.ndarray, per_megapixel: float) -> int:
-    """How many of something a picture of this size has; at least one."""
+    """A number of objects for a picture of this size, at least one."""
     return max(1, round(per_megapixel * image.shape[0] * image.shape[1] / 1e6))
 
 
@@ -198,7 +198,7 @@ CHAINS: dict[str, RandomDistortion] = {
 
 
 def random_mixture(image: np.ndarray, random: Random) -> np.ndarray:
-    """Two or three kinds of RANDOM the way pictures go: tones first, then optics, the sensor's noise, the codec."""
+    """Two or three kinds of RANDOM in a realistic order: tones, optics, sensor noise, codec."""
     order = ["contrast", "colour", "blur", "reduction", "noise", "jpeg2000", "jpeg"]
     shares = np.array([1, 1, 2, 2, 3, 1, 3], float)
     chosen = random.choice(len(order), size=random.integers(2, 4), replace=False, p=shares / shares.sum())
@@ -216,16 +216,16 @@ KINDS: dict[str, RandomDistortion] = {
     "clean": lambda image, random: image,
 }
 
-# Kinds that mean something else on a piece as small as a patch: a codec's fixed header, errors in a file, depth.
+# Kinds whose strength depends on the size of the image: a codec's fixed header, errors per file, depth of haze.
 NEED_LARGE = frozenset({"jpeg2000", "mixture", "jpeg errors", "jpeg2000 errors", "haze"})
 
 
 def default_shares(
     tid: float = 0.4, kadid: float = 0.1, chained: float = 0.25, clean: float = 0.02
 ) -> dict[str, float]:
-    """Kind -> how often it is drawn, summing to 1: TID2013's types, KADID-10k's, chains; the rest is RANDOM's.
+    """Kind -> share, summing to 1: TID2013's types, KADID-10k's, chains; the rest is RANDOM's.
 
-    Within a group every kind is as frequent as another; "mixture" counts twice among RANDOM's.
+    Kinds of one group have equal shares; "mixture" has twice the share of another of RANDOM.
     """
     shares = {"clean": clean}
 
@@ -243,14 +243,14 @@ def default_shares(
 
 
 def expand_shares(shares: Mapping[str, float]) -> dict[str, float]:
-    """The same, with the share of "all" divided among all kinds as by default_shares()."""
-    found = {kind: share for kind, share in shares.items() if kind != "all"}
+    """The shares, with that of "all" divided among all kinds as by default_shares()."""
+    expanded = {kind: share for kind, share in shares.items() if kind != "all"}
     if "all" in shares:
         for kind, share in default_shares().items():
-            found[kind] = found.get(kind, 0) + shares["all"] * share
-    return found
+            expanded[kind] = expanded.get(kind, 0) + shares["all"] * share
+    return expanded
 
 
 def distort(image: np.ndarray, kind: str, random: Random) -> np.ndarray:
-    """`kind` of KINDS at a random strength; "clean" is unchanged."""
+    """Apply `kind` of KINDS at a random strength; "clean" leaves the image unchanged."""
     return KINDS[kind](image, random)

@@ -1,4 +1,4 @@
-"""Tones: brightness, contrast, gamma, steps. Every function takes and gives (H, W, 3) uint8 RGB."""
+"""Tones: brightness, contrast, gamma, steps. Every function takes and returns (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def change_contrast(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def change_gamma(image: np.ndarray, gamma: float) -> np.ndarray:
-    """Tones bent: full range to the power of `gamma`; below 1 brighter (KADID-10k's 16), above darker (17)."""
+    """Gamma: the full range to the power of `gamma`; below 1 brighter (KADID-10k's type 16), above darker (17)."""
     return to_8bit(255 * (as_float(image) / 255) ** gamma)
 
 
@@ -26,7 +26,7 @@ def shift_mean(image: np.ndarray, levels: float) -> np.ndarray:
 
 
 def expose(image: np.ndarray, stops: float) -> np.ndarray:
-    """Exposed wrongly by `stops`, in linear light (gamma 2.2): what is brighter than white is lost."""
+    """Exposure changed by `stops` in linear light (gamma 2.2); values above white are clipped."""
     return to_8bit(as_float(image) * 2 ** (stops / 2.2))
 
 
@@ -36,18 +36,18 @@ def quantize(image: np.ndarray, step: float) -> np.ndarray:
 
 
 def band(image: np.ndarray, step: float, smooth: float) -> np.ndarray:
-    """Banding: texture smoothed away first (edge-preserving, `smooth` levels), so that shades end in contours."""
+    """Banding: edge-preserving smoothing of `smooth` levels, then quantisation, so that gradients show contours."""
     return quantize(cv2.bilateralFilter(image, 7, smooth, 3), step)
 
 
 def vignette(image: np.ndarray, strength: float, centre: tuple[float, float], size: float) -> np.ndarray:
-    """Corners darker, by cos^4 of the angle to the axis: at `size` px from `centre` (y, x), 1 - `strength` is left."""
+    """Darkening by cos^4 of the angle to the axis: at `size` px from `centre` (y, x), 1 - `strength` remains."""
     height, width = image.shape[:2]
     y, x = np.ogrid[:height, :width]
     squared = ((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / size**2
     slope = 1 / np.sqrt(1 - strength) - 1  # cos^4 = (1 + slope r^2)^-2
-    left = (1 + slope * squared.astype(np.float32)) ** -2.0
-    return to_8bit(as_float(image) * left[..., None])
+    transmitted = (1 + slope * squared.astype(np.float32)) ** -2.0
+    return to_8bit(as_float(image) * transmitted[..., None])
 
 
 def haze(image: np.ndarray, density: float, airlight: np.ndarray, random: Random) -> np.ndarray:
@@ -57,5 +57,5 @@ def haze(image: np.ndarray, density: float, airlight: np.ndarray, random: Random
     """
     height, width = image.shape[:2]
     depth = cv2.resize(white((4, 4), random), (width, height), interpolation=cv2.INTER_CUBIC)
-    left = np.exp(-density * np.exp(0.4 * depth))[..., None]
-    return to_8bit(as_float(image) * left + airlight.astype(np.float32) * (1 - left))
+    transmission = np.exp(-density * np.exp(0.4 * depth))[..., None]
+    return to_8bit(as_float(image) * transmission + airlight.astype(np.float32) * (1 - transmission))

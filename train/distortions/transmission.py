@@ -1,7 +1,7 @@
-"""Errors on the way: files of which some bytes arrive wrong, shown as an ordinary decoder shows them.
+"""Transmission errors: files with bit errors, decoded by an ordinary decoder; TID2013's types 12 and 13.
 
-TID2013's types 12 and 13. Every picture is (H, W, 3) uint8 RGB; all need Pillow, whose decoders keep silent about
-damage. A byte whose damage the decoder refuses (a forged marker, a broken header) arrives well after all.
+Every picture is (H, W, 3) uint8 RGB. All functions need Pillow, whose decoders tolerate damage. Errors that the decoder
+refuses (a forged marker, a broken header) are drawn again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .pixels import Random
 
 
 def received(data: np.ndarray) -> np.ndarray | None:
-    """What Pillow shows of a damaged file, or None where it refuses it."""
+    """A damaged file as decoded by Pillow, or None where it refuses to decode it."""
     try:
         return np.asarray(pillow().open(io.BytesIO(data.tobytes())).convert("RGB"))
     except (OSError, SyntaxError, ValueError):
@@ -23,40 +23,40 @@ def received(data: np.ndarray) -> np.ndarray | None:
 
 
 def damage(data: np.ndarray, first: int, errors: int, random: Random) -> np.ndarray:
-    """`errors` bytes behind `first` with one bit turned, each at a random place. Decodable if `data` is."""
+    """The data with one flipped bit in each of `errors` random bytes after `first`."""
     data = data.copy()
     for _ in range(errors):
         place = int(random.integers(first, data.size - 2))
         bit = np.uint8(1 << int(random.integers(8)))
-        turned = data[place] ^ bit
-        # 255 begins a marker: neither make one nor break one.
-        if 255 in (turned, data[place], data[place - 1]):
+        flipped = data[place] ^ bit
+        # 255 starts a marker: neither create nor destroy one
+        if 255 in (flipped, data[place], data[place - 1]):
             continue
-        data[place] = turned
+        data[place] = flipped
     return data
 
 
 def scan_start(data: np.ndarray) -> int:
-    """Where the entropy-coded data of a JPEG begin."""
+    """The start of the entropy-coded data of a JPEG file."""
     mark = data.tobytes().index(b"\xff\xda")
     return mark + 2 + int(data[mark + 2]) * 256 + int(data[mark + 3])
 
 
 def jpeg_errors(image: np.ndarray, errors: int, random: Random, *, quality: int = 75, restart: int = 8) -> np.ndarray:
-    """JPEG transmission errors (12): `errors` wrong bits in a file whose decoder catches up every `restart` blocks."""
+    """JPEG transmission errors (12): `errors` bit errors; the decoder resynchronises every `restart` blocks."""
     data = jpeg_bytes(image, quality, restart=restart)
     return damaged_picture(data, scan_start(data), errors, random)
 
 
 def jpeg2000_errors(image: np.ndarray, errors: int, random: Random, *, per_mille: int = 60) -> np.ndarray:
-    """JPEG 2000 transmission errors (13): `errors` wrong bits in a file of `per_mille` thousandths of the raw size."""
+    """JPEG 2000 transmission errors (13): `errors` bit errors in a file of `per_mille` thousandths of the raw size."""
     data = jpeg2000_bytes(image, per_mille)
-    body = data.tobytes().index(b"\xff\x93") + 2  # start of data: behind the headers of file and tile
+    body = data.tobytes().index(b"\xff\x93") + 2  # start of data, after the headers of file and tile
     return damaged_picture(data, body, errors, random)
 
 
 def damaged_picture(data: np.ndarray, first: int, errors: int, random: Random) -> np.ndarray:
-    """The picture behind a file with that many wrong bits, drawn anew where a decoder refuses it."""
+    """The decoded picture of a file with that many bit errors, drawn again where the decoder refuses them."""
     for _ in range(20):
         picture = received(damage(data, first, errors, random))
         if picture is not None:
