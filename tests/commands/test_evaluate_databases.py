@@ -244,7 +244,10 @@ def test_an_image_that_cannot_be_read_is_named_and_what_was_scored_is_kept(evalu
     ("arguments", "message"),
     [
         (["database", "liv"], "no such database: liv; did you mean live?"),
-        (["database", "my.csv"], "which scores are good is not known; give --higher-is-better or --lower-is-better"),
+        (
+            ["database", "my.csv"],
+            "the direction of the scores is not known; give --higher-is-better or --lower-is-better",
+        ),
         (
             ["database", "live", "--higher-is-better"],
             "--higher-is-better, --lower-is-better, --range and --allow-missing are for tables",

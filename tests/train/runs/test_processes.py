@@ -212,7 +212,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
     [
         (["train"], 2, "no training data: give --dataset, --clean-images or both"),
         (["train", "--dataset", "live"], 2, "HIQA_LIVE_ROOT"),
-        (["train", "--dataset", "TABLE"], 2, "which scores are good is not known; give --higher-is-better"),
+        (["train", "--dataset", "TABLE"], 2, "the direction of the scores is not known; give --higher-is-better"),
         (["train", "--dataset", "TABLE", "--higher-is-better"], 2,
          "the recipe best needs VGG-19's weights in training; give --vgg FILE, --vgg download or --vgg off"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--vgg", "/no"], 2, "--vgg /no: no such file"),
