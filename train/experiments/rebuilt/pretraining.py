@@ -5,7 +5,7 @@
 
 R on the image alone and R with hallucination see the same patches in the same order; the
 protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then
-what `hiqa evaluate --init-from PRE` takes. With `--only alone` the R on the image alone is trained by
+what `hiqa evaluate splits --init-from PRE` takes. With `--only alone` the R on the image alone is trained by
 itself, the same one: all that the ablation takes.
 """
 
