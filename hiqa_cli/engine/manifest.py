@@ -1,7 +1,7 @@
 """The manifest of a folder of weights: what they are, and the sha256 of every file. Needs no torch.
 
-`manifest.json` names the weights, their licence, the data they were trained on and what they
-measured; its own sha256 is the weights' identity, since it holds the hash of everything else.
+`manifest.json` states name, version, licence, training data and measured accuracy of the weights. Since it contains the
+hashes of all other files, its own sha256 identifies the weights.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ MANIFEST = "manifest.json"
 GENERATOR_FILE = "generator.safetensors"
 REGRESSOR_FILE = "regressor.safetensors"
 WEIGHT_FILES = (GENERATOR_FILE, REGRESSOR_FILE)
-REINSTALL = "get the folder again; hiqa never scores with weights it cannot vouch for"
+REINSTALL = "get the folder again; hiqa does not score with weights that it cannot verify"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says, checked for its form.
+    """The content of `manifest.json`, validated.
 
     files: name -> (sha256 in hex, bytes).
-    training_data: one {"name", "terms", "use"} a data set.
-    measured: free, as training wrote it.
-    seen_scenes: names of all scenes that any of the networks was trained on or chosen by, as the training suite names
-        them; None where that was not recorded.
-    weights_id: first 8 hex digits of the sha256 of the manifest's own bytes.
+    training_data: one {"name", "terms", "use"} per data set.
+    measured: free form, as training wrote it.
+    seen_scenes: names of all scenes that any of the networks was trained on or selected with; None where that was not
+        recorded.
+    weights_id: first 8 hex digits of the sha256 of the manifest file.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Manifest:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """One file of the manifest: the sha256 it should have, whether it has it, its size in bytes.
+    """The check of one file of the manifest: its expected sha256, whether it matches, its size in bytes.
 
-    found: what is there instead, in words, where `ok` is false ("missing", "altered", ...).
+    found: where `ok` is false, what is wrong ("missing", "altered", ...).
     """
 
     file: str
@@ -61,7 +61,7 @@ class FileCheck:
 
 
 def default_folder() -> Path:
-    """The folder of the weights that came with the package; WeightsError where none came."""
+    """The folder of the weights that are installed with the package; WeightsError where there is none."""
     try:
         folder = Path(str(importlib.resources.files("hiqa_cli.weights")))
     except ModuleNotFoundError as error:
@@ -73,7 +73,7 @@ def default_folder() -> Path:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder; WeightsError where there is none, or it is not one hiqa knows."""
+    """Read the manifest of a folder; WeightsError where it is missing, invalid or of an unknown format."""
     path = folder / MANIFEST
     try:
         data = path.read_bytes()
@@ -91,7 +91,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise WeightsError(f"{path} is not JSON that hiqa wrote: {error}", REINSTALL) from error
     if fields.get("format") != FORMAT:
         raise WeightsError(
-            f"{path} is of format {fields.get('format')!r}, this hiqa knows {FORMAT}",
+            f"{path} has format {fields.get('format')!r}, this hiqa reads {FORMAT}",
             "a newer hiqa may read it",
         )
     try:
@@ -108,7 +108,7 @@ def _checked(fields: dict[str, Any], weights_id: str) -> Manifest:
     }
     unknown = sorted(set(fields["files"]) - set(WEIGHT_FILES))
     if unknown:
-        raise ValueError(f"names a file that hiqa does not know: {unknown[0]}")
+        raise ValueError(f"lists an unknown file: {unknown[0]}")
     return Manifest(
         name=str(fields["name"]),
         version=str(fields["version"]),
@@ -127,17 +127,17 @@ def _texts(value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError("has seen_scenes that are no list of names")
+        raise ValueError("has seen_scenes that are not a list of names")
     return tuple(value)
 
 
 def read_verified(folder: Path, manifest: Manifest, name: str) -> bytes:
-    """The bytes of one file, which are those that the manifest vouches for; else WeightsError."""
+    """Read one file and check it against the manifest; WeightsError where it does not match."""
     sha256, size = manifest.files[name]
     path = folder / name
     try:
         found_size = path.stat().st_size
-        if found_size != size:  # before reading: somebody may have put anything there
+        if found_size != size:  # before reading, since the file may be anything
             raise WeightsError(f"{path} has {found_size} bytes, its manifest says {size}", REINSTALL)
         data = path.read_bytes()
     except OSError as error:
@@ -155,7 +155,7 @@ def read_verified(folder: Path, manifest: Manifest, name: str) -> bytes:
 def verify_manifest(folder: Path | str | None = None) -> list[FileCheck]:
     """Check every file of a folder (None: the installed weights) against its manifest.
 
-    Raises WeightsError where the manifest itself cannot be read; a file that fails is a row.
+    Raises WeightsError where the manifest itself cannot be read.
     """
     where = default_folder() if folder is None else Path(os.fspath(folder))
     manifest = read_manifest(where)

@@ -1,9 +1,9 @@
-"""Weights on disk: strict both ways, written by training and read by the scorer in one format.
+"""Weights on disk: one format, written by training and read by the scorer, strict in both directions.
 
-A folder holds `manifest.json` and one safetensors file for each network: float16 tensors, and as
-metadata what is needed to build the network (`hiqa.network`, `hiqa.config`, `hiqa.version`; the
-regressor's also `hiqa.calibration`). Anything that is not exactly as written is refused: a score
-from half-loaded weights would look like any other. Importing this module loads no torch.
+A folder holds `manifest.json` and one safetensors file per network: float16 tensors, and metadata to build the network
+(`hiqa.network`, `hiqa.config`, `hiqa.version`; for the regressor also `hiqa.calibration`). Anything that differs from
+what was written is refused, since a score from partly loaded weights looks like any other. Importing this module loads
+no torch.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ __all__ = [
 
 Built = TypeVar("Built")
 
-# Counts the batches of training; means nothing to a network that only scores.
+# A counter of batch norms that only training uses.
 NOT_SAVED = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """Both networks in float32 on the CPU, in evaluation mode, as the manifest vouches for them."""
+    """Both networks in float32 on the CPU, in evaluation mode, verified against the manifest."""
 
     generator: Generator
     regressor: Regressor
@@ -95,7 +95,7 @@ def load_weights(folder: Path | str | None = None) -> LoadedWeights:
 
 
 class _StoredNetwork:
-    """One safetensors file of a folder, its sha256 checked, on its way into a network."""
+    """One verified safetensors file, to be loaded into a network."""
 
     def __init__(self, folder: Path, manifest: Manifest, name: str, network: str) -> None:
         import safetensors
@@ -107,37 +107,35 @@ class _StoredNetwork:
             self._metadata = safetensors_metadata(data)
             self._tensors: dict[str, Tensor] = load(data)
         except (safetensors.SafetensorError, ValueError, struct.error, AttributeError) as error:
-            raise self._refusal(f"is no safetensors file ({error})") from error
+            raise self._refusal(f"is not a safetensors file ({error})") from error
         for key, expected in (("hiqa.format", str(FORMAT)), ("hiqa.network", network)):
             found = self._metadata.get(key)
             if found != expected:
                 raise self._refusal(f"has {key} {found!r}, expected {expected!r}")
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
-        """What the metadata's JSON under `key` describes; refused where it cannot be built."""
+        """Build what the metadata describes as JSON under `key`; WeightsError where that fails."""
         from hiqa_cli.networks.torch_contexts import SkipInit
 
-        with SkipInit():  # fill() has all numbers
+        with SkipInit():  # fill() sets all weights
             return built_from(self._metadata, key, build, self.path)
 
     def fill(self, network: nn.Module) -> None:
-        """Put every tensor into the network, which must want exactly these."""
+        """Load the tensors into the network, which must have exactly these."""
         import torch
 
         wanted = _state(network)
         missing = sorted(wanted.keys() - self._tensors.keys())
         extra = sorted(self._tensors.keys() - wanted.keys())
         if missing:
-            raise self._refusal(f"lacks the tensor {missing[0]} ({len(missing)} missing in all)")
+            raise self._refusal(f"lacks the tensor {missing[0]} ({len(missing)} missing)")
         if extra:
-            raise self._refusal(f"has the unknown tensor {extra[0]} ({len(extra)} in all)")
+            raise self._refusal(f"has the unknown tensor {extra[0]} ({len(extra)} unknown)")
         for name, tensor in self._tensors.items():
             if tensor.shape != wanted[name].shape:
-                raise self._refusal(
-                    f"has {name} of shape {tuple(tensor.shape)}, the network wants {tuple(wanted[name].shape)}"
-                )
+                raise self._refusal(f"has {name} of shape {tuple(tensor.shape)}, expected {tuple(wanted[name].shape)}")
             if tensor.dtype != torch.float16:
-                raise self._refusal(f"has {name} in {tensor.dtype}, expected torch.float16")
+                raise self._refusal(f"has {name} as {tensor.dtype}, expected torch.float16")
             if not bool(torch.isfinite(tensor).all()):
                 raise self._refusal(f"has NaN or Inf in {name}")
         whole = {name: value.float() for name, value in self._tensors.items()}
@@ -149,20 +147,20 @@ class _StoredNetwork:
 
 
 def read_facts(folder: Path, manifest: Manifest) -> tuple[Calibration, dict[str, Any]]:
-    """Calibration and configuration of R, for engines that keep the networks elsewhere: without torch, and every file
-    checked against the manifest as load_weights() does. Raises WeightsError."""
+    """Calibration and configuration of R, without torch, for backends that store the networks elsewhere. Verifies every
+    file as load_weights() does; raises WeightsError."""
     data = {name: read_verified(folder, manifest, name) for name in WEIGHT_FILES}
     path = folder / REGRESSOR_FILE
     try:
         metadata = safetensors_metadata(data[REGRESSOR_FILE])
     except (ValueError, struct.error, AttributeError) as error:
-        raise refusal(path, f"is no safetensors file ({error})") from error
+        raise refusal(path, f"is not a safetensors file ({error})") from error
     calibration = built_from(metadata, "hiqa.calibration", Calibration.from_dict, path)
     return calibration, built_from(metadata, "hiqa.config", dict, path)
 
 
 def built_from(metadata: Mapping[str, str], key: str, build: Callable[[dict[str, Any]], Built], path: Path) -> Built:
-    """What JSON under `key` describes; WeightsError where it cannot be built. path: of the file that it comes from."""
+    """Build what the metadata of the file `path` describes as JSON under `key`; WeightsError where that fails."""
     try:
         return build(json.loads(metadata[key]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -175,7 +173,7 @@ def refusal(path: Path, problem: str) -> WeightsError:
 
 
 def _try_together(generator: Generator, regressor: Regressor, folder: Path) -> None:
-    """Refuse networks that are each whole but do not fit each other: a grey patch must pass."""
+    """Refuse two valid networks that do not fit each other, by running a grey patch through both."""
     import torch
 
     from hiqa_cli.networks.hiqa import HiqaNet
@@ -193,7 +191,7 @@ def _try_together(generator: Generator, regressor: Regressor, folder: Path) -> N
 def safetensors_metadata(data: bytes) -> dict[str, str]:
     """The text-to-text metadata in the header of a safetensors file.
 
-    The library gives it for paths only; here the bytes whose sha256 was checked are the ones read.
+    The library reads it from paths only; this reads the bytes whose sha256 was checked.
     """
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
@@ -217,11 +215,11 @@ def save_weights(
     measured: Mapping[str, Any],
     seen_scenes: Iterable[str] | None = None,
 ) -> str:
-    """Write a folder of weights that load_weights() takes; gives its weights_id.
+    """Write a folder of weights for load_weights(); returns its weights_id.
 
-    training_data: one {"name", "terms", "use"} a data set. seen_scenes: what any of the networks was trained on or
-    chosen by, so that nobody measures on it unawares; None: not known. The manifest is written last and every
-    file under a temporary name first, so that a folder cut short is never mistaken for a whole one.
+    training_data: one {"name", "terms", "use"} per data set. seen_scenes: scenes that any of the networks was trained
+    on or selected with, so that evaluation can warn of them; None: unknown. The manifest is written last, so
+    that an incomplete folder is never taken for a complete one.
     Raises WeightsError where a tensor is not finite, or too large for float16, and OutputError.
     """
     files = {}
@@ -258,7 +256,7 @@ def _packed(kind: str, network: nn.Module, config: str, more: Mapping[str, str])
         if not bool(torch.isfinite(half).all()):
             raise WeightsError(
                 f"the {kind}'s {name} has NaN, Inf or values beyond float16",
-                "it was not saved; look at the training",
+                "it was not saved; check the training",
             )
         tensors[name] = half
     metadata = {
@@ -272,11 +270,11 @@ def _packed(kind: str, network: nn.Module, config: str, more: Mapping[str, str])
 
 
 def _in_order(data: bytes) -> bytes:
-    """A safetensors file with its metadata sorted: safetensors writes them in another order each time, and the same
-    weights would have another id."""
+    """A safetensors file with sorted metadata: the library writes them in a different order each time, so that the same
+    weights would get different ids."""
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:end])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of 8 bytes
+    text += b" " * (-len(text) % 8)  # tensors start at a multiple of 8 bytes
     return len(text).to_bytes(8, "little") + text + data[end:]

@@ -115,8 +115,8 @@ def test_a_folder_without_a_manifest_and_no_folder_are_refused(tmp_path: Path) -
     [
         ("{", "is not JSON"),
         ("[1]", "is not JSON that hiqa wrote: not an object"),
-        ('{"format": 2}', "is of format 2, this hiqa knows 1"),
-        ('{"name": "x"}', "is of format None"),
+        ('{"format": 2}', "has format 2, this hiqa reads 1"),
+        ('{"name": "x"}', "has format None"),
         ('{"format": 1, "files": {}}', "lacks 'generator.safetensors'"),
         ("\xff", "is not JSON"),
     ],
@@ -173,12 +173,12 @@ def deepen(tensors: Tensors, metadata: Metadata) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (drop, "lacks the tensor enter.weight (1 missing in all)"),
+        (drop, "lacks the tensor enter.weight (1 missing)"),
         (add, "has the unknown tensor surplus"),
-        (reshape, "has enter.bias of shape (5,), the network wants (4,)"),
+        (reshape, "has enter.bias of shape (5,), expected (4,)"),
         (put_nan, "has NaN or Inf in enter.bias"),
         (put_inf, "has NaN or Inf in enter.weight"),
-        (widen, "has enter.bias in torch.float32, expected torch.float16"),
+        (widen, "has enter.bias as torch.float32, expected torch.float16"),
         (rename, "has hiqa.network 'regressor', expected 'generator'"),
         (age, "has hiqa.format '7', expected '1'"),
         (forget, "has no usable hiqa.config"),
@@ -196,7 +196,7 @@ def test_a_file_that_is_not_exactly_the_network_is_refused(
 def test_a_file_that_is_no_safetensors_file_is_refused(folder: Path) -> None:
     for data in (b"", b"\x08", b"not a tensor in sight, for many bytes", b"\xff" * 64):
         vouch(folder, "generator.safetensors", data)
-        assert "is no safetensors file" in refusal(folder)
+        assert "is not a safetensors file" in refusal(folder)
 
 
 def test_a_calibration_that_is_not_finite_is_refused(folder: Path) -> None:
