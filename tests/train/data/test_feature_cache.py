@@ -1,4 +1,4 @@
-"""G asked once about whole images: what is kept is what it says, patches fit it, and protocols go on with it."""
+"""Cached features of whole images: their values, patches cut from them, and protocols that use them."""
 
 from __future__ import annotations
 
@@ -45,73 +45,75 @@ def images(tmp_path: Path) -> tuple[ScoredImage, ...]:
 
 
 @pytest.fixture
-def views(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path) -> dict[Path, ImageFeatures]:
-    kept = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
-    return {image.file: kept.features(image.file) for image in images}
+def features(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path) -> dict[Path, ImageFeatures]:
+    cache = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
+    return {image.file: cache.features(image.file) for image in images}
 
 
-def test_what_is_kept_is_what_g_says_of_the_whole_image(
-    images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures], weights: Path
+def test_cached_features_are_the_output_of_g_on_the_whole_image(
+    images: tuple[ScoredImage, ...], features: dict[Path, ImageFeatures], weights: Path
 ):
     pixels = np.load(images[0].file)
     with torch.no_grad():
-        shown = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        said = load_generator(weights)(shown)
-    kept = np.load(views[images[0].file].discrepancy), np.load(views[images[0].file].semantic)
-    wanted = (shown - said.hallucination)[0], said.semantic[0]
-    assert kept[0].shape == (96, 128, 3)
-    assert kept[1].shape[:2] == (3, 4)
-    for mine, theirs in zip(kept, wanted, strict=True):
-        np.testing.assert_allclose(mine, theirs.permute(1, 2, 0).numpy(), rtol=1e-3, atol=1e-5)
+        image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        output = load_generator(weights)(image)
+    cached = np.load(features[images[0].file].discrepancy), np.load(features[images[0].file].semantic)
+    expected = (image - output.hallucination)[0], output.semantic[0]
+    assert cached[0].shape == (96, 128, 3)
+    assert cached[1].shape[:2] == (3, 4)
+    for one, other in zip(cached, expected, strict=True):
+        np.testing.assert_allclose(one, other.permute(1, 2, 0).numpy(), rtol=1e-3, atol=1e-5)
 
 
-def test_a_view_is_worked_out_once(images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path, monkeypatch):
+def test_features_of_an_image_are_computed_once(
+    images: tuple[ScoredImage, ...], weights: Path, tmp_path: Path, monkeypatch
+):
     first = FeatureCache(load_generator(weights), tmp_path / "cache", CPU).features(images[0].file)
     again = FeatureCache(load_generator(weights), tmp_path / "cache", CPU)
-    monkeypatch.setattr(again, "_ask", lambda pixels: pytest.fail("asked twice"))
+    monkeypatch.setattr(again, "_compute", lambda pixels: pytest.fail("computed twice"))
     assert again.features(images[0].file) == first
     other = FeatureCache(load_generator(None), tmp_path / "cache", CPU)
-    assert other.folder != again.folder  # another G has another word
+    assert other.folder != again.folder  # another G has a folder of its own
 
 
-def test_map_and_features_are_cut_and_turned_with_the_image(
-    images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures]
+def test_map_and_features_are_cut_rotated_and_flipped_with_the_image(
+    images: tuple[ScoredImage, ...], features: dict[Path, ImageFeatures]
 ):
-    source = CachedFeaturePatches(images, 64, seed=3, views=views, with_references=False)
+    source = CachedFeaturePatches(images, 64, seed=3, features=features, with_references=False)
     batch = source.draw(range(12))
     assert batch.cached_inputs is not None
-    turned = set()
+    transforms = set()
     for number in range(12):
         place = source.place(number)
-        turned.add((place.turns, place.flip))
+        transforms.add((place.turns, place.flip))
         assert place.x % CELL == place.y % CELL == 0
         pieces = (
             (np.load(place.image.file), 1, batch.distorted),
-            (np.load(views[place.image.file].discrepancy), 1, batch.cached_inputs.discrepancy),
-            (np.load(views[place.image.file].semantic), CELL, batch.cached_inputs.semantic),
+            (np.load(features[place.image.file].discrepancy), 1, batch.cached_inputs.discrepancy),
+            (np.load(features[place.image.file].semantic), CELL, batch.cached_inputs.semantic),
         )
-        for whole, unit, found in pieces:
-            piece = whole[place.y // unit : (place.y + 64) // unit, place.x // unit : (place.x + 64) // unit]
+        for values, unit, found in pieces:
+            piece = values[place.y // unit : (place.y + 64) // unit, place.x // unit : (place.x + 64) // unit]
             piece = np.rot90(piece, place.turns)
             np.testing.assert_array_equal(found[number].numpy(), piece[:, ::-1] if place.flip else piece)
-    assert len(turned) > 3
+    assert len(transforms) > 3
     assert torch.equal(source.draw(range(5, 9)).cached_inputs.semantic, batch.cached_inputs.semantic[5:9])
-    alone = CachedFeaturePatches(images, 64, seed=3, views={}, with_references=False).draw(range(12))
-    assert torch.equal(alone.distorted, batch.distorted)  # a baseline sees the same patches
+    alone = CachedFeaturePatches(images, 64, seed=3, features={}, with_references=False).draw(range(12))
+    assert torch.equal(alone.distorted, batch.distorted)  # a baseline trains on the same patches
     assert alone.cached_inputs is None
 
 
-def test_validation_patches_lie_where_the_features_do(
-    images: tuple[ScoredImage, ...], views: dict[Path, ImageFeatures]
+def test_validation_patches_are_on_the_grid_of_the_features(
+    images: tuple[ScoredImage, ...], features: dict[Path, ImageFeatures]
 ):
-    source = CachedFeatureFixedPatches(images, 64, 2, views, with_references=False)
+    source = CachedFeatureFixedPatches(images, 64, 2, features, with_references=False)
     places = {(place.x, place.y) for place in map(source.place, range(source.epoch_length))}
     assert len(places) == 2
     assert all(x % CELL == y % CELL == 0 for x, y in places)
     assert source.draw(range(2)).cached_inputs.semantic.shape[1:3] == (2, 2)
 
 
-def test_an_r_is_begun_with_only_where_it_is_shown_no_more_than_the_stage(weights: Path):
+def test_initial_weights_whose_r_has_more_inputs_than_the_stage_are_refused(weights: Path):
     recipe = load_recipe("best")
     assert load_regressor(weights, recipe.stages["final"]).regressor.config.discrepancy
     with pytest.raises(UsageError, match="its R is shown more than the stage is"):
@@ -145,7 +147,7 @@ def scores_of(out: Path, split: int) -> list[list[object]]:
     return data["tests"]["tid2013"]["images"]
 
 
-def test_a_protocol_with_whole_views_goes_on_and_is_the_same_for_the_same_seed(evaluate, weights: Path):
+def test_a_protocol_with_whole_views_resumes_and_is_reproducible(evaluate, weights: Path):
     ready = ["--generator", weights, "--whole-views", "--method", "hiqa", "--method", "baseline"]
     out = evaluate(*ready)
     found = scores_of(out, 0), scores_of(out, 1)
@@ -161,7 +163,7 @@ def test_a_protocol_with_whole_views_goes_on_and_is_the_same_for_the_same_seed(e
     assert (scores_of(other, 0), scores_of(other, 1)) == found
 
 
-def test_what_makes_no_sense_is_refused(evaluate, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_contradicting_options_are_refused(evaluate, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UsageError, match="--whole-views needs --generator"):
         evaluate("--whole-views")
     with pytest.raises(UsageError, match="--weights goes with --method weights"):

@@ -1,4 +1,4 @@
-"""Databases and photographs learned together, and what a run begins with."""
+"""Training on databases and clean images together, and the initial weights of a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def material(tmp_path_factory):
     return write_mixed(tmp_path_factory.mktemp("mixed"))
 
 
-def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
+def test_a_test_scene_is_in_no_training_or_validation_part_and_in_no_folder(material):
     parts, tested, folders, scenes = material
     assert tested == {scenes[0], scenes[3]}
     assert not tested & {sample.scene for sample in (*parts[0].training, *parts[0].validation)}
@@ -60,7 +60,7 @@ def test_a_scene_that_is_kept_out_is_in_no_part_and_in_no_folder(material):
         assert sample.scene.split("/")[1] not in training
 
 
-def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_how_errors_grow(material, tmp_path):
+def test_interval_cases_include_training_images_of_databases_with_a_known_growth_of_errors(material, tmp_path):
     parts, tested, folders, _ = material
     look = observe_activations(Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32"))
     cache = options(folders[0].parent / "cache")
@@ -82,13 +82,13 @@ def test_the_half_width_knows_pictures_that_were_trained_on_where_it_is_known_ho
     assert growths(mine=1.5) == {1.0: validation, 1.5: training}
 
 
-def test_a_scene_that_no_database_shows_cannot_be_kept_out(material):
+def test_an_unknown_test_scene_is_refused(material):
     reading = open_dataset(str(material[2][0].parent / "mine.csv"), direction="high", nominal=(1, 5))
     with pytest.raises(UsageError, match="no database shows the scene kodim99; scenes have names such as mine/0"):
         split_databases([reading], 1, ["kodim99"])
 
 
-def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_same_patches(material):
+def test_a_batch_has_the_share_of_each_source_and_is_reproducible(material):
     parts, tested, folders, _ = material
     mixed = open_mixed(parts, tested, folders, recipe(), options(folders[0].parent / "cache"), StopSignal(), quiet)
     stage = recipe().stages["final"]
@@ -112,7 +112,7 @@ def test_a_batch_holds_each_material_by_its_share_and_the_same_numbers_are_the_s
         mixed.training_patches("final", torn, with_references=False)
 
 
-def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is_lost_place_by_place(material):
+def test_patches_with_a_true_reference_are_marked_and_only_they_enter_the_local_loss(material):
     parts, tested, folders, _ = material
     bare = [dataclasses.replace(parts[0], training=[dataclasses.replace(s, reference=None) for s in parts[0].training])]
     cache = options(folders[0].parent / "cache")
@@ -141,7 +141,7 @@ def test_patches_whose_reference_is_known_are_marked_and_they_alone_tell_what_is
     )  # and none where it is not, whatever stands there
 
 
-def test_how_good_a_photograph_itself_is_costs_nothing_where_only_its_versions_are_told_apart():
+def test_a_relative_loss_ignores_the_common_error_of_a_group():
     target = torch.tensor([1.0, 0.6, 0.5, 0.9, 0.2, 0.7])
     group = torch.tensor([0, 0, 1, 1, 2, 2])
     photographs = torch.tensor([True, True, True, True, False, False])
@@ -157,7 +157,7 @@ def test_how_good_a_photograph_itself_is_costs_nothing_where_only_its_versions_a
     assert loss(torn, 1.0) == loss(torn, 0.0) == pytest.approx(0.1)
 
 
-def test_of_versions_in_the_right_order_nothing_is_asked_and_people_are_asked_as_ever():
+def test_the_order_loss_is_zero_for_versions_in_order_and_does_not_affect_human_scores():
     target = torch.tensor([1.0, 0.6, 0.61, 0.2, 0.9, 0.1])
     group = torch.tensor([0, 0, 0, 0, 1, 1])
     photographs = torch.tensor([True, True, True, True, False, False])
@@ -182,7 +182,7 @@ def test_of_versions_in_the_right_order_nothing_is_asked_and_people_are_asked_as
     assert float(found.total.detach()) == pytest.approx(float(expected))
 
 
-def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, tmp_path):
+def test_a_mixed_run_ends_with_weights_that_have_a_map_for_the_database(material, tmp_path):
     parts, tested, folders, _ = material
     out = tmp_path / "run"
     said: list[str] = []
@@ -212,7 +212,7 @@ def test_from_photographs_and_a_database_to_weights_with_a_map_for_it(material, 
         )  # fmt: skip
 
 
-def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_or_what_people_said():
+def test_setting_the_scale_keeps_the_order_of_scores_and_the_predicted_human_scores():
     random = np.random.default_rng(1)
     right = ScaleAnchor(1.7, 0.6)
     cases = []
@@ -241,7 +241,7 @@ def test_the_scale_is_set_to_what_the_reference_tells_without_changing_an_order_
     assert np.interp(score, np.linspace(0, 1, 7), found.moved_knots(knots)) == pytest.approx(0.5, abs=0.03)
 
 
-def test_the_scale_is_used_as_widely_as_the_reference_does_however_little_r_knows():
+def test_the_scale_has_the_spread_of_the_targets_even_for_a_weak_r():
     random = np.random.default_rng(1)
     cases = []
     for _ in range(200):
@@ -254,7 +254,7 @@ def test_the_scale_is_used_as_widely_as_the_reference_does_however_little_r_know
     assert scores.std() == pytest.approx(targets.std(), abs=0.3)
 
 
-def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
+def test_the_relative_loss_applies_to_clean_images_only(material, tmp_path):
     parts = material[0]
     for field, others in (("relative_share", {}), ("order_weight", {"local_weight": 0.0})):
         found = short_recipe(steps=2).only("alone").with_stage("alone", **{field: 0.5}, **others)
@@ -264,7 +264,7 @@ def test_only_photographs_are_told_apart_from_their_mean(material, tmp_path):
 
 
 @pytest.mark.parametrize(("precision", "levels"), [("fp32", 1e-3), ("bf16", 1.0)])
-def test_r_is_shown_in_training_what_g_imagines(precision, levels):
+def test_training_uses_the_discrepancy_map_of_scoring(precision, levels):
     torch.manual_seed(0)
     generator = Generator(GeneratorConfig((8, 8, 16, 16, 16), 2)).eval()
     frozen = FrozenGenerator(generator, RunDevice(torch.device("cpu"), precision), 2, 64)
@@ -278,7 +278,7 @@ def test_r_is_shown_in_training_what_g_imagines(precision, levels):
         assert float((shown.hallucination - images).abs().max()) > 0.01  # G does something
 
 
-def test_a_share_of_all_is_divided_among_all_kinds():
+def test_the_share_of_all_is_divided_among_all_kinds():
     shares = expand_shares({"all": 0.5, "noise": 0.5})
     assert set(shares) == set(KINDS)
     assert sum(shares.values()) == pytest.approx(1)

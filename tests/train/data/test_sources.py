@@ -1,4 +1,4 @@
-"""What training is fed with: distortions, patches, labels."""
+"""Patches of clean images and databases, the image cache, and clean images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_patch_number_n_of_a_seed_is_always_the_same():
         assert (pair.kind == "clean") == bool((pair.distorted == pair.reference).all()) or pair.kind == "jpeg"
 
 
-def test_a_group_is_one_reference_in_versions():
+def test_a_group_has_versions_of_one_reference():
     source = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1)
     drawn = source.draw(range(4 * GROUP, 6 * GROUP))
     batch = drawn.to(torch.device("cpu"))
@@ -112,7 +112,7 @@ def test_images_smaller_than_a_patch_are_reflected_as_in_scoring(tmp_path):
     assert (patch[:, 70] == patch[:, 68]).all()
 
 
-def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatch):
+def test_images_are_decoded_once_and_again_when_they_change(tmp_path, monkeypatch):
     samples = scored(tmp_path, 2)
     calls: list[Path] = []
     real = cache.read_picture
@@ -127,7 +127,7 @@ def test_images_are_decoded_once_and_anew_where_they_change(tmp_path, monkeypatc
     assert not list((tmp_path / "cache").glob("*.part"))
 
 
-def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
+def test_an_image_that_differs_from_its_reference_in_size_and_an_unreadable_one_are_named(tmp_path):
     (database, sample), *_ = scored(tmp_path, 1)
     cv2.imwrite(str(tmp_path / "clean0.png"), photograph(0)[:40, :70])
     with pytest.raises(DatasetError, match=r"0\.png is 70x50, its reference .*clean0\.png is 70x40; both must have"):
@@ -139,7 +139,7 @@ def test_a_pair_of_two_sizes_and_an_image_that_is_none_are_named(tmp_path):
         open_samples([(database, sample)], sample.path / "cache", lambda: None)
 
 
-def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
+def test_the_part_of_a_clean_image_depends_on_its_name_only():
     images = [CleanImage(f"{n}.png", PHOTO) for n in range(200)]
     training, validation = train_validation_split(images, 0.2)
     assert {i.name for i in training} | {i.name for i in validation} == {i.name for i in images}
@@ -148,7 +148,7 @@ def test_a_photograph_is_for_training_or_validation_by_its_name_alone():
     assert {i.name for i in fewer} <= {i.name for i in training}
 
 
-def test_photographs_too_small_or_missing_are_named(tmp_path):
+def test_clean_images_that_are_too_small_or_missing_are_named(tmp_path):
     with pytest.raises(UsageError, match="contains no images"):
         load_clean_images(tmp_path)
     cv2.imwrite(str(tmp_path / "small.png"), PHOTO[:200, :330])
@@ -162,7 +162,7 @@ def test_a_jpeg_2000_step_is_the_largest_file_below_the_rate():
     assert picture.shape == PHOTO.shape
 
 
-def test_the_noise_of_a_ladder_is_the_same_everywhere_and_different_for_each_picture():
+def test_the_noise_of_a_ladder_is_reproducible_and_differs_between_pictures():
     one, same, other = (seeded_noise(CleanImage(name, PHOTO), 12) for name in ("a", "a", "b"))
     assert (one == same).all()
     assert (one != other).any()

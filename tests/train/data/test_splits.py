@@ -1,4 +1,4 @@
-"""Divisions by scene: shares, seeds, the file, and no scene on two sides in whatever databases it is shown."""
+"""Splits by scene: shares, seeds, the file, and no scene in two parts, whichever databases show it."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ def live() -> Dataset:
     return reading("live", [live_scene(name) for name in LIVE_REFERENCES])
 
 
-def test_ten_divisions_of_80_and_20_with_a_validation_part_from_the_80(tid: Dataset):
+def test_ten_splits_of_80_and_20_percent_with_validation_from_the_80(tid: Dataset):
     splits = draw_splits([tid], seed=1)
     assert len(splits.splits) == 10
-    for division in splits.splits:
-        assert (len(division.test), len(division.validation), len(division.training)) == (5, 2, 18)
-        assert len({*division.test, *division.validation, *division.training}) == 25
-    assert len({division.test for division in splits.splits}) == 10
+    for split in splits.splits:
+        assert (len(split.test), len(split.validation), len(split.training)) == (5, 2, 18)
+        assert len({*split.test, *split.validation, *split.training}) == 25
+    assert len({split.test for split in splits.splits}) == 10
 
 
-def test_the_seed_says_which_division_it_is_and_the_order_of_files_does_not(tid: Dataset):
+def test_a_split_depends_on_the_seed_and_not_on_the_order_of_files(tid: Dataset):
     assert draw_splits([tid], seed=1) == draw_splits([tid], seed=1)
     assert draw_splits([tid], seed=1).splits != draw_splits([tid], seed=2).splits
     turned = reading("tid2013", [tid_scene(number) for number in range(25, 0, -1)])
     assert draw_splits([turned], seed=1) == draw_splits([tid], seed=1)
 
 
-def test_a_division_is_the_same_on_every_machine(tid: Dataset):
+def test_a_split_is_the_same_on_every_machine(tid: Dataset):
     expected = ("kodim02", "kodim07", "kodim10", "kodim15", "kodim20")  # by sha256, as drawn once
     assert draw_splits([tid], seed=0).splits[0].test == expected
 
 
-def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Dataset, tid: Dataset):
+def test_scenes_that_databases_share_or_may_share_are_in_one_part(live: Dataset, tid: Dataset):
     older = reading("tid2008", [tid_scene(number) for number in range(1, 26)])
-    for division in draw_splits([live, tid, older], seed=3).splits:
-        parts = split_samples(division, (*live.samples, *tid.samples, *older.samples))
+    for split in draw_splits([live, tid, older], seed=3).splits:
+        parts = split_samples(split, (*live.samples, *tid.samples, *older.samples))
         sides = [{sample.scene for sample in getattr(parts, part)} for part in PARTS]
         for a, b in ((0, 1), (0, 2), (1, 2)):
             assert not sides[a] & sides[b]
@@ -63,24 +63,24 @@ def test_scenes_that_databases_share_or_may_share_are_on_one_side(live: Dataset,
 def test_every_database_gets_its_share_of_the_test_part():
     many = reading("koniq10k", [f"koniq10k/{number}" for number in range(200)], each=1)
     few = reading("csiq", [f"csiq/{number}" for number in range(20)])
-    for division in draw_splits([many, few]).splits:
-        assert sum(scene.startswith("csiq/") for scene in division.test) == 4
-        assert len(division.test) == 44
+    for split in draw_splits([many, few]).splits:
+        assert sum(scene.startswith("csiq/") for scene in split.test) == 4
+        assert len(split.test) == 44
 
 
-def test_three_scenes_are_one_for_each_part_and_two_are_too_few():
-    division = draw_splits([reading("mine", ["a", "b", "c"])]).splits[0]
-    assert [len(getattr(division, part)) for part in PARTS] == [1, 1, 1]
+def test_three_scenes_give_one_to_each_part_and_two_are_too_few():
+    split = draw_splits([reading("mine", ["a", "b", "c"])]).splits[0]
+    assert [len(getattr(split, part)) for part in PARTS] == [1, 1, 1]
     with pytest.raises(UsageError, match="2 scenes cannot be split"):
         draw_splits([reading("mine", ["a", "b"])])
 
 
-def test_samples_of_a_scene_that_was_not_divided_are_an_error(tid: Dataset, live: Dataset):
+def test_samples_of_a_scene_outside_the_split_are_an_error(tid: Dataset, live: Dataset):
     with pytest.raises(UsageError, match="is in no part of this split"):
         split_samples(draw_splits([tid]).splits[0], live.samples)
 
 
-def test_training_on_one_database_leaves_out_what_the_other_may_show(live: Dataset, tid: Dataset):
+def test_excluding_scenes_also_excludes_those_that_may_be_the_same(live: Dataset, tid: Dataset):
     kept = {sample.scene for sample in exclude_scenes(live.samples, (s.scene for s in tid.samples))}
     assert len(kept) == 10  # 29 less 11 that are Kodak's and 8 that may be which
     assert "kodim05" not in kept
@@ -93,7 +93,7 @@ def test_training_on_one_database_leaves_out_what_the_other_may_show(live: Datas
     assert len({sample.scene for sample in exclude_scenes(live.samples, (s.scene for s in some))}) == 25
 
 
-def test_the_file_comes_back_as_it_was_and_names_the_images(tid: Dataset, tmp_path: Path):
+def test_a_file_of_splits_round_trips_and_names_the_images(tid: Dataset, tmp_path: Path):
     splits = draw_splits([tid], seed=4)
     path = tmp_path / "new" / "splits.json"
     write_splits(path, splits, [tid])
@@ -113,7 +113,7 @@ def test_a_file_is_never_replaced_by_other_splits(tid: Dataset, tmp_path: Path):
     assert path.read_bytes() == before
 
 
-def test_a_file_with_a_scene_on_two_sides_is_refused(tid: Dataset, live: Dataset, tmp_path: Path):
+def test_a_file_with_a_scene_in_two_parts_is_refused(tid: Dataset, live: Dataset, tmp_path: Path):
     path = tmp_path / "splits.json"
     write_splits(path, draw_splits([tid], count=2), [tid])
     data = json.loads(path.read_text())
@@ -136,7 +136,7 @@ def test_a_file_with_a_scene_on_two_sides_is_refused(tid: Dataset, live: Dataset
         ('{"format": 1, "seed": 1}', "KeyError"),
     ],
 )
-def test_a_file_that_is_none_of_splits_is_refused_in_one_line(tmp_path: Path, text: str, message: str):
+def test_any_other_file_is_refused_in_one_line(tmp_path: Path, text: str, message: str):
     path = tmp_path / "splits.json"
     path.write_text(text)
     with pytest.raises(UsageError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""Squares: what people scored, cut and judged as mode "fast" scores it."""
+"""Squares of whole images, cut and scored as mode "fast" does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def images(tmp_path_factory):
     return open_samples(samples, folder / "cache", lambda: None)
 
 
-def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_weights):
+def test_a_square_has_the_score_of_mode_fast(images, tiny_weights):
     loaded, scorer = load_weights(tiny_weights), Scorer.load(tiny_weights, device="cpu", precision="fp32")
     batch = (
         FixedWholeImages(images, 256, with_references=False).draw(range(len(images) * TILES)).to(torch.device("cpu"))
@@ -66,7 +66,7 @@ def test_a_square_gets_the_score_that_mode_fast_gives_the_picture(images, tiny_w
 
 
 @pytest.mark.parametrize("square", [(512, 512), (512, 384), (470, 390), (300, 256), (200, 100)])
-def test_every_window_of_a_square_is_pooled_from_as_much_as_a_tile_holds(square):
+def test_every_window_of_a_square_pools_as_many_cells_as_a_tile_has(square):
     weights = window_weights(tuple(tile_positions(*square, 256)), 256, 8)
     assert np.allclose(weights.sum(axis=(1, 2, 3)), 1)
     assert (weights >= 0).all()
@@ -86,7 +86,7 @@ def test_squares_are_drawn_at_random_by_number_and_cover_all_images(images):
     assert max(int(b.position[:, 1:].max()) for b in (batch, other)) <= 256
 
 
-def test_neighbouring_tiles_of_a_square_meet_where_they_were_cut(images):
+def test_neighbouring_tiles_of_a_square_are_adjacent(images):
     square = next(image for image in images if "0.png" in image.name)
     batch = WholeImagePatches([square], 256, seed=1, with_references=False).draw(range(TILES))
     first, right = batch.distorted[0], batch.distorted[1]
@@ -95,7 +95,7 @@ def test_neighbouring_tiles_of_a_square_meet_where_they_were_cut(images):
     assert torch.equal(first[:, across:], right[:, : 256 - across])
 
 
-def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
+def test_the_loss_of_a_batch_of_squares_is_the_error_of_their_scores(images):
     generator, regressor = tiny_networks()
     network = MappedRegressor(regressor, 2)
     objective = RegressorObjective(network, relative_share=0.0, ranking_weight=0.5, local_weight=0.0)
@@ -109,7 +109,7 @@ def test_what_a_batch_of_squares_costs_is_the_error_of_whole_pictures(images):
     assert float(loss.parts["score"]) == pytest.approx(float((loss.made - wanted).abs().mean()), abs=1e-6)
 
 
-def test_each_square_is_one_picture_of_a_validation(images):
+def test_validation_counts_each_square_as_one_image(images):
     generator, regressor = tiny_networks()
     source = FixedWholeImages(images, 64, with_references=False)
     found = predict(
@@ -130,7 +130,7 @@ def squared(mine: int):
     return recipe().with_stage("final", squares=True, batch=4 + mine, mix={PHOTOGRAPHS: 4, "mine": mine})
 
 
-def test_photographs_beside_squares_are_judged_patch_by_patch(material):
+def test_clean_images_mixed_with_squares_are_scored_by_patch(material):
     parts, tested, folders, _ = material
     cache = options(folders[0].parent / "cache")
     mixed = open_mixed(parts, tested, folders, squared(4), cache, StopSignal(), quiet)
@@ -141,7 +141,7 @@ def test_photographs_beside_squares_are_judged_patch_by_patch(material):
         mixed.training_patches("final", squared(6).stages["final"], with_references=True)
 
 
-def test_a_run_learns_from_squares_and_ends_with_weights(material, tmp_path):
+def test_a_run_with_squares_ends_with_weights(material, tmp_path):
     parts, tested, folders, _ = material
     found = train_mixed(parts, tested, folders, squared(4), tmp_path / "run", options(tmp_path), StopSignal(), quiet)
     assert found is not None

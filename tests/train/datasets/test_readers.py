@@ -1,4 +1,4 @@
-"""Every published database, read from a miniature tree in its own layout: what is there, its score, its direction."""
+"""Every published database, read from a miniature tree in its own layout: files, scores, direction."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def reading(tree: Tree) -> Callable[[str], Dataset]:
     return get
 
 
-def test_every_database_that_is_known_is_read_here():
+def test_every_known_database_is_tested_here():
     assert list(DATABASES) == list(WRITERS) == list(COUNTS)
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_those_files_are_read_that_are_there_and_the_first_missing_is_named(name: str, reading, tree: Tree):
+def test_existing_files_are_read_and_the_first_missing_one_is_named(name: str, reading, tree: Tree):
     found = reading(name)
     images, references = COUNTS[name]
     database = DATABASES[name]
@@ -78,7 +78,7 @@ def test_those_files_are_read_that_are_there_and_the_first_missing_is_named(name
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_every_file_of_a_tree_can_be_decoded_and_pairs_are_of_one_size(name: str, reading):
+def test_every_file_of_a_tree_decodes_and_pairs_have_one_size(name: str, reading):
     found = reading(name)
     result = verify(found, DATABASES[name], lambda: None)
     checks = {check.what: check for check in result.checks}
@@ -107,7 +107,7 @@ def test_a_high_score_is_good_where_scores_are_opinions_and_in_kadid(name: str, 
 
 
 @pytest.mark.parametrize("name", ["csiq", "tid2008", "tid2013", "kadid10k"])
-def test_the_lowest_level_has_the_higher_quality_and_lies_nearer_to_the_reference(name: str, reading):
+def test_the_lowest_level_has_a_higher_quality_and_is_closer_to_the_reference(name: str, reading):
     by_level: dict[int, list[float]] = {}
     error: dict[int, list[float]] = {}
     for sample in reading(name).samples:
@@ -125,7 +125,7 @@ def test_realigned_scores_of_live_below_0_and_above_100_are_kept_and_not_clipped
     assert min(s.quality for s in reading("live").samples) >= -0.25
 
 
-def test_lives_originals_are_left_out_by_orgs_and_a_distorted_image_scored_0_stays(tmp_path: Path):
+def test_lives_undistorted_images_are_left_out_by_orgs_and_a_distorted_one_scored_0_stays(tmp_path: Path):
     root = write_live(tmp_path / "live", scenes=3)
     samples = open_dataset("live", root).samples
     names = {f"{sample.path.parent.name}/{sample.path.name}": sample for sample in samples}
@@ -135,7 +135,7 @@ def test_lives_originals_are_left_out_by_orgs_and_a_distorted_image_scored_0_sta
     assert not any(name.startswith("wn/") and int(name[6:-4]) >= 146 for name in names)
 
 
-def test_live_without_realigned_scores_is_read_with_the_old_ones_and_says_so(tmp_path: Path):
+def test_live_without_realigned_scores_is_read_with_the_old_ones_and_a_note(tmp_path: Path):
     old = open_dataset("live", write_live(tmp_path / "old", scenes=1, realigned=False))
     assert old.notes == ("scores of dmos.mat",)
     assert max(sample.score for sample in old.samples) <= 84
@@ -171,7 +171,7 @@ def test_tids_table_and_disk_differ_in_case_and_line_ends(reading, tree: Tree):
     assert reading("tid2013").samples[0].reference.name == "I01.BMP"
 
 
-def test_tids_25th_reference_is_no_kodak_photograph(tmp_path: Path):
+def test_tids_25th_reference_is_not_a_kodak_photograph(tmp_path: Path):
     names = {"I25.bmp": "i25_01_1.bmp"}
     root = WRITERS["tid2008"](tmp_path / "tid")
     for reference, distorted in names.items():
@@ -190,7 +190,7 @@ def test_livemds_blur_images_have_a_score_in_each_part(reading):
     assert types == {"blur", "jpeg", "noise", "blur+jpeg", "blur+noise"}
 
 
-def test_livemd_repacked_with_other_folder_names_and_references_apart_is_read(tree: Tree, tmp_path: Path):
+def test_livemd_repacked_with_other_folder_names_and_separate_references_is_read(tree: Tree, tmp_path: Path):
     root = tmp_path / "md"
     shutil.copytree(tree("livemd"), root)
     for part, new in (("Part 1", "Part_1"), ("Part 2", "Part2")):
@@ -215,7 +215,7 @@ def test_koniqs_mos_is_read_on_its_0_to_100_scale_from_either_table(tree: Tree, 
     assert "no split" in without.notes
 
 
-def test_koniqs_full_size_is_taken_where_both_are_there_and_said(tmp_path: Path):
+def test_koniqs_full_size_is_preferred_and_noted(tmp_path: Path):
     root = write_koniq10k(tmp_path / "koniq", images=1, folders=("512x384", "1024x768"))
     found = open_dataset("koniq10k", root)
     assert {sample.path.parent.name for sample in found.samples} == {"1024x768"}
@@ -229,7 +229,7 @@ def test_live_in_the_wild_is_paired_by_the_lists_and_without_its_training_images
     assert not any("trainingImages" in str(sample.path) for sample in samples)
 
 
-def test_spaq_repacked_as_png_is_read_and_said_to_be(tree: Tree, tmp_path: Path):
+def test_spaq_repacked_as_png_is_read_with_a_note(tree: Tree, tmp_path: Path):
     root = tmp_path / "spaq"
     shutil.copytree(tree("spaq"), root)
     book = root / "Annotations" / "MOS and Image attribute scores.xlsx"
@@ -251,7 +251,7 @@ def test_biqs_misnamed_file_small_images_and_official_split_are_read(reading):
 
 
 @pytest.mark.parametrize("name", ["live", "tid2008", "koniq10k", "livec"])
-def test_a_root_in_further_folders_as_archives_make_them_is_read(name: str, tree: Tree, tmp_path: Path):
+def test_a_root_inside_additional_folders_is_read(name: str, tree: Tree, tmp_path: Path):
     outer = tmp_path / "download"
     outer.mkdir()
     (outer / ".DS_Store").write_bytes(b"\0")

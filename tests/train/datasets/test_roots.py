@@ -1,4 +1,4 @@
-"""Where a database lies: --root before the environment before the configuration file, and what `set` leaves in it."""
+"""The root of a database: --root, environment, configuration file, and how `set` edits that file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "config.toml"
 
 
-def test_root_goes_before_the_environment_before_the_configuration_file(
+def test_root_takes_precedence_over_the_environment_and_that_over_the_configuration_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Path
 ):
     a, b, c = (tmp_path / name for name in "abc")
@@ -40,7 +40,7 @@ def test_root_goes_before_the_environment_before_the_configuration_file(
     assert (find_root(LIVE, a).path, find_root(LIVE, a).origin) == (a, "--root")
 
 
-def test_without_any_root_one_line_says_how_to_name_it_where_to_get_it_and_what_it_holds():
+def test_without_a_root_one_line_says_how_to_set_it_where_to_get_it_and_what_is_expected():
     with pytest.raises(UsageError) as caught:
         find_root(LIVE)
     text = str(caught.value)
@@ -50,13 +50,13 @@ def test_without_any_root_one_line_says_how_to_name_it_where_to_get_it_and_what_
     assert configured_root(LIVE) is None
 
 
-def test_a_root_that_is_gone_is_told_with_who_named_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_missing_root_is_reported_with_its_origin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("HIQA_LIVE_ROOT", str(tmp_path / "gone"))
     with pytest.raises(UsageError, match=r"no such folder: .*gone \(from HIQA_LIVE_ROOT\)"):
         find_root(LIVE)
 
 
-def test_an_empty_variable_is_no_root(monkeypatch: pytest.MonkeyPatch):
+def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HIQA_LIVE_ROOT", "")
     assert configured_root(LIVE) is None
 
@@ -73,7 +73,7 @@ def test_set_keeps_every_other_entry_and_comment(settings: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ['with "quotes"', "back\\slash", "tab\there", "ümläut 日本", "a#b = [c]", "del\x7f"])
-def test_any_name_of_a_folder_comes_back_as_it_was(tmp_path: Path, name: str):
+def test_any_folder_name_round_trips(tmp_path: Path, name: str):
     save_root("live", tmp_path / name)
     assert saved_roots() == {"live": tmp_path / name}
 
@@ -82,14 +82,14 @@ def test_any_name_of_a_folder_comes_back_as_it_was(tmp_path: Path, name: str):
     "text",
     ["", "x = 1", "x = 1\n", "[datasets]", "[datasets]\r\ncsiq = '/c'\r\n", "[ datasets ]\n'live' = '/o'\n[a]\n"],
 )
-def test_the_line_is_put_into_a_file_of_any_shape(text: str):
+def test_a_value_is_set_in_any_form_of_file(text: str):
     new = set_value(text, "live", "/new")
     before = tomllib.loads(text)
     assert tomllib.loads(new) == {**before, "datasets": {**before.get("datasets", {}), "live": "/new"}}
     assert set_value(new, "live", "/new") == new
 
 
-def test_a_file_that_hiqa_cannot_change_rightly_is_left_as_it_is(settings: Path, tmp_path: Path):
+def test_a_file_that_hiqa_cannot_edit_is_left_unchanged(settings: Path, tmp_path: Path):
     settings.parent.mkdir(parents=True)
     settings.write_text('datasets = { live = "/old" }\n')
     with pytest.raises(UsageError, match="by hand"):
@@ -101,7 +101,7 @@ def test_a_file_that_hiqa_cannot_change_rightly_is_left_as_it_is(settings: Path,
     ("text", "message"),
     [("[datasets\n", "not valid TOML"), ("datasets = 3\n", "expected a section"), ("[datasets]\nlive = 3\n", "quotes")],
 )
-def test_a_wrong_configuration_file_is_named_in_one_line(settings: Path, text: str, message: str):
+def test_an_invalid_configuration_file_is_named_in_one_line(settings: Path, text: str, message: str):
     settings.parent.mkdir(parents=True)
     settings.write_text(text)
     with pytest.raises(UsageError, match=message) as caught:
@@ -138,13 +138,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert [path.name for path in settings.parent.iterdir()] == ["config.toml"]
 
 
-def test_a_path_that_is_not_utf8_is_refused_with_the_variable_that_can_hold_it():
+def test_a_path_that_is_not_utf8_is_refused_and_the_variable_suggested():
     with pytest.raises(UsageError, match="HIQA_LIVE_ROOT"):
         save_root("live", Path("/data/\udcff"))
     assert not configuration_file().exists()
 
 
-def test_a_home_folder_by_its_short_name_is_found(settings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_tilde_is_expanded(settings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("HIQA_TID2008_ROOT", "~/tid")
     write_tid(tmp_path / "tid", 2008, scenes=1, types=1)

@@ -1,4 +1,4 @@
-"""A table of one's own: columns, direction, range, split, scenes, and files that are missing."""
+"""Users' tables: columns, direction, range, split, scenes, and missing files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_table_is_read_by_its_path_with_paths_relative_to_it(table: Path, monk
     assert found.notes == ()
 
 
-def test_low_direction_turns_the_quality_around_and_keeps_the_score(table: Path):
+def test_a_low_direction_inverts_the_quality_and_keeps_the_score(table: Path):
     low = read_table(table, "low", (1, 5)).samples[0]
     assert (low.score, low.quality) == (4, 0.25)
 
@@ -45,7 +45,7 @@ def test_a_table_has_no_default_direction(table: Path):
         read_table(table, None)
 
 
-def test_without_a_range_the_training_rows_extremes_are_taken_and_said(table: Path):
+def test_without_a_range_the_extremes_of_the_training_rows_are_used_and_noted(table: Path):
     lines = table.read_text().splitlines()
     table.write_text("\n".join([*lines, "images/3_jpeg_9.png,9,,,test"]))
     (table.parent / "images" / "3_jpeg_9.png").write_bytes((table.parent / "clean" / "0.png").read_bytes())
@@ -57,19 +57,19 @@ def test_without_a_range_the_training_rows_extremes_are_taken_and_said(table: Pa
     assert [s.score for s in rescaled.samples] == [s.score for s in found.samples]
 
 
-def test_a_range_given_backwards_is_refused_and_scores_far_beyond_it_too(table: Path):
+def test_a_reversed_range_and_scores_far_outside_it_are_refused(table: Path):
     with pytest.raises(UsageError, match="low end first, found 5 1"):
         read_table(table, "high", (5, 1))
     assert "score of images/0_noise_1.png is 4, expected -0.25..1.25" in refused(table, nominal=(0, 1))
 
 
-def test_scores_that_are_all_the_same_have_no_range(tmp_path: Path):
+def test_equal_scores_have_no_range(tmp_path: Path):
     table = write_table(tmp_path / "t.csv", scenes=2, levels=1, references=False)
     assert "all scores are 4; give --range" in refused(table)
     assert read_table(table, "high", (0, 5)).samples[0].quality == 0.8
 
 
-def test_a_wrong_column_is_named_with_those_that_are_there(table: Path):
+def test_a_missing_column_is_named_with_the_existing_ones(table: Path):
     text = table.read_text()
     table.write_text(text.replace("path,score", "file,mos", 1))
     assert "has no column 'path', found file, mos, reference, type, split" in refused(table)
@@ -79,7 +79,7 @@ def test_a_wrong_column_is_named_with_those_that_are_there(table: Path):
     assert "has two columns 'score'" in refused(table)
 
 
-def test_further_columns_are_left_alone_and_said(table: Path):
+def test_additional_columns_are_ignored_and_noted(table: Path):
     lines = table.read_text().splitlines()
     table.write_text("\n".join([lines[0] + ",camera", *(line + ",x" for line in lines[1:])]))
     assert read_table(table, "high", (1, 5)).notes == ("columns not read: camera",)
@@ -125,7 +125,7 @@ def test_a_missing_file_is_an_error_unless_allowed(table: Path):
     assert sum(sample.reference is None for sample in found.samples) == 9
 
 
-def test_a_table_of_which_no_image_is_there_is_an_error_even_when_missing_is_allowed(tmp_path: Path):
+def test_a_table_without_any_existing_image_is_an_error_even_if_missing_ones_are_allowed(tmp_path: Path):
     table = tmp_path / "t.csv"
     table.write_text("path,score\na.png,1\nb.png,2\n")
     assert "none of its 2 images exists, the first is a.png" in refused(table, allow_missing=True)
@@ -139,7 +139,7 @@ def test_an_empty_table_and_a_missing_one_are_refused(tmp_path: Path):
     assert "no such file" in refused(tmp_path / "nowhere.csv")
 
 
-def test_images_without_a_reference_are_scenes_of_their_own_unless_the_table_says_which(tmp_path: Path):
+def test_images_without_a_reference_are_scenes_of_their_own_unless_the_table_names_one(tmp_path: Path):
     table = write_table(tmp_path / "t.csv", scenes=2, levels=1, references=False)
     assert len({sample.scene for sample in read_table(table, "high", (0, 5)).samples}) == 6
     lines = table.read_text().splitlines()
@@ -150,14 +150,14 @@ def test_images_without_a_reference_are_scenes_of_their_own_unless_the_table_say
     assert len(set(scenes)) == 4
 
 
-def test_what_goes_with_tables_only_is_refused_with_a_database_and_the_other_way_round(table: Path):
+def test_options_of_tables_are_refused_for_databases_and_vice_versa(table: Path):
     with pytest.raises(UsageError, match="its direction and range are known"):
         open_dataset("live", table.parent, direction="high")
     with pytest.raises(UsageError, match="--root does not apply"):
         open_dataset(str(table), table.parent, direction="high")
 
 
-def test_a_name_that_is_neither_database_nor_table_is_told_the_nearest():
+def test_an_unknown_name_gets_the_nearest_one_suggested():
     with pytest.raises(UsageError, match="no such database: tid2031; did you mean tid2013"):
         open_dataset("tid2031")
     with pytest.raises(UsageError, match=r"one of live, csiq, .*or the path of a table"):

@@ -1,4 +1,4 @@
-"""Altered, damaged, cut and mistaken databases: each ends in one line that says what, where and what to do."""
+"""Altered, damaged, truncated and mistaken databases: each is refused in one line with what, where and what to do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from hiqa_train.datasets.verify import verify
 
 
 def refused(name: str, root: Path) -> str:
-    """The message, of one line, with which a root is refused."""
+    """The one-line message with which a root is refused."""
     with pytest.raises(DatasetError) as caught:
         open_dataset(name, root)
     text = str(caught.value)
@@ -55,7 +55,7 @@ def live(tmp_path: Path) -> Path:
     return write_live(tmp_path / "live", scenes=1)
 
 
-def test_lives_altered_arrays_of_another_length_are_refused(live: Path):
+def test_lives_arrays_of_another_length_are_refused(live: Path):
     alter_mat(live / "dmos_realigned.mat", orgs=np.zeros((1, 779)))
     text = refused("live", live)
     assert "orgs has 779 entries, expected 982" in text
@@ -67,7 +67,7 @@ def test_lives_altered_list_of_names_is_refused(live: Path):
     assert "refnames_all has 779 entries, expected 982" in refused("live", live)
 
 
-def test_lives_originals_forgotten_in_an_array_of_the_right_length_are_noticed(live: Path):
+def test_lives_unmarked_undistorted_images_are_detected(live: Path):
     alter_mat(live / "dmos_realigned.mat", orgs=np.zeros((1, 982)))
     assert "originals in jp2k: expected 58, found 0" in refused("live", live)
 
@@ -90,12 +90,12 @@ def test_a_score_beyond_the_plausible_range_is_an_error_that_names_image_and_ran
     assert "score of jp2k/img2.bmp is nan" in refused("live", live)
 
 
-def test_a_variable_of_another_name_is_named_with_those_there(live: Path):
+def test_a_missing_variable_is_named_with_the_existing_ones(live: Path):
     savemat(live / "dmos_realigned.mat", {"scores": np.zeros((1, 982))})
     assert "has no variable dmos_new, found scores" in refused("live", live)
 
 
-def test_a_mat_file_that_is_none_or_is_hdf5_or_cut_is_refused_in_one_line(live: Path):
+def test_a_truncated_or_hdf5_or_other_file_in_place_of_a_mat_file_is_refused_in_one_line(live: Path):
     table = live / "dmos_realigned.mat"
     whole = table.read_bytes()
     table.write_bytes(whole[:300])
@@ -106,7 +106,7 @@ def test_a_mat_file_that_is_none_or_is_hdf5_or_cut_is_refused_in_one_line(live: 
     assert "MATLAB 7.3" in refused("live", live)
 
 
-def test_a_folder_with_no_image_is_refused_with_what_was_looked_for(live: Path):
+def test_a_folder_without_any_image_is_refused_with_the_first_missing_one(live: Path):
     for folder in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):
         for image in (live / folder).glob("*.bmp"):
             image.unlink()
@@ -114,7 +114,7 @@ def test_a_folder_with_no_image_is_refused_with_what_was_looked_for(live: Path):
     assert "jp2k/img2.bmp" in refused("live", live)
 
 
-def test_a_missing_reference_is_reported_and_its_images_stay_without_one(live: Path):
+def test_a_missing_reference_is_reported_and_its_images_are_kept_without_one(live: Path):
     (live / "refimgs" / "bikes.bmp").unlink()
     found = open_dataset("live", live)
     assert found.missing_references[0] == "refimgs/bikes.bmp"
@@ -122,7 +122,7 @@ def test_a_missing_reference_is_reported_and_its_images_stay_without_one(live: P
     assert not found.has_references
 
 
-def test_a_damaged_image_and_a_pair_of_two_sizes_are_found_by_verify(live: Path):
+def test_verify_finds_a_damaged_image_and_a_pair_of_two_sizes(live: Path):
     broken = live / "jp2k" / "img2.bmp"
     broken.write_bytes(broken.read_bytes()[:200])
     other = next(path for path in sorted((live / "wn").glob("*.bmp")))
@@ -140,7 +140,7 @@ def test_the_root_of_another_database_is_named(tmp_path: Path, live: Path):
     assert "it looks like KADID-10k (kadid10k)" in refused("koniq10k", kadid)
 
 
-def test_an_empty_folder_and_a_missing_one_are_told_the_layout(tmp_path: Path):
+def test_an_empty_folder_and_a_missing_one_are_refused_with_the_expected_layout(tmp_path: Path):
     assert "expected TestImage/00001.jpg" in refused("spaq", tmp_path)
     with pytest.raises(DatasetError, match="is not a folder"):
         read_database(DATABASES["spaq"], tmp_path / "nowhere")
@@ -158,7 +158,7 @@ def tid(tmp_path: Path) -> Path:
     return write_tid(tmp_path / "tid", 2008, scenes=1, types=1)
 
 
-def test_a_tid_table_with_a_row_lost_doubled_or_of_no_image_is_refused(tid: Path):
+def test_a_tid_table_with_a_missing_repeated_or_invalid_row_is_refused(tid: Path):
     table = tid / "mos_with_names.txt"
     whole = table.read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -170,21 +170,21 @@ def test_a_tid_table_with_a_row_lost_doubled_or_of_no_image_is_refused(tid: Path
     assert "line 5: i01_22_1.bmp is not an image of TID2008" in refused("tid2008", tid)
 
 
-def test_a_tid_table_with_a_word_for_a_score_or_too_many_words_is_refused(tid: Path):
+def test_a_tid_table_with_an_invalid_score_or_too_many_words_is_refused(tid: Path):
     replace_text(tid / "mos_with_names.txt", "5.81000 I01_01_1", "five I01_01_1")
     assert "line 1: expected a score, found 'five'" in refused("tid2008", tid)
     replace_text(tid / "mos_with_names.txt", "five I01_01_1", "5.8 1 I01_01_1")
     assert "line 1: expected a score and a name" in refused("tid2008", tid)
 
 
-def test_scores_that_rise_with_the_level_are_taken_for_an_inverted_copy(tid: Path):
+def test_scores_that_rise_with_the_level_are_refused_as_inverted(tid: Path):
     table = tid / "mos_with_names.txt"
     pairs = [line.split() for line in table.read_text().splitlines()]
     table.write_text("".join(f"{9 - float(score):.4f} {name}\n" for score, name in pairs))
     assert "level 4 has a better mean score than level 1" in refused("tid2008", tid)
 
 
-def test_kadids_dmos_turned_around_is_noticed_by_its_levels(tmp_path: Path):
+def test_kadids_inverted_dmos_is_detected_by_its_levels(tmp_path: Path):
     root = write_kadid10k(tmp_path / "kadid", scenes=1, types=1)
     lines = (root / "dmos.csv").read_text().splitlines()
     turned = [lines[0]]
@@ -195,7 +195,7 @@ def test_kadids_dmos_turned_around_is_noticed_by_its_levels(tmp_path: Path):
     assert "level 5 has a better mean score than level 1" in refused("kadid10k", root)
 
 
-def test_kadids_references_in_its_folder_are_no_distorted_images_and_a_swapped_one_is_refused(tmp_path: Path):
+def test_kadids_references_are_not_read_as_distorted_images_and_a_swapped_one_is_refused(tmp_path: Path):
     root = write_kadid10k(tmp_path / "kadid", scenes=1, types=1)
     names = {sample.path.name for sample in open_dataset("kadid10k", root).samples}
     assert "I01.png" not in names
@@ -203,7 +203,7 @@ def test_kadids_references_in_its_folder_are_no_distorted_images_and_a_swapped_o
     assert "line 2: the reference of I01_01_01.png is given as I02.png" in refused("kadid10k", root)
 
 
-def test_kadids_table_without_its_column_is_refused_with_those_it_has(tmp_path: Path):
+def test_kadids_table_without_its_score_column_is_refused_with_the_existing_ones(tmp_path: Path):
     root = write_kadid10k(tmp_path / "kadid", scenes=1, types=1)
     replace_text(root / "dmos.csv", "dist_img,ref_img,dmos", "dist_img,ref_img,mos")
     assert "has no column 'dmos', found dist_img, ref_img, mos, var" in refused("kadid10k", root)
@@ -228,7 +228,7 @@ def test_livemds_references_must_belong_to_their_images(tmp_path: Path):
     assert "ref4dist of airplane_jpeg1.bmp is 0, expected 1..15" in refused("livemd", root)
 
 
-def test_livemd_without_its_second_part_is_told_so(tmp_path: Path):
+def test_livemd_without_its_second_part_is_refused(tmp_path: Path):
     root = write_livemd(tmp_path / "md", scenes=1)
     shutil.rmtree(root / "Part 2")
     assert "it has no Part 2" in refused("livemd", root)
@@ -242,7 +242,7 @@ def test_live_in_the_wild_in_another_order_is_refused(tmp_path: Path):
     assert "expected the 7 images t*.* first, found 1.JPG" in refused("livec", root)
 
 
-def test_biq_with_a_table_missing_or_cut_is_refused(tmp_path: Path):
+def test_biq_with_a_missing_or_truncated_table_is_refused(tmp_path: Path):
     root = write_biq2021(tmp_path / "biq", images=2)
     train = root / "Train (Images and MOS).csv"
     lines = train.read_text().splitlines()
@@ -252,7 +252,7 @@ def test_biq_with_a_table_missing_or_cut_is_refused(tmp_path: Path):
     assert "it has no Test (Images and MOS).csv" in refused("biq2021", root)
 
 
-def test_a_workbook_without_its_sheet_or_damaged_is_refused(tmp_path: Path):
+def test_a_damaged_workbook_and_one_without_its_sheet_are_refused(tmp_path: Path):
     import openpyxl
 
     root = write_csiq(tmp_path / "csiq", scenes=1)
@@ -275,7 +275,7 @@ def test_without_openpyxl_one_line_says_what_to_install(tmp_path: Path, monkeypa
     assert "pip install 'hiqa[datasets]'" in str(caught.value)
 
 
-def test_hidden_files_of_other_systems_are_no_images(tid: Path):
+def test_hidden_files_of_other_systems_are_ignored(tid: Path):
     (tid / "distorted_images" / "._I01_01_1.bmp").write_bytes(b"\0\5\x16\7")
     assert len(open_dataset("tid2008", tid).samples) == 4
 

@@ -1,4 +1,4 @@
-"""The distortion library: every kind is what its name says, at the strength asked for, the same for the same seed."""
+"""The distortion library: every kind has its effect and the requested strength, and is reproducible."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_kind_changes_the_picture_and_is_the_same_for_the_same_seed(kind: 
     assert 5 < min(drawn) < 45
 
 
-def test_clean_is_untouched_and_an_unknown_kind_an_error():
+def test_clean_leaves_the_image_unchanged_and_an_unknown_kind_is_an_error():
     assert distortions.distort(PHOTO, "clean", seeded()) is PHOTO
     with pytest.raises(KeyError):
         distortions.distort(PHOTO, "no such kind", seeded())
@@ -101,7 +101,7 @@ STRENGTHS: dict[str, tuple[Callable[[float], np.ndarray], tuple[float, ...]]] = 
 
 
 @pytest.mark.parametrize("kind", STRENGTHS)
-def test_a_greater_strength_is_a_greater_error(kind: str):
+def test_a_larger_strength_gives_a_larger_error(kind: str):
     make, strengths = STRENGTHS[kind]
     mild, middle, strong = (distortions.psnr(make(strength), PHOTO) for strength in strengths)
     assert math.inf > mild > middle > strong
@@ -112,7 +112,7 @@ def test_a_greater_strength_is_a_greater_error(kind: str):
     distortions.correlated_noise,
     distortions.high_frequency_noise,
 ])  # fmt: skip
-def test_noise_has_the_deviation_that_was_asked_for(make: Callable[[np.ndarray, float, Random], np.ndarray]):
+def test_noise_has_the_requested_deviation(make: Callable[[np.ndarray, float, Random], np.ndarray]):
     assert residual(make(GREY, 10, seeded()), GREY).std() == pytest.approx(10, abs=0.2)
 
 
@@ -147,7 +147,7 @@ def test_masked_noise_spares_flat_places_and_multiplicative_noise_dark_ones():
     assert noise[:, 128:].std() / noise[:, :128].std() == pytest.approx(128 / 20, rel=0.05)
 
 
-def test_impulse_noise_hits_the_share_that_was_asked_for():
+def test_impulse_noise_hits_the_requested_share():
     hit = distortions.salt_and_pepper(GREY, 0.1, seeded())
     assert set(np.unique(hit)) == {0, 128, 255}
     assert (hit != 128).mean() == pytest.approx(0.1, abs=0.005)
@@ -162,7 +162,7 @@ def test_comfort_noise_keeps_the_spectrum_of_every_block():
     assert np.abs(before - after).max() < 6  # rounding to whole levels
 
 
-def test_blocks_are_put_together_again_whatever_the_size():
+def test_blocks_round_trip_for_any_size():
     picture = seeded().random((21, 34, 3), dtype=np.float32)
     assert (from_blocks(to_blocks(picture, 8), 21, 34) == picture).all()
     assert np.abs(undo_dct_blocks(dct_blocks(picture, 8), 21, 34) - picture).max() < 1e-5
@@ -170,13 +170,13 @@ def test_blocks_are_put_together_again_whatever_the_size():
     assert np.abs(dct_blocks(picture, 8)[0, 0, 0] - cv2.dct(block)).max() < 1e-5
 
 
-def test_denoising_takes_noise_away_and_leaves_the_picture():
+def test_denoising_removes_noise_and_keeps_the_picture():
     noisy = distortions.add_noise(PHOTO, 20, seeded())
     assert distortions.psnr(distortions.denoise(noisy, 20), PHOTO) > distortions.psnr(noisy, PHOTO) + 4
     assert distortions.psnr(distortions.denoise(PHOTO, 0.01), PHOTO) > 50
 
 
-def test_tid2013s_jpeg_is_opencvs_until_its_tables_leave_8_bits(capfd: pytest.CaptureFixture[str]):
+def test_tid2013s_jpeg_equals_opencvs_while_its_tables_fit_8_bits(capfd: pytest.CaptureFixture[str]):
     # At quality 60 all entries stay below 256: the very same file content but for chroma tables that both limit.
     assert (distortions.unlimited_jpeg(PHOTO, 60) == distortions.jpeg(PHOTO, 60)).mean() > 0.99
     assert max(unlimited_table(LUMA, 4)) > 255
@@ -192,7 +192,7 @@ def test_tid2013s_blur_has_zeros_beyond_the_border():
     assert blurred[0, 0].max() < 128
 
 
-def test_damage_touches_only_what_it_may_and_a_jpegs_other_segments_stay_whole():
+def test_bit_errors_avoid_markers_and_other_segments_of_a_jpeg_stay_intact():
     data = jpeg_bytes(PHOTO, 75, restart=1)
     start = scan_start(data)
     broken = damage(data, start, 5, seeded())
@@ -205,7 +205,7 @@ def test_damage_touches_only_what_it_may_and_a_jpegs_other_segments_stay_whole()
     assert 0 < (whole != hurt).any(axis=2).mean() < 0.1
 
 
-def test_moved_patches_come_from_nearby_and_blocks_are_flat_and_as_far_off_as_was_asked_for():
+def test_moved_patches_come_from_nearby_and_flat_blocks_have_the_requested_shift():
     ramp = np.repeat(np.tile(np.arange(256, dtype=np.uint8), (256, 1))[..., None], 3, axis=2)
     moved = residual(distortions.moved_patches(ramp, 40, seeded(), side=15, reach=10), ramp)
     assert 1 <= np.abs(moved).max() <= 10
@@ -219,14 +219,14 @@ def test_moved_patches_come_from_nearby_and_blocks_are_flat_and_as_far_off_as_wa
         assert np.abs(flat[block][0, 0] - ramp[block].mean(axis=(0, 1))) == pytest.approx(30, abs=0.6)
 
 
-def test_planes_part_by_the_distance_that_was_asked_for():
+def test_colour_planes_are_separated_by_the_requested_distance():
     parted = distortions.separate_channels(PHOTO, 3, 0.0)
     assert (parted[:, 10:-10, 0] == PHOTO[:, 7:-13, 0]).all()
     assert (parted[..., 1] == PHOTO[..., 1]).all()
     assert (parted[:, 10:-10, 2] == PHOTO[:, 13:-7, 2]).all()
 
 
-def test_colours_are_as_many_as_were_asked_for():
+def test_a_palette_has_the_requested_number_of_colours():
     for dither in (False, True):
         few = distortions.reduce_colours(PHOTO, 12, dither=dither)
         assert len(np.unique(few.reshape(-1, 3), axis=0)) == 12
@@ -248,7 +248,7 @@ def test_error_diffusion_is_floyd_and_steinbergs():
     assert (apply_palette(small, palette, dither=True) == work).all()
 
 
-def test_the_old_kinds_draw_as_they_did_when_the_first_weights_were_trained():
+def test_simple_kinds_are_reproducible_across_versions():
     random = seeded(3)
     noisy = distortions.distort(GREY, "noise", random)
     random = seeded(3)
@@ -262,7 +262,7 @@ def test_the_old_kinds_draw_as_they_did_when_the_first_weights_were_trained():
     assert (noisy == distortions.to_8bit(GREY + noise)).all()
 
 
-def test_a_picture_whose_colours_part_in_equal_boxes_has_a_palette_too():
+def test_a_picture_with_equal_boxes_has_a_palette():
     ramp = np.zeros((4, 64, 3), np.uint8)
     ramp[:, :, 0] = np.arange(64) * 4
     assert sorted(minimum_variance_palette(ramp, 4)[:, 0]) == [30, 94, 158, 222]

@@ -1,4 +1,4 @@
-"""VGG19's weights: both conventions, and the download, from a server of this machine (never from the real address)."""
+"""VGG19's weights: both conventions, and the download, from a local server (never from the real address)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def quiet(line: str) -> None:
     """Nobody listens."""
 
 
-def test_a_download_is_checked_named_and_not_asked_for_again(host, tmp_path):
+def test_a_download_is_verified_and_not_repeated(host, tmp_path):
     said: list[str] = []
     path = download(said.append, folder=tmp_path, address=host.address)
     assert path == tmp_path / f"vgg19-{DIGITS}.pth"
@@ -85,14 +85,14 @@ def test_a_download_is_checked_named_and_not_asked_for_again(host, tmp_path):
     assert (host.asked, len(said)) == ([None], 1)
 
 
-def test_a_cut_connection_is_gone_on_with_behind_what_came(host, tmp_path):
+def test_a_lost_connection_continues_after_the_received_bytes(host, tmp_path):
     host.cut = [300_000, 200_000]
     path = download(quiet, folder=tmp_path, address=host.address)
     assert path.read_bytes() == CONTENT
     assert host.asked == [None, "bytes=300000-", "bytes=500000-"]
 
 
-def test_what_an_earlier_call_brought_is_kept(host, tmp_path):
+def test_a_later_call_continues_an_interrupted_download(host, tmp_path):
     host.cut = [300_000, 0, 0, 0]
     message = "connection lost after 300,000 bytes; run the command again to continue, or give --vgg FILE"
     with pytest.raises(DownloadError, match=message):
@@ -102,12 +102,12 @@ def test_what_an_earlier_call_brought_is_kept(host, tmp_path):
     assert host.asked[-1] == "bytes=300000-"
 
 
-def test_a_server_without_ranges_sends_all_of_it_again(host, tmp_path):
+def test_a_server_without_ranges_sends_the_whole_file_again(host, tmp_path):
     host.cut, host.ranges = [300_000], False
     assert download(quiet, folder=tmp_path, address=host.address).read_bytes() == CONTENT
 
 
-def test_a_beginning_that_is_whole_or_too_long_is_seen_as_that(host, tmp_path):
+def test_a_partial_file_that_is_complete_or_too_long_is_recognised(host, tmp_path):
     part = tmp_path / f"vgg19-{DIGITS}.pth.part"
     part.write_bytes(CONTENT)
     assert download(quiet, folder=tmp_path, address=host.address).read_bytes() == CONTENT
@@ -116,14 +116,14 @@ def test_a_beginning_that_is_whole_or_too_long_is_seen_as_that(host, tmp_path):
     assert download(quiet, folder=tmp_path, address=host.address).read_bytes() == CONTENT
 
 
-def test_another_file_under_that_name_is_thrown_away(host, tmp_path):
+def test_a_file_with_the_wrong_checksum_is_removed(host, tmp_path):
     host.content = CONTENT[:-1] + b"x"
     with pytest.raises(DownloadError, match=rf"expected a sha256 of {DIGITS}\.\.\., found .*; the file was removed"):
         download(quiet, folder=tmp_path, address=host.address)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_says_no_or_is_not_there_and_a_cache_that_cannot_be_are_one_line(host, tmp_path):
+def test_http_errors_refused_connections_and_an_unwritable_cache_are_reported_in_one_line(host, tmp_path):
     host.missing = True
     with pytest.raises(DownloadError, match="HTTP status 404 after 0 bytes"):
         download(quiet, folder=tmp_path, address=host.address)
@@ -135,7 +135,7 @@ def test_a_server_that_says_no_or_is_not_there_and_a_cache_that_cannot_be_are_on
         download(quiet, folder=tmp_path / "file", address=host.address)
 
 
-def test_the_official_address_carries_its_digits_and_the_cache_is_looked_into(tmp_path):
+def test_the_official_address_has_checksum_digits_and_the_cache_is_used(tmp_path):
     assert cached(tmp_path) is None
     (tmp_path / "vgg19-dcbb9e9d.pth").write_bytes(b"")
     assert cached(tmp_path) == tmp_path / "vgg19-dcbb9e9d.pth"
@@ -153,7 +153,7 @@ def convolutions(names: list[str]) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def test_torchvisions_network_sees_rgb_in_imagenets_mean_and_deviation(tmp_path):
+def test_torchvisions_network_takes_rgb_normalised_by_imagenets_mean_and_deviation(tmp_path):
     tensors = convolutions(["features.0", "features.2"])
     torch.save(tensors, tmp_path / "vgg19.pth")
     image = torch.rand(1, 3, 8, 8)
@@ -165,7 +165,7 @@ def test_torchvisions_network_sees_rgb_in_imagenets_mean_and_deviation(tmp_path)
     assert torch.allclose(found, x, atol=1e-5)
 
 
-def test_oxfords_network_sees_bgr_in_255_without_its_mean(tmp_path):
+def test_oxfords_network_takes_bgr_in_0_to_255_minus_its_mean(tmp_path):
     tensors = convolutions(["conv1_1"])
     save_file(tensors, tmp_path / "vgg.safetensors")
     image = torch.rand(1, 3, 8, 8)
@@ -186,7 +186,7 @@ def test_torchvisions_numbers_are_those_of_vgg19s_convolutions():
     assert tuple(numbers) == TORCHVISION_NUMBERS
 
 
-def test_files_that_hold_no_vgg19_are_refused_in_one_line(tmp_path):
+def test_files_without_vgg19_are_refused_in_one_line(tmp_path):
     torch.save(convolutions(["features.0"]), tmp_path / "short.pth")
     with pytest.raises(UsageError, match=r"has no features\.2\.weight and \.bias; expected VGG19's convolutions"):
         Vgg19Features(tmp_path / "short.pth", ("conv1_2",))

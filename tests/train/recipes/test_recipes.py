@@ -1,4 +1,4 @@
-"""Recipes: files that say everything, read strictly; the ablation's variants, each of which changes one idea."""
+"""Recipes: complete files, read strictly; the ablation's variants, each of which changes one idea."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from hiqa_train.trainer.distributed import RunDevice
 CPU = RunDevice(torch.device("cpu"), "fp32")
 
 
-def test_every_recipe_that_comes_with_hiqa_is_read_whole():
+def test_every_recipe_of_the_package_loads():
     assert recipe_names() == ["best", "paper", "release", "smoke", "synthetic"]
     for name in recipe_names():
         recipe = load_recipe(name)
         assert {RegressorStage, GeneratorStage} == {type(stage) for stage in recipe.stages.values()} - {JointStage}
         on_photographs = name in ("synthetic", "release")
-        distorts = {name: on_photographs and name != "prior" for name in recipe.stages}  # people alone teach the prior
+        distorts = {name: on_photographs and name != "prior" for name in recipe.stages}  # the prior uses human scores
         assert {name: bool(stage.shares) for name, stage in recipe.stages.items()} == distorts
         assert isinstance(recipe.stages.get("joint"), JointStage) != on_photographs
 
 
-def test_the_papers_recipe_has_the_papers_numbers():
+def test_the_recipe_paper_has_the_papers_numbers():
     recipe = load_recipe("paper")
     alone, generator, final = (recipe.stages[name] for name in ("alone", "generator", "final"))
     assert isinstance(alone, RegressorStage)
@@ -46,7 +46,7 @@ def test_the_papers_recipe_has_the_papers_numbers():
     assert (recipe.networks.regressor_width, recipe.networks.batch_norm) == (64, True)
 
 
-def test_a_recipe_of_ones_own_changes_what_it_says_and_nothing_else(tmp_path):
+def test_a_users_recipe_changes_its_own_keys_only(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text('base = "best"\n[final.learning]\nrate = 1e-3\n')
     mine, best = load_recipe(str(file)), load_recipe("best")
@@ -56,7 +56,7 @@ def test_a_recipe_of_ones_own_changes_what_it_says_and_nothing_else(tmp_path):
     assert mine.to_dict() == {**expected.to_dict(), "name": "mine"}
 
 
-def test_a_whole_recipe_written_as_toml_is_the_same_recipe(tmp_path):
+def test_a_recipe_round_trips_through_toml(tmp_path):
     file = tmp_path / "smoke.toml"
     file.write_text(as_toml(short_recipe()))
     assert load_recipe(str(file)) == short_recipe()
@@ -78,7 +78,7 @@ def test_a_whole_recipe_written_as_toml_is_the_same_recipe(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_in_a_recipe_is_named(tmp_path, text, message):
+def test_errors_in_a_recipe_are_named(tmp_path, text, message):
     file = tmp_path / "mine.toml"
     file.write_text(text)
     with pytest.raises(UsageError, match=message):
@@ -110,7 +110,7 @@ def test_each_variant_of_the_ablation_changes_one_idea():
     assert made["HSF"] == {name: stage for name, stage in recipe.to_dict()["stages"].items() if name != "joint"}
 
 
-def test_a_variants_stages_have_the_networks_that_it_names_and_begin_alike(tmp_path):
+def test_the_stages_of_variants_have_their_networks_and_the_same_initial_weights(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
     material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
@@ -130,7 +130,7 @@ def test_a_variants_stages_have_the_networks_that_it_names_and_begin_alike(tmp_p
     assert all(one.discrepancy for one in config.values())
 
 
-def test_the_oracle_sees_the_reference_and_the_method_what_g_makes_of_it(tmp_path):
+def test_the_oracle_uses_the_reference_and_the_method_uses_the_hallucination(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
     material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
