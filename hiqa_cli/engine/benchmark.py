@@ -145,24 +145,24 @@ def places_of(result: ScoreResult, scoring: Scoring) -> list[tuple[int, int]]:
 @torch.inference_mode()
 def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str, float]) -> None:
     """Add the seconds of building batches to "tile", and those of G and R to theirs."""
-    runner = torch_runner(scorer)
-    size = runner.batch_size
+    backend = torch_backend(scorer)
+    size = backend.batch_size
     for warm in (True, False):
         for first in range(0, min(len(tiles), size) if warm else len(tiles), size):
             found = dict.fromkeys(STAGES, 0.0)
             with add_seconds(found, "tile"):
-                batch = runner.make_batch(tiles[first : first + size])
+                batch = backend.make_batch(tiles[first : first + size])
             with add_seconds(found, "G"):
-                output = runner.network.run_generator(batch)
+                output = backend.network.run_generator(batch)
                 _wait_for_device()
             with add_seconds(found, "R"):
-                runner.network.run_regressor(output)
+                backend.network.run_regressor(output)
                 _wait_for_device()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds
 
 
-def torch_runner(scorer: Scorer) -> TorchBackend:
+def torch_backend(scorer: Scorer) -> TorchBackend:
     """The torch backend of a scorer. UsageError for any other."""
     if not isinstance(scorer.backend, TorchBackend):
         raise UsageError(
@@ -200,7 +200,7 @@ def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
 
     Each convolution of G and R is timed by itself, channels_last, in the networks' precision; the medians are summed.
     """
-    network, device = torch_runner(scorer).network, scorer.device
+    network, device = torch_backend(scorer).network, scorer.device
     seconds = operations = 0.0
     for layer, shape in convolution_shapes(network, scorer.backend.batch_size):
         like = layer.weight

@@ -160,7 +160,7 @@ def _map_names(target: OutputPaths) -> dict[str, str]:
 
 
 def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
-    """What a JSON line says about how it came to be."""
+    """The settings that JSON lines hold."""
     own = {} if scorer is None else dict(scorer.settings)
     own.pop("hiqa", None)  # rows have fields for version and weights
     own.pop("weights", None)

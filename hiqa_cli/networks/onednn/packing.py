@@ -74,7 +74,7 @@ class PackedConvolution:
         return result
 
     def add_to(self, other: Tensor, x: Tensor, relu: bool = False) -> Tensor:
-        """other + convolution(x), with a ReLU after it where asked for; `other` is overwritten and given back."""
+        """other + convolution(x), optionally followed by a ReLU; overwrites and returns `other`."""
         activation = RELU.name if relu else None
         result: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
             other, x, self._weight, self._bias, *self._geometry, "add", None, activation, [], None

@@ -83,8 +83,8 @@ class PackedTrunk:
                 self.blocks.append(PackedBlock(block, before))
                 before = half.shrunk(2 ** (n + 1))
 
-    def __call__(self, image: Tensor, seen: Tensor | None) -> Tensor:
-        frame = framed([image] if seen is None else [image, seen], *self.frame)
+    def __call__(self, image: Tensor, discrepancy: Tensor | None) -> Tensor:
+        frame = framed([image] if discrepancy is None else [image, discrepancy], *self.frame)
         x = functional.max_pool2d(self.conv(frame, RELU), 3, stride=2, padding=1)
         for block in self.blocks:
             x = block(x)
@@ -200,11 +200,11 @@ class PackedRegressor:
     def __call__(self, image: Tensor, correction: Tensor, semantic: Tensor) -> Tensor:
         parts = [] if self.project is None else [self.project(semantic)]
         if self.trunk is not None:
-            seen = None
+            discrepancy = None
             if self.config.discrepancy:
-                # What comes in is minus the discrepancy.
-                seen = correction.abs() if self.config.absolute_map else -correction
-            parts.append(self.trunk(image, seen))
+                # The correction is minus the discrepancy.
+                discrepancy = correction.abs() if self.config.absolute_map else -correction
+            parts.append(self.trunk(image, discrepancy))
         if self.prior is not None:
             parts.append(self.prior(image))
         return torch.cat(parts, dim=1)
