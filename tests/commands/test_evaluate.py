@@ -99,7 +99,7 @@ def test_agreement_with_people_is_measured_on_scenes_that_the_weights_were_not_t
 def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa, tmp_path, clean_pictures):
     done = run_hiqa("train", "--clean-images", tmp_path / "none", "--vgg", "off", "--out", tmp_path / "run")
     assert done.code == 2
-    assert "is no folder" in done.messages[-1]
+    assert "is not a folder" in done.messages[-1]
     assert len(done.messages) == 1
 
 
