@@ -248,7 +248,8 @@ def test_the_scale_has_the_spread_of_the_targets_even_for_a_weak_r():
         truth = random.uniform(0.1, 0.9)
         score = np.clip(0.5 + 0.4 * (truth - 0.5) + random.normal(0, 0.08), 0.02, 0.98)
         cases.append(IntervalCase(100 * float(score), (100 * float(score),) * 4, 0.0, 100 * truth))
-    moved = [fit_anchor(cases).moved(case) for case in cases]
+    anchor = fit_anchor(cases)
+    moved = [anchor.moved(case) for case in cases]
     scores, targets = (np.array([getattr(case, name) for case in moved]) for name in ("score", "target"))
     assert scores.mean() == pytest.approx(targets.mean(), abs=0.3)
     assert scores.std() == pytest.approx(targets.std(), abs=0.3)
