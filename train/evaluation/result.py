@@ -8,7 +8,7 @@ from typing import Any
 
 from hiqa_cli.errors import HiqaError
 from hiqa_train.losses.score_maps import to_common_scale
-from hiqa_train.uncertainty.coverage import Coverage, IntervalCase, check
+from hiqa_train.uncertainty.coverage import Coverage, IntervalCase, measure_coverage
 
 from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, TypeAgreement, measure_types, row_cells, row_object
 from .correlation import Logistic, fit_logistic
@@ -129,4 +129,4 @@ def coverage_of(predictions: Sequence[Prediction], database: str, measured: Mapp
         for p in predictions
         if knots is not None and p.half_width is not None
     ]
-    return check(cases) if len(cases) >= COVERAGE_IMAGES else None
+    return measure_coverage(cases) if len(cases) >= COVERAGE_IMAGES else None

@@ -1,4 +1,4 @@
-"""Scoring a picture and seeing what R's hidden units saw of it: what its doubt is fitted on."""
+"""Scores an image and records the hidden units of R's heads, on which the error head is fitted."""
 
 from __future__ import annotations
 
@@ -15,66 +15,67 @@ from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer
 
 
-class Activations(NamedTuple):
-    """A scored picture; seen: (windows, hidden units of R's heads), or, of a large picture, of the sampled tiles; None:
-    nobody looked."""
+class ObservedScore(NamedTuple):
+    """A scored image. activations: (windows, hidden units of R's heads); for a large image, of the sampled tiles; None
+    if not recorded."""
 
     result: ScoreResult
-    seen: np.ndarray | None = None
+    activations: np.ndarray | None = None
 
 
-Look = Callable[[np.ndarray], Activations]  # of (H, W, 3) uint8
+ScoreFunction = Callable[[np.ndarray], ObservedScore]  # takes (H, W, 3) uint8
 
 
-def observe_scores(scorer: Scorer, stride: int) -> Look:
-    """Scores alone."""
-    return lambda pixels: Activations(scorer.score(pixels, stride=stride))
+def observe_scores(scorer: Scorer, stride: int) -> ScoreFunction:
+    """A function that scores without recording activations."""
+    return lambda pixels: ObservedScore(scorer.score(pixels, stride=stride))
 
 
 class RecordingBackend:
-    """A `TileRunner` that keeps the pooled features (n, C) of all tiles, and of all windows that R2 is asked about."""
-
-    def __init__(self, runner: TorchBackend) -> None:
-        self._runner = runner
-        self.of_tiles: list[np.ndarray] = []
-        self.of_windows: list[np.ndarray] = []
+    """A `Backend` that records the pooled features (n, C) of all tiles, and of all windows that go to R2."""
 
     name = TORCH
 
+    def __init__(self, backend: TorchBackend) -> None:
+        self._backend = backend
+        self.of_tiles: list[np.ndarray] = []
+        self.of_windows: list[np.ndarray] = []
+
     @property
     def batch_size(self) -> int:
-        return self._runner.batch_size
+        return self._backend.batch_size
 
     @property
     def settings(self) -> Mapping[str, str | int]:
-        return self._runner.settings
+        return self._backend.settings
 
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
-        outputs = self._runner.predict_tiles(tiles, corrections, features=True)
+        outputs = self._backend.predict_tiles(tiles, corrections, features=True)
         assert outputs.features is not None
         self.of_tiles.append(outputs.features.mean(axis=(1, 2)))
         return outputs
 
     def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
         self.of_windows.append(pooled)
-        return self._runner.predict_pooled(pooled)
+        return self._backend.predict_pooled(pooled)
 
 
-def observe_activations(scorer: Scorer) -> Look:
-    """Scores (mode "fast") and hidden units; the scorer runs on torch, and is for this alone from now on."""
-    runner = scorer.backend
-    assert isinstance(runner, TorchBackend)
-    overheard = RecordingBackend(runner)
-    scorer.backend = overheard  # type: ignore[assignment]  # batch_size is only read
+def observe_activations(scorer: Scorer) -> ScoreFunction:
+    """A function that scores in mode "fast" and records activations. It takes over the scorer, which must run on
+    torch."""
+    backend = scorer.backend
+    assert isinstance(backend, TorchBackend)
+    recording = RecordingBackend(backend)
+    scorer.backend = recording  # type: ignore[assignment]  # batch_size is only read
 
-    def look(pixels: np.ndarray) -> Activations:
-        overheard.of_tiles.clear()
-        overheard.of_windows.clear()
+    def score(pixels: np.ndarray) -> ObservedScore:
+        recording.of_tiles.clear()
+        recording.of_windows.clear()
         result = scorer.score(pixels, stride=DEFAULT_STRIDE)
-        pooled = torch.from_numpy(np.concatenate(overheard.of_windows or overheard.of_tiles))
+        pooled = torch.from_numpy(np.concatenate(recording.of_windows or recording.of_tiles))
         assert len(pooled) == len(result.tiles)
         with torch.inference_mode():
-            seen = torch.cat(runner.network.regressor.head_activations(pooled), dim=1)
-        return Activations(result, seen.numpy())
+            activations = torch.cat(backend.network.regressor.head_activations(pooled), dim=1)
+        return ObservedScore(result, activations.numpy())
 
-    return look
+    return score

@@ -1,7 +1,7 @@
-"""How far off a score is: pictures whose trained-for score is known, and whether the stated half-width holds on them.
+"""Coverage: whether the stated half-width holds on images with a known target score.
 
-The truth here is the score that the weights were trained for: the mean over the same tiles of the tiles' quality
-by full-reference measure (`labels`), or what people said, brought to hiqa's scale. half_width.py fits on such cases.
+The target is the score that the weights were trained to give: the mean over the same tiles of their quality by a
+full-reference measure (data/mdsi.py), or the human score, mapped to hiqa's scale.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.patches import to_tensor
 from hiqa_train.distortions import RANDOM, Random, distort
 
-from .activations import Activations, Look
+from .activations import ObservedScore, ScoreFunction
 
-COVERED = 0.8  # share of validation images whose trained-for score lies within the half-width
+COVERED = 0.8  # share of images whose target score should lie within the half-width
 KINDS = (*RANDOM, "mixture", "clean")
 SMALLEST, TILE = 256, 256
 
 
 @dataclass(frozen=True)
 class IntervalCase:
-    """A distorted picture: its score, tile scores, stated half-width and the score it was trained for, in points.
+    """A scored image: score, tile scores, stated half-width and target score, in points.
 
-    database: the number of the database whose people gave the target, brought to hiqa's scale; None: the reference told
-        it. scene: what it shows. seen: (windows, units), what R's hidden units saw, where somebody looked (looking.py).
-    growth: where R was trained on this picture, how many times as large its errors are on others.
+    database: the number of the database whose human score is the target; None if the target comes from the reference.
+    scene: of the image. activations: (windows, units) of R's heads, None if not recorded.
+    growth: if R was trained on this image, the factor by which errors on unseen images are larger.
     """
 
     score: float
@@ -39,11 +39,11 @@ class IntervalCase:
     target: float
     database: int | None = None
     scene: str = ""
-    seen: np.ndarray | None = None
+    activations: np.ndarray | None = None
     growth: float = 1.0
 
     @property
-    def of_people(self) -> bool:
+    def is_human(self) -> bool:
         return self.database is not None
 
     @property
@@ -52,26 +52,26 @@ class IntervalCase:
 
 
 def case_of(
-    looked: Activations, target: float, scene: str, database: int | None, *, growth: float = 1.0
+    observed: ObservedScore, target: float, scene: str, database: int | None, *, growth: float = 1.0
 ) -> IntervalCase:
-    """A scored picture and the score that it was trained for, in points."""
-    result = looked.result
+    """The case of a scored image. target: in points."""
+    result = observed.result
     tiles = tuple(tile.score for tile in result.tiles)
-    return IntervalCase(result.score, tiles, result.uncertainty, target, database, scene, looked.seen, growth)
+    return IntervalCase(result.score, tiles, result.uncertainty, target, database, scene, observed.activations, growth)
 
 
-def target_of(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
-    """The trained-for score of a picture, in points: mean quality of its tiles."""
+def target_score(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
+    """The target score of a distorted image, in points: mean quality of its tiles."""
 
-    def cut(picture: np.ndarray) -> list[np.ndarray]:
-        return [picture[tile.y : tile.y + TILE, tile.x : tile.x + TILE] for tile in tiles]
+    def cut(image: np.ndarray) -> list[np.ndarray]:
+        return [image[tile.y : tile.y + TILE, tile.x : tile.x + TILE] for tile in tiles]
 
     quality = mdsi_quality(to_tensor(cut(distorted)), to_tensor(cut(reference)))
     return 100 * float(quality.mean())
 
 
 def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
-    """A window of random size, from one tile to the whole picture, at a random place."""
+    """A window of random size, from one tile to the whole image, at a random place."""
     height, width = (random.integers(SMALLEST, side + 1) for side in pixels.shape[:2])
     y = random.integers(pixels.shape[0] - height + 1)
     x = random.integers(pixels.shape[1] - width + 1)
@@ -79,26 +79,26 @@ def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
 
 
 def draw_cases(
-    look: Look, images: list[CleanImage], versions: int, seed: int, *, report: Callable[[str], None]
+    score: ScoreFunction, images: list[CleanImage], versions: int, seed: int, *, report: Callable[[str], None]
 ) -> list[IntervalCase]:
-    """`versions` randomly distorted windows of each picture, all kinds in turn, scored."""
+    """Score `versions` randomly distorted windows of each image, with all kinds of distortion in turn."""
     cases = []
     for number, image in enumerate(images):
         for version in range(versions):
             random = np.random.default_rng([seed, number, version])
             reference = random_window(image.pixels, random)
             distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
-            looked = look(distorted)
-            target = target_of(distorted, reference, looked.result.tiles)
-            cases.append(case_of(looked, target, image.name, None))
+            observed = score(distorted)
+            target = target_score(distorted, reference, observed.result.tiles)
+            cases.append(case_of(observed, target, image.name, None))
         report(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """covered: share of cases within the stated half-width; error_ratio: mean error of the third with the widest
-    half-widths over that of the third with the narrowest; mean_error, mean_half_width: in points."""
+    """covered: share of cases within the stated half-width. error_ratio: mean error of the third with the widest
+    half-widths, divided by that of the third with the narrowest. mean_error, mean_half_width: in points."""
 
     cases: int
     covered: float
@@ -107,8 +107,8 @@ class Coverage:
     mean_half_width: float
 
 
-def check(cases: list[IntervalCase]) -> Coverage:
-    """Does the stated half-width hold on these cases?"""
+def measure_coverage(cases: list[IntervalCase]) -> Coverage:
+    """Measure the coverage of the cases."""
     ordered = sorted(cases, key=lambda case: case.half_width)
     third = len(ordered) // 3
     narrow = float(np.mean([case.error for case in ordered[:third]]))

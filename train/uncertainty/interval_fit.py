@@ -1,12 +1,12 @@
-"""Fitting how far off scores are: the half-width of the engine's `calibration`, and R's doubt in it.
+"""Fits the half-width that hiqa states (engine/calibration.py), including R's error head.
 
-What people say of photographs, what they say of distorted ones, and what the reference tells of these are different
-truths, and R errs against them in different places. Each database has the same say. The reference has less: it calls
-flawless what people find dull, and of two pictures that look alike one cannot be sure and the other unsure.
+Human scores of photographs, human scores of distorted images, and targets from references differ, and R errs against
+each in different places. Every database has equal weight; targets from references have less, because they call images
+flawless that people find dull.
 
-What an error goes by, and how large errors are, shows on many scenes. Where the validation pictures have few, pictures
-that R was trained on are taken too, whose errors are smaller: by how much, their `growth` says. Of R's doubt as much is
-believed as holds for scenes that it was not fitted on, and COVERED of such errors lie within the half-width.
+A fit needs many scenes. If the validation images have few, images that R was trained on are added, with their errors
+multiplied by `growth`. Cross-validation by scene shrinks the prediction to what holds on scenes outside the fit, and
+scales it so that the share COVERED of the errors there lies within the half-width.
 """
 
 from __future__ import annotations
@@ -22,62 +22,64 @@ from hiqa_cli.engine.calibration import Calibration, features
 from hiqa_cli.networks.regressor import ErrorHead
 
 from .coverage import COVERED, IntervalCase
-from .error_head import ErrorExamples, learn, padded
+from .error_head import ErrorExamples, fit_error_head, padded
 
-SMALLEST_ERROR = 0.05  # points, that a logarithm is taken of
-SLIGHT = 1e-3
-OF_REFERENCE = 0.2  # of the say of a database
-USED = 4  # features of a score; the number of tiles would stand for the database where its pictures have one size
-FOLDS = 4
+MIN_ERROR = 0.05  # points, before taking a logarithm
+PENALTY = 1e-3
+REFERENCE_WEIGHT = 0.2  # of targets from references; a database has 1
+USED = 4  # features of a score; the number of tiles would identify a database whose images have one size
+PARTS = 4  # of the cross-validation
 
 
 def fit_half_width(cases: list[IntervalCase]) -> tuple[Calibration, ErrorHead]:
-    """Calibration and doubt (`Regressor.set_error_head`), from cases whose hidden units somebody looked at."""
+    """Fit calibration and error head on cases with recorded activations."""
     examples = examples_of(cases)
-    folds = np.array([zlib.crc32(case.scene.encode()) % FOLDS for case in cases])  # versions of one scene are in one
-    told = np.zeros(len(cases))
-    for fold in range(FOLDS):
-        asked = folds == fold
-        if asked.any() and not asked.all():
-            told[asked] = learn(examples.of(~asked), COVERED).tells(examples.of(asked))
-    logs = np.log(np.maximum(examples.errors, SMALLEST_ERROR))
-    _, slope = quantile_regression(np.column_stack([np.ones(len(told)), told]), logs, examples.weights, COVERED)
-    share = min(max(slope, 0.0), 1.0)
-    scale = weighted_quantile(examples.errors / np.exp(share * told), examples.weights, COVERED)
-    learned = learn(examples, COVERED).believed(share)
-    c0, c1, c2, c3 = learned.coefficients.tolist()
-    return Calibration((c0, c1, c2, c3, 0.0), scale), learned.doubt
+    parts = np.array([zlib.crc32(case.scene.encode()) % PARTS for case in cases])  # a scene's versions stay together
+    predicted = np.zeros(len(cases))
+    for part in range(PARTS):
+        held_out = parts == part
+        if held_out.any() and not held_out.all():
+            fitted = fit_error_head(examples.of(~held_out), COVERED)
+            predicted[held_out] = fitted.predict(examples.of(held_out))
+    logs = np.log(np.maximum(examples.errors, MIN_ERROR))
+    columns = np.column_stack([np.ones(len(predicted)), predicted])
+    _, slope = quantile_regression(columns, logs, examples.weights, COVERED)
+    factor = min(max(slope, 0.0), 1.0)
+    scale = weighted_quantile(examples.errors / np.exp(factor * predicted), examples.weights, COVERED)
+    fitted = fit_error_head(examples, COVERED).shrunk(factor)
+    c0, c1, c2, c3 = fitted.coefficients.tolist()
+    return Calibration((c0, c1, c2, c3, 0.0), scale), fitted.error_head
 
 
 def examples_of(cases: list[IntervalCase]) -> ErrorExamples:
-    """What is learned from."""
-    known = np.array([features(case.score, case.tiles)[:USED] for case in cases])
-    seen, share = padded([case.seen for case in cases if case.seen is not None])
+    """The examples to fit on."""
+    of_scores = np.array([features(case.score, case.tiles)[:USED] for case in cases])
+    activations, window_weights = padded([case.activations for case in cases if case.activations is not None])
     errors = np.array([case.error * case.growth for case in cases])
-    return ErrorExamples(known, seen, share, errors, say_of(cases))
+    return ErrorExamples(of_scores, activations, window_weights, errors, case_weights(cases))
 
 
-def say_of(cases: list[IntervalCase]) -> np.ndarray:
-    """(n,) weights, 1 in all for each database, OF_REFERENCE for what the reference tells."""
+def case_weights(cases: list[IntervalCase]) -> np.ndarray:
+    """(n,) weights: in sum 1 for each database, REFERENCE_WEIGHT for targets from references."""
     number = Counter(case.database for case in cases)
-    return np.array([(OF_REFERENCE if case.database is None else 1) / number[case.database] for case in cases])
+    return np.array([(REFERENCE_WEIGHT if case.database is None else 1) / number[case.database] for case in cases])
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) -> float:
-    """The least of the values that so much of the weight does not exceed."""
+    """The smallest of the values that have at least the share `quantile` of the weight at or below them."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) / weights.sum()
     return float(values[order][np.searchsorted(reached, quantile)])
 
 
 def quantile_regression(x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float) -> list[float]:
-    """Coefficients b of the least weighted mean pinball loss of y - x b, x (n, p), y and weights (n,), exactly, as a
-    linear programme; with a little of the size of all but the first, since few pictures must not give wild ones."""
+    """Coefficients b that minimise the weighted mean pinball loss of y - x b, x (n, p), y and weights (n,), solved
+    exactly as a linear programme. A small L1 penalty on all but the first keeps them bounded with few images."""
     count, width = x.shape
-    penalty = np.full(width, SLIGHT)
+    penalty = np.full(width, PENALTY)
     penalty[0] = 0.0
     each = weights / weights.sum()
-    # b = above - below, y - x b = over - under, all of them positive
+    # b = above - below, y - x b = over - under, all non-negative
     costs = np.concatenate([penalty, penalty, quantile * each, (1 - quantile) * each])
     one = sparse.eye_array(count)
     equal = sparse.hstack([sparse.csr_array(x), sparse.csr_array(-x), one, -one])

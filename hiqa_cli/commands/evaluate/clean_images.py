@@ -170,13 +170,13 @@ def uncertainty(
 ) -> int:
     """Measure how often the stated uncertainty covers the error."""
     from hiqa_train.uncertainty.activations import observe_scores
-    from hiqa_train.uncertainty.coverage import COVERED, check, draw_cases
+    from hiqa_train.uncertainty.coverage import COVERED, draw_cases, measure_coverage
 
     backend = BackendOptions(device, precision, batch_size, threads, weights)
     run = start(backend, stride, json_file, overwrite, quiet)
     images = run.images(folder, leave_out or ())
     cases = draw_cases(observe_scores(run.scorer, stride), images, 12, seed=11, report=run.messages.warn)
-    result = check(cases)
+    result = measure_coverage(cases)
     lines = [
         f"uncertainty, {result.cases} randomly distorted images made from {len(images)}",
         f"  covered {100 * result.covered:.1f} % (target: {100 * COVERED:.0f} %)",

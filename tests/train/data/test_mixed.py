@@ -73,7 +73,7 @@ def test_interval_cases_include_training_images_of_databases_with_a_known_growth
         )
         found: dict[float, set[str]] = {}
         for case in mixed.databases.interval_cases(look, [[0.0, 0.5, 1.0]], quiet):
-            assert case.seen is not None
+            assert case.activations is not None
             found.setdefault(case.growth, set()).add(case.scene)
         return found
 

@@ -17,16 +17,16 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
 from hiqa_cli.networks.regressor import ErrorHead
 from hiqa_train.uncertainty.activations import observe_activations
-from hiqa_train.uncertainty.coverage import IntervalCase, check
-from hiqa_train.uncertainty.interval_fit import OF_REFERENCE, fit_half_width
+from hiqa_train.uncertainty.coverage import IntervalCase, measure_coverage
+from hiqa_train.uncertainty.interval_fit import REFERENCE_WEIGHT, fit_half_width
 
 
 def stated(cases: list[IntervalCase], calibration: Calibration, doubt: nn.Module) -> list[IntervalCase]:
     """The cases, with the half-width that such a fit states."""
 
     def half_width(case: IntervalCase) -> float:
-        assert case.seen is not None
-        return calibration.half_width(case.score, case.tiles, float(doubt(torch.from_numpy(case.seen)).mean()))
+        assert case.activations is not None
+        return calibration.half_width(case.score, case.tiles, float(doubt(torch.from_numpy(case.activations)).mean()))
 
     return [dataclasses.replace(case, half_width=half_width(case)) for case in cases]
 
@@ -57,7 +57,7 @@ def test_it_covers_the_share_it_is_fitted_for_and_grows_with_the_error() -> None
             for case in drawn(number, lambda seen: 0, seed)
         ]
 
-    found = check(stated(cases(600, 1), *fit_half_width(cases(600, 2))))
+    found = measure_coverage(stated(cases(600, 1), *fit_half_width(cases(600, 2))))
     assert 0.75 < found.covered < 0.85
     assert found.error_ratio > 1.5
 
@@ -66,11 +66,11 @@ def test_hidden_units_that_tell_of_errors_are_believed_and_others_are_not() -> N
     def telling(seen: np.ndarray) -> float:
         return float(6 * np.exp(0.8 * seen[3]))
 
-    found = check(stated(drawn(900, telling, 1), *fit_half_width(drawn(900, telling, 2))))
+    found = measure_coverage(stated(drawn(900, telling, 1), *fit_half_width(drawn(900, telling, 2))))
     assert 0.75 < found.covered < 0.85
     assert found.error_ratio > 2
     silent = stated(drawn(900, lambda seen: 6, 3), *fit_half_width(drawn(900, lambda seen: 6, 4)))
-    assert 0.75 < check(silent).covered < 0.85
+    assert 0.75 < measure_coverage(silent).covered < 0.85
     assert np.std(np.log([case.half_width for case in silent])) < 0.15
 
 
@@ -82,8 +82,8 @@ def test_what_tells_of_errors_may_tell_the_other_way_round_on_other_pictures() -
 
     found = stated(drawn(1500, crossed, 1), *fit_half_width(drawn(1500, crossed, 2)))
     for side in (-1, 1):
-        some = [case for case in found if case.seen is not None and np.sign(case.seen[:, 0].mean()) == side]
-        assert check(some).error_ratio > 2
+        some = [case for case in found if np.sign(case.activations[:, 0].mean()) == side]
+        assert measure_coverage(some).error_ratio > 2
 
 
 def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_reference_less() -> None:
@@ -91,9 +91,10 @@ def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_ref
 
     def shares(many: int | None, few: int) -> tuple[float, float]:
         cases = [*drawn(900, lambda seen: 2, 1, many), *drawn(100, lambda seen: 20, 2, few)]
-        cases = [dataclasses.replace(case, seen=np.zeros_like(case.seen)) for case in cases]
+        cases = [dataclasses.replace(case, activations=np.zeros_like(case.activations)) for case in cases]
         found = stated(cases, *fit_half_width(cases))
-        covered = [check([case for case in found if case.database == of_it]).covered for of_it in (many, few)]
+        by_database = [[case for case in found if case.database == database] for database in (many, few)]
+        covered = [measure_coverage(cases).covered for cases in by_database]
         return covered[0], covered[1]
 
     of_many, of_few = shares(1, 0)
@@ -101,7 +102,7 @@ def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_ref
     assert (of_many + of_few) / 2 == pytest.approx(0.8, abs=0.03)
     of_reference, of_few = shares(None, 0)
     assert of_reference > 0.95
-    assert (OF_REFERENCE * of_reference + of_few) / (1 + OF_REFERENCE) == pytest.approx(0.8, abs=0.01)
+    assert (REFERENCE_WEIGHT * of_reference + of_few) / (1 + REFERENCE_WEIGHT) == pytest.approx(0.8, abs=0.01)
 
 
 def test_where_few_scenes_are_left_pictures_that_were_trained_on_tell_what_errors_will_be() -> None:
@@ -114,8 +115,8 @@ def test_where_few_scenes_are_left_pictures_that_were_trained_on_tell_what_error
         return error(seen) / 3
 
     few = drawn(16, error, 1)
-    alone = check(stated(drawn(900, error, 2), *fit_half_width(few)))
-    both = check(stated(drawn(900, error, 2), *fit_half_width([*few, *drawn(900, less, 3, growth=3)])))
+    alone = measure_coverage(stated(drawn(900, error, 2), *fit_half_width(few)))
+    both = measure_coverage(stated(drawn(900, error, 2), *fit_half_width([*few, *drawn(900, less, 3, growth=3)])))
     assert alone.error_ratio < 2
     assert both.error_ratio > 3
     assert 0.75 < both.covered < 0.85

@@ -31,7 +31,7 @@ from hiqa_train.losses.score_maps import to_common_scale
 from hiqa_train.recipes.schema import RunSettings, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
-from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, case_of
 
 from .protocol import evenly_spaced, scores_whole_images, stage_seed
@@ -159,7 +159,7 @@ class DatabaseSource:
         return Validation(source, source.epoch_length, each, stage.batch, run_device)
 
     def interval_cases(
-        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+        self, score: ScoreFunction, knots: list[list[float]], report: Callable[[str], None]
     ) -> list[IntervalCase]:
         validation = self._validation_images(self.settings.half_width_pictures)
         training = self._training_images(self.settings.half_width_trained_on)
@@ -196,6 +196,6 @@ def _describe(database: DatabaseSplit) -> dict[str, Any]:
     }
 
 
-def _interval_case(score: Look, image: ScoredImage, knots: list[list[float]], growth: float) -> IntervalCase:
+def _interval_case(score: ScoreFunction, image: ScoredImage, knots: list[list[float]], growth: float) -> IntervalCase:
     target = 100 * to_common_scale(image.quality, knots[image.database])
     return case_of(score(open_array(image.file)), target, image.scene, image.database, growth=growth)

@@ -20,7 +20,7 @@ from hiqa_train.data.whole_image import TILES, FixedWholeImages
 from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
-from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase
 
 from .database import DatabaseSource, FixedPatches, database_patches
@@ -73,7 +73,7 @@ class MixedSource:
         return Validation(both, both.epoch_length, 1, stage.batch, run_device)
 
     def interval_cases(
-        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+        self, score: ScoreFunction, knots: list[list[float]], report: Callable[[str], None]
     ) -> list[IntervalCase]:
         of_photographs = self.photographs.interval_cases(score, knots, report)
         return of_photographs + self.databases.interval_cases(score, knots[1:], report)

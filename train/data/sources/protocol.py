@@ -10,7 +10,7 @@ from hiqa_train.data.batch import PatchSource
 from hiqa_train.recipes.schema import RegressorStage, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
-from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase
 
 Item = TypeVar("Item")
@@ -33,7 +33,7 @@ class DataSource(Protocol):
         """The validation patches of a stage."""
 
     def interval_cases(
-        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+        self, score: ScoreFunction, knots: list[list[float]], report: Callable[[str], None]
     ) -> list[IntervalCase]:
         """Scored validation images, to fit the uncertainty on. knots: of each database's score map."""
 

@@ -22,7 +22,7 @@ from hiqa_train.distortions import expand_shares
 from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, RunSettings, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
-from hiqa_train.uncertainty.activations import Look
+from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, draw_cases
 
 from .protocol import stage_seed
@@ -118,7 +118,7 @@ class SyntheticSource:
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, run_device)
 
     def interval_cases(
-        self, score: Look, knots: list[list[float]], report: Callable[[str], None]
+        self, score: ScoreFunction, knots: list[list[float]], report: Callable[[str], None]
     ) -> list[IntervalCase]:
         versions = max(1, self.settings.half_width_versions // len(self.validating))
         return draw_cases(score, self.validating, versions, seed=INTERVAL_SEED, report=report)
