@@ -116,7 +116,7 @@ def test_validation_patches_are_on_the_grid_of_the_features(
 def test_initial_weights_whose_r_has_more_inputs_than_the_stage_are_refused(weights: Path):
     recipe = load_recipe("best")
     assert load_regressor(weights, recipe.stages["final"]).regressor.config.discrepancy
-    with pytest.raises(UsageError, match="its R is shown more than the stage is"):
+    with pytest.raises(UsageError, match="its R has inputs that the stage lacks"):
         load_regressor(weights, recipe.stages["alone"])
 
 
