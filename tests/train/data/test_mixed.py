@@ -189,7 +189,7 @@ def test_a_mixed_run_ends_with_weights_that_have_a_map_for_the_database(material
     cache = options(folders[0].parent / "cache")
     weights = train_mixed(parts, tested, folders, recipe(), out, cache, StopSignal(), said.append)
     assert weights == out / "weights"
-    assert any(line.startswith("the scale is set: logits times ") for line in said)
+    assert any(line.startswith("anchored the scale: logits times ") for line in said)
     manifest = json.loads((weights / "manifest.json").read_text())
     assert list(manifest["measured"]["maps"]) == [PHOTOGRAPHS, "mine"]
     assert manifest["measured"]["maps"][PHOTOGRAPHS][0] == 0
@@ -225,16 +225,16 @@ def test_setting_the_scale_keeps_the_order_of_scores_and_the_predicted_human_sco
     found = fit_anchor(cases)
     assert found.gain == pytest.approx(1.7, abs=0.05)
     assert found.shift == pytest.approx(0.6, abs=0.02)
-    told, people = cases[1], cases[0]
-    assert found.moved(told).score == pytest.approx(told.target, abs=0.3)
-    assert found.moved(told).target == told.target
+    synthetic, people = cases[1], cases[0]
+    assert found.moved(synthetic).score == pytest.approx(synthetic.target, abs=0.3)
+    assert found.moved(synthetic).target == synthetic.target
     assert found.moved(people).target == pytest.approx(100 * right(np.array(people.target / 100)), abs=0.3)
     images = torch.rand(3, 3, 64, 64)
     for prior in (NO_PRIOR, LITE):
         regressor = Regressor(dataclasses.replace(ALONE, prior=prior)).eval()
         with torch.no_grad():
             before = regressor(images).numpy()
-            found.move(regressor)
+            found.apply(regressor)
             assert regressor(images).numpy() == pytest.approx(found(before), abs=1e-5)
     knots = [0.1, 0.2, 0.4, 0.5, 0.7, 0.8, 0.9]  # a map says of a picture what it said before
     score = float(found(np.array(0.5)))
