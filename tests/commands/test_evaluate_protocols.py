@@ -110,7 +110,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     assert not (second / "result.json").exists()
     again = run_hiqa(*protocol(tid, recipe, out), env=home)
     assert again.code == 0, again.messages
-    assert "hiqa: hiqa-tiny, split 0: finished before" in again.messages
+    assert "hiqa: hiqa-tiny, split 0: already finished" in again.messages
     assert again.lines == whole[1].lines
     assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == kept
     for split in ("split-00", "split-01"):
@@ -215,7 +215,7 @@ def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_pa
         tmp_path / "out",
     )  # fmt: skip
     assert done.code == 0, done.messages
-    assert any("8 images to train on, 8 images to choose by, 8 images to test" in line for line in done.messages)
+    assert any("8 images to train on, 8 images to validate on, 8 images to test" in line for line in done.messages)
 
 
 def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunHere, tid: Path, tmp_path: Path):

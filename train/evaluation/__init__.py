@@ -1,10 +1,8 @@
-"""How well predictions agree with people's scores: of given weights, and of networks trained by the field's protocols.
+"""Measures agreement of predictions with human scores: of given weights, and of methods trained by a protocol.
 
-images.py      which images of a database are measured      store.py       their scores, kept as they come
-predict.py     who predicts: hiqa's weights, and no method ever sees a published score
-agreement.py   measures by distortion type                  scatter.py     the plot of a paper
-folds.py       who is trained on what and tested on what
-methods.py     what is trained and tested: hiqa, given weights, baselines
-protocol.py    a protocol's run, split by split      medians.py  its splits as one table
-published.py   what papers say
+images.py      selects the images of a database     score_cache.py  keeps their scores between runs
+predict.py     predicts, without access to scores   agreement.py    measures by distortion type
+result.py      the result as JSON and CSV           scatter.py      the scatter plot
+published.py   published results                    clean/          measures from clean images
+protocols/     methods trained and tested on splits
 """

@@ -1,4 +1,4 @@
-"""Agreement of predictions with people, for each distortion type and for all images, as tables and files give it."""
+"""Agreement of predictions with human scores, by distortion type and over all images, as rows of tables and files."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FIT = "PLCC and RMSE after VQEG's 4-parameter logistic, fitted on the images mea
 class TypeAgreement:
     """One row: a distortion type, or ALL.
 
-    agreement: None where it is not defined, for the reason in `problem` (too few images, or all predicted alike).
-    intervals: of every measure, 95 % by bootstrap over scenes; empty where they were not asked for.
+    agreement: None if undefined, for the reason in `problem` (too few images, or equal predictions for all).
+    intervals: of every measure, 95 % by bootstrap over scenes; empty if not requested.
     """
 
     type: str
@@ -34,14 +34,14 @@ class TypeAgreement:
     problem: str = ""
 
     def value(self, name: str) -> float:
-        """A measure by its name in MEASURES; NaN where it is not defined."""
+        """A measure by its name in MEASURES; NaN if undefined."""
         return math.nan if self.agreement is None else float(getattr(self.agreement, name))
 
 
 def measure_types(
     predictions: Sequence[Prediction], scale: ScoreScale, *, resamples: int = 1000, seed: int = 0
 ) -> tuple[TypeAgreement, ...]:
-    """A row for each distortion type, in the order in which the types come, and the row ALL last.
+    """A row for each distortion type, in order of appearance, and the row ALL last.
 
     resamples: of the bootstrap; 0 for no intervals. seed: of the resamples.
     """
@@ -50,11 +50,11 @@ def measure_types(
     if len(kinds) > 1:
         for kind in kinds:
             mine = [prediction for prediction in predictions if prediction.sample.distortion == kind]
-            rows.append(_measured(kind, mine, scale, resamples, seed))
-    return (*rows, _measured(ALL, predictions, scale, resamples, seed))
+            rows.append(_measure_type(kind, mine, scale, resamples, seed))
+    return (*rows, _measure_type(ALL, predictions, scale, resamples, seed))
 
 
-def _measured(
+def _measure_type(
     kind: str, predictions: Sequence[Prediction], scale: ScoreScale, resamples: int, seed: int
 ) -> TypeAgreement:
     predicted = [prediction.score for prediction in predictions]
@@ -66,7 +66,7 @@ def _measured(
     except HiqaError as error:
         return TypeAgreement(kind, len(predictions), count, None, {}, error.message)
     intervals: dict[str, Interval] = {}
-    if resamples and count > 1:  # of one scene every resample is the same
+    if resamples and count > 1:  # with one scene, all resamples are equal
         intervals = bootstrap(
             predicted, published, high_is_good=scale.high_is_good, scenes=scenes, resamples=resamples, seed=seed
         )
@@ -74,7 +74,7 @@ def _measured(
 
 
 def row_object(row: TypeAgreement) -> dict[str, Any]:
-    """A row as JSON has it: measures by name, intervals as [low, high]; null where not defined."""
+    """A row as JSON: measures by name, intervals as [low, high]; null if undefined."""
     values = None if row.agreement is None else {name: getattr(row.agreement, name) for name in MEASURES}
     return {
         "type": row.type,
@@ -87,15 +87,15 @@ def row_object(row: TypeAgreement) -> dict[str, Any]:
 
 
 def rows_from_objects(objects: Sequence[dict[str, Any]]) -> tuple[TypeAgreement, ...]:
-    """Rows that row_object() made, back again. KeyError, TypeError or ValueError where they are none."""
+    """Rows from objects of row_object(). KeyError, TypeError or ValueError for other objects."""
     rows = []
-    for held in objects:
-        defined = held["srocc"] is not None
-        values = {name: float(held[name]) for name in MEASURES} if defined else {}
-        found = Agreement(**values, images=int(held["images"])) if defined else None
-        intervals = {name: Interval(*map(float, ends)) for name, ends in held["intervals"].items()}
-        counts = int(held["images"]), int(held["scenes"])
-        rows.append(TypeAgreement(str(held["type"]), *counts, found, intervals, held["problem"] or ""))
+    for row in objects:
+        defined = row["srocc"] is not None
+        values = {name: float(row[name]) for name in MEASURES} if defined else {}
+        found = Agreement(**values, images=int(row["images"])) if defined else None
+        intervals = {name: Interval(*map(float, ends)) for name, ends in row["intervals"].items()}
+        counts = int(row["images"]), int(row["scenes"])
+        rows.append(TypeAgreement(str(row["type"]), *counts, found, intervals, row["problem"] or ""))
     return tuple(rows)
 
 
@@ -103,7 +103,7 @@ CSV_COLUMNS = ("type", "images", "scenes", *(f"{name}{end}" for name in MEASURES
 
 
 def row_cells(row: TypeAgreement) -> list[str]:
-    """A row as CSV has it, in the order of CSV_COLUMNS; empty where not defined."""
+    """The cells of a row of CSV, in the order of CSV_COLUMNS; empty if undefined."""
     cells = [row.type, str(row.images), str(row.scenes)]
     for name in MEASURES:
         interval = row.intervals.get(name)

@@ -1,12 +1,12 @@
-"""How well predictions agree with people: SROCC, KROCC, PLCC and RMSE, with bootstrap intervals.
+"""Agreement of predictions with human scores: SROCC, KROCC, PLCC and RMSE, with bootstrap intervals.
 
-PLCC and RMSE are taken after the 4-parameter logistic of the Video Quality Experts Group's tests (VQEG, FR-TV phase I),
-fitted by least squares to the published scores y over the predictions x:
+PLCC and RMSE are computed after the 4-parameter logistic of the Video Quality Experts Group's tests (VQEG, FR-TV phase
+I), fitted by least squares to the published scores y over the predictions x:
 
     f(x) = b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|))
 
-All in float64. Predictions are qualities, high = good. A correlation is positive where predictions agree with people,
-whichever way their scores run, and negative where they say the opposite; that includes the PLCC after the fit.
+All in float64. For predictions, higher is better. A correlation is positive if predictions agree with human scores,
+for MOS and DMOS alike, and negative if they contradict them, after the fit, too.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from hiqa_cli.errors import HiqaError
 
 Values = Sequence[float] | np.ndarray
 
-FEWEST = 5  # pairs: four parameters pass through four points exactly
+MIN_IMAGES = 5  # four parameters fit four points exactly
 CONFIDENCE = 0.95
-MOST_STEPS = 200  # of a fit: scores on a straight line have no best logistic, only ever wider ones
-RESAMPLE_STEPS = 20  # of a fit that begins at the curve for all images, which is near
+MAX_STEPS = 200  # of a fit; scores on a straight line have no best logistic, only wider and wider ones
+RESAMPLE_STEPS = 20  # of a fit that starts from the curve for all images
 
 
 @dataclass(frozen=True)
 class Agreement:
     """srocc: Spearman's rho; krocc: Kendall's tau-b; plcc, rmse: after the logistic fit, rmse in units of the published
-    scores; plcc_unfitted: Pearson's r as it is; images: how many pairs."""
+    scores; plcc_unfitted: Pearson's r without a fit; images: their number."""
 
     srocc: float
     krocc: float
@@ -43,7 +43,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Interval:
-    """The middle 95 % of the values that a measure takes in resamples."""
+    """The middle 95 % of a measure's values over resamples."""
 
     low: float
     high: float
@@ -51,7 +51,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Logistic:
-    """The fitted curve; `slope` is +1 where it rises with the prediction, else -1."""
+    """The fitted curve. `slope` is +1 if it rises with the prediction, else -1."""
 
     b1: float
     b2: float
@@ -68,24 +68,24 @@ class Logistic:
 
 
 def _logistic(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
-    # tanh says the same as 1 / (1 + exp) and does not overflow
+    # tanh gives the same as 1 / (1 + exp), without overflow
     return b2 + (b1 - b2) * 0.5 * (1 + np.tanh((x - b3) / (2 * max(abs(b4), 1e-12))))
 
 
 def _slopes(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
-    """(N, 4): the logistic's derivatives after its parameters; without them the search takes ten times as long."""
+    """(N, 4): derivatives of the logistic by its parameters; without them the fit takes ten times as long."""
     width = max(abs(b4), 1e-12)
-    reached = 0.5 * (1 + np.tanh((x - b3) / (2 * width)))
-    steep = (b1 - b2) * reached * (1 - reached) / width
-    return np.stack([reached, 1 - reached, -steep, -steep * (x - b3) / width * (1 if b4 >= 0 else -1)], axis=1)
+    rise = 0.5 * (1 + np.tanh((x - b3) / (2 * width)))
+    steep = (b1 - b2) * rise * (1 - rise) / width
+    return np.stack([rise, 1 - rise, -steep, -steep * (x - b3) / width * (1 if b4 >= 0 else -1)], axis=1)
 
 
 def _checked(predicted: Values, published: Values) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(predicted, np.float64), np.asarray(published, np.float64)
     if x.shape != y.shape or x.ndim != 1:
         raise ValueError(f"predictions {x.shape} and published scores {y.shape} must be two lists of one length")
-    if len(x) < FEWEST:
-        raise HiqaError(f"{len(x)} images are too few to measure agreement, expected at least {FEWEST}")
+    if len(x) < MIN_IMAGES:
+        raise HiqaError(f"{len(x)} images are too few to measure agreement, expected at least {MIN_IMAGES}")
     for values, what in ((x, "predictions"), (y, "published scores")):
         if not np.isfinite(values).all():
             raise HiqaError(f"the {what} hold {values[~np.isfinite(values)][0]}")
@@ -101,7 +101,7 @@ def fit_logistic(predicted: Values, published: Values) -> Logistic:
 
 
 def _starts(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[float, float, float, float]]:
-    """Where the search begins: VQEG's own start, a steeper one, and one that is nearly a straight line."""
+    """Initial parameters: VQEG's, steeper ones, and nearly a straight line."""
     rises = np.corrcoef(x, y)[0, 1] >= 0
     top, bottom = (y.max(), y.min()) if rises else (y.min(), y.max())
     for share in (1.0, 0.25):
@@ -113,7 +113,7 @@ def _starts(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[float, float, float,
 
 
 def _fit(
-    x: np.ndarray, y: np.ndarray, starts: Iterable[tuple[float, float, float, float]], steps: int = MOST_STEPS
+    x: np.ndarray, y: np.ndarray, starts: Iterable[tuple[float, float, float, float]], steps: int = MAX_STEPS
 ) -> Logistic:
     shift, width, base, height = x.mean(), x.std(), y.mean(), y.std()
     scaled_x, scaled_y = (x - shift) / width, (y - base) / height
@@ -136,9 +136,9 @@ def _fit(
 
 
 def measure(predicted: Values, published: Values, *, high_is_good: bool) -> Agreement:
-    """Predictions (high = good) against published scores, of which high or low is good.
+    """Measure predictions (higher is better) against published scores in either direction.
 
-    Raises HiqaError where either is constant, not finite, or of fewer than 5 values.
+    Raises HiqaError if one of them is constant, not finite, or has fewer than 5 values.
     """
     x, y = _checked(predicted, published)
     return _measure(x, y, 1 if high_is_good else -1, _fit(x, y, _starts(x, y)))
@@ -149,7 +149,7 @@ def _measure(x: np.ndarray, y: np.ndarray, sign: int, curve: Logistic) -> Agreem
     return Agreement(
         srocc=sign * float(stats.spearmanr(x, y)[0]),
         krocc=sign * float(stats.kendalltau(x, y)[0]),
-        # a falling curve turns the predictions around: its correlation with the scores is positive whatever they are
+        # a falling curve inverts the predictions: its own correlation with the scores is always positive
         plcc=sign * curve.slope * _pearson(fitted, y),
         rmse=float(np.sqrt(np.mean((fitted - y) ** 2))),
         plcc_unfitted=sign * _pearson(x, y),
@@ -158,7 +158,7 @@ def _measure(x: np.ndarray, y: np.ndarray, sign: int, curve: Logistic) -> Agreem
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's r; 0 where the fitted curve is flat, since it then predicts nothing."""
+    """Pearson's r; 0 if the fitted curve is flat."""
     return 0.0 if np.ptp(a) <= 1e-12 * np.ptp(b) else float(np.corrcoef(a, b)[0, 1])
 
 
@@ -173,8 +173,8 @@ def bootstrap(
 ) -> dict[str, Interval]:
     """Percentile intervals of every measure: name in Agreement -> Interval.
 
-    scenes: one word an image. Whole scenes are then drawn, since images of one scene are not independent; otherwise
-    single images. The curve is fitted anew in every resample, from where it lay for all images.
+    scenes: the scene of each image; whole scenes are then drawn, because images of one scene are not independent.
+    Without it, single images are drawn. Every resample has its own fit, started from the curve for all images.
     """
     x, y = _checked(predicted, published)
     sign = 1 if high_is_good else -1
@@ -185,8 +185,8 @@ def bootstrap(
     while len(values.get("images", ())) < resamples:
         chosen = np.concatenate([groups[place] for place in random.integers(0, len(groups), len(groups))])
         a, b = x[chosen], y[chosen]
-        if len(a) < FEWEST or np.ptp(a) == 0 or np.ptp(b) == 0:
-            continue  # such a resample has no correlation; another one is drawn, and more than a third have one
+        if len(a) < MIN_IMAGES or np.ptp(a) == 0 or np.ptp(b) == 0:
+            continue  # no correlation is defined: draw another; at least a third of the draws have one
         again = _fit(a, b, [(curve.b1, curve.b2, curve.b3, curve.b4)], RESAMPLE_STEPS)
         for name, value in asdict(_measure(a, b, sign, again)).items():
             values.setdefault(name, []).append(value)

@@ -1,4 +1,4 @@
-"""Which images of a database are measured: a part of it, some of its distortion types."""
+"""Selects the images of a database to measure: one part of a split, some distortion types."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hiqa_train.datasets.sample import Dataset, Sample
 PartName = Literal["training", "validation", "test", "all"]
 PART_NAMES: tuple[PartName, ...] = ("training", "validation", "test", "all")
 
-# The four distortions that the field's databases have in common, under each one's own name: what cross-database tests
-# are made on (section 4).
+# The four distortions that databases have in common, under the names that each of them uses; cross-database tests use
+# these (section 4).
 COMMON_TYPES: dict[str, frozenset[str]] = {
     "jpeg": frozenset({"jpeg"}),
     "jpeg2000": frozenset({"jp2k", "jpeg2000"}),
@@ -27,9 +27,9 @@ COMMON_TYPES: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class ImageSelection:
-    """The images of a database that are measured. part: which part they are; types: the types asked for, or none."""
+    """The images of a database to measure. part: of the split; types: the requested types, empty for all."""
 
-    reading: Dataset
+    dataset: Dataset
     part: PartName
     samples: tuple[Sample, ...]
     types: tuple[str, ...] = ()
@@ -39,39 +39,39 @@ class ImageSelection:
         return frozenset(sample.scene for sample in self.samples)
 
 
-def choose(
-    reading: Dataset,
+def select_images(
+    dataset: Dataset,
     part: PartName | None = None,
     *,
-    division: SceneSplit | None = None,
+    split: SceneSplit | None = None,
     types: Sequence[str] = (),
 ) -> ImageSelection:
-    """The images of one part: as `division` has it, else as the database itself is divided.
+    """Select the images of one part, of `split` if given, else of the database's own split.
 
-    part: None for the test part where there is one, else all. types: names of distortion types, of COMMON_TYPES or as
-    the database has them; all where none is given. UsageError where the part or a type is not there.
+    part: None for the test part if there is one, else all images. types: distortion types, named as in COMMON_TYPES or
+    by the database; empty for all. UsageError if the part or a type does not exist.
     """
-    has_parts = any(sample.split is not None for sample in reading.samples)
+    has_parts = any(sample.split is not None for sample in dataset.samples)
     if part is None:
-        part = "test" if has_parts or division is not None else "all"
+        part = "test" if has_parts or split is not None else "all"
     if part == "all":
-        samples = reading.samples
-    elif division is not None:
-        samples = getattr(split_samples(division, reading.samples), part)
+        samples = dataset.samples
+    elif split is not None:
+        samples = getattr(split_samples(split, dataset.samples), part)
     elif has_parts:
-        samples = tuple(sample for sample in reading.samples if sample.split == part)
+        samples = tuple(sample for sample in dataset.samples if sample.split == part)
     else:
         raise UsageError(
-            f"{reading.name} has no {part} part of its own", "give --part all, or a division by --splits FILE --split N"
+            f"{dataset.name} has no {part} part of its own", "give --part all, or a split by --splits FILE --split N"
         )
-    samples = of_types(samples, types, reading.name)
+    samples = of_types(samples, types, dataset.name)
     if not samples:
-        raise UsageError(f"{reading.name} has no images in its {part} part")
-    return ImageSelection(reading, part, samples, tuple(types))
+        raise UsageError(f"{dataset.name} has no images in its {part} part")
+    return ImageSelection(dataset, part, samples, tuple(types))
 
 
 def of_types(samples: tuple[Sample, ...], types: Sequence[str], name: str) -> tuple[Sample, ...]:
-    """Those of the named distortion types, in any case; UsageError for a type that not one image has."""
+    """The samples of the named distortion types, in any case. UsageError for a type without images."""
     if not types:
         return samples
     there = {sample.distortion.casefold() for sample in samples if sample.distortion is not None}

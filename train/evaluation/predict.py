@@ -1,4 +1,4 @@
-"""Predictions for images: by hiqa's weights or any other method, none of which ever sees a published score."""
+"""Predictions for images, by hiqa's weights or another method. No method has access to human scores."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from .score_cache import Key, ScoreCache, key_of
 
 @dataclass(frozen=True)
 class UnscoredImage:
-    """An image as a method gets it: its file, and the reference for methods that compare. No score."""
+    """An image as a method gets it: its file, and its reference for full-reference methods. No score."""
 
     path: Path
     reference: Path | None
 
 
 class StatedScore(NamedTuple):
-    """A score with the half-width that is stated for it, both in points."""
+    """A score and its stated half-width, both in points."""
 
     score: float
     half_width: float
 
 
 class Predictor(Protocol):
-    """Says of images how good they look; high is good, whatever the scale."""
+    """Predicts the quality of images, on any scale on which higher is better."""
 
     def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | StatedScore | HiqaError]:
-        """A number for each image in order, or why there is none, each as soon as it is known."""
+        """Yield a prediction for each image in order, or the error that prevented it."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted for an image that people have scored; half_width: None where none was stated."""
+    """The prediction for an image with a human score. half_width: None if not stated."""
 
     sample: Sample
     score: float
@@ -49,7 +49,7 @@ class Prediction:
 
 
 class WeightsPredictor:
-    """hiqa's own score, 0..100: the mean over overlapping tiles (section 3.4), with its half-width."""
+    """hiqa's score, 0..100, with its half-width."""
 
     def __init__(self, scorer: Scorer, scoring: Scoring) -> None:
         self._scorer, self._scoring = scorer, scoring
@@ -65,19 +65,18 @@ def predict_all(
     predictor: Callable[[], Predictor],
     samples: Sequence[Sample],
     root: Path,
-    store: ScoreCache,
+    cache: ScoreCache,
     *,
     advance: Callable[[], None] = lambda: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> list[Prediction] | None:
-    """A prediction for every sample, in order; None where `stopped` says so before the last.
+    """Predict every sample, in order. Returns None if `stopped` returned True before the last.
 
-    predictor: called only if there is something to predict that the store does not hold. advance: after each image.
-    Raises HiqaError where an image cannot be read or scored, once all others are: a measure over the rest would not be
-    the measure over the database.
+    predictor: called only if the cache lacks a prediction. advance: called after each image. Raises HiqaError if an
+    image cannot be read or scored, after all others are: a measure without it would not be one of the database.
     """
     keys: list[Key] = [key_of(below(root, sample.path), sample.path) for sample in samples]
-    missing = [place for place, key in enumerate(keys) if store.get(key) is None]
+    missing = [place for place, key in enumerate(keys) if cache.get(key) is None]
     for _ in range(len(samples) - len(missing)):
         advance()
     failures: list[tuple[Path, HiqaError]] = []
@@ -89,7 +88,7 @@ def predict_all(
             if isinstance(outcome, HiqaError):
                 failures.append((samples[place].path, outcome))
             else:
-                store.add(keys[place], *(outcome if isinstance(outcome, StatedScore) else (outcome,)))
+                cache.add(keys[place], *(outcome if isinstance(outcome, StatedScore) else (outcome,)))
             advance()
             if stopped():
                 if isinstance(outcomes, Generator):
@@ -98,11 +97,12 @@ def predict_all(
     if failures:
         path, error = failures[0]
         others = f" (and {len(failures) - 1:,} more)" if len(failures) > 1 else ""
-        raise HiqaError(f"{path}: {error.message}{others}", "no measure without it; mend or replace the file")
-    return [_known(sample, store, key) for sample, key in zip(samples, keys, strict=True)]
+        hint = "repair or replace the file: no measure is computed without it"
+        raise HiqaError(f"{path}: {error.message}{others}", hint)
+    return [_cached(sample, cache, key) for sample, key in zip(samples, keys, strict=True)]
 
 
-def _known(sample: Sample, store: ScoreCache, key: Key) -> Prediction:
-    held = store.get(key)
-    assert held is not None  # every key was found or added above
-    return Prediction(sample, held[0], held[1] if len(held) > 1 else None)
+def _cached(sample: Sample, cache: ScoreCache, key: Key) -> Prediction:
+    numbers = cache.get(key)
+    assert numbers is not None  # all keys were found or added above
+    return Prediction(sample, numbers[0], numbers[1] if len(numbers) > 1 else None)

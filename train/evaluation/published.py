@@ -1,4 +1,4 @@
-"""Published agreement with people's scores, each number with its protocol and source, from published.toml."""
+"""Published agreement with human scores, each number with its protocol and source, from published.toml."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Published:
-    """What a paper or page says of a method on a database.
+    """A published result of a method on a database.
 
-    database: whose images were tested. trained_on: another database, "" for the same one.
-    protocol: how images were divided and what is stated (median of ten splits, ...), as far as the source says.
-    srocc, plcc: over all images; None where the source has none. types: SROCC by distortion type, as hiqa names it.
+    database: of the tested images. trained_on: another database, "" for the same one.
+    protocol: the splits and the statistic (median of ten splits, ...), as far as the source gives them.
+    srocc, plcc: over all images; None if not published. types: SROCC by distortion type, under hiqa's names.
     """
 
     method: str
@@ -31,14 +31,14 @@ class Published:
 
 @cache
 def all_published() -> tuple[Published, ...]:
-    """Every number held, in the order of the file."""
+    """All results, in the order of the file."""
     text = (resources.files("hiqa_train.evaluation") / "published.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
     return tuple(_published(group, row, data["types"]) for group in data["table"] for row in group["rows"])
 
 
 def _published(group: Mapping[str, Any], row: Mapping[str, Any], types: Mapping[str, list[str]]) -> Published:
-    """A row of a table: what holds for all its rows stands in the table."""
+    """A row of a table, completed with the values that the table gives for all its rows."""
     database = group["database"]
     by_type = dict(zip(types[database], row["by_type"], strict=True)) if "by_type" in row else {}
     return Published(
@@ -54,5 +54,5 @@ def _published(group: Mapping[str, Any], row: Mapping[str, Any], types: Mapping[
 
 
 def published_for(database: str, trained_on: str = "") -> tuple[Published, ...]:
-    """What is held for a database; where it was trained on another one, what is held for that pair."""
+    """The results for a database, or for a pair of databases to train and test on."""
     return tuple(one for one in all_published() if (one.database, one.trained_on) == (database, trained_on))

@@ -1,4 +1,4 @@
-"""What an evaluation of given weights found on one database, as JSON and CSV hold it."""
+"""The result of an evaluation of given weights on one database, as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hiqa_cli.errors import HiqaError
 from hiqa_train.losses.score_maps import to_common_scale
 from hiqa_train.uncertainty.coverage import Coverage, IntervalCase, measure_coverage
 
-from .agreement import ALL, CSV_COLUMNS, FIT, MEASURES, TypeAgreement, measure_types, row_cells, row_object
+from .agreement import CSV_COLUMNS, FIT, TypeAgreement, measure_types, row_cells, row_object
 from .correlation import Logistic, fit_logistic
 from .images import ImageSelection, below
 from .predict import Prediction
@@ -23,19 +23,19 @@ COLUMNS = ("dataset", "part", "weights", *CSV_COLUMNS)
 class DatabaseResult:
     """Predictions and measures on the chosen images of one database.
 
-    rows: a Measured for each type, ALL last. curve: the fit over all images, None where there is none.
-    coverage: whether the stated half-widths hold, None where that cannot be told (coverage.py).
-    left_out: scenes that the weights had seen and that were left out for it. seen_known: whether it is recorded at all
-        what they had seen.
+    rows: one per distortion type, ALL last. curve: the fit over all images, None without one.
+    coverage: of the stated half-widths, None if unknown (see `coverage_of`).
+    left_out: scenes that were left out because the weights were trained on them. scenes_recorded: whether the weights
+        record their training scenes.
     """
 
-    choice: ImageSelection
+    selection: ImageSelection
     predictions: tuple[Prediction, ...]
     rows: tuple[TypeAgreement, ...]
     curve: Logistic | None
     coverage: Coverage | None
     left_out: tuple[str, ...]
-    seen_known: bool
+    scenes_recorded: bool
 
     @property
     def all(self) -> TypeAgreement:
@@ -43,57 +43,59 @@ class DatabaseResult:
         return self.rows[-1]
 
 
-def measure_choice(
-    choice: ImageSelection,
+def measure_selection(
+    selection: ImageSelection,
     predictions: Sequence[Prediction],
     *,
     weights: Mapping[str, Any],
     resamples: int,
     seed: int,
     left_out: Sequence[str],
-    seen_known: bool,
+    scenes_recorded: bool,
 ) -> DatabaseResult:
-    """Measure what was predicted for the images of a choice. HiqaError where nothing can be: too few images, or all
-    predicted alike; single types may be undefined. weights: what their manifest says was measured."""
-    rows = measure_types(predictions, choice.reading.scale, resamples=resamples, seed=seed)
+    """Measure the predictions for a selection. weights: `measured` of their manifest.
+
+    HiqaError if there are too few images or all predictions are equal; single types may be undefined.
+    """
+    rows = measure_types(predictions, selection.dataset.scale, resamples=resamples, seed=seed)
     if rows[-1].agreement is None:
-        raise HiqaError(f"{choice.reading.name}: {rows[-1].problem}")
+        raise HiqaError(f"{selection.dataset.name}: {rows[-1].problem}")
     curve = fit_logistic([p.score for p in predictions], [p.sample.score for p in predictions])
-    coverage = coverage_of(predictions, choice.reading.name, weights)
-    return DatabaseResult(choice, tuple(predictions), rows, curve, coverage, tuple(left_out), seen_known)
+    coverage = coverage_of(predictions, selection.dataset.name, weights)
+    return DatabaseResult(selection, tuple(predictions), rows, curve, coverage, tuple(left_out), scenes_recorded)
 
 
 def as_object(result: DatabaseResult) -> dict[str, Any]:
-    """Everything as JSON: measures, the curve, and every image with its published score and its prediction."""
-    choice, reading = result.choice, result.choice.reading
+    """The result as JSON: measures, curve, and every image with its published score and prediction."""
+    selection, dataset = result.selection, result.selection.dataset
     fitted = [None] * len(result.predictions)
     if result.curve is not None:
         fitted = result.curve([prediction.score for prediction in result.predictions]).tolist()  # type: ignore[arg-type]
     return {
-        "name": reading.name,
-        "title": reading.title,
+        "name": dataset.name,
+        "title": dataset.title,
         "scale": {
-            "kind": reading.scale.kind,
-            "low": reading.scale.low,
-            "high": reading.scale.high,
-            "high_is_good": reading.scale.high_is_good,
+            "kind": dataset.scale.kind,
+            "low": dataset.scale.low,
+            "high": dataset.scale.high,
+            "high_is_good": dataset.scale.high_is_good,
         },
-        "part": choice.part,
-        "types": list(choice.types) or None,
-        "images_there": len(reading.samples),
-        "images_published": reading.expected,
-        "first_missing": reading.first_missing,
-        "notes": list(reading.notes),
-        "scenes": sorted(choice.scenes),
+        "part": selection.part,
+        "types": list(selection.types) or None,
+        "images_there": len(dataset.samples),
+        "images_published": dataset.expected,
+        "first_missing": dataset.first_missing,
+        "notes": list(dataset.notes),
+        "scenes": sorted(selection.scenes),
         "scenes_left_out_as_seen": list(result.left_out),
-        "seen_scenes_recorded": result.seen_known,
+        "seen_scenes_recorded": result.scenes_recorded,
         "fit": FIT,
         "curve": None if result.curve is None else asdict(result.curve),
         "coverage": None if result.coverage is None else asdict(result.coverage),
         "measures": [row_object(row) for row in result.rows],
         "images": [
             {
-                "path": below(reading.root, p.sample.path),
+                "path": below(dataset.root, p.sample.path),
                 "type": p.sample.distortion,
                 "scene": p.sample.scene,
                 "published": p.sample.score,
@@ -107,12 +109,9 @@ def as_object(result: DatabaseResult) -> dict[str, Any]:
 
 
 def table_cells(result: DatabaseResult, weights_id: str) -> list[list[str]]:
-    """The rows of CSV, in the order of COLUMNS."""
-    head = [result.choice.reading.name, result.choice.part, weights_id]
+    """The rows as CSV, in the order of COLUMNS."""
+    head = [result.selection.dataset.name, result.selection.part, weights_id]
     return [[*head, *row_cells(row)] for row in result.rows]
-
-
-__all__ = ["ALL", "COLUMNS", "MEASURES", "DatabaseResult", "as_object", "measure_choice", "table_cells"]
 
 
 def coverage_of(predictions: Sequence[Prediction], database: str, measured: Mapping[str, Any]) -> Coverage | None:

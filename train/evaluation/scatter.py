@@ -1,7 +1,7 @@
-"""The scatter plot of a paper: published scores over predictions, the fitted logistic, a mark for each distortion type.
+"""The scatter plot: published scores over predictions, the fitted logistic, marks by distortion type.
 
-Drawn with OpenCV, four times as fine in each direction and reduced, so that a page of a paper can carry it. Colours are
-those of Okabe and Ito, told apart by most colour-blind people; marks differ in shape too, so that grey print will do.
+Drawn with OpenCV at four times the resolution and reduced, for print. The colours are those of Okabe and Ito, which
+most colour-blind readers can distinguish; with many types, marks differ in shape, too.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .predict import Prediction
 
 WIDTH, HEIGHT = 1600, 1200  # px; 8 by 6 inches at 200 dots an inch
 LEFT, TOP, BOTTOM, RIGHT = 150, 110, 150, 40
-LEGEND = 440  # px to the right of the axes, where there is a legend
-LETTERS = 20.0  # px, height of capitals
-FINER = 4
+LEGEND = 440  # px to the right of the axes, if there is a legend
+TEXT_HEIGHT = 20.0  # px, height of capitals
+OVERSAMPLING = 4
 GRID, FAINT, CURVE = (226, 226, 230), (110, 110, 116), (20, 20, 24)
 COLOURS = (
     (0, 114, 178),
@@ -41,7 +41,7 @@ SHAPES = ("circle", "square", "triangle")
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of numbers along `length` px from `start`, with round numbers to label. flipped: it runs upwards."""
+    """A range of values along `length` px from `start`, with ticks at round values. flipped: it runs upwards."""
 
     low: float
     high: float
@@ -50,7 +50,7 @@ class Axis:
     flipped: bool = False
 
     def place(self, values: np.ndarray | float) -> np.ndarray:
-        """px of values."""
+        """The positions of values, in px."""
         share = (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
         return self.start + (1 - share if self.flipped else share) * self.length
 
@@ -62,25 +62,23 @@ class Axis:
 
 
 def round_step(span: float, most: int = 8) -> float:
-    """1, 2 or 5 times a power of ten, so that a span has at most so many steps."""
+    """The smallest of 1, 2 or 5 times a power of ten that divides a span into at most `most` steps."""
     power = 10.0 ** math.floor(math.log10(span / most))
     return next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most * (1 + 1e-9))
 
 
 def axis_for(values: Sequence[float], start: int, length: int, flipped: bool = False) -> Axis:
-    """An axis that holds all values, with a little room at both ends."""
+    """An axis for all values, with a margin at both ends."""
     low, high = min(values), max(values)
     room = 0.04 * (high - low) or 1.0
     return Axis(low - room, high + room, start, length, flipped)
 
 
 def draw_scatter(
-    predictions: Sequence[Prediction], curve: Logistic | None, *, title: str, subtitle: str, across: str, up: str
+    predictions: Sequence[Prediction], curve: Logistic | None, *, title: str, subtitle: str, x_label: str, y_label: str
 ) -> np.ndarray:
-    """The plot, (HEIGHT, WIDTH, 3) uint8 RGB. across, up: what the axes show. Text is ASCII; other letters become `?`.
-
-    curve: the fit, or None where there is none.
-    """
+    """The plot, (HEIGHT, WIDTH, 3) uint8 RGB. Text is ASCII; other letters become `?`. curve: None without a
+    fit."""
     kinds = list(dict.fromkeys(prediction.sample.distortion or "" for prediction in predictions))
     named = len(kinds) > 1
     right = WIDTH - (LEGEND if named else RIGHT)
@@ -89,9 +87,9 @@ def draw_scatter(
     canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     _draw_grid(canvas, x, y)
     canvas = _with_marks(canvas, predictions, kinds, x, y, curve)
-    _draw_frame(canvas, x, y, across, up)
-    draw_text(canvas, ascii_text(title), LEFT, 26, LETTERS * 1.15, bold=True)
-    draw_text(canvas, ascii_text(subtitle), LEFT, 66, LETTERS * 0.85, ink=FAINT)
+    _draw_frame(canvas, x, y, x_label, y_label)
+    draw_text(canvas, ascii_text(title), LEFT, 26, TEXT_HEIGHT * 1.15, bold=True)
+    draw_text(canvas, ascii_text(subtitle), LEFT, 66, TEXT_HEIGHT * 0.85, ink=FAINT)
     if named:
         counts = {kind: sum((p.sample.distortion or "") == kind for p in predictions) for kind in kinds}
         canvas = _with_legend(canvas, counts, right + 30, curve is not None)
@@ -107,25 +105,25 @@ def _draw_grid(canvas: np.ndarray, x: Axis, y: Axis) -> None:
         canvas[at : at + 2, x.start : x.start + x.length] = GRID
 
 
-def _draw_frame(canvas: np.ndarray, x: Axis, y: Axis, across: str, up: str) -> None:
+def _draw_frame(canvas: np.ndarray, x: Axis, y: Axis, x_label: str, y_label: str) -> None:
     bottom, end = y.start + y.length, x.start + x.length
     canvas[y.start : bottom + 3, x.start - 3 : x.start] = INK
     canvas[bottom : bottom + 3, x.start - 3 : end] = INK
     for tick in x.ticks:
         at = round(float(x.place(tick)))
         canvas[bottom : bottom + 13, at : at + 2] = INK
-        draw_text(canvas, f"{tick:g}", at, bottom + 24, LETTERS, anchor=0.5)
+        draw_text(canvas, f"{tick:g}", at, bottom + 24, TEXT_HEIGHT, anchor=0.5)
     for tick in y.ticks:
         at = round(float(y.place(tick)))
         canvas[at : at + 2, x.start - 13 : x.start] = INK
-        draw_text(canvas, f"{tick:g}", x.start - 22, at - LETTERS / 2, LETTERS, anchor=1.0)
-    draw_text(canvas, ascii_text(across), x.start + x.length / 2, bottom + 78, LETTERS * 1.1, anchor=0.5)
-    _draw_upright(canvas, ascii_text(up), 26, y.start + y.length / 2)
+        draw_text(canvas, f"{tick:g}", x.start - 22, at - TEXT_HEIGHT / 2, TEXT_HEIGHT, anchor=1.0)
+    draw_text(canvas, ascii_text(x_label), x.start + x.length / 2, bottom + 78, TEXT_HEIGHT * 1.1, anchor=0.5)
+    _draw_vertical_text(canvas, ascii_text(y_label), 26, y.start + y.length / 2)
 
 
-def _draw_upright(canvas: np.ndarray, text: str, x: int, middle: float) -> None:
-    """Text that reads upwards, its middle at that height."""
-    mask, _ = text_mask(text, LETTERS * 1.1)
+def _draw_vertical_text(canvas: np.ndarray, text: str, x: int, middle: float) -> None:
+    """Draw text that reads upwards, centred at the height `middle`."""
+    mask, _ = text_mask(text, TEXT_HEIGHT * 1.1)
     mask = np.rot90(mask)[:HEIGHT]
     top = max(0, round(middle - mask.shape[0] / 2))
     part = canvas[top : top + mask.shape[0], x : x + mask.shape[1]]
@@ -136,69 +134,69 @@ def _draw_upright(canvas: np.ndarray, text: str, x: int, middle: float) -> None:
 def _with_marks(
     canvas: np.ndarray, predictions: Sequence[Prediction], kinds: list[str], x: Axis, y: Axis, curve: Logistic | None
 ) -> np.ndarray:
-    fine = np.repeat(np.repeat(canvas, FINER, axis=0), FINER, axis=1)
-    size = FINER * (9 if len(predictions) <= 1000 else 6 if len(predictions) <= 4000 else 4)
+    large = np.repeat(np.repeat(canvas, OVERSAMPLING, axis=0), OVERSAMPLING, axis=1)
+    size = OVERSAMPLING * (9 if len(predictions) <= 1000 else 6 if len(predictions) <= 4000 else 4)
     for prediction in predictions:
-        at = (float(x.place(prediction.score)) * FINER, float(y.place(prediction.sample.score)) * FINER)
-        _draw_mark(fine, at, kinds.index(prediction.sample.distortion or ""), size)
+        at = (float(x.place(prediction.score)) * OVERSAMPLING, float(y.place(prediction.sample.score)) * OVERSAMPLING)
+        _draw_mark(large, at, kinds.index(prediction.sample.distortion or ""), size)
     if curve is not None:
         scores = np.linspace(x.low, x.high, 400)
         heights = y.place(curve(scores))
         inside = (heights >= y.start) & (heights <= y.start + y.length)
-        points = np.stack([x.place(scores), heights], axis=1)[inside] * FINER
-        cv2.polylines(fine, [np.rint(points).astype(np.int32)], False, CURVE, 4 * FINER, cv2.LINE_AA)
-    return _reduced(fine)
+        points = np.stack([x.place(scores), heights], axis=1)[inside] * OVERSAMPLING
+        cv2.polylines(large, [np.rint(points).astype(np.int32)], False, CURVE, 4 * OVERSAMPLING, cv2.LINE_AA)
+    return _reduced(large)
 
 
-def _draw_mark(fine: np.ndarray, at: tuple[float, float], number: int, size: int) -> None:
-    """A mark with a thin white edge, which keeps a crowd of them apart. number: of the type."""
+def _draw_mark(large: np.ndarray, at: tuple[float, float], number: int, size: int) -> None:
+    """Draw a mark with a thin white edge, which separates overlapping marks. number: of the type."""
     colour, shape = COLOURS[number % len(COLOURS)], SHAPES[number // len(COLOURS) % len(SHAPES)]
-    for radius, ink in ((size + FINER, (255, 255, 255)), (size, colour)):
+    for radius, ink in ((size + OVERSAMPLING, (255, 255, 255)), (size, colour)):
         middle = (round(at[0]), round(at[1]))
         if shape == "circle":
-            cv2.circle(fine, middle, radius, ink, -1, cv2.LINE_AA)
+            cv2.circle(large, middle, radius, ink, -1, cv2.LINE_AA)
         elif shape == "square":
             side = round(radius * 0.88)
             corners = ((middle[0] - side, middle[1] - side), (middle[0] + side, middle[1] + side))
-            cv2.rectangle(fine, *corners, ink, -1)
+            cv2.rectangle(large, *corners, ink, -1)
         else:
             angles = np.deg2rad([-90, 30, 150])
             points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius * 1.3 + middle
-            cv2.fillPoly(fine, [np.rint(points).astype(np.int32)], ink, cv2.LINE_AA)
+            cv2.fillPoly(large, [np.rint(points).astype(np.int32)], ink, cv2.LINE_AA)
 
 
 def _with_legend(canvas: np.ndarray, counts: dict[str, int], left: int, fitted: bool) -> np.ndarray:
     rows = len(counts) + fitted
     step = min(44.0, (HEIGHT - TOP - BOTTOM) / rows)
-    fine = np.repeat(np.repeat(canvas[:, left:], FINER, axis=0), FINER, axis=1)
+    large = np.repeat(np.repeat(canvas[:, left:], OVERSAMPLING, axis=0), OVERSAMPLING, axis=1)
     for number in range(len(counts)):
-        _draw_mark(fine, (14.0 * FINER, (TOP + (number + 0.5) * step) * FINER), number, 9 * FINER)
+        _draw_mark(large, (14.0 * OVERSAMPLING, (TOP + (number + 0.5) * step) * OVERSAMPLING), number, 9 * OVERSAMPLING)
     if fitted:
-        height = round((TOP + (rows - 0.5) * step) * FINER)
-        cv2.line(fine, (0, height), (28 * FINER, height), CURVE, 4 * FINER, cv2.LINE_AA)
-    canvas[:, left:] = _reduced(fine)
+        height = round((TOP + (rows - 0.5) * step) * OVERSAMPLING)
+        cv2.line(large, (0, height), (28 * OVERSAMPLING, height), CURVE, 4 * OVERSAMPLING, cv2.LINE_AA)
+    canvas[:, left:] = _reduced(large)
     names = [ascii_text(f"{kind or 'no type'} ({count:,})") for kind, count in counts.items()]
     names += ["logistic fit"] * fitted
-    letters = min(LETTERS * 0.8, step * 0.5)
-    widest = max(text_mask(name, letters)[0].shape[1] for name in names)
-    letters *= min(1.0, (WIDTH - left - 52) / widest)  # the longest name still fits
+    capitals = min(TEXT_HEIGHT * 0.8, step * 0.5)
+    widest = max(text_mask(name, capitals)[0].shape[1] for name in names)
+    capitals *= min(1.0, (WIDTH - left - 52) / widest)  # fit the longest name
     for number, name in enumerate(names):
-        draw_text(canvas, name, left + 42, TOP + (number + 0.5) * step - letters / 2, letters)
+        draw_text(canvas, name, left + 42, TOP + (number + 0.5) * step - capitals / 2, capitals)
     return canvas
 
 
-def _reduced(fine: np.ndarray) -> np.ndarray:
-    size = (fine.shape[1] // FINER, fine.shape[0] // FINER)
-    return np.ascontiguousarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA))
+def _reduced(large: np.ndarray) -> np.ndarray:
+    size = (large.shape[1] // OVERSAMPLING, large.shape[0] // OVERSAMPLING)
+    return np.ascontiguousarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA))
 
 
 def ascii_text(text: str) -> str:
-    """OpenCV's letters are ASCII alone."""
+    """OpenCV draws ASCII only."""
     return text.encode("ascii", "replace").decode("ascii")
 
 
 def write_plot(path: Path, canvas: np.ndarray, weights_id: str) -> None:
-    """Write the plot as PNG, whole or not at all; OutputError where it cannot be."""
+    """Write the plot as PNG, atomically. OutputError."""
     text = own_text("plot", weights_id)
     with PngWriter(path, canvas.shape[1], canvas.shape[0], 3, text, false_colour=True) as png:
         png.write(canvas)

@@ -1,8 +1,8 @@
-"""Numbers of single images, kept as they come, so that an evaluation that was stopped goes on where it was.
+"""Keeps the numbers of each image as they are computed, so that a stopped evaluation resumes.
 
-A line of JSON an image, written in one piece; a line that a kill cut short is dropped, and its image worked on again.
-An image is known by its path below the database, its size and its time of change: another file under the same name has
-no numbers yet.
+One line of JSON per image, written in one call; a line that a kill cut short is dropped, and its image computed again.
+The key of an image is its path below the database, its size and its modification time: a changed file is computed
+again.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from types import TracebackType
 
 from hiqa_cli.errors import OutputError, os_reason
 
-Key = tuple[str, int, int]  # path below the root, bytes, time of change in ns
+Key = tuple[str, int, int]  # path below the root, bytes, modification time in ns
 
 
 def key_of(name: str, path: Path) -> Key:
-    """The key of a file. A file that is not there has one too: reading it will say what is wrong."""
+    """The key of a file. A missing file has one, too: reading it reports the error."""
     try:
         status = path.stat()
     except OSError:
@@ -30,23 +30,23 @@ def key_of(name: str, path: Path) -> Key:
 
 
 class ScoreCache:
-    """A tuple of numbers for each image, in one file, or in memory alone where the path is None.
+    """A tuple of numbers for each image, in a file, or only in memory if the path is None.
 
-    A context manager: closes the file.
+    As a context manager, it closes the file.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Reads what is there. OutputError where the file cannot be read or written."""
+        """Read the file. OutputError if it cannot be read or written."""
         self.path = path
-        self._held: dict[Key, tuple[float, ...]] = {}
+        self._numbers: dict[Key, tuple[float, ...]] = {}
         self._file: int | None = None
         if path is None:
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            whole = self._read(path)
+            complete = self._read(path)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-            os.ftruncate(self._file, whole)
+            os.ftruncate(self._file, complete)
         except OSError as error:
             raise self._refusal(error) from error
 
@@ -61,15 +61,15 @@ class ScoreCache:
             self._file = None
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._numbers)
 
     def get(self, key: Key) -> tuple[float, ...] | None:
-        return self._held.get(key)
+        return self._numbers.get(key)
 
     def add(self, key: Key, *numbers: float) -> None:
-        """Keep the numbers of an image. OutputError where they cannot be written, and then the file ends with the
-        image before."""
-        self._held[key] = numbers
+        """Add the numbers of an image. OutputError if they cannot be written; the file then ends with the image
+        before."""
+        self._numbers[key] = numbers
         if self._file is None:
             return
         line = (json.dumps([*key, *numbers]) + "\n").encode("ascii")
@@ -83,20 +83,20 @@ class ScoreCache:
             raise self._refusal(error) from error
 
     def _read(self, path: Path) -> int:
-        """Take in every whole line; the number of bytes that they take."""
+        """Read all complete lines. Returns their length in bytes."""
         if not path.exists():
             return 0
-        whole = 0
+        complete = 0
         for line in path.read_bytes().splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 break
-            whole += len(line)
-            with contextlib.suppress(ValueError, TypeError):  # a damaged line: its image has no numbers yet
+            complete += len(line)
+            with contextlib.suppress(ValueError, TypeError):  # a damaged line counts as missing
                 name, size, changed, *numbers = json.loads(line)
                 if numbers and all(map(math.isfinite, numbers)):
-                    self._held[str(name), int(size), int(changed)] = tuple(map(float, numbers))
-        return whole
+                    self._numbers[str(name), int(size), int(changed)] = tuple(map(float, numbers))
+        return complete
 
     def _refusal(self, error: OSError) -> OutputError:
         reason = os_reason(error)
-        return OutputError(f"results cannot be kept in {self.path}: {reason}", "what is finished stays there")
+        return OutputError(f"cannot write results to {self.path}: {reason}", "finished results are kept there")

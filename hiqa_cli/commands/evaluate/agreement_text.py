@@ -38,7 +38,7 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
     """The table of one database: what was measured, a row for each distortion type, all images last, and notes."""
-    choice, reading = result.choice, result.choice.reading
+    choice, reading = result.selection, result.selection.dataset
     part = "all images" if choice.part == "all" else f"{choice.part} part"
     types = f", types {', '.join(choice.types)}" if choice.types else ""
     lines = [
@@ -87,7 +87,7 @@ def published_lines(result: DatabaseResult) -> list[str]:
     from hiqa_train.evaluation.published import published_for
 
     ours = {row.type: row.value("srocc") for row in result.rows}
-    return literature_lines("hiqa, here", ours, result.all.value("plcc"), published_for(result.choice.reading.name))
+    return literature_lines("hiqa, here", ours, result.all.value("plcc"), published_for(result.selection.dataset.name))
 
 
 def literature_lines(

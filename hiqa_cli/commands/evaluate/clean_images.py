@@ -228,7 +228,7 @@ def people(
 
     run = start(BackendOptions(device, precision, batch_size, threads, weights), stride, json_file, overwrite, quiet)
     result = measure_people(
-        run.scorer, folder, scores, offsets, seen=run.trained_scenes, stride=stride, report=run.messages.warn
+        run.scorer, folder, scores, offsets, excluded=run.trained_scenes, stride=stride, report=run.messages.warn
     )
     lines = [
         f"people, {result.pictures} images: SROCC with TID2013's published scores",

@@ -160,12 +160,12 @@ def evaluate_databases(
 ) -> None:
     """Score the images, print a table for each database, and write the files."""
     from hiqa_train.data.leakage import trained_scenes
-    from hiqa_train.evaluation.images import choose
+    from hiqa_train.evaluation.images import select_images
 
     readings = open_and_describe(given, say)
     files.check([reading.name for reading in readings])
     rule = split_rule(options)
-    choices = [choose(reading, options.part, division=rule, types=options.types) for reading in readings]
+    choices = [select_images(reading, options.part, split=rule, types=options.types) for reading in readings]
     trained = trained_scenes(backend.weights)
     chosen = [without_trained(choice, options, trained.scenes) for choice in choices]
     if trained.scenes is None:
@@ -204,7 +204,7 @@ def without_trained(
     shared = shared_scenes(trained or (), choice.scenes)
     if not shared or choice.part == "training":
         return choice, []
-    name = choice.reading.name
+    name = choice.dataset.name
     if not options.unseen:
         raise UsageError(
             f"{name}: the weights were trained on {len(shared)} of {len(choice.scenes)} scenes, such as {shared[0]}",
@@ -231,16 +231,16 @@ class DatabaseEvaluator:
 
     def measure(self, choice: ImageSelection, left_out: list[str], scenes_known: bool) -> DatabaseResult:
         """Agreement on one database. scenes_known: whether the weights record their training scenes."""
-        from hiqa_train.evaluation.result import measure_choice
+        from hiqa_train.evaluation.result import measure_selection
 
-        return measure_choice(
+        return measure_selection(
             choice,
             self._predictions(choice),
             weights=self._measured,
             resamples=self._options.resamples,
             seed=self._options.seed,
             left_out=left_out,
-            seen_known=scenes_known,
+            scenes_recorded=scenes_known,
         )
 
     def _predictions(self, choice: ImageSelection) -> list[Prediction]:
@@ -251,11 +251,11 @@ class DatabaseEvaluator:
         try:
             with ScoreCache(self._cache_file(choice) if self._options.cached else None) as cache:
                 if len(cache):
-                    self._say.warn(f"{choice.reading.name}: reusing {len(cache):,} scores of {cache.path}")
+                    self._say.warn(f"{choice.dataset.name}: reusing {len(cache):,} scores of {cache.path}")
                 predictions = predict_all(
                     lambda: WeightsPredictor(self._scorer, self._scoring),
                     choice.samples,
-                    choice.reading.root,
+                    choice.dataset.root,
                     cache,
                     advance=progress.advance,
                 )
@@ -271,7 +271,7 @@ class DatabaseEvaluator:
         names = ("hiqa", "weights", "device", "precision", "torch")
         key = {name: self._scorer.settings[name] for name in names} | {
             **asdict(self._scoring),
-            "root": os.fspath(choice.reading.root.resolve()),
+            "root": os.fspath(choice.dataset.root.resolve()),
         }
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-        return user_cache_path("hiqa") / "scores" / f"{choice.reading.name}-{self._scorer.weights_id}-{digest}.jsonl"
+        return user_cache_path("hiqa") / "scores" / f"{choice.dataset.name}-{self._scorer.weights_id}-{digest}.jsonl"

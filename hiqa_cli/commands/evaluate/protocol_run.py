@@ -140,23 +140,23 @@ def make_splits(study: Study, options: ProtocolOptions, say: Messages) -> list[E
         for test in eval_split.tests:
             if test.left_out:
                 say.warn(
-                    f"{test.reading.name}: {count(len(test.left_out), 'scene')} not tested because the training "
+                    f"{test.dataset.name}: {count(len(test.left_out), 'scene')} not tested because the training "
                     f"databases contain, or may contain, them: {', '.join(test.left_out)}"
                 )
         return [eval_split]
     if options.protocol == "official":
-        for reading in study.readings:
+        for reading in study.datasets:
             if not all(sample.split for sample in reading.samples):
                 raise UsageError(f"{reading.name} has no official split", "use hiqa evaluate splits")
-        splits = split_databases(study.readings, options.seed)[2]
+        splits = split_databases(study.datasets, options.seed)[2]
     elif options.splits is not None:
         splits = read_splits(options.splits)
         if options.num_splits is not None:
             splits = dataclasses.replace(splits, splits=splits.splits[: options.num_splits])
     else:
-        splits = draw_splits(study.readings, seed=options.seed, count=options.num_splits or COUNT)
+        splits = draw_splits(study.datasets, seed=options.seed, count=options.num_splits or COUNT)
     eval_splits = evaluation_splits(study, splits)
-    write_splits(options.out / "splits.json", splits, study.readings)
+    write_splits(options.out / "splits.json", splits, study.datasets)
     return eval_splits
 
 

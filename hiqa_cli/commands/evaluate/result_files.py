@@ -47,7 +47,7 @@ class ResultFiles:
             write_json(self.json, {"settings": settings, "datasets": [as_object(result) for result in results]})
         if self.csv is not None:
             write_csv(self.csv, [COLUMNS, *(cells for result in results for cells in table_cells(result, weights_id))])
-        names = [result.choice.reading.name for result in results]
+        names = [result.selection.dataset.name for result in results]
         for result, name in zip(results, names, strict=True):
             plot = self.plot_of(name, names)
             if plot is not None:
@@ -65,16 +65,16 @@ def draw_plot(path: Path, result: DatabaseResult, weights_id: str) -> None:
     """Draw published scores over hiqa's, with the fitted curve, as PNG. Raises OutputError."""
     from hiqa_train.evaluation.scatter import draw_scatter, write_plot
 
-    reading, agreement = result.choice.reading, result.all.agreement
-    assert agreement is not None  # measure_choice() refuses a result without
+    reading, agreement = result.selection.dataset, result.all.agreement
+    assert agreement is not None  # measure_selection() refuses a result without
     plot = draw_scatter(
         result.predictions,
         result.curve,
-        title=f"{reading.title}, {result.choice.part}: {result.all.images:,} images of {result.all.scenes:,} scenes",
+        title=f"{reading.title}, {result.selection.part}: {result.all.images:,} images of {result.all.scenes:,} scenes",
         subtitle=f"SROCC {agreement.srocc:.3f}   PLCC {agreement.plcc:.3f}   RMSE {agreement.rmse:.3g}   "
         f"KROCC {agreement.krocc:.3f}",
-        across=f"hiqa score (weights {weights_id}), high is good",
-        up=f"published {reading.scale.kind}, {reading.scale.direction}",
+        x_label=f"hiqa score (weights {weights_id}), high is good",
+        y_label=f"published {reading.scale.kind}, {reading.scale.direction}",
     )
     try:
         write_plot(path, plot, weights_id)

@@ -11,11 +11,11 @@ from hiqa_train.evaluation.protocols.baselines import gmsd
 from hiqa_train.evaluation.protocols.nss import (
     FEATURES,
     asymmetric_gaussian,
-    choose_and_fit,
     fit,
     generalised_gaussian,
     natural_scene_features,
     normalised,
+    select_and_fit,
 )
 
 
@@ -77,15 +77,15 @@ def test_width_and_ridge_are_chosen_on_the_validation_part_and_learn_a_curve():
         return x, np.sin(3 * x[:, 0]) + x[:, 1] ** 2 + random.normal(0, 0.05, count)
 
     training, validation, unseen = examples(120), examples(40), examples(60)
-    model = choose_and_fit(training, validation)
+    model = select_and_fit(training, validation)
     assert np.corrcoef(model(unseen[0]), unseen[1])[0, 1] > 0.97
-    opposite = choose_and_fit(training, (validation[0], -validation[1]))
+    opposite = select_and_fit(training, (validation[0], -validation[1]))
     assert (opposite.width, opposite.ridge) != (model.width, model.ridge)
 
 
 def test_a_validation_part_of_one_score_still_gives_a_regression():
     x = np.linspace(0, 1, 10)[:, None]
-    model = choose_and_fit((x, x[:, 0]), (x[:3], np.ones(3)))
+    model = select_and_fit((x, x[:, 0]), (x[:3], np.ones(3)))
     assert np.isfinite(model(x)).all()
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from hiqa_cli.errors import HiqaError
-from hiqa_train.evaluation.correlation import FEWEST, bootstrap, fit_logistic, measure
+from hiqa_train.evaluation.correlation import MIN_IMAGES, bootstrap, fit_logistic, measure
 
 
 def curve(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_predictions_that_say_the_opposite_are_negative_even_after_the_fit(pairs
         ([0.5] * 6, [1, 2, 3, 4, 5, 6], "all 6 predictions are 0.5"),
         ([1, 2, 3, 4, 5, 6], [3.0] * 6, "all 6 published scores are 3"),
         ([1, 2, 3, math.nan, 5], [1, 2, 3, 4, 5], "predictions hold nan"),
-        ([1, 2, 3, 4], [1, 2, 3, 4], f"4 images are too few to measure agreement, expected at least {FEWEST}"),
+        ([1, 2, 3, 4], [1, 2, 3, 4], f"4 images are too few to measure agreement, expected at least {MIN_IMAGES}"),
     ],
 )
 def test_what_has_no_correlation_is_an_error(predicted: list[float], published: list[float], message: str):

@@ -107,7 +107,7 @@ def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_da
     live: Dataset, tid: Dataset, newer: Dataset
 ):
     study = Study((live, tid, newer), (live, tid, newer))
-    eval_splits = evaluation_splits(study, draw_splits(study.readings, seed=1))
+    eval_splits = evaluation_splits(study, draw_splits(study.datasets, seed=1))
     assert len(eval_splits) == 10
     for eval_split in eval_splits:
         known, tested = groups_of(eval_split)
@@ -122,11 +122,11 @@ def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_da
 
 def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_as_well(live: Dataset, tid: Dataset):
     study = Study((live,), (tid,))
-    for eval_split in evaluation_splits(study, draw_splits(study.readings, seed=2, count=4)):
+    for eval_split in evaluation_splits(study, draw_splits(study.datasets, seed=2, count=4)):
         known, tested = groups_of(eval_split)
         assert not known & tested
         assert [part.name for part in eval_split.parts] == ["live"]
-        assert [test.reading.name for test in eval_split.tests] == ["tid2008"]
+        assert [test.dataset.name for test in eval_split.tests] == ["tid2008"]
 
 
 def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Dataset, tid: Dataset):

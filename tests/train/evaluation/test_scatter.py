@@ -33,7 +33,7 @@ def prediction(score: float, published: float, kind: str | None = None) -> Predi
 
 
 def plot(predictions: list[Prediction], curve: Logistic | None = None) -> np.ndarray:
-    return draw_scatter(predictions, curve, title="title", subtitle="below it", across="score", up="MOS")
+    return draw_scatter(predictions, curve, title="title", subtitle="below it", x_label="score", y_label="MOS")
 
 
 def colour_at(canvas: np.ndarray, x: float, y: float) -> tuple[int, ...]:

@@ -1,9 +1,8 @@
-"""The ladders: known distortions of clean pictures in rising strength, and how a score walks down them.
+"""Ladders: clean images distorted in rising strength; scores should fall from step to step.
 
-For each of five kinds: the rank correlation of score with strength (the clean picture is strength 0), for each
-picture by itself, its mean over the pictures; and how often the clean picture scores above its distorted versions.
-Distortions are OpenCV's with its defaults; noise is clipped, rounded to 8 bits and seeded by picture and
-strength.
+For each of five kinds: the rank correlation of score and strength in each image (the clean image is strength 0), its
+mean over images, and how often the clean image scores above its distorted versions. Distortions are OpenCV's with its
+defaults; noise is clipped, rounded to 8 bits, and seeded by image and strength.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.distortions import add_noise, blur, decode, downscale, jpeg, jpeg2000_bytes
 
-# Strengths from mild to strong: sigma in levels, sigma in px, quality, bits a pixel, factor.
+# Strengths from mild to strong: sigma in levels, sigma in px, quality, bits per pixel, factor.
 LADDERS: dict[str, tuple[float, ...]] = {
     "noise": (3, 6, 12, 25, 50),
     "blur": (0.7, 1.2, 2, 3.5, 6),
@@ -31,9 +30,9 @@ LADDERS: dict[str, tuple[float, ...]] = {
 
 @dataclass
 class LadderResult:
-    """srocc: rank correlation of minus score with strength, one a picture, for each kind (1 is best);
-    above: share of (clean, distorted) pairs in which the clean picture scores higher, for each kind;
-    scores: picture -> kind -> scores from clean to strongest; rates: bits a pixel that JPEG 2000 reached."""
+    """srocc: rank correlation of minus score with strength, by kind, one per image (1 is best);
+    above: for each (clean, distorted) pair, whether the clean image scores higher, by kind;
+    scores: image -> kind -> scores from clean to strongest; rates: bits per pixel that JPEG 2000 reached."""
 
     srocc: dict[str, list[float]] = field(default_factory=dict)
     above: dict[str, list[bool]] = field(default_factory=dict)
@@ -50,15 +49,15 @@ class LadderResult:
 
 
 def seeded_noise(image: CleanImage, sigma: float) -> np.ndarray:
-    """The same noise for the same picture and strength, on every machine."""
+    """The same noise for the same image and strength, on every machine."""
     seed = [zlib.crc32(image.name.encode()), round(sigma * 10)]
     return add_noise(image.pixels, sigma, np.random.default_rng(seed))
 
 
 def jpeg2000_at_most(pixels: np.ndarray, bits_per_pixel: float) -> tuple[np.ndarray, float]:
-    """The picture behind the largest JPEG 2000 file that OpenCV writes of at most this rate, and its rate.
+    """The image after the largest JPEG 2000 file of at most this rate that OpenCV writes, and its rate.
 
-    OpenCV's unit is a thousandth of the raw size; where its smallest file is above the rate, it is that.
+    OpenCV's unit is a thousandth of the raw size; if its smallest file exceeds the rate, that one is used.
     """
     places = pixels.shape[0] * pixels.shape[1]
     allowed = bits_per_pixel * places / 8
@@ -77,7 +76,7 @@ def jpeg2000_at_most(pixels: np.ndarray, bits_per_pixel: float) -> tuple[np.ndar
 
 
 def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, float]]:
-    """(strength, distorted picture, rate or 0) for each strength of a kind."""
+    """(strength, distorted image, rate or 0) for each strength of a kind."""
     simple: dict[str, Callable[[float], np.ndarray]] = {
         "noise": lambda strength: seeded_noise(image, strength),
         "blur": lambda strength: blur(image.pixels, strength),
@@ -86,8 +85,8 @@ def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, flo
     }
     for strength in LADDERS[kind]:
         if kind == "jpeg2000":
-            picture, rate = jpeg2000_at_most(image.pixels, strength)
-            yield strength, picture, rate
+            distorted, rate = jpeg2000_at_most(image.pixels, strength)
+            yield strength, distorted, rate
         else:
             yield strength, simple[kind](strength), 0.0
 
@@ -95,14 +94,14 @@ def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, flo
 def measure_ladders(
     scorer: Scorer, images: list[CleanImage], *, stride: int, report: Callable[[str], None]
 ) -> LadderResult:
-    """Score every step of every ladder of every picture; `tell` gets a line a picture."""
+    """Score every step of every ladder of every image; `report` gets a line per image."""
     result = LadderResult()
     for number, image in enumerate(images, start=1):
         clean = scorer.score(image.pixels, stride=stride).score
         for kind in LADDERS:
             scores = [clean]
-            for strength, picture, rate in steps(image, kind):
-                scores.append(scorer.score(picture, stride=stride).score)
+            for strength, distorted, rate in steps(image, kind):
+                scores.append(scorer.score(distorted, stride=stride).score)
                 if rate:
                     result.rates.setdefault(strength, []).append(rate)
             correlation = float(spearmanr(range(len(scores)), [-score for score in scores])[0])

@@ -27,7 +27,7 @@ SEED = 5
 
 @dataclass(frozen=True)
 class Differences:
-    """Of pairs of scores, in points: mean (signed), mean and largest absolute difference."""
+    """Differences of pairs of scores, in points: mean (signed), mean absolute, largest absolute."""
 
     mean: float
     mean_absolute: float
@@ -35,15 +35,15 @@ class Differences:
 
     @classmethod
     def of(cls, one: Sequence[float], other: Sequence[float]) -> Differences:
-        """of `one` minus `other`."""
+        """The differences `one` minus `other`."""
         gaps = np.asarray(one, np.float64) - np.asarray(other, np.float64)
         return cls(float(gaps.mean()), float(np.abs(gaps).mean()), float(np.abs(gaps).max()))
 
 
 @dataclass(frozen=True)
 class ModesResult:
-    """fast minus exact over `pictures`; SROCC of each with people; `gain`: SROCC of fast minus that of exact, with the
-    middle 95 % of paired bootstrap resamples."""
+    """fast minus exact over `pictures` images; SROCC of each with human scores; `gain`: SROCC of fast minus that of
+    exact, with the middle 95 % of paired bootstrap resamples."""
 
     pictures: int
     differences: Differences
@@ -57,7 +57,7 @@ class ModesResult:
 
 
 def draw(samples: Sequence[Sample], count: int | None) -> list[Sample]:
-    """So many of the samples at random, the same ones each time; all of them for None."""
+    """`count` random samples, the same in every run; all for None."""
     if count is None or count >= len(samples):
         return list(samples)
     chosen = np.random.default_rng(SEED).choice(len(samples), count, replace=False)
@@ -65,7 +65,7 @@ def draw(samples: Sequence[Sample], count: int | None) -> list[Sample]:
 
 
 def scores_of(scorer: Scorer, paths: Sequence[Path], scoring: Scoring) -> Iterator[ScoreResult]:
-    """Results in order; raises what a picture cannot be scored for."""
+    """Results in order. Raises UsageError for an image that cannot be scored."""
     jobs = (Job(path, str(path)) for path in paths)
     for job, result in scorer.score_stream(jobs, scoring=scoring):
         if isinstance(result, HiqaError):
@@ -76,7 +76,7 @@ def scores_of(scorer: Scorer, paths: Sequence[Path], scoring: Scoring) -> Iterat
 def measure_modes(
     scorer: Scorer, samples: Sequence[Sample], *, stride: int, report: Callable[[str], None]
 ) -> ModesResult:
-    """Score every sample in both modes; `tell` gets a line a mode."""
+    """Score every sample in both modes; `report` gets a line per mode."""
     paths = [sample.path for sample in samples]
     scores = {}
     for mode in MODES:
@@ -100,7 +100,7 @@ def measure_modes(
 
 
 def rank_correlation(scores: np.ndarray, people: np.ndarray) -> float:
-    """SROCC; a whole bootstrap of `correlation.measure`, which fits a curve each time, would take minutes."""
+    """SROCC; a bootstrap of `correlation.measure`, which fits a curve each time, would take minutes."""
     return float(np.corrcoef(rankdata(scores), rankdata(people))[0, 1])
 
 
@@ -110,8 +110,8 @@ def rank_gain(one: np.ndarray, other: np.ndarray, people: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class SamplingResult:
-    """sampled minus all tiles over `pictures` large photographs; within: share of differences within two standard
-    errors as the result states them; megapixels: smallest and largest picture; share: mean of tiles scored."""
+    """Sampled minus all tiles over `pictures` large photographs. within: share of differences within two of the stated
+    standard errors; megapixels: of the smallest and the largest image; share: mean share of tiles scored."""
 
     pictures: int
     megapixels: tuple[float, float]
@@ -124,7 +124,7 @@ class SamplingResult:
 def measure_sampling(
     scorer: Scorer, folder: Path, scoring: Scoring, *, report: Callable[[str], None]
 ) -> SamplingResult:
-    """Score the photographs of a folder that are large enough to be sampled by their sample and by all tiles."""
+    """Score the photographs of a folder that are large enough to be sampled, by sampled tiles and by all."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     sampled, whole, errors, shares, sizes = [], [], [], [], []
     for path in files:

@@ -1,7 +1,7 @@
-"""Gains: how much nearer the truth a hallucination is than the distorted picture, in dB of PSNR.
+"""The gain in PSNR of the hallucination over the distorted image, in dB, relative to the clean image.
 
-Measured over all values of 8-bit pictures as `hiqa hallucinate` writes them. Beside it, what OpenCV's one-line
-filters gain at their best setting, best by the mean over the same pictures: a generous rival.
+Measured over all values of 8-bit images, as `hiqa hallucinate` writes them. For comparison: the gain of simple OpenCV
+filters at the setting that is best on the same images, which favours the filters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Filter = Callable[[np.ndarray], np.ndarray]
 
 
 def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB over all values of two (H, W, 3) uint8 pictures; infinite where equal."""
+    """Peak signal-to-noise ratio in dB over all values of two (H, W, 3) uint8 images; infinite if equal."""
     error = float(np.mean((picture.astype(np.float64) - reference.astype(np.float64)) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
@@ -42,7 +42,7 @@ def unsharp(image: np.ndarray, sigma: float, amount: float) -> np.ndarray:
 
 
 def filters() -> dict[str, Filter]:
-    """OpenCV's one-line filters over a grid of settings, by name."""
+    """OpenCV's filters over a grid of settings, by name."""
     found: dict[str, Filter] = {}
     for sigma in (0.5, 0.7, 0.9, 1.2, 1.6):
         found[f"Gaussian {sigma}"] = partial(cv2.GaussianBlur, ksize=(0, 0), sigmaX=sigma)
@@ -61,8 +61,8 @@ def filters() -> dict[str, Filter]:
 
 @dataclass(frozen=True)
 class Gain:
-    """Means over the pictures, in dB: PSNR of the distorted picture, gain of the hallucination, and the best
-    filter's gain and name."""
+    """Means over the images, in dB: PSNR of the distorted image, gain of the hallucination, and gain and name of the
+    best filter."""
 
     before: float
     gain: float
@@ -73,13 +73,13 @@ class Gain:
 def measure_gains(
     scorer: Scorer, images: list[CleanImage], *, stride: int, with_filters: bool, report: Callable[[str], None]
 ) -> tuple[dict[str, Gain], float]:
-    """Gain for each distortion, and the mean PSNR of clean pictures against their own hallucinations (infinite ones
-    counted as 60 dB)."""
+    """The gain for each distortion, and the mean PSNR of clean images against their own hallucinations (infinite values
+    count as 60 dB)."""
 
-    def imagine(picture: np.ndarray) -> np.ndarray:
+    def hallucinate(picture: np.ndarray) -> np.ndarray:
         hallucination = scorer.score(picture, stride=stride, hallucination=True).hallucination
         if hallucination is None:
-            raise RuntimeError("the scorer gave no hallucination")
+            raise RuntimeError("the scorer returned no hallucination")
         return hallucination
 
     gains: dict[str, Gain] = {}
@@ -90,7 +90,7 @@ def measure_gains(
             distorted = distort(image)
             before = psnr(distorted, image.pixels)
             befores.append(before)
-            ours.append(psnr(imagine(distorted), image.pixels) - before)
+            ours.append(psnr(hallucinate(distorted), image.pixels) - before)
             for filter_name, apply in filters().items() if with_filters else ():
                 gain = psnr(apply(distorted), image.pixels) - before
                 by_filter.setdefault(filter_name, []).append(gain)
@@ -98,5 +98,5 @@ def measure_gains(
         best = max(means, key=lambda key: means[key]) if means else "none"
         gains[name] = Gain(float(np.mean(befores)), float(np.mean(ours)), means.get(best, 0.0), best)
         report(f"gains: {name}: {gains[name].gain:+.2f} dB, best filter {means.get(best, 0.0):+.2f} dB ({best})")
-    clean = [min(60.0, psnr(imagine(image.pixels), image.pixels)) for image in images]
+    clean = [min(60.0, psnr(hallucinate(image.pixels), image.pixels)) for image in images]
     return gains, float(np.mean(clean))

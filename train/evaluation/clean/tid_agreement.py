@@ -1,8 +1,8 @@
-"""Against people: rank correlation with the published scores of TID2013, on the two types that can be rebuilt exactly.
+"""Rank correlation with the published scores of TID2013, on the two distortion types that can be rebuilt exactly.
 
-References 1 to 24 of TID2013 are crops of Kodak's photographs. Its Gaussian blur (type 8) is a kernel of 11x11
-with zeros beyond the border; its JPEG (type 10) is libjpeg's with quantisation tables *not* limited to 255,
-which Pillow writes when it is given the tables. Built so, the pictures meet the published colour PSNR.
+References 1 to 24 of TID2013 are crops of Kodak's photographs. Its Gaussian blur (type 8) is an 11x11 kernel with zeros
+beyond the border; its JPEG (type 10) is libjpeg's with quantisation tables *not* limited to 255, which Pillow writes if
+given the tables. The rebuilt images have the published colour PSNR.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BLUR, JPEG = 8, 10  # TID2013's types
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file; UsageError where it or a column is missing."""
+    """Rows of a CSV file. UsageError if it or a column is missing."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -37,10 +37,10 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
     return rows
 
 
-def references(folder: Path, offsets: Path, seen: Collection[str] = ()) -> dict[int, np.ndarray]:
+def references(folder: Path, offsets: Path, excluded: Collection[str] = ()) -> dict[int, np.ndarray]:
     """TID2013's references 1 to 24, cut from Kodak's photographs (file names that hold their number).
 
-    seen: scenes to be left out, named as `kodim05`.
+    excluded: scenes to leave out, named as `kodim05`.
     """
     files = {
         int(digits.group()): path
@@ -50,7 +50,7 @@ def references(folder: Path, offsets: Path, seen: Collection[str] = ()) -> dict[
     found = {}
     for row in read_table(offsets, ("reference", "kodak", "x", "y", "width", "height")):
         number = re.search(r"\d+", row["kodak"])
-        if number is None or f"kodim{int(number.group()):02}" in seen:
+        if number is None or f"kodim{int(number.group()):02}" in excluded:
             continue
         if int(number.group()) not in files:
             raise UsageError(f"{folder} has no Kodak photograph {number.group()}", "give the folder of all 24")
@@ -62,7 +62,7 @@ def references(folder: Path, offsets: Path, seen: Collection[str] = ()) -> dict[
 
 @dataclass(frozen=True)
 class TidAgreement:
-    """SROCC of hiqa's scores with the published ones: both types pooled, and each by itself."""
+    """SROCC of hiqa's scores with the published ones: both types pooled, and each alone."""
 
     pooled: float
     blur: float
@@ -76,16 +76,16 @@ def measure_people(
     scores: Path,
     offsets: Path,
     *,
-    seen: Collection[str],
+    excluded: Collection[str],
     stride: int,
     report: Callable[[str], None],
 ) -> TidAgreement:
-    """Build blur and JPEG from Kodak's photographs, score them, compare with the published scores.
+    """Rebuild blur and JPEG from Kodak's photographs, score them, and correlate with the published scores.
 
-    scores: CSV with reference, type, level, mos; offsets: CSV with reference, kodak, x, y, width, height. seen: scenes
-    that the weights were trained on, left out. UsageError where that leaves none.
+    scores: CSV with reference, type, level, mos. offsets: CSV with reference, kodak, x, y, width, height. excluded:
+    scenes that the weights were trained on. UsageError if no others are left.
     """
-    scenes = references(folder, offsets, seen)
+    scenes = references(folder, offsets, excluded)
     if not scenes:
         raise UsageError(f"{folder}: no scene is left that the weights were not trained on")
     report(f"people: {len(scenes)} scenes that the weights were not trained on")

@@ -1,7 +1,7 @@
-"""Baselines, trained and tested on the very images that hiqa is: a BRISQUE-like one, and GMSD as a yardstick.
+"""Baselines, trained and tested on the same images as hiqa.
 
-`nss`: BRISQUE's 36 features with kernel ridge regression in place of its support vectors (see kernel_ridge.py).
-`gmsd`: full-reference, with nothing to train: what a measure reaches that is shown the undistorted picture.
+`nss`: BRISQUE's 36 features with kernel ridge regression instead of support vectors (see nss.py).
+`gmsd`: a full-reference measure without training: a yardstick of what is possible with the reference.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from hiqa_train.trainer.loop import StopSignal
 
 from .eval_splits import EvaluationSplit
 from .methods import FittedMethod, Report
-from .nss import RIDGES, WIDTHS, KernelRidge, choose_and_fit, natural_scene_features
+from .nss import RIDGES, WIDTHS, KernelRidge, natural_scene_features, select_and_fit
 
 C = 170.0  # the paper's T, for values in 0..255
 LUMA = (0.2989, 0.5870, 0.1140)  # ITU-R BT.601
 
 
 def pixels_of(path: Path) -> np.ndarray:
-    """(H, W, 3) RGB in 0..255. ImageError where it cannot be read."""
+    """(H, W, 3) RGB in 0..255. ImageError."""
     pixels = read_picture(path).pixels
     return pixels if pixels.dtype == np.uint8 else pixels / 257.0
 
 
 @dataclass(frozen=True)
 class NaturalScenes:
-    """The BRISQUE-like baseline. features: the file where images' features are kept, which all splits share."""
+    """The BRISQUE-like baseline. features: the file that caches the features of images for all splits."""
 
     features: Path
 
@@ -53,60 +53,60 @@ class NaturalScenes:
         return {"widths": list(WIDTHS), "ridges": list(RIDGES)}
 
     def check(self, eval_splits: list[EvaluationSplit]) -> None:
-        """Every fold can be done."""
+        """All splits can be run."""
 
     def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         training = self._examples([sample for part in eval_split.parts for sample in part.training], stop)
         validation = self._examples([sample for part in eval_split.parts for sample in part.validation], stop)
         if training is None or validation is None:
             return None
-        model = choose_and_fit(training, validation)
+        model = select_and_fit(training, validation)
         chosen = f"kernel width {model.width:g}, ridge {model.ridge:g}"
         report(f"nss, split {eval_split.number}: {chosen}, selected on the validation part")
         return FittedMethod("nss", partial(NaturalScenePredictor, model, self))
 
     def _examples(self, samples: Sequence[Sample], stop: StopSignal) -> tuple[np.ndarray, np.ndarray] | None:
-        """(N, 36) features and (N,) qualities; None where it was stopped."""
+        """(N, 36) features and (N,) qualities; None if stopped."""
         rows = []
-        with ScoreCache(self.features) as store:
+        with ScoreCache(self.features) as cache:
             for sample in samples:
                 if stop.asked:
                     return None
                 try:
-                    rows.append(self.features_of(sample.path, store))
+                    rows.append(self.features_of(sample.path, cache))
                 except ImageError as error:
                     raise HiqaError(f"{sample.path}: {error.message}", error.hint) from error
         return np.stack(rows), np.array([sample.quality for sample in samples])
 
-    def features_of(self, path: Path, store: ScoreCache) -> np.ndarray:
-        """(36,) of an image, as kept or computed now."""
+    def features_of(self, path: Path, cache: ScoreCache) -> np.ndarray:
+        """The features of an image, (36,), from the cache if it has them."""
         key = key_of(str(path.resolve()), path)
-        held = store.get(key)
-        if held is None:
-            held = tuple(map(float, natural_scene_features(pixels_of(path))))
-            store.add(key, *held)
-        return np.array(held)
+        features = cache.get(key)
+        if features is None:
+            features = tuple(map(float, natural_scene_features(pixels_of(path))))
+            cache.add(key, *features)
+        return np.array(features)
 
 
 @dataclass(frozen=True)
 class NaturalScenePredictor:
-    """The fitted regression, on the features of images."""
+    """Predicts with the fitted regression."""
 
     model: KernelRidge
     baseline: NaturalScenes
 
     def predict(self, images: Sequence[UnscoredImage]) -> Iterator[float | HiqaError]:
-        with ScoreCache(self.baseline.features) as store:
+        with ScoreCache(self.baseline.features) as cache:
             for image in images:
                 try:
-                    yield float(self.model(self.baseline.features_of(image.path, store)[None])[0])
+                    yield float(self.model(self.baseline.features_of(image.path, cache)[None])[0])
                 except ImageError as error:
                     yield error
 
 
 @dataclass(frozen=True)
 class Gmsd:
-    """The full-reference yardstick: minus GMSD, so that high is good."""
+    """The full-reference yardstick: minus GMSD, so that higher is better."""
 
     @property
     def name(self) -> str:
@@ -120,7 +120,9 @@ class Gmsd:
         for eval_split in eval_splits:
             for test in eval_split.tests:
                 if any(sample.reference is None for sample in test.samples):
-                    raise UsageError(f"gmsd needs references, which {test.reading.name} lacks", "leave it out")
+                    raise UsageError(
+                        f"gmsd needs references, which {test.dataset.name} lacks", "leave out --method gmsd"
+                    )
 
     def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
         return FittedMethod("gmsd", lambda: self)
@@ -133,7 +135,7 @@ class Gmsd:
                 yield error
 
     def _score(self, image: UnscoredImage) -> float:
-        assert image.reference is not None  # check() has seen to it
+        assert image.reference is not None  # ensured by check()
         distorted = pixels_of(image.path)
         try:
             reference = pixels_of(image.reference)
@@ -141,7 +143,7 @@ class Gmsd:
             raise ImageError(f"its reference {image.reference}: {error.message}") from error
         if distorted.shape != reference.shape:
             sizes = " and ".join(f"{p.shape[1]}x{p.shape[0]}" for p in (distorted, reference))
-            raise ImageError(f"it and its reference differ in size: {sizes}")
+            raise ImageError(f"image and reference differ in size: {sizes}")
         return -gmsd(distorted, reference)
 
 

@@ -1,6 +1,6 @@
-"""What a protocol trains and tests: hiqa by a recipe, given weights as they are, or a baseline.
+"""The methods that a protocol trains and tests: hiqa by a recipe, given weights, or a baseline.
 
-A method gets the training and validation parts with their scores, and later the images to be tested without any.
+A method gets the training and validation parts with their scores, and later the test images without scores.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FittedMethod:
-    """A method, ready for the test images of one fold.
+    """A method that is ready for the test images of one split.
 
-    id: another word for whatever would predict otherwise. predictor: made when it is needed.
+    id: changes with anything that changes predictions. predictor: creates the predictor.
     """
 
     id: str
@@ -44,7 +44,7 @@ class FittedMethod:
 
 
 class Method(Protocol):
-    """name: of its folder, and in tables. settings: what decides its results, as plain values."""
+    """name: of its folder, and in tables. settings: everything that determines its results, as plain values."""
 
     @property
     def name(self) -> str: ...
@@ -53,15 +53,16 @@ class Method(Protocol):
     def settings(self) -> Mapping[str, Any]: ...
 
     def check(self, eval_splits: list[EvaluationSplit]) -> None:
-        """UsageError, before any work, where a fold cannot be done, or not without leakage."""
+        """UsageError, before any work, if a split cannot be run, or not without leakage."""
 
     def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
-        """Train on the fold's parts, in a folder that may hold what an earlier call left; None where it was stopped."""
+        """Train on the parts of a split, in a folder that may hold an earlier, stopped call's files. None if
+        stopped."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How weights are loaded, see Scorer.load, and how they score."""
+    """How to load weights (see `Scorer.load`), and how to score."""
 
     device: str
     precision: str
@@ -212,7 +213,7 @@ class GivenWeights:
 
 
 def _has_references(eval_split: EvaluationSplit) -> bool:
-    """Whether a G can be trained and chosen on the fold: both parts have images with references."""
+    """Whether a G can be trained and validated on the split: both parts have images with references."""
     sides = ([part.training for part in eval_split.parts], [part.validation for part in eval_split.parts])
     return all(any(sample.reference is not None for samples in side for sample in samples) for side in sides)
 

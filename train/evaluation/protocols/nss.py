@@ -1,8 +1,8 @@
 """The BRISQUE-like baseline: 36 natural-scene statistics and a kernel ridge regression.
 
 Mittal, Moorthy and Bovik, "No-Reference Image Quality Assessment in the Spatial Domain", IEEE TIP 21, 2012. Luma minus
-its local mean over its local deviation (equation 1) is nearly Gaussian in undistorted photographs; how it departs from
-that tells of distortions. At each of two scales: shape and variance of a generalised Gaussian (2 numbers), and of the
+its local mean, divided by its local deviation (equation 1), is nearly Gaussian in undistorted photographs; distortions
+change that. At each of two scales: shape and variance of a generalised Gaussian (2 numbers), and of the
 products of neighbours in four directions shape, mean and both variances of an asymmetric one (4 x 4).
 
 Where we differ: the half scale is by area averaging, where the authors' code uses MATLAB's bicubic imresize; the
@@ -31,7 +31,7 @@ FEATURES = 36
 
 WIDTHS = tuple(4.0**power for power in range(-3, 4))  # of the kernel, in roots of the number of features
 RIDGES = tuple(10.0**power for power in range(-5, 2))
-MOST_TO_CHOOSE = 4000  # training points that width and ridge are chosen with; a system of all takes minutes each time
+SELECTION_POINTS = 4000  # training points to select width and ridge with; each fit on all takes minutes
 
 SHAPES = np.arange(0.2, 10.001, 0.001)
 # Moment ratio of a generalised Gaussian of each shape: (E|x|)^2 / E x^2.
@@ -39,7 +39,7 @@ RATIOS = gamma(2 / SHAPES) ** 2 / (gamma(1 / SHAPES) * gamma(3 / SHAPES))
 
 
 def natural_scene_features(picture: np.ndarray) -> np.ndarray:
-    """(H, W, 3) RGB in 0..255 -> (36,) float64. Sides below 16 px are reflected up to that."""
+    """(H, W, 3) RGB in 0..255 -> (36,) float64. Sides below 16 px are extended by reflection."""
     luma = np.asarray(picture, np.float64) @ np.array(LUMA)
     missing = [max(0, 16 - side) for side in luma.shape]
     if any(missing):
@@ -68,7 +68,7 @@ def _scale_features(luma: np.ndarray) -> np.ndarray:
 
 
 def generalised_gaussian(values: np.ndarray) -> tuple[float, float]:
-    """Shape and variance by moment matching; a flat picture has the shape of the widest, and no variance."""
+    """Shape and variance by moment matching; for a flat image the largest shape and no variance."""
     variance = float(np.mean(values**2))
     if variance == 0:
         return float(SHAPES[-1]), 0.0
@@ -94,7 +94,7 @@ def asymmetric_gaussian(values: np.ndarray) -> list[float]:
 
 @dataclass(frozen=True)
 class KernelRidge:
-    """A fitted regression. low, high: (F,) of the training features, which are brought to -1..1 by them.
+    """A fitted regression. low, high: (F,) of the training features, which scale features to -1..1.
 
     points: (N, F) in -1..1. weights: (N,). middle: mean of the targets.
     """
@@ -113,7 +113,7 @@ class KernelRidge:
 
 
 def fit(features: np.ndarray, targets: np.ndarray, width: float, ridge: float) -> KernelRidge:
-    """Fit on (N, F) features and (N,) targets. LinAlgError where the ridge is too weak for float64."""
+    """Fit on (N, F) features and (N,) targets. LinAlgError if the ridge is too weak for float64."""
     low, high = features.min(axis=0), features.max(axis=0)
     points = _scaled(features, low, high)
     kernel = _kernel(points, points, width)
@@ -123,18 +123,18 @@ def fit(features: np.ndarray, targets: np.ndarray, width: float, ridge: float) -
     return KernelRidge(width, ridge, low, high, points, weights, middle)
 
 
-def choose_and_fit(
+def select_and_fit(
     training: tuple[np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray],
     widths: Sequence[float] = WIDTHS,
     ridges: Sequence[float] = RIDGES,
 ) -> KernelRidge:
-    """Choose width and ridge by the rank correlation on the validation part, then fit on both parts together.
+    """Select width and ridge by the rank correlation on the validation part, then fit on both parts together.
 
-    training, validation: (N, F) features and (N,) targets. Of equally good ones the smoother is taken. Of more than
-    MOST_TO_CHOOSE training points evenly spread ones are chosen with; all are fitted on.
+    training, validation: (N, F) features and (N,) targets. Ties go to the smoother fit. With more than SELECTION_POINTS
+    training points, the selection uses evenly spaced ones, the final fit all.
     """
-    step = -(-len(training[1]) // MOST_TO_CHOOSE)
+    step = -(-len(training[1]) // SELECTION_POINTS)
     some = training[0][::step], training[1][::step]
     best, chosen = -np.inf, (max(widths), max(ridges))
     for width in sorted(widths, reverse=True):

@@ -1,11 +1,11 @@
-"""A protocol's run: method by method and fold by fold, each finished one kept, so that a stopped run goes on.
+"""Runs a protocol: every method on every split. Finished splits are kept, so that a stopped run resumes.
 
-OUT/splits.json                       the division, for others to use
-OUT/METHOD/protocol.json              what is run: a folder is never continued as something else
-OUT/METHOD/split-00/training/         what the method leaves while it trains
-OUT/METHOD/split-00/scores-DATABASE-ID.jsonl   test images scored so far
-OUT/METHOD/split-00/result.json       written last: the split is finished
-OUT/METHOD/summary.json               medians over splits, once all are finished
+OUT/splits.json                       the splits by scene
+OUT/METHOD/protocol.json              method, settings and splits: another protocol may not continue the folder
+OUT/METHOD/split-00/training/         files of the method's training
+OUT/METHOD/split-00/scores-DATABASE-ID.jsonl   scores of test images
+OUT/METHOD/split-00/result.json       written last, when the split is finished
+OUT/METHOD/summary.json               medians over splits, when all are finished
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Progress = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 @dataclass(frozen=True)
 class SplitResult:
-    """What a method reached on one fold: rows as in agreement.py, for each tested database."""
+    """The result of a method on one split: rows of agreement.py, for each tested database."""
 
     method: str
     number: int
@@ -58,12 +58,13 @@ def run_protocol(
     resamples: int = 0,
     only: Container[int] | None = None,
 ) -> dict[str, list[SplitResult]] | None:
-    """Every fold by every method, in order; what is finished in `out` is taken as it is. None where `stop` came first.
+    """Run every method on every split, in order, without those finished in `out`. Returns None if `stop` ended it
+    early.
 
-    name: the protocol's. progress: called with a number of images, gives what is called after each. resamples: of the
-    bootstrap in each fold; 0 for none, as where ten folds tell the spread. only: numbers of the folds to run now.
-    Raises UsageError, before any work, where `out` holds something else or a method cannot be tested fairly; HiqaError
-    where an image cannot be scored; OutputError.
+    name: of the protocol. progress: called with a number of images; a context that gives a function to call after each.
+    resamples: of the bootstrap in each split; 0 for none. only: numbers of the splits to run.
+    Raises UsageError, before any work, if `out` holds another evaluation or a test would not be fair; HiqaError if an
+    image cannot be scored; OutputError.
     """
     for method in methods:
         method.check(list(eval_splits))
@@ -75,7 +76,7 @@ def run_protocol(
             if only is not None and eval_split.number not in only:
                 continue
             folder = out / method.name / f"split-{eval_split.number:02}"
-            found = _run_fold(eval_split, method, folder, resamples, stop, report, progress)
+            found = _run_split(eval_split, method, folder, resamples, stop, report, progress)
             if found is None:
                 return None
             results[method.name].append(found)
@@ -83,7 +84,7 @@ def run_protocol(
 
 
 def _identity(eval_splits: Sequence[EvaluationSplit], method: Method) -> dict[str, Any]:
-    """What a folder's results depend on; digests of the images, their scores and who is in which part."""
+    """What the results in a folder depend on, with digests of the images, scores and parts."""
     return {
         "method": method.name,
         "settings": json.loads(json.dumps(method.settings)),
@@ -91,7 +92,7 @@ def _identity(eval_splits: Sequence[EvaluationSplit], method: Method) -> dict[st
             {
                 "training": {part.name: _images(part.training) for part in eval_split.parts},
                 "validation": {part.name: _images(part.validation) for part in eval_split.parts},
-                "test": {test.reading.name: _images(test.samples) for test in eval_split.tests},
+                "test": {test.dataset.name: _images(test.samples) for test in eval_split.tests},
             }
             for eval_split in eval_splits
         ],
@@ -99,40 +100,40 @@ def _identity(eval_splits: Sequence[EvaluationSplit], method: Method) -> dict[st
 
 
 def _images(samples: Sequence[Sample]) -> str:
-    """How many images, and a digest of their names, scenes and scores."""
+    """The number of images, and a digest of their names, scenes and scores."""
     return f"{len(samples)} {digest([[s.path.name, s.scene, s.score, s.distortion] for s in samples])}"
 
 
 def _claim(folder: Path, identity: dict[str, Any]) -> None:
-    """Begin a folder, or see that it was begun as the same; UsageError that names the first difference."""
+    """Start a folder, or check that it holds the same evaluation. UsageError names the first difference."""
     file = folder / "protocol.json"
     if not file.exists():
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty and holds no evaluation", "give another --out")
         write_json(file, identity)
         return
-    had = read_json(file)
-    if had != identity:
-        where = next(_differences(had, identity), "its form")
+    before = read_json(file)
+    if before != identity:
+        where = next(_differences(before, identity), "its format")
         hint = "use the same options and files, or another --out"
         raise UsageError(f"{folder} holds another evaluation: {where}", hint)
 
 
-def _differences(had: Any, has: Any, path: str = "") -> Iterator[str]:
-    """Words for each place where two plain values differ."""
-    if isinstance(had, dict) and isinstance(has, dict):
-        for key in [*had, *(key for key in has if key not in had)]:
-            yield from _differences(had.get(key), has.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(had, list) and isinstance(has, list) and len(had) == len(has):
-        for place, (one, other) in enumerate(zip(had, has, strict=True)):
+def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    """A description of each difference between two plain values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            yield from _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for place, (one, other) in enumerate(zip(before, now, strict=True)):
             yield from _differences(one, other, f"{path} {place}")
-    elif isinstance(had, list) and isinstance(has, list):
-        yield f"{path}: had {len(had)}, now {len(has)}"
-    elif had != has:
-        yield f"{path} was {had!r}, now {has!r}"
+    elif isinstance(before, list) and isinstance(now, list):
+        yield f"{path}: was {len(before)}, now {len(now)}"
+    elif before != now:
+        yield f"{path} was {before!r}, now {now!r}"
 
 
-def _run_fold(
+def _run_split(
     eval_split: EvaluationSplit,
     method: Method,
     folder: Path,
@@ -143,7 +144,7 @@ def _run_fold(
 ) -> SplitResult | None:
     file = folder / "result.json"
     if file.exists():
-        report(f"{method.name}, split {eval_split.number}: finished before")
+        report(f"{method.name}, split {eval_split.number}: already finished")
         return read_result(file, method.name, eval_split.number)
     report(f"{method.name}, split {eval_split.number}: {_sizes(eval_split)}")
     fitted = method.fit(eval_split, folder / "training", stop, report)
@@ -152,17 +153,17 @@ def _run_fold(
     measured: dict[str, tuple[TypeAgreement, ...]] = {}
     record: dict[str, Any] = {}
     for test in eval_split.tests:
-        name, root = test.reading.name, test.reading.root
+        name, root = test.dataset.name, test.dataset.root
         with (
-            ScoreCache(folder / f"scores-{name}-{fitted.id}.jsonl") as store,
+            ScoreCache(folder / f"scores-{name}-{fitted.id}.jsonl") as cache,
             progress(len(test.samples)) as advance,
         ):
             predictions = predict_all(
-                fitted.predictor, test.samples, root, store, advance=advance, stopped=lambda: bool(stop.asked)
+                fitted.predictor, test.samples, root, cache, advance=advance, stopped=lambda: bool(stop.asked)
             )
         if predictions is None:
             return None
-        measured[name] = measure_types(predictions, test.reading.scale, resamples=resamples)
+        measured[name] = measure_types(predictions, test.dataset.scale, resamples=resamples)
         record[name] = {
             "measures": [row_object(row) for row in measured[name]],
             "scenes_left_out": list(test.left_out),
@@ -181,22 +182,22 @@ def _sizes(eval_split: EvaluationSplit) -> str:
     trained = sum(len(part.training) for part in eval_split.parts)
     chosen = sum(len(part.validation) for part in eval_split.parts)
     tested = sum(len(test.samples) for test in eval_split.tests)
-    return ", ".join([counted(trained, "to train on"), counted(chosen, "to choose by"), counted(tested, "to test")])
+    return ", ".join([counted(trained, "to train on"), counted(chosen, "to validate on"), counted(tested, "to test")])
 
 
 def read_result(file: Path, method: str, number: int) -> SplitResult:
-    """A finished fold; UsageError where the file is none."""
+    """Read the result of a finished split. UsageError if the file has none."""
     data = read_json(file)
     try:
         rows = {name: rows_from_objects(test["measures"]) for name, test in data["tests"].items()}
     except (KeyError, TypeError, ValueError) as error:
         hint = "remove it to test the split again"
-        raise UsageError(f"{file} is no result: {type(error).__name__} {error}", hint) from error
+        raise UsageError(f"{file} is not a result: {type(error).__name__} {error}", hint) from error
     return SplitResult(method, number, rows)
 
 
 def read_json(file: Path) -> Any:
-    """A file that this module wrote; UsageError where it cannot be read."""
+    """Read a JSON file. UsageError."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Ten results as one: medians over splits with their spread, by distortion type and for all images."""
+"""Summarises splits: medians and spread of every measure, by distortion type and over all images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .protocol import SplitResult
 
 @dataclass(frozen=True)
 class Spread:
-    """A measure over splits. splits: how many have it defined, of `of` that tested the type; lower, upper: quartiles;
-    low, high: extremes; deviation: with n - 1."""
+    """A measure over splits. splits: those with a value, among `of` that tested the type; lower, upper: quartiles;
+    low, high: extremes; deviation: standard deviation, with n - 1."""
 
     median: float
     lower: float
@@ -32,7 +32,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Summary:
-    """One row: a distortion type of a database, or ALL, by one method. images: in all splits' tests together."""
+    """One row: a method on a distortion type of a database, or on ALL. images: in the tests of all splits."""
 
     method: str
     database: str
@@ -42,7 +42,7 @@ class Summary:
 
 
 def summarise(results: Sequence[SplitResult]) -> list[Summary]:
-    """The results of one method: for each database its types in the order they come, ALL last."""
+    """Summarise the results of one method: for each database its types in order of appearance, ALL last."""
     summaries = []
     for database in dict.fromkeys(name for result in results for name in result.databases):
         tables = [result.databases[database] for result in results if database in result.databases]
@@ -56,7 +56,7 @@ def summarise(results: Sequence[SplitResult]) -> list[Summary]:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Median and spread of the values that are defined; all NaN where none is."""
+    """Median and spread of the defined values; all NaN if there are none."""
     known = np.array([value for value in values if not math.isnan(value)], np.float64)
     if not len(known):
         nan = math.nan
@@ -72,7 +72,7 @@ COLUMNS = ("method", "dataset", "type", "images", *(f"{name}_{word}" for name in
 
 
 def summary_object(summary: Summary) -> dict[str, Any]:
-    """A row as JSON has it; null where not defined."""
+    """A row as JSON; null if undefined."""
     return {
         "method": summary.method,
         "dataset": summary.database,
@@ -90,7 +90,7 @@ def _plain(value: float) -> float | None:
 
 
 def summary_cells(summary: Summary) -> list[str]:
-    """A row as CSV has it, in the order of COLUMNS; empty where not defined."""
+    """The cells of a row of CSV, in the order of COLUMNS; empty if undefined."""
     cells = [summary.method, summary.database, summary.type, str(summary.images)]
     for name in MEASURES:
         values = (_plain(getattr(summary.measures[name], word)) for word in STATISTICS)

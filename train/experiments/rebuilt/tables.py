@@ -150,8 +150,8 @@ def prepared(given: argparse.Namespace) -> tuple[Study, dict[str, Method]]:
         raise UsageError(f"{given.table} needs --{needed} DIR")
     bench = TableStudy(given.pretrained, generators_path, given.out, given.seed)
     if given.table == "ablation":
-        reading = open_rebuilt("tid2008-rebuilt", given.tid2008)
-        return Study((reading,), (reading,)), rows_of_ablation(bench, generators_path)
+        dataset = open_rebuilt("tid2008-rebuilt", given.tid2008)
+        return Study((dataset,), (dataset,)), rows_of_ablation(bench, generators_path)
     newer = open_rebuilt("tid2013-rebuilt", given.tid2013)
     if given.table == "within":
         return Study((newer,), (newer,)), rows_of_two(bench)
@@ -171,7 +171,7 @@ def go(given: argparse.Namespace) -> int:
     eval_splits = evaluation_splits(study, splits)
     if not given.show:
         stop = StopSignal()
-        write_splits(given.out / "splits.json", splits, study.readings)
+        write_splits(given.out / "splits.json", splits, study.datasets)
         methods = [rows[word] for word in given.rows or rows]
         # a row's folder serves all its splits, although only the first ones may run now
         if (
