@@ -1,8 +1,7 @@
-"""TID2013 and TID2008 built again from Kodak's photographs, to measure like the originals.
+"""TID2013 and TID2008, rebuilt from Kodak's photographs to measure like the originals.
 
-kodak       the 24 photographs, told by content, and the references cut from them
-recipes     what each type does, and how strongly for each level and scene
-fit         finds the strengths from published PSNRs
-build       writes the tree in the published layout
-measure     compares a tree with the published measurements, and puts each type in a class
+kodak            finds the 24 photographs by content, and cuts the references from them
+tid_distortions  the distortion of each type, and its strength for each level and scene
+build            writes a database in the published layout
+measure          compares a database with the published measurements, and classifies each type
 """

@@ -1,8 +1,8 @@
-"""Writes `tid2013-rebuilt` or `tid2008-rebuilt`: the published layout, so that the same readers read it.
+"""Builds `tid2013-rebuilt` or `tid2008-rebuilt` in the published layout, so that the same reader reads it.
 
     reference_images/I01.BMP ..  distorted_images/i01_01_1.bmp ..  mos_with_names.txt  rebuilt.json  readme
 
-Every file is written whole or not at all, and never a second time: a stopped build goes on where it was.
+Every file is written atomically and only once, so that a stopped build resumes.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from .kodak import SCENES, find_references
 from .tid_distortions import fingerprint, rebuild
 
 README = """\
-These are not the images of {title}, which may not be handed on. They were made anew by hiqa {version} from Kodak's
-photographs, to measure like the originals (how near they come, type by type: train/REBUILT.md of hiqa). The scores in
-{table} are the published ones: a figure measured here is one on published scores, and on rebuilt images.
+These are not the images of {title}, which may not be redistributed. hiqa {version} made them from Kodak's photographs,
+to measure like the originals (train/experiments/REBUILT.md in the source of hiqa compares them, type by type). The
+scores in {table} are the published ones: state a result as one on published scores and rebuilt images.
 """
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What a rebuilt database takes of TID2013: its types, and which of TID2013's levels are its own 1, 2, ..
+    """A rebuilt database: the types of TID2013 that it has, and the levels of TID2013 that are its levels 1, 2, ...
 
     digits: decimals of its scores.
     """
@@ -66,19 +66,19 @@ EDITIONS = {
 
 @dataclass(frozen=True)
 class BuildResult:
-    """How many images were written, and how many were there already."""
+    """The numbers of images that were written, and that existed already."""
 
     written: int
     kept: int
 
 
 def image_name(scene: int, kind: int, level: int) -> str:
-    """The file name of a distorted image; level as the database numbers it."""
+    """The file name of a distorted image. level: as the database numbers it."""
     return f"i{scene:02}_{kind:02}_{level}.bmp"
 
 
 def manifest(name: str) -> dict[str, Any]:
-    """What decides the bytes of a tree: the recipe, and the libraries that carry it out."""
+    """What determines the bytes of the images: the distortions, and the versions of the libraries."""
     return {
         "name": name,
         "recipe": fingerprint(),
@@ -98,29 +98,30 @@ def build(
     types: list[int],
     advance: Callable[[], None],
 ) -> BuildResult:
-    """Write the images of some scenes and types (of the database's own) into `tree`, and the table of all scores.
+    """Write the images of some scenes and types (as the database numbers them) into `tree`, and the table of all
+    scores.
 
-    source: folder of Kodak's photographs. scores: CSV with reference, type, level, mos. advance: after each image.
-    UsageError: a photograph or score is missing, or `tree` holds something else; OutputError: it cannot be written.
+    source: folder of Kodak's photographs. scores: CSV with reference, type, level, mos. advance: called after each
+    image. UsageError if a photograph or score is missing, or `tree` holds something else; OutputError.
     """
     edition = EDITIONS[name]
     table = score_table(edition, scores)
     references = find_references(source, scenes)
-    begin(tree, manifest(name))
-    keep(tree / TABLE, table.encode())
+    start_tree(tree, manifest(name))
+    write_once(tree / TABLE, table.encode())
     title = TID[name].title
-    keep(tree / "readme", README.format(title=title, version=__version__, table=TABLE).encode())
+    write_once(tree / "readme", README.format(title=title, version=__version__, table=TABLE).encode())
     for scene, reference in references.items():
-        keep(tree / REFERENCES_FOLDER / f"I{scene:02}.BMP", as_bmp(reference))
-    work = [
-        (scene, kind, own, level)
+        write_once(tree / REFERENCES_FOLDER / f"I{scene:02}.BMP", as_bmp(reference))
+    images = [
+        (scene, kind, number, level)
         for scene in references
         for kind in types
-        for own, level in enumerate(edition.levels, start=1)
+        for number, level in enumerate(edition.levels, start=1)
     ]
 
-    def one(scene: int, kind: int, own: int, level: int) -> bool:
-        path = tree / DISTORTED / image_name(scene, kind, own)
+    def one(scene: int, kind: int, number: int, level: int) -> bool:
+        path = tree / DISTORTED / image_name(scene, kind, number)
         if path.exists():
             return False
         write_bytes(path, as_bmp(rebuild(references[scene], kind, level, scene)))
@@ -129,19 +130,19 @@ def build(
     written = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
-            for done in as_completed([pool.submit(one, *place) for place in work]):
+            for done in as_completed([pool.submit(one, *place) for place in images]):
                 written += done.result()
                 advance()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return BuildResult(written, len(work) - written)
+    return BuildResult(written, len(images) - written)
 
 
 def score_table(edition: Edition, scores: Path) -> str:
     """`mos_with_names.txt`: a line `score name` for every image of the database, built or not.
 
-    UsageError where the table of scores lacks one.
+    UsageError if the table lacks a score.
     """
     published = {
         (int(row["reference"]), int(row["type"]), int(row["level"])): parse_score(
@@ -152,43 +153,43 @@ def score_table(edition: Edition, scores: Path) -> str:
     lines = []
     for scene in SCENES:
         for kind in edition.types:
-            for own in range(1, len(edition.levels) + 1):
-                if (scene, kind, own) not in published:
+            for number in range(1, len(edition.levels) + 1):
+                if (scene, kind, number) not in published:
                     raise UsageError(
-                        f"{scores} has no score of reference {scene}, type {kind}, level {own}",
+                        f"{scores} has no score of reference {scene}, type {kind}, level {number}",
                         f"give the scores of {edition.name.removesuffix('-rebuilt').upper()}",
                     )
-                score = published[scene, kind, own]
-                lines.append(f"{score:.{edition.digits}f} {image_name(scene, kind, own)}\n")
+                score = published[scene, kind, number]
+                lines.append(f"{score:.{edition.digits}f} {image_name(scene, kind, number)}\n")
     return "".join(lines)
 
 
-def begin(tree: Path, wanted: dict[str, Any]) -> None:
-    """Make the folders; a tree that is there already must be one of the very same build, or be empty."""
+def start_tree(tree: Path, wanted: dict[str, Any]) -> None:
+    """Create the folders. UsageError if `tree` exists and is neither empty nor of the same build."""
     file = tree / REBUILT_MARK
     if file.exists():
         found = json.loads(file.read_text(encoding="utf-8"))
         for what, value in wanted.items():
             if found.get(what) != value:
                 raise UsageError(
-                    f"{tree} was begun with {what} {found.get(what)}, this is {what} {value}: they do not mix",
+                    f"{tree} was started with {what} {found.get(what)}, this is {what} {value}",
                     "give a new folder --to",
                 )
     elif tree.exists() and (not tree.is_dir() or any(tree.iterdir())):
-        raise UsageError(f"{tree} is not empty, and was not begun by this command", "give a new folder --to")
+        raise UsageError(f"{tree} is not empty, and was not created by this command", "give a new folder --to")
     try:
         for folder in (tree / DISTORTED, tree / REFERENCES_FOLDER):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(tree, error) from error
-    keep(file, (json.dumps(wanted, indent=2) + "\n").encode())
+    write_once(file, (json.dumps(wanted, indent=2) + "\n").encode())
 
 
-def keep(path: Path, data: bytes) -> None:
-    """Write a file, or leave the one that is there; UsageError where that one is another."""
+def write_once(path: Path, data: bytes) -> None:
+    """Write a file if it does not exist. UsageError if it exists with other contents."""
     if path.exists():
         if path.read_bytes() != data:
-            raise UsageError(f"{path} is there, and is not what would be written", "give a new folder --to")
+            raise UsageError(f"{path} exists with other contents", "give a new folder --to")
     else:
         write_bytes(path, data)
 

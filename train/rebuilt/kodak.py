@@ -1,7 +1,7 @@
-"""Kodak's 24 photographs (PCD0992), told by what they show, and the references of TID2008 and TID2013 cut from them.
+"""Kodak's 24 photographs (PCD0992), recognised by content, and the references of TID2008 and TID2013 cut from them.
 
-`kodak.csv` has, for each photograph, the SHA-256 of its RGB values row by row, and where the reference of the same
-number lies in it: the one crop whose blurred versions meet the PSNR that was published for TID2013's.
+`kodak.csv` has, for each photograph, the SHA-256 of its RGB values row by row, and the position of the reference with
+the same number: the only crop whose blurred versions have the PSNR published for TID2013.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCENES = range(1, 25)
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph's number 1..24, size, and the left upper corner of its reference."""
+    """A photograph: number 1..24, size, and the upper left corner of its reference."""
 
     number: int
     width: int
@@ -42,16 +42,16 @@ def photographs() -> dict[str, Photograph]:
 
 
 def find_references(folder: Path, scenes: list[int]) -> dict[int, np.ndarray]:
-    """Scene -> reference, (384, 512, 3) uint8 RGB, from a folder that has Kodak's photographs under any names.
+    """Scene -> reference, (384, 512, 3) uint8 RGB, from a folder with Kodak's photographs under any names.
 
-    Files that are something else are passed over; UsageError where a scene asked for is not among them.
+    Other files are ignored. UsageError if a requested scene is missing.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", "give the folder of Kodak's 24 photographs")
     known, wanted = photographs(), set(scenes)
     found: dict[int, np.ndarray] = {}
     others = []
-    # Names that hold a wanted number first: a folder of all 24 need not be read for one scene.
+    # Try names with a wanted number first, to avoid reading all 24 photographs for one scene.
     for path in sorted(_images(folder), key=lambda path: not any(f"{scene:02}" in path.stem for scene in wanted)):
         if set(found) == wanted:
             break
@@ -61,11 +61,11 @@ def find_references(folder: Path, scenes: list[int]) -> dict[int, np.ndarray]:
         elif photograph[0].number in wanted:
             row, pixels = photograph
             found[row.number] = np.ascontiguousarray(pixels[row.y : row.y + HEIGHT, row.x : row.x + WIDTH])
-    lacking = sorted(wanted - set(found))
-    if lacking:
-        which = ", ".join(map(str, lacking))
-        hint = f"{others[0]} is not one of the 24, pixel for pixel" if others else "it holds no other image"
-        raise UsageError(f"{folder} has not Kodak's photograph {which} without loss; {hint}")
+    missing = sorted(wanted - set(found))
+    if missing:
+        which = ", ".join(map(str, missing))
+        hint = f"{others[0]} differs from all 24" if others else "it has no other image"
+        raise UsageError(f"{folder} lacks a lossless copy of Kodak's photograph {which}; {hint}")
     return dict(sorted(found.items()))
 
 

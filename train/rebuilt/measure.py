@@ -1,17 +1,17 @@
-"""How near a rebuilt TID2013 comes to the original: PSNR and SSIMULACRA of every image beside the published ones.
+"""Compares a rebuilt TID2013 with the original: PSNR and SSIMULACRA of every image and the published ones.
 
-SSIMULACRA (Sneyers, 2016) is measured by `ssimulacra_main` of Debian's libjxl-devtools where it is installed. It reads
-a little below the published values on the very same images; so its ratio on the types of class exact is taken out.
+SSIMULACRA (Sneyers, 2016) is measured by `ssimulacra_main` of Debian's libjxl-devtools, if it is installed. Its values
+are slightly below the published ones on identical images, so they are divided by their ratio on the exact types.
 
 Classes, by PSNR's deviation from the published one in dB and SSIMULACRA's mean over scenes at each level:
 
     exact        no image beyond 0.001 dB
-    same level   random choices redrawn: at each level the mean over scenes within 0.1 dB, no scene beyond 0.5, and
-                 SSIMULACRA's mean, its ratio taken out, within 15 % of the published one; the strengths common to
-                 all scenes, but where the database brought each image to a PSNR
-    alike        another codec or denoiser, or another way to do what the type's name says, brought to the same PSNR
-                 (as above) image by image; SSIMULACRA's rank correlation with the published values over scenes and
-                 levels at least 0.9
+    same level   other random draws: at each level the mean over scenes within 0.1 dB, no scene beyond 0.5, and
+                 SSIMULACRA's mean, divided by its ratio, within 15 % of the published one; one strength for all
+                 scenes, unless the database itself adjusted each image to a PSNR
+    alike        another codec, denoiser or implementation of the distortion, adjusted to the published PSNR image by
+                 image (same bounds); SSIMULACRA's rank correlation with the published values over scenes and levels at
+                 least 0.9
     not rebuilt  anything else
 """
 
@@ -45,7 +45,7 @@ EXACT, MEAN, SCENE, STRUCTURE, RANKS = 0.001, 0.1, 0.5, 0.15, 0.9
 
 @dataclass(frozen=True)
 class TypeMeasurement:
-    """One image: PSNR in dB and SSIMULACRA (0 is identical), ours and the published ones; None: not measured."""
+    """One image: PSNR in dB and SSIMULACRA (0 is identical), ours and published; None if not measured."""
 
     type: int
     level: int
@@ -58,18 +58,20 @@ class TypeMeasurement:
 
 
 def has_tool() -> bool:
-    """Whether SSIMULACRA can be measured here."""
+    """Whether the SSIMULACRA tool is installed."""
     return shutil.which(TOOL) is not None
 
 
 def ssimulacra(distorted: Path, reference: Path) -> float:
-    """SSIMULACRA of two image files. DatasetError with what the tool has to say where it fails."""
+    """SSIMULACRA of two image files. DatasetError with the tool's message if it fails."""
     done = subprocess.run([TOOL, str(reference), str(distorted)], capture_output=True, text=True, check=False)
     try:
         return float(done.stdout.split()[0])
     except (IndexError, ValueError):
-        said = " ".join((done.stderr or done.stdout).split())
-        raise DatasetError(f"{TOOL} could not measure {distorted}: {said or f'exit code {done.returncode}'}") from None
+        output = " ".join((done.stderr or done.stdout).split())
+        raise DatasetError(
+            f"{TOOL} could not measure {distorted}: {output or f'exit code {done.returncode}'}"
+        ) from None
 
 
 def read_published(scores: Path) -> dict[tuple[int, int, int], tuple[float, float, float]]:
@@ -86,7 +88,7 @@ def read_published(scores: Path) -> dict[tuple[int, int, int], tuple[float, floa
 
 
 def present(tree: Path) -> list[tuple[int, int, int]]:
-    """(type, level, scene) of every image that a rebuilt TID2013 has. DatasetError where it has none."""
+    """(type, level, scene) of every image of a rebuilt TID2013. DatasetError if there are none."""
     places = [
         (kind, level, scene)
         for kind in types()
@@ -100,7 +102,7 @@ def present(tree: Path) -> list[tuple[int, int, int]]:
 
 
 def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[float, float, float]) -> TypeMeasurement:
-    """Measure one image of the tree, with SSIMULACRA where it is installed."""
+    """Measure one image of the tree, with SSIMULACRA if it is installed."""
     kind, level, scene = place
     distorted = tree / DISTORTED / image_name(scene, kind, level)
     reference = tree / REFERENCES_FOLDER / f"I{scene:02}.BMP"
@@ -110,7 +112,7 @@ def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[floa
 
 
 def _by_tool(distorted: Path, reference: Path) -> float:
-    """The tool reads no BMP: both as PPM, which costs nothing to write, beside one another in a temporary folder."""
+    """Measure copies in PPM, because the tool does not read BMP."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for name, path in (("distorted", distorted), ("reference", reference)):
@@ -122,9 +124,9 @@ def _by_tool(distorted: Path, reference: Path) -> float:
 
 
 def measure(
-    tree: Path, scores: Path, done: Iterable[TypeMeasurement], keep: Callable[[TypeMeasurement], None]
+    tree: Path, scores: Path, done: Iterable[TypeMeasurement], add: Callable[[TypeMeasurement], None]
 ) -> list[TypeMeasurement]:
-    """Measure every image of the tree that is not `done` already; `keep` gets each one as it is measured."""
+    """Measure every image of the tree that is not in `done`; calls `add` with each new measurement."""
     published = read_published(scores)
     rows = {(row.type, row.level, row.scene): row for row in done}
     for place in present(tree):
@@ -132,12 +134,12 @@ def measure(
             raise DatasetError(f"{scores} has no row of type {place[0]}, level {place[1]}, reference {place[2]}")
         if place not in rows:
             rows[place] = measure_image(tree, place, published[place])
-            keep(rows[place])
+            add(rows[place])
     return [rows[place] for place in sorted(rows)]
 
 
 def as_fields(row: TypeMeasurement) -> list[str]:
-    """A row of the CSV file of measurements."""
+    """A measurement as a row of the CSV file."""
     return [
         "" if value is None else f"{value:.6g}" for value in (getattr(row, f.name) for f in fields(TypeMeasurement))
     ]
@@ -147,7 +149,7 @@ HEADER = [field.name for field in fields(TypeMeasurement)]
 
 
 def read_measured(path: Path) -> list[TypeMeasurement]:
-    """The rows of such a file."""
+    """Read a CSV file of measurements."""
     return [
         TypeMeasurement(
             int(row["type"]),
@@ -165,11 +167,11 @@ def read_measured(path: Path) -> list[TypeMeasurement]:
 
 @dataclass(frozen=True)
 class ClassComparison:
-    """A type's row of the table; structure: SSIMULACRA's largest deviation of a level's mean, its ratio taken out.
+    """A type's row of the table.
 
-    ranks: SSIMULACRA's rank correlation with the published values; people: rank correlations with the scores, of PSNR
-    and SSIMULACRA, ours and the originals'; NaN where SSIMULACRA was not measured,
-    and then kind is None where it decides.
+    structure: largest deviation of SSIMULACRA's mean over a level, divided by its ratio. ranks: SSIMULACRA's rank
+    correlation with the published values. people: rank correlations of PSNR and SSIMULACRA with human scores, ours and
+    the originals'. NaN if SSIMULACRA was not measured; kind is then None where it would decide.
     """
 
     number: int
@@ -184,7 +186,7 @@ class ClassComparison:
 
 
 def ratio_of(rows: list[TypeMeasurement]) -> float:
-    """Our tool's SSIMULACRA over the published one: the mean of the levels' ratios of means, on the exact types."""
+    """SSIMULACRA here, divided by the published one: mean over levels of the ratios of means, on the exact types."""
     exact = [kind for kind in types() if _within(rows, kind, EXACT)]
     ratios = [_level_ratio(part) for kind in exact for part in _levels(rows, kind)]
     return float(np.mean(ratios)) if ratios else float("nan")
@@ -209,8 +211,8 @@ def _level_ratio(part: list[TypeMeasurement]) -> float:
     return float(np.mean(ours) / np.mean([row.published_ssimulacra for row in part]))
 
 
-def judge(rows: list[TypeMeasurement], kind: int, ratio: float) -> ClassComparison:
-    """The class of a type, and what it rests on. Without SSIMULACRA only "exact" can be told."""
+def compare_type(rows: list[TypeMeasurement], kind: int, ratio: float) -> ClassComparison:
+    """Classify a type. Without SSIMULACRA, only "exact" can be determined."""
     mine = [row for row in rows if row.type == kind]
     off = _off(mine)
     level_mean = max(abs(float(_off(part).mean())) for part in _levels(rows, kind))
@@ -244,25 +246,25 @@ def _srocc(a: np.ndarray, b: np.ndarray) -> float:
     return float("nan") if np.isnan(a).any() or len(a) < 3 else float(spearmanr(a, b)[0])
 
 
-def judge_all(rows: list[TypeMeasurement]) -> tuple[float, list[ClassComparison]]:
-    """SSIMULACRA's ratio, and the verdict on every type that was measured."""
+def compare_types(rows: list[TypeMeasurement]) -> tuple[float, list[ClassComparison]]:
+    """SSIMULACRA's ratio, and the comparison of every measured type."""
     ratio = ratio_of(rows)
-    return ratio, [judge(rows, kind, ratio) for kind in types() if any(row.type == kind for row in rows)]
+    return ratio, [compare_type(rows, kind, ratio) for kind in types() if any(row.type == kind for row in rows)]
 
 
-def as_markdown(ratio: float, verdicts: list[ClassComparison]) -> list[str]:
+def as_markdown(ratio: float, comparisons: list[ClassComparison]) -> list[str]:
     """The table of REBUILT.md."""
     lines = [
-        f"SSIMULACRA here reads {ratio:.3f} of the published values on the exact types.",
+        f"SSIMULACRA here is {ratio:.3f} times the published values on the exact types.",
         "",
         "| type | class | largest, dB | mean, dB | level's mean, dB | SSIMULACRA, level's mean | its ranks "
         "| PSNR and people: here, originals | SSIMULACRA and people: here, originals |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in verdicts:
+    for row in comparisons:
         here, there = row.people["psnr"]
         structure_here, structure_there = row.people["ssimulacra"]
-        kind = row.kind or "not told"
+        kind = row.kind or "unknown"
         lines.append(
             f"| {row.number} {types()[row.number].name} | {kind} | {row.largest:.4f} | {row.mean:.4f} "
             f"| {row.level_mean:.4f} | {row.structure:+.1%} | {row.ranks:.3f} | {here:.3f}, {there:.3f} "
@@ -272,12 +274,12 @@ def as_markdown(ratio: float, verdicts: list[ClassComparison]) -> list[str]:
 
 
 def write_header(path: Path) -> None:
-    """Begin a CSV file of measurements."""
+    """Create a CSV file of measurements."""
     with open(path, "x", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerow(HEADER)
 
 
 def append(path: Path, row: TypeMeasurement) -> None:
-    """Add a row to it."""
+    """Append a measurement to the file."""
     with open(path, "a", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerow(as_fields(row))

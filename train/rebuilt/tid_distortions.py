@@ -1,8 +1,8 @@
-"""What each of TID2013's types does to a reference, and how strongly at each level.
+"""The distortion of each TID2013 type, and its strength at each level.
 
-`tid2013.toml` has the types: name, definition, class, and where one strength a level serves all scenes, the strengths.
-`tid2013.csv` has the others, `type,level,scene,strength,draw`: where the database brought each image to a PSNR, the
-strength that does so; where chance decides, the number of the draw. Both were found by `fit` from published PSNRs.
+`tid2013.toml` has the types: name, definition, class, and the strengths of those with one strength per level for all
+scenes. `tid2013.csv` has the others, `type,level,scene,strength,draw`: strengths that give an image the published PSNR,
+and, for random distortions, the number of the draw. `experiments/rebuilt/fit.py` found both from published PSNRs.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ MAKE: dict[int, Make] = {
 class TidType:
     """A type of TID2013.
 
-    definition: what is done, in words; unit: what its strength is.
-    each: whether every image has a strength of its own; brought: whether that is our doing, not the database's.
-    draws: how many random draws `fit` may choose from.
-    levels: the strengths of levels 1 to 5 where all scenes share them (of type 15: the lowest that they may have).
+    definition: in words; unit: of the strength.
+    each: whether every image has its own strength; brought: whether hiqa fitted it, where the database has a common
+    one. draws: the number of random draws that `fit` may select from.
+    levels: strengths of levels 1 to 5 if all scenes share them (type 15: lower bounds).
     """
 
     number: int
@@ -79,7 +79,7 @@ class TidType:
 
 @dataclass(frozen=True)
 class Strength:
-    """How strongly, and which random draw."""
+    """The strength of a distortion, and the number of its random draw."""
 
     strength: float
     draw: int = 0
@@ -90,7 +90,7 @@ def _text(name: str) -> str:
 
 
 def fingerprint() -> str:
-    """SHA-256 of the files that decide what is built."""
+    """SHA-256 of the files that determine the images."""
     return hashlib.sha256("".join(_text(name) for name in FILES).encode()).hexdigest()
 
 
@@ -116,7 +116,7 @@ def types() -> dict[int, TidType]:
 
 @cache
 def strengths() -> dict[tuple[int, int, int], Strength]:
-    """(type, level, scene) -> strength, for every type of which anything is known."""
+    """(type, level, scene) -> strength, for every type with known strengths."""
     found = {}
     for row in types().values():
         for level, strength in enumerate(row.levels, start=1):
@@ -128,11 +128,11 @@ def strengths() -> dict[tuple[int, int, int], Strength]:
 
 
 def make(reference: np.ndarray, kind: int, level: int, scene: int, strength: Strength) -> np.ndarray:
-    """The image of a type, level 1..5 and scene: the same bytes every time."""
+    """The image of a type, level 1..5 and scene, deterministically."""
     random = np.random.default_rng([2013, kind, level, scene, strength.draw])
     return MAKE[kind](reference, strength.strength, random)
 
 
 def rebuild(reference: np.ndarray, kind: int, level: int, scene: int) -> np.ndarray:
-    """The image of a type, level 1..5 and scene as the recipe has it."""
+    """The image of a type, level 1..5 and scene, at its stored strength."""
     return make(reference, kind, level, scene, strengths()[kind, level, scene])

@@ -162,5 +162,5 @@ def measure_dataset(
         found = measure.measure(tree, scores, done, keep)
     finally:
         progress.close()
-    write("\n".join(measure.as_markdown(*measure.judge_all(found))) + "\n")
+    write("\n".join(measure.as_markdown(*measure.compare_types(found))) + "\n")
     return ExitCode.OK
