@@ -252,7 +252,7 @@ def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunH
         (["splits", "--out", "o", "--method", "nsss"], "--method: expected hiqa, baseline, weights, nss"),
         (["splits", "--out", "o", "--splits", "none.json"], "none.json cannot be read"),
         (["splits", "--out", "file", "--method", "nss"], "cannot be written"),
-        (["splits", "--out", "o", "--method", "weights", "--weights", "w"], "is not recorded"),
+        (["splits", "--out", "o", "--method", "weights", "--weights", "w"], "are not recorded"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_line(

@@ -107,7 +107,7 @@ def test_where_tensorboard_is_installed_it_gets_the_same_numbers(tmp_path, monke
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     watcher = ProgressListener(tmp_path, None)
-    MetricsLog(watcher.metrics, "final", True).note(7, {"validation": {"error": 0.5}, "epoch": 2}, watcher)
+    MetricsLog(watcher.metrics, "final", True).write_values(7, {"validation": {"error": 0.5}, "epoch": 2}, watcher)
     watcher.close()
     assert written == [("final/validation/error", 0.5, 7), ("final/epoch", 2, 7), ("closed", 0, 0)]
     assert json.loads(watcher.metrics.read_text()) == {
@@ -143,7 +143,8 @@ def test_a_split_of_ones_own_with_a_scene_on_two_sides_is_refused(tmp_path):
     lines = (tmp_path / "mine.csv").read_text().splitlines()
     lines[1] = lines[1].rpartition(",")[0] + ",test"
     (tmp_path / "leaky.csv").write_text("\n".join(lines) + "\n")
-    with pytest.raises(UsageError, match="is in its training part and in its test part; a scene must be on one side"):
+    message = "is in its training part and in its test part; a scene must be in one part only"
+    with pytest.raises(UsageError, match=message):
         open_databases(DatasetOptions((str(tmp_path / "leaky.csv"),), (), True, None, False), RunOptions(), (), quiet)
 
 
@@ -156,6 +157,6 @@ def test_batches_and_patches_that_cannot_be_divided_are_named(tmp_path):
     ):
         train_databases([part], odd, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
     recipe = recipe.with_stage("final", patch=80)
-    with pytest.raises(UsageError, match="final: expected patches of a multiple of 32 px, at least 64, found 80"):
+    with pytest.raises(UsageError, match="final: expected a patch of a multiple of 32 px, at least 64, found 80"):
         train_databases([part], recipe, tmp_path / "run", options(tmp_path / "cache"), StopSignal(), quiet)
     assert not (tmp_path / "run").exists()
