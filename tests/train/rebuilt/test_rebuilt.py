@@ -142,7 +142,7 @@ def test_what_cannot_be_built_is_refused_in_one_line(photographs: Path, scores: 
     tree = tmp_path / "tree"
     for arguments, message in [
         (["--scenes", "3"], "lacks a lossless copy of Kodak's photograph 3; another.png differs from all 24"),
-        (["--scenes", "0"], "--scenes: expected numbers from 1 to 24, as 1,4,7-9; found '0'"),
+        (["--scenes", "0"], "--scenes: expected numbers from 1 to 24, such as 1,4,7-9; found '0'"),
         (["--types", "9-7"], "--types: expected numbers from 1 to 24"),
         (["--types", "20"], "--types 20: tid2013-rebuilt has no such type"),
     ]:

@@ -60,7 +60,7 @@ def run(arguments: list[str], **limits: int) -> Finished:
 KILLED = """
 import os, signal, sys
 import hiqa_train.trainer.metrics_log
-from hiqa_cli.app import run
+from hiqa_cli.commands.app import run
 from hiqa_cli.commands.progress import StageProgress
 
 stage, step = sys.argv[1], int(sys.argv[2])
@@ -183,7 +183,7 @@ def test_a_full_disk_ends_in_one_line_and_what_was_written_goes_on(table, tmp_pa
     errors = [line for line in done.messages if "cannot be written" in line]
     assert (done.code, len(errors)) == (1, 1)
     assert f"{out}/generator/{LAST} cannot be written: " in errors[0] or f"{out}/generator/best.ckpt" in errors[0]
-    assert errors[0].endswith("what was written before is whole: make room and go on with --resume")
+    assert errors[0].endswith("checkpoints written before are complete: make room, then continue with --resume")
     assert done.messages[-1] == errors[0]
     assert read_checkpoint(out / "alone" / LAST)["step"] == 4
     assert not list(out.rglob("*.part"))
