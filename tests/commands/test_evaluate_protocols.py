@@ -229,7 +229,7 @@ def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunH
         [*HIQA, *arguments], env=environment(), capture_output=True, preexec_fn=little_room, check=False, text=True
     )
     assert done.returncode == 1
-    assert "features.jsonl: no space left on device" in done.stderr.splitlines()[-1]
+    assert "features.jsonl: no space left on device; finished results are kept there" in done.stderr.splitlines()[-1]
     held = (tmp_path / "out" / "nss" / "features.jsonl").read_bytes()
     assert held.endswith(b"\n")
     assert 3 <= len(held.splitlines()) < 40
