@@ -86,7 +86,7 @@ def test_each_g_learns_what_it_is_named_after_and_the_table_measures_all_alike(g
     assert learned["ADV"] == {"generator", "discriminator"}
     assert learned["QADV"] == {"generator", "discriminator", "judge", "threshold"}
     lines = capsys.readouterr().out.splitlines()[-5:]
-    assert [line.split(" | ")[0].strip("| ") for line in lines] == ["the beginning", *GENERATORS]
+    assert [line.split(" | ")[0].strip("| ") for line in lines] == ["initial", *GENERATORS]
     assert all(len(line.split("|")) == 7 and float(line.split("|")[3]) > 0 for line in lines)
     assert fakes(tmp_path / "HCM") is None
     assert fakes(tmp_path / "ADV") == (0.0, 0.0, 0.0)

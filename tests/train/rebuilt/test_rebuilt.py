@@ -120,7 +120,7 @@ def test_what_is_there_is_never_replaced(photographs: Path, scores: Path, tmp_pa
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="is not empty, and was not begun by this command"):
+    with pytest.raises(UsageError, match="is not empty, and was not created by this command"):
         build(photographs, foreign, scores, "--scenes", "1")
     assert contents(foreign) == {"thesis.txt": b"mine"}
     tree = tmp_path / "tree"

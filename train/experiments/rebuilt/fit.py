@@ -1,9 +1,9 @@
-"""Finds the strengths that `tid2013.csv` holds, from the PSNRs that were measured on the original images.
+"""Fits the strengths in `tid2013.csv` to the PSNRs published for the original images.
 
     python -m hiqa_train.experiments.rebuilt.fit --from KODAK --scores tid2013.csv --types 4 19 [--scenes 1 2]
 
-rewrites the rows of these types. Only types that the database brought to a PSNR image by image are fitted so (`each` in
-`tid2013.toml`), and draws chosen where chance decides (`draws`); what all scenes share stands in `tid2013.toml`.
+rewrites the rows of these types: strengths of types with one per image (`each` in `tid2013.toml`), and draws of random
+types (`draws`). Strengths that all scenes share are in `tid2013.toml`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.distortions import psnr
-from hiqa_train.rebuilt import tid_distortions as recipes
+from hiqa_train.rebuilt import tid_distortions
 from hiqa_train.rebuilt.kodak import SCENES, find_references
 from hiqa_train.rebuilt.tid_distortions import LEVELS, Strength, make, types
 
@@ -38,20 +38,20 @@ RANGES: dict[int, tuple[float, float]] = {
     23: (0.05, 60),
     24: (900, 4),
 }
-WHOLE = {12, 13, 14, 22}  # strengths that are numbers of something
-CLOSE = 0.02  # dB; nearer is near enough
-MEETS = {11: 0.08, 12: 0.1, 18: 2e-5, 22: 0.05, 24: 0.08}  # ... but can be met exactly, or moves in steps
+WHOLE = {12, 13, 14, 22}  # integer strengths
+CLOSE = 0.02  # dB; a smaller error ends the search
+MEETS = {11: 0.08, 12: 0.1, 18: 2e-5, 22: 0.05, 24: 0.08}  # types that can be met exactly, or change in steps
 BISECTED = {18: (1.0, -1.0)}
-LOWEST = {15}  # types with a lowest strength for each level
-SLOPE = 20 / math.log(10)  # dB that an e-fold of a noise's deviation costs: where the secant begins
+LOWEST = {15}  # types with a lower bound per level
+SLOPE = 20 / math.log(10)  # dB per e-fold of a noise's deviation: the initial slope of the secant
 STEPS = 12
-ENOUGH = 0.1  # dB; no further draw is tried
-AROUND = 8  # colours, at least
-SHIFT = 180  # levels, at most, of type 15
+ENOUGH = 0.1  # dB; a smaller error ends the draws
+AROUND = 8  # colours, minimum range
+SHIFT = 180  # levels, maximum, of type 15
 
 
 def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
-    """(type, level, scene) -> PSNR in dB, of a table with the columns reference, type, level, psnrc."""
+    """(type, level, scene) -> PSNR in dB, from a table with the columns reference, type, level, psnrc."""
     rows = read_csv(scores, ("reference", "type", "level", "psnrc"))
     return {(int(row["type"]), int(row["level"]), int(row["reference"])): float(row["psnrc"]) for _, row in rows}
 
@@ -59,7 +59,7 @@ def published_psnr(scores: Path) -> dict[tuple[int, int, int], float]:
 def bisect(error: Callable[[float], float], mild: float, strong: float, close: float) -> tuple[float, float]:
     """Strength and error (dB above the target) nearest to zero; error falls from `mild` to `strong`.
 
-    It halves the range each time: so it finds the very strengths that a bisection of the database's makers ends at.
+    Halves the range at every step, and so ends at the strengths of the database if its authors bisected, too.
     """
     best = (mild, math.inf)
     for _ in range(2 * STEPS):
@@ -74,17 +74,17 @@ def bisect(error: Callable[[float], float], mild: float, strong: float, close: f
 
 
 class Curve:
-    """PSNRs that were measured of one scene and type, by the logarithm of the strength: where to look for the next."""
+    """Measured PSNRs of one scene and type over the logarithm of the strength; proposes the next strength to try."""
 
     def __init__(self, mild: float, strong: float) -> None:
         self.low, self.high = sorted((math.log(mild), math.log(strong)))
         self.slope = -SLOPE if strong > mild else SLOPE
         self.points: list[tuple[float, float]] = []
 
-    def look(self, target: float, start: float, *, halve: bool) -> float:
-        """Where to look for a target: between the nearest points above and below it, else beyond the nearest one.
+    def propose(self, target: float, start: float, *, halve: bool) -> float:
+        """A strength for a target PSNR: between the nearest points above and below it, else beyond the nearest one.
 
-        halve: in the middle between the two, not where the line through them meets the target. start: without any.
+        halve: take the middle between the two points instead of the secant. start: the strength without any points.
         """
         above = min((point for point in self.points if point[1] >= target), key=lambda p: p[1], default=None)
         below = max((point for point in self.points if point[1] < target), key=lambda p: p[1], default=None)
@@ -100,10 +100,11 @@ class Curve:
 def search(
     measure: Callable[[float], float], target: float, curve: Curve, start: float, close: float
 ) -> tuple[float, float]:
-    """Strength whose PSNR is nearest to the target, and its error, by regula falsi; `curve` learns what is measured."""
+    """The strength with the PSNR nearest to the target, and its error, by regula falsi. Adds measurements to
+    `curve`."""
     best = (start, math.inf)
     for step in range(STEPS):
-        strength = curve.look(target, start, halve=step % 3 == 2)
+        strength = curve.propose(target, start, halve=step % 3 == 2)
         found = measure(strength)
         if abs(found - target) < abs(best[1]):
             best = (strength, found - target)
@@ -116,9 +117,10 @@ def search(
 def fit_image(
     reference: np.ndarray, kind: int, level: int, scene: int, target: float, curve: Curve | None, start: float
 ) -> tuple[Strength, float]:
-    """The strength and draw that come nearest to a PSNR, and how far off they are, in dB.
+    """The strength and draw with the PSNR nearest to the target, and the error in dB.
 
-    curve: what is known of the scene, None where strengths are not searched; start: a first guess without any.
+    curve: earlier measurements of the scene, None if strengths are not searched. start: the initial strength without
+    any.
     """
     row = types()[kind]
 
@@ -135,9 +137,9 @@ def fit_image(
             lowest = row.levels[level - 1]
             strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, lowest, lowest + SHIFT, close)  # type: ignore[misc]
         elif curve is not None:
-            known = Curve(*RANGES[kind]) if draw else curve  # another draw is another curve
-            strength, found = search(of_draw, target, known, best[0].strength if draw else start, close)
-            if kind == 22 and abs(found) > close:  # a colour more is not always a better picture: look around
+            of_scene = Curve(*RANGES[kind]) if draw else curve  # every draw has its own curve
+            strength, found = search(of_draw, target, of_scene, best[0].strength if draw else start, close)
+            if kind == 22 and abs(found) > close:  # PSNR is not monotone in the number of colours: search around
                 reach = max(AROUND, round(strength) // 4)
                 near = range(max(2, round(strength) - reach), round(strength) + reach + 1)
                 found, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
@@ -157,12 +159,14 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, required=True, help="table with reference, type, level, psnrc")
     parser.add_argument("--types", type=int, nargs="+", required=True)
     parser.add_argument("--scenes", type=int, nargs="+", default=list(SCENES))
-    parser.add_argument("--keep", type=float, default=-1, metavar="DB", help="leave what is there and no further off")
+    parser.add_argument(
+        "--keep", type=float, default=-1, metavar="DB", help="keep existing rows with at most this error"
+    )
     parser.add_argument("--levels", type=int, nargs="+", default=list(LEVELS))
     options = parser.parse_args()
     published = published_psnr(options.scores)
     references = find_references(options.folder, options.scenes)
-    path = Path(recipes.__file__).with_name("tid2013.csv")
+    path = Path(tid_distortions.__file__).with_name("tid2013.csv")
     with open(path, newline="", encoding="utf-8") as file:
         rows = {tuple(map(int, row[:3])): row[3:] for row in list(csv.reader(file))[1:]}
     for kind in options.types:
@@ -172,12 +176,12 @@ def main() -> None:
             curve = Curve(*RANGES[kind]) if kind in RANGES else None
             for level in options.levels:
                 target = published[kind, level, scene]
-                there = rows.get((kind, level, scene))
-                if there is not None and options.keep >= 0:
-                    old = Strength(float(there[0]), int(there[1]))
-                    off = psnr(make(reference, kind, level, scene, old), reference) - target
-                    if abs(off) <= options.keep:
-                        errors[level].append(off)
+                existing = rows.get((kind, level, scene))
+                if existing is not None and options.keep >= 0:
+                    old = Strength(float(existing[0]), int(existing[1]))
+                    error_of_old = psnr(make(reference, kind, level, scene, old), reference) - target
+                    if abs(error_of_old) <= options.keep:
+                        errors[level].append(error_of_old)
                         continue
                 best, error = fit_image(reference, kind, level, scene, target, curve, start)
                 rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]

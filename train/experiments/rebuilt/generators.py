@@ -1,12 +1,13 @@
-"""Trains the four Gs of the ablation on synthetic pairs: each once, on an equal budget, from a common beginning.
+"""Trains the four Gs of the ablation on synthetic pairs, from the same initial G and on equal budgets.
 
     GENERATORS="python -m hiqa_train.experiments.rebuilt.generators"
     $GENERATORS --clean-images CID22 --clean-images BIQ --pretrained PRE --generator WEIGHTS --out GS
 
-GS gets the runs HCM, QPL, ADV and QADV, each with a G that `tables ablation --generators GS` takes. All four begin with
-the G of WEIGHTS, see the same pairs in the same order, and take as many steps; psi of formula (5) is the R on images
-alone of PRE, and so is the R that the two-input R of formula (7) begins as, which does not hear the map at first.
-Goes on where it was stopped. At the end it measures all four, and the beginning, on the same validation pairs.
+GS gets the runs HCM, QPL, ADV and QADV, whose Gs `tables ablation --generators GS` uses. All four start from the G of
+WEIGHTS and train on the same pairs in the same order for the same number of steps. psi of formula (5) is the R on
+images alone of PRE; the two-input R of formula (7) starts from it, with weight zero on the map. The same command
+resumes a
+stopped training. At the end, all four and the initial G are measured on the same validation pairs.
 """
 
 from __future__ import annotations
@@ -46,15 +47,15 @@ from hiqa_train.trainer.validation import hallucination_measures
 from .markdown import decimals, table_head, table_line
 
 RECIPE = Path(__file__).with_name("generators.toml")
-GENERATORS = ("HCM", "QPL", "ADV", "QADV")  # in the words of `ablation.VARIANTS`
+GENERATORS = ("HCM", "QPL", "ADV", "QADV")  # names of `ablation.VARIANTS`
 
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorStudy:
-    """What the four have in common. pretrained: the OUT of `pretraining`; out: the folder of their runs."""
+    """What the four trainings share. pretrained: the OUT of `pretraining`; out: the folder of their runs."""
 
     recipe: Recipe
-    material: DataSource
+    data: DataSource
     pretrained: Path
     out: Path
     options: RunOptions
@@ -64,28 +65,28 @@ class GeneratorStudy:
         return generator_stage(self.recipe)
 
     def only(self, name: str) -> tuple[Recipe, GeneratorStage]:
-        """The recipe with just the ideas of that G, and its stage."""
+        """The recipe with only the ideas of that G, and its stage."""
         recipe = variant(self.recipe, name)
         stage = recipe.stages[self.stage]
         assert isinstance(stage, GeneratorStage)
         return recipe, stage
 
     def train(self, name: str, run_device: RunDevice, stop: StopSignal) -> bool:
-        """One G, or what is left of it; False where a signal ended it early."""
+        """Train a G to the end. Returns False if a signal ended it early."""
         recipe, stage = self.only(name)
         folder = self.out / name
         self._record(folder, stage)
-        begun = TrainedNetworks(self.pretrained, None)
+        pretrained = TrainedNetworks(self.pretrained, None)
         factory = StageFactory(
             recipe,
-            self.material,
+            self.data,
             run_device,
             self.options.seed,
             None,
             load_generator(self.options.generator),
-            init_two_input=begun.regressor(stage.psi),
+            init_two_input=pretrained.regressor(stage.psi),
         )
-        training = factory.build(self.stage, begun)
+        training = factory.build(self.stage, pretrained)
         return run_stage(
             training,
             folder / self.stage,
@@ -98,19 +99,19 @@ class GeneratorStudy:
         )
 
     def _record(self, folder: Path, stage: GeneratorStage) -> None:
-        """What a G hangs on: written when its run begins, compared when it goes on. UsageError where it differs."""
-        pasts = [trained_scenes(self.options.generator), trained_scenes(self.pretrained)]
-        seen = all_trained_scenes(self.material.scenes(), pasts[0])
-        known = pasts[1].scenes
-        seen = None if seen is None or known is None else seen | known
+        """Write what a G depends on, or compare it on resume. UsageError if it differs."""
+        origins = [trained_scenes(self.options.generator), trained_scenes(self.pretrained)]
+        scenes = all_trained_scenes(self.data.scenes(), origins[0])
+        pretrained_scenes = origins[1].scenes
+        scenes = None if scenes is None or pretrained_scenes is None else scenes | pretrained_scenes
         record = {
             "stage": dataclasses.asdict(stage),
             "networks": dataclasses.asdict(self.recipe.networks),
             "seed": self.options.seed,
-            "material": self.material.describe(),
-            "begin": pasts[0].weights_id,
-            "pretrained": pasts[1].weights_id,
-            "seen_scenes": None if seen is None else sorted(seen),
+            "material": self.data.describe(),
+            "begin": origins[0].weights_id,
+            "pretrained": origins[1].weights_id,
+            "seen_scenes": None if scenes is None else sorted(scenes),
         }
         record = json.loads(json.dumps(record))
         file = folder / RUN_RECORD
@@ -122,7 +123,7 @@ class GeneratorStudy:
             raise UsageError(f"{file} is of another run: {difference}", "give another --out")
 
     def measures(self, network: Generator, run_device: RunDevice) -> dict[str, float]:
-        """Any G on the validation pairs: `pixel`, `psi` (whether or not it was trained by it), `gain_db`."""
+        """Measure a G on the validation pairs: `pixel`, `psi` (even if it did not train with it), `gain_db`."""
         recipe, stage = self.only("QPL")
         psi = TrainedNetworks(self.pretrained, None).regressor(stage.psi).regressor.to(run_device.device)
         layer = stage.psi_layer - 1
@@ -133,15 +134,15 @@ class GeneratorStudy:
             pixel = PIXEL_LOSSES[stage.pixel](hallucination, batch.distorted, batch.reference)
             return {"pixel": pixel, "psi": feature_loss(found, wanted)}
 
-        validation = self.material.validation(self.stage, recipe.stages[self.stage], run_device, with_references=True)
+        validation = self.data.validation(self.stage, recipe.stages[self.stage], run_device, with_references=True)
         return hallucination_measures(network.to(run_device.device).eval(), losses, validation)
 
 
 def fakes(folder: Path) -> tuple[float, float, float] | None:
-    """Of a run's d_fake: its mean over all steps of D, and its lowest and highest mean over the steps of one line of
-    metrics.jsonl. None where there was no D."""
+    """The mean of d_fake over all steps of D, and the lowest and highest mean of one line of metrics.jsonl. None
+    without D."""
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    last = {row["step"]: row for row in map(json.loads, lines) if "d_fake" in row}  # a step done again counts once
+    last = {row["step"]: row for row in map(json.loads, lines) if "d_fake" in row}  # count a repeated step once
     shares = [row["d_fake"] for row in last.values()]
     return (sum(shares) / len(shares), min(shares), max(shares)) if shares else None
 
@@ -154,33 +155,33 @@ def train_generators(
     options: RunOptions,
     names: Sequence[str] = GENERATORS,
 ) -> bool:
-    """Train the named Gs one after the other in OUT/NAME; False where a signal ended it early.
+    """Train the named Gs one after another in OUT/NAME. Returns False if a signal ended it early.
 
-    options: device, precision, seed, and the G to begin with. UsageError where OUT holds another run, PRE has no
-    finished R on images alone, or the recipe has stages missing.
+    options: device, precision, seed, and the initial G. UsageError if OUT holds another run, PRE has no finished R on
+    images alone, or the recipe lacks stages.
     """
     if any(name not in GENERATORS for name in names):
         raise UsageError(f"no such G among {', '.join(names)}", f"some of {', '.join(GENERATORS)}")
     stop = StopSignal()
     with join_processes(options.device, options.precision) as run_device:
         check_recipe(recipe, run_device)
-        bench = GeneratorStudy(recipe, open_photographs(folders, recipe, options, report), pretrained, out, options)
+        study = GeneratorStudy(recipe, open_photographs(folders, recipe, options, report), pretrained, out, options)
         for name in names:
-            if not bench.train(name, run_device, stop):
+            if not study.train(name, run_device, stop):
                 return False
-        report("\n".join(table(bench, names, run_device)))
+        report("\n".join(table(study, names, run_device)))
     return True
 
 
 @torch.no_grad()
-def table(bench: GeneratorStudy, names: Sequence[str], run_device: RunDevice) -> list[str]:
-    """The Gs on the same validation pairs, the beginning first."""
-    networks = {"the beginning": load_generator(bench.options.generator)}
-    networks |= {name: TrainedNetworks(bench.out / name, None).generator(bench.stage) for name in names}
+def table(study: GeneratorStudy, names: Sequence[str], run_device: RunDevice) -> list[str]:
+    """The Gs on the same validation pairs, the initial one first."""
+    networks = {"initial": load_generator(study.options.generator)}
+    networks |= {name: TrainedNetworks(study.out / name, None).generator(study.stage) for name in names}
     lines = table_head(["G", "pixel loss", "psi loss", "gain, dB", "d_fake = 1 (lowest, highest)"])
     for name, network in networks.items():
-        found = bench.measures(network, run_device)
-        shares = fakes(bench.out / name) if name in names else None
+        found = study.measures(network, run_device)
+        shares = fakes(study.out / name) if name in names else None
         fake = "" if shares is None else f"{decimals(shares[0])} ({decimals(shares[1])}, {decimals(shares[2])})"
         cells = [f"{found['pixel']:.4f}", f"{found['psi']:.4f}", f"{found['gain_db']:+.3f}", fake]
         lines.append(table_line([name, *cells]))
@@ -188,11 +189,11 @@ def table(bench: GeneratorStudy, names: Sequence[str], run_device: RunDevice) ->
 
 
 def main() -> None:
-    """See the module's words."""
+    """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.generators")
     parser.add_argument("--clean-images", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--pretrained", type=Path, required=True, metavar="PRE", help="the OUT of `pretraining`")
-    parser.add_argument("--generator", type=Path, help="weights whose G all begin with; hiqa's own if not given")
+    parser.add_argument("--generator", type=Path, help="weights with the initial G; hiqa's own if not given")
     parser.add_argument("--out", type=Path, required=True, metavar="GS")
     parser.add_argument("--only", nargs="+", metavar="NAME", default=GENERATORS, help="some of them, in this order")
     parser.add_argument("--recipe", default=str(RECIPE), metavar="TOML")
@@ -202,12 +203,12 @@ def main() -> None:
 
 
 def go(given: argparse.Namespace) -> int:
-    """The exit code: 1 where a signal stopped it."""
+    """Run and return the exit code: 1 if a signal stopped it."""
     options = RunOptions(generator=given.generator, seed=given.seed)
     recipe = load_recipe(given.recipe)
     if train_generators(given.clean_images, recipe, given.pretrained, given.out, options, given.only):
         return 0
-    report("stopped; the same command goes on from here")
+    report("stopped; run the same command to resume")
     return 1
 
 

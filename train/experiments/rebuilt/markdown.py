@@ -1,4 +1,4 @@
-"""The tables of RESULTS.md, from the splits that are finished: medians over splits with their quartiles."""
+"""The tables of RESULTS.md: medians over finished splits, with quartiles."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ Results = Mapping[str, Sequence[SplitResult]]
 
 
 def type_spreads(results: Sequence[SplitResult], database: str) -> dict[str, Spread]:
-    """Type -> its SROCC over splits: on the test images of that type alone, of each split. Signed: negative where the
-    order is the opposite of people's."""
+    """Type -> its SROCC over splits, on the test images of that type in each split; negative for disagreement."""
     kinds = dict.fromkeys(row.type for result in results for row in result.databases[database])
     rows = [row for result in results for row in result.databases[database]]
     return {kind: spread([row.value("srocc") for row in rows if row.type == kind]) for kind in kinds}
 
 
 def type_table(results: Results, database: str) -> list[str]:
-    """A line for each type whose images measure like the originals, beside the paper's number for the original ones;
-    then the mean of the lines, and, over splits, each split's own mean."""
+    """A line for each type whose images measure like the originals, with the paper's number for the originals; then the
+    mean of the lines, and of the means of each split."""
     theirs = next(one for one in published_for("tid2013") if one.method == METHOD).types
     names = dict(enumerate(theirs, start=1))
     compared = {number: one for number, one in types().items() if one.kind in COMPARED}
@@ -47,12 +46,12 @@ def type_table(results: Results, database: str) -> list[str]:
 
 
 def mean_of_types(result: SplitResult, database: str, chosen: Collection[str]) -> float:
-    """One split's SROCC, averaged over some types."""
+    """The mean SROCC of a split over some types."""
     return mean([row.value("srocc") for row in result.databases[database] if row.type in chosen])
 
 
 def all_table(results: Results) -> list[str]:
-    """A line for each row: all tested images of a split pooled."""
+    """A line for each row: SROCC over all test images of a split."""
     lines = table_head(["row", "splits", "SROCC", "lowest, highest", "PLCC", "PLCC, no fit"])
     for row, found in results.items():
         by_name = pooled(found)
@@ -73,8 +72,8 @@ def all_table(results: Results) -> list[str]:
 
 
 def ablation_table(results: Results) -> list[str]:
-    """As figure 4, and what a row has above BL and above the row before it on the same splits, which tells more surely
-    than medians."""
+    """As figure 4, with the differences from BL and from the row before on the same splits, which are more reliable
+    than differences of medians."""
     lines = table_head(
         ["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "above the row before", "paper: SROCC", "PLCC"]
     )
@@ -90,14 +89,14 @@ def ablation_table(results: Results) -> list[str]:
 
 
 def gains(found: Sequence[SplitResult], base: Sequence[SplitResult]) -> str:
-    """The mean of a row's SROCC less another one's, and each split's; "" where they have no split in common."""
+    """The mean difference of SROCC between two rows, and that of each split; "" without a common split."""
     theirs = {result.number: value_of(result, "srocc") for result in base}
     each = [value_of(result, "srocc") - theirs[result.number] for result in found if result.number in theirs]
     return f"{mean(each):+.3f} ({', '.join(f'{gain:+.3f}' for gain in each)})" if each else ""
 
 
 def pooled(results: Sequence[SplitResult]) -> dict[str, Spread]:
-    """Each measure over all images of a split's only tested database."""
+    """Each measure over all images of the only database that a split tests."""
     return {name: spread([value_of(result, name) for result in results]) for name in MEASURES}
 
 
@@ -107,14 +106,14 @@ def value_of(result: SplitResult, measure: str) -> float:
 
 
 def of_splits(found: Spread) -> str:
-    """Median, and quartiles where there are several splits."""
+    """The median, with quartiles for several splits."""
     if found.splits < 2:
         return decimals(found.median)
     return f"{decimals(found.median)} ({decimals(found.lower)}..{decimals(found.upper)})"
 
 
 def decimals(value: float) -> str:
-    """Three decimals; a dash for what is not defined."""
+    """Three decimals; a dash for an undefined value."""
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 

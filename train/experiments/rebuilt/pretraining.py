@@ -1,12 +1,11 @@
-"""Pretrains the two Rs that are compared on the rebuilt databases, on synthetic patches, lockstep.
+"""Pretrains the two Rs that are compared on the rebuilt databases, in lockstep on synthetic patches.
 
-    python -m hiqa_train.experiments.rebuilt.pretraining --clean-images CID22 \
-        --clean-images BIQ --out PRE [--generator DIR] [--only alone]
+    PRETRAINING="python -m hiqa_train.experiments.rebuilt.pretraining"
+    $PRETRAINING --clean-images CID22 --clean-images BIQ --out PRE [--generator DIR] [--only alone]
 
-R on the image alone and R with hallucination see the same patches in the same order; the
-protocol refuses what has seen a scene that it tests. Goes on where it was stopped. PRE is then
-what `hiqa evaluate splits --init-from PRE` takes. With `--only alone` the R on the image alone is trained by
-itself, the same one: all that the ablation takes.
+R on the image alone and R with hallucination train on the same patches in the same order. The same command resumes a
+stopped training. `hiqa evaluate splits --init-from PRE` takes the result, and refuses it for scenes that it was trained
+on. `--only alone` trains the R on the image alone, which gives the same weights and is all that the ablation needs.
 """
 
 from __future__ import annotations
@@ -35,38 +34,40 @@ RECIPE = Path(__file__).with_name("pretraining.toml")
 
 
 def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions) -> bool:
-    """Train the recipe's regressor stages abreast in OUT, with the G that the options name; False where a signal ended
-    it early. UsageError where a stage is of another kind, begins with another, or has distortions of its own.
+    """Train the recipe's regressor stages in lockstep in OUT, with the G of the options. Returns False if a signal
+    ended it early. UsageError if a stage has another kind, starts from another one, or has other distortions.
     """
     shares = next(iter(recipe.stages.values())).shares
     for name, stage in recipe.stages.items():
         if not isinstance(stage, RegressorStage) or stage.begin or stage.shares != shares:
-            raise UsageError(f"the stage {name}: expected an R that begins at random, on the distortions of the others")
-    material = open_photographs(folders, recipe, options, report)
+            raise UsageError(
+                f"the stage {name}: expected an R from random weights, on the same distortions as the others"
+            )
+    data = open_photographs(folders, recipe, options, report)
     with join_processes(options.device, options.precision) as run_device:
-        factory = StageFactory(recipe, material, run_device, options.seed, None)
+        factory = StageFactory(recipe, data, run_device, options.seed, None)
         networks = TrainedNetworks(out, load_generator(options.generator))
         stages = [factory.build(name, networks) for name in recipe.stages]
-        seen = all_trained_scenes(material.scenes(), trained_scenes(options.generator))
+        scenes = all_trained_scenes(data.scenes(), trained_scenes(options.generator))
         out.mkdir(parents=True, exist_ok=True)
         record = {
             "recipe": recipe.to_dict(),
             "seed": options.seed,
-            "material": material.describe(),
+            "material": data.describe(),
             "generator": trained_scenes(options.generator).weights_id,
-            "seen_scenes": None if seen is None else sorted(seen),
+            "seen_scenes": None if scenes is None else sorted(scenes),
         }
         write_json(out / RUN_RECORD, record)
         together = lockstep.LockstepTraining([stage for stage in stages if isinstance(stage, RegressorTraining)])
-        watcher = ProgressListener(out, None, board=False)
-        begun = (out / lockstep.NAME / LAST).exists()
+        listener = ProgressListener(out, None, board=False)
+        resume = (out / lockstep.NAME / LAST).exists()
         done = run_stage(
             together,
             out / lockstep.NAME,
             recipe.watch,
             run_device,
-            watcher,
-            resume=begun,
+            listener,
+            resume=resume,
             stop=StopSignal(),
             report=report,
         )
@@ -76,7 +77,7 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
 
 
 def main() -> None:
-    """See the module's words."""
+    """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m hiqa_train.experiments.rebuilt.pretraining")
     parser.add_argument("--clean-images", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True)

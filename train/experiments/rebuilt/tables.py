@@ -80,31 +80,31 @@ class TableStudy:
         )
 
 
-def rows_of_two(bench: TableStudy) -> dict[str, Method]:
+def rows_of_two(study: TableStudy) -> dict[str, Method]:
     """The rows of the tables within and across databases, by their names for --rows."""
-    fine, scratch = partial(bench.recipe, "finetuning"), partial(bench.recipe, "scratch")
+    fine, scratch = partial(study.recipe, "finetuning"), partial(study.recipe, "scratch")
     return {
-        "hiqa-pretrained": bench.trained("hiqa", fine("pretrained"), bench.pretrained),
-        "baseline-pretrained": bench.trained("baseline", fine("pretrained"), bench.pretrained),
+        "hiqa-pretrained": study.trained("hiqa", fine("pretrained"), study.pretrained),
+        "baseline-pretrained": study.trained("baseline", fine("pretrained"), study.pretrained),
         "gmsd": Gmsd(),
-        "nss": NaturalScenes(bench.out / "nss" / "features.jsonl"),
-        "hiqa-released": bench.trained("hiqa", fine("released"), bench.generator),
-        "hiqa-scratch": bench.trained("hiqa", scratch("scratch"), None),
-        "baseline-scratch": bench.trained("baseline", scratch("scratch"), None),
+        "nss": NaturalScenes(study.out / "nss" / "features.jsonl"),
+        "hiqa-released": study.trained("hiqa", fine("released"), study.generator),
+        "hiqa-scratch": study.trained("hiqa", scratch("scratch"), None),
+        "baseline-scratch": study.trained("baseline", scratch("scratch"), None),
     }
 
 
-def rows_of_ablation(bench: TableStudy, generators: Path) -> dict[str, Method]:
+def rows_of_ablation(study: TableStudy, generators: Path) -> dict[str, Method]:
     """The rows of figure 4. Each R starts from the R on images alone, with weight zero on its other inputs."""
-    initial = bench.pretrained / "alone"
+    initial = study.pretrained / "alone"
     found: dict[str, Method] = {}
     for name in VARIANTS:
-        recipe = dataclasses.replace(variant(bench.recipe("finetuning", name), name), name=name)
+        recipe = dataclasses.replace(variant(study.recipe("finetuning", name), name), name=name)
         if name == "BL":
-            found[name] = bench.trained("baseline", bench.recipe("finetuning", name), initial)
+            found[name] = study.trained("baseline", study.recipe("finetuning", name), initial)
         else:
             generators_path = name if name in ("HCM", "QPL", "ADV") else "QADV"
-            found[name] = bench.trained("hiqa", recipe, initial, generators / generators_path)
+            found[name] = study.trained("hiqa", recipe, initial, generators / generators_path)
     return found
 
 
@@ -148,15 +148,15 @@ def prepared(given: argparse.Namespace) -> tuple[Study, dict[str, Method]]:
     generators_path = getattr(given, needed)
     if generators_path is None:
         raise UsageError(f"{given.table} needs --{needed} DIR")
-    bench = TableStudy(given.pretrained, generators_path, given.out, given.seed)
+    study = TableStudy(given.pretrained, generators_path, given.out, given.seed)
     if given.table == "ablation":
         dataset = open_rebuilt("tid2008-rebuilt", given.tid2008)
-        return Study((dataset,), (dataset,)), rows_of_ablation(bench, generators_path)
+        return Study((dataset,), (dataset,)), rows_of_ablation(study, generators_path)
     newer = open_rebuilt("tid2013-rebuilt", given.tid2013)
     if given.table == "within":
-        return Study((newer,), (newer,)), rows_of_two(bench)
+        return Study((newer,), (newer,)), rows_of_two(study)
     older = open_rebuilt("tid2008-rebuilt", given.tid2008)
-    return Study((newer,), (older,), TYPES, TYPES), rows_of_two(bench)
+    return Study((newer,), (older,), TYPES, TYPES), rows_of_two(study)
 
 
 def go(given: argparse.Namespace) -> int:
