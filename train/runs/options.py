@@ -1,4 +1,4 @@
-"""The options of a run: everything beside the recipe and the data."""
+"""The options of a run: everything except the recipe and the data."""
 
 from __future__ import annotations
 

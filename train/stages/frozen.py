@@ -20,7 +20,7 @@ from hiqa_cli.networks.regressor import Prior
 from hiqa_train.trainer.distributed import RunDevice
 
 
-class GeneratorView(NamedTuple):
+class FrozenOutputs(NamedTuple):
     """hallucination: (B, 3, H, W) float32 in 0..1; semantic: `H_{5,2}`, (B, C, H/32, W/32)."""
 
     hallucination: Tensor
@@ -40,13 +40,13 @@ class FrozenGenerator:
             self._packed = PackedGeneratorHalf(generator, Layout(batch, side, dtype))
 
     @torch.no_grad()
-    def __call__(self, distorted: Tensor) -> GeneratorView:
+    def __call__(self, distorted: Tensor) -> FrozenOutputs:
         """distorted: (B, 3, H, W) float32 in 0..1, channels_last."""
         if self._packed is None or any(side % self.config.divisor for side in distorted.shape[-2:]):
-            imagined = self.plain(distorted)
-            return GeneratorView(imagined.hallucination.float().clamp(0, 1), imagined.semantic)
+            outputs = self.plain(distorted)
+            return FrozenOutputs(outputs.hallucination.float().clamp(0, 1), outputs.semantic)
         _, correction, semantic = self._packed.run_generator(distorted)
-        return GeneratorView(distorted + pixels_of_places(correction), semantic)
+        return FrozenOutputs(distorted + pixels_of_places(correction), semantic)
 
 
 class FrozenPrior:

@@ -96,7 +96,7 @@ class RegressorTraining:
         }
 
     def inputs(self, batch: Batch) -> RegressorInputs:
-        """R's inputs beside the distorted patches."""
+        """R's inputs in addition to the distorted patches."""
         inputs = regressor_inputs(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
         return inputs if self.prior is None else replace(inputs, prior=self.prior(batch.distorted))
 

@@ -1,8 +1,7 @@
-"""What the shortcuts of scoring cost: mode "fast" beside "exact", and the sample of a large picture beside all of it.
+"""What the shortcuts of scoring cost: mode "fast" compared with "exact", sampled tiles with all tiles of a large image.
 
-Modes are held against each other on photographs that people have scored, so that it shows not only how far scores
-move but which mode agrees better with people: that one is the engine's default. Samples are held against all
-tiles of the same photograph, in the same mode.
+Modes are compared on photographs with human scores, which shows how far scores differ and which mode agrees better with
+people. Samples are compared with all tiles of the same photograph, in the same mode.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def measure_modes(
     paths = [sample.path for sample in samples]
     scores = {}
     for mode in MODES:
-        report(f"modes: {len(paths):,} pictures, {mode}")
+        report(f"modes: {len(paths):,} images, {mode}")
         scoring = Scoring(mode, stride, max_tiles=None)
         scores[mode] = np.array([result.score for result in scores_of(scorer, paths, scoring)])
     people = np.array([sample.quality for sample in samples])
@@ -131,7 +130,7 @@ def measure_sampling(
         try:
             picture = read_picture(path)
         except HiqaError as error:
-            report(f"sampling: {path.name} left out: {error}")
+            report(f"sampling: {path.name} skipped: {error}")
             continue
         if not scoring.samples(picture.width, picture.height):
             continue
@@ -144,7 +143,7 @@ def measure_sampling(
         sizes.append(picture.width * picture.height / 1e6)
         report(f"sampling: {path.name}, {sizes[-1]:.1f} megapixels, {some.score:.2f}, all tiles {every.score:.2f}")
     if not sampled:
-        raise UsageError(f"no picture in {folder} is large enough to be sampled", "give larger ones, or --max-tiles")
+        raise UsageError(f"no image in {folder} is large enough to be sampled", "give larger ones, or --max-tiles")
     gaps = np.abs(np.subtract(sampled, whole))
     return SamplingResult(
         len(sampled),

@@ -22,9 +22,9 @@ from .ladders import seeded_noise
 Filter = Callable[[np.ndarray], np.ndarray]
 
 
-def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
+def psnr(image: np.ndarray, reference: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB over all values of two (H, W, 3) uint8 images; infinite if equal."""
-    error = float(np.mean((picture.astype(np.float64) - reference.astype(np.float64)) ** 2))
+    error = float(np.mean((image.astype(np.float64) - reference.astype(np.float64)) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
@@ -76,8 +76,8 @@ def measure_gains(
     """The gain for each distortion, and the mean PSNR of clean images against their own hallucinations (infinite values
     count as 60 dB)."""
 
-    def hallucinate(picture: np.ndarray) -> np.ndarray:
-        hallucination = scorer.score(picture, stride=stride, hallucination=True).hallucination
+    def hallucinate(image: np.ndarray) -> np.ndarray:
+        hallucination = scorer.score(image, stride=stride, hallucination=True).hallucination
         if hallucination is None:
             raise RuntimeError("the scorer returned no hallucination")
         return hallucination

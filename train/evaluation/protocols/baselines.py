@@ -155,8 +155,8 @@ def gmsd(distorted: np.ndarray, reference: np.ndarray) -> float:
     Index", IEEE TIP 23, 2014. 0 for identical images, larger is worse.
     """
     luma = [
-        torch.from_numpy(np.asarray(picture, np.float64) @ np.array(LUMA))[None, None].float()
-        for picture in (distorted, reference)
+        torch.from_numpy(np.asarray(image, np.float64) @ np.array(LUMA))[None, None].float()
+        for image in (distorted, reference)
     ]
     d, r = (gradient_magnitude(functional.avg_pool2d(plane, 2)) for plane in luma)  # at half the resolution
     similarity = (2 * d * r + C) / (d.square() + r.square() + C)

@@ -72,7 +72,7 @@ class Loading:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What scores depend on, beside the weights."""
+        """What scores depend on, except the weights."""
         return {"precision": self.precision, **asdict(self.scoring)}
 
     def predictor(self, weights: Path | None) -> Predictor:

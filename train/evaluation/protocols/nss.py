@@ -38,9 +38,9 @@ SHAPES = np.arange(0.2, 10.001, 0.001)
 RATIOS = gamma(2 / SHAPES) ** 2 / (gamma(1 / SHAPES) * gamma(3 / SHAPES))
 
 
-def natural_scene_features(picture: np.ndarray) -> np.ndarray:
+def natural_scene_features(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) RGB in 0..255 -> (36,) float64. Sides below 16 px are extended by reflection."""
-    luma = np.asarray(picture, np.float64) @ np.array(LUMA)
+    luma = np.asarray(image, np.float64) @ np.array(LUMA)
     missing = [max(0, 16 - side) for side in luma.shape]
     if any(missing):
         luma = np.pad(luma, [(0, short) for short in missing], mode="symmetric")

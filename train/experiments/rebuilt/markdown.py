@@ -12,7 +12,7 @@ from hiqa_train.evaluation.published import published_for
 from hiqa_train.rebuilt.tid_distortions import types
 from hiqa_train.runs.ablation import PAPER
 
-COMPARED = ("exact", "same level")  # classes of types whose numbers stand beside the paper's
+COMPARED = ("exact", "same level")  # classes of types to compare with the paper's numbers
 METHOD = "Hallucinated-IQA"
 Results = Mapping[str, Sequence[SplitResult]]
 
