@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,15 @@ def run_hiqa(request: pytest.FixtureRequest) -> RunHiqa:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def hiqa_words(request: pytest.FixtureRequest) -> list[str]:
+    """The command `hiqa` for shells."""
+    if not can_fork({}):
+        return HIQA
+    client = Path(__file__).parent / "support" / "fork_client.py"
+    return [sys.executable, "-S", str(client), request.getfixturevalue("fork_server").address]
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,12 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -24,6 +26,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from support.fork_client import exit_code, start
+
+TESTS = Path(__file__).resolve().parents[1]
 LONGEST = 100_000  # bytes of a request: below what a socket takes at once
 # Variables that Python and its libraries read when they start: a fork would not see them.
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "MALLOC_", "OPENCV_", "TORCH", "ONEDNN_")
@@ -35,43 +40,40 @@ def can_fork(more: dict[str, str]) -> bool:
 
 
 class ForkServer:
-    """The server, as its client sees it."""
+    """The server, as its client sees it. address: of the socket for fork_client.py."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, __file__, str(theirs.fileno())]
-        self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
-        theirs.close()
+        self._folder = tempfile.TemporaryDirectory(prefix="hiqa-")
+        self.address = os.path.join(self._folder.name, "socket")
+        command = [sys.executable, "-m", "support.fork_server", self.address]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, cwd=TESTS, env=environment, stdin=pipe, stdout=pipe)
+        assert self._process.stdout
+        assert self._process.stdout.read(5) == b"ready"
 
     def run(
         self, arguments: Sequence[str], cwd: Path | None, environment: dict[str, str], data: bytes, timeout: float
     ) -> tuple[int, bytes, bytes]:
         """Run hiqa to its end: exit code (negative for a signal), standard output, standard error."""
-        request = {"arguments": list(arguments), "cwd": str(cwd or Path.cwd()), "environment": environment}
-        message = json.dumps(request).encode()
         pipes = [os.pipe() for _ in range(3)]
         theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
-        socket.send_fds(self._socket, [message], theirs)
+        connection, pid = start(self.address, list(arguments), str(cwd or Path.cwd()), environment, theirs)
         for descriptor in theirs:
             os.close(descriptor)
-        pid = int(self._socket.recv(100))
-        with ThreadPoolExecutor(3) as threads:
+        with connection, ThreadPoolExecutor(3) as threads:
             threads.submit(write_all, pipes[0][1], data)
             out, err = (threads.submit(read_all, pipe[0]) for pipe in pipes[1:])
-            self._socket.settimeout(timeout)
+            connection.settimeout(timeout)
             try:
-                code = int(self._socket.recv(100))
+                code = exit_code(connection)
             except TimeoutError:
                 os.kill(pid, signal.SIGKILL)
-                self._socket.settimeout(None)
-                self._socket.recv(100)
                 raise subprocess.TimeoutExpired(["hiqa", *arguments], timeout, out.result(), err.result()) from None
-            self._socket.settimeout(None)
             return code, out.result(), err.result()
 
     def close(self) -> None:
-        self._socket.close()
-        self._process.wait()
+        self._process.communicate()  # closes its standard input
+        self._folder.cleanup()
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -99,21 +101,36 @@ def import_everything() -> None:
         import_module(name)
 
 
-def serve(connection: socket.socket) -> list[str]:
-    """Answer requests until the client is gone. Returns in each fork, as the process of one command: its arguments."""
+def serve(address: str) -> list[str]:
+    """Answer clients until standard input ends. Returns in each process of a command: its arguments."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen()
+    os.write(1, b"ready")
+    os.close(1)
+    os.open(os.devnull, os.O_WRONLY)
+    keepers: list[int] = []
     while True:
+        if 0 in select.select([listener, 0], [], [])[0]:
+            os._exit(0)
+        connection = listener.accept()[0]
+        keeper = os.fork()  # waits for the command, while the server is free for others
+        if keeper:
+            connection.close()
+            keepers = [one for one in (*keepers, keeper) if os.waitpid(one, os.WNOHANG) == (0, 0)]
+            continue
+        listener.close()
         message, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
-        if not message:
-            sys.exit()
         pid = os.fork()
         if pid == 0:
             connection.close()
             return become(json.loads(message), descriptors)
-        for descriptor in descriptors:
+        for descriptor in (0, 1, 2, *descriptors):
             os.close(descriptor)
         connection.send(str(pid).encode())
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         connection.send(str(status).encode())
+        os._exit(0)
 
 
 def become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
@@ -152,9 +169,9 @@ def run_command() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.remove(str(Path(__file__).parent))
+    sys.path.remove(str(TESTS))
     import_everything()
     gc.collect()
     gc.freeze()  # collecting in a fork would copy every page that objects lie in
-    sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv[1:] = serve(sys.argv[1])
     run_command()
