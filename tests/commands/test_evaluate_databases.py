@@ -232,7 +232,9 @@ def test_an_image_that_cannot_be_read_is_named_and_what_was_scored_is_kept(evalu
     broken = next((root / "distorted_images").glob("[iI]01_02_3.bmp"))
     whole = broken.read_bytes()
     broken.write_bytes(whole[:99])
-    with pytest.raises(HiqaError, match=r"01_02_3\.bmp: .*; no measure without it") as caught:
+    with pytest.raises(
+        HiqaError, match=r"01_02_3\.bmp: .*; repair or replace the file: no measure is computed without it"
+    ) as caught:
         evaluate("tid2013", "--root", root, "--resamples", "0")
     assert not isinstance(caught.value, UsageError)  # exit code 1: it could start
     assert len(next((tmp_path / "cache").rglob("*.jsonl")).read_bytes().splitlines()) == 9

@@ -22,6 +22,7 @@ from hiqa_cli.engine.pipeline import prefetch
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
+from hiqa_cli.images.picture import Picture
 from hiqa_cli.errors import HiqaError, ImageError, OutputError
 from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.picture import Picture
@@ -314,6 +315,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
+from hiqa_cli.images.picture import Picture
 weights, out = map(Path, sys.argv[1:])
 scorer = Scorer.load(weights, device="cpu", precision="fp32", batch_size=1)
 def score(width, height, name):
@@ -321,7 +323,7 @@ def score(width, height, name):
     pixels += np.arange(width, dtype=np.uint8)[:, None]
     pixels[::7] //= 2
     outputs = Outputs(*(out / f"{name}.{kind}.png" for kind in "hdqp"))
-    ((_, result),) = scorer.score_stream([Job(pixels, name, outputs)], stride=256)
+    ((_, result),) = scorer.score_stream([Job(Picture(pixels, "test"), name, outputs)], stride=256)
     assert result.width == width, result
     # Not ru_maxrss: through fork and exec that also holds what the parent had.
     status = Path("/proc/self/status").read_text()

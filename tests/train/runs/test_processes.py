@@ -61,7 +61,7 @@ KILLED = """
 import os, signal, sys
 import hiqa_train.trainer.metrics_log
 from hiqa_cli.commands.app import run
-from hiqa_cli.commands.progress import StageProgress
+from hiqa_cli.console.progress import StageProgress
 
 stage, step = sys.argv[1], int(sys.argv[2])
 hiqa_train.trainer.metrics_log.EVERY = -1.0  # report the progress of every step
