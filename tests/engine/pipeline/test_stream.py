@@ -22,7 +22,6 @@ from hiqa_cli.engine.pipeline import prefetch
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
-from hiqa_cli.images.picture import Picture
 from hiqa_cli.errors import HiqaError, ImageError, OutputError
 from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.picture import Picture
