@@ -1,4 +1,4 @@
-"""What hiqa is compared with: natural-scene features, kernel ridge regression and GMSD, against their definitions."""
+"""The baselines: natural-scene features, kernel ridge regression and GMSD, against their definitions."""
 
 from __future__ import annotations
 

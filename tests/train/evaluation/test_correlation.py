@@ -1,4 +1,4 @@
-"""Agreement with people: against scipy, and against cases worked by hand."""
+"""Agreement with human scores: against scipy, and against cases computed by hand."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_fit_is_never_worse_than_a_straight_line(pairs: tuple[np.ndarray, np
         assert measure(x, y, high_is_good=True).rmse <= math.sqrt(np.mean((line - y) ** 2)) + 0.01 * np.std(y)
 
 
-def test_the_scale_of_predictions_changes_nothing_but_their_name(pairs: tuple[np.ndarray, np.ndarray]):
+def test_the_scale_of_predictions_changes_no_measure(pairs: tuple[np.ndarray, np.ndarray]):
     x, y = pairs
     small, large = measure(x, y, high_is_good=True), measure(1e4 * x - 77, y, high_is_good=True)
     assert small.plcc == pytest.approx(large.plcc, abs=1e-6)
@@ -77,7 +77,7 @@ def test_differences_whose_low_values_are_good_agree_with_a_positive_sign(pairs:
     assert opinion.srocc > 0.8
 
 
-def test_predictions_that_say_the_opposite_are_negative_even_after_the_fit(pairs: tuple[np.ndarray, np.ndarray]):
+def test_opposite_predictions_have_negative_correlations_even_after_the_fit(pairs: tuple[np.ndarray, np.ndarray]):
     x, y = pairs
     right, wrong = measure(x, y, high_is_good=True), measure(-x, y, high_is_good=True)
     assert wrong.srocc == pytest.approx(-right.srocc)
@@ -94,17 +94,17 @@ def test_predictions_that_say_the_opposite_are_negative_even_after_the_fit(pairs
         ([1, 2, 3, 4], [1, 2, 3, 4], f"4 images are too few to measure agreement, expected at least {MIN_IMAGES}"),
     ],
 )
-def test_what_has_no_correlation_is_an_error(predicted: list[float], published: list[float], message: str):
+def test_undefined_correlations_are_errors(predicted: list[float], published: list[float], message: str):
     with pytest.raises(HiqaError, match=message):
         measure(predicted, published, high_is_good=True)
 
 
-def test_lists_of_two_lengths_are_a_fault_of_the_caller():
+def test_lists_of_different_lengths_are_a_bug_of_the_caller():
     with pytest.raises(ValueError, match="one length"):
         measure([1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6], high_is_good=True)
 
 
-def test_bootstrap_intervals_hold_the_value_and_come_again_with_the_seed(pairs: tuple[np.ndarray, np.ndarray]):
+def test_bootstrap_intervals_contain_the_value_and_depend_on_the_seed_only(pairs: tuple[np.ndarray, np.ndarray]):
     x, y = pairs
     found = bootstrap(x, y, high_is_good=True, resamples=60, seed=5)
     value = measure(x, y, high_is_good=True)
@@ -126,6 +126,6 @@ def test_whole_scenes_are_drawn_where_scenes_are_given():
     assert together["rmse"].high - together["rmse"].low > single["rmse"].high - single["rmse"].low
 
 
-def test_resamples_without_a_correlation_are_drawn_anew():
+def test_resamples_without_a_correlation_are_redrawn():
     found = bootstrap([1, 2, 3, 4, 5, 6], [1, 1, 1, 1, 1, 2], high_is_good=True, resamples=40)
     assert all(np.isfinite([interval.low, interval.high]).all() for interval in found.values())

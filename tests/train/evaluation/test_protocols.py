@@ -1,4 +1,4 @@
-"""Protocols: nothing that is tested is trained on or chosen by, in whatever database it is shown; medians; going on."""
+"""Protocols: no test scene is trained or validated on, in any database; medians; resuming."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOADING = Loading("cpu", "fp32", None, None, Scoring(stride=256, max_tiles=None)
 
 
 class Never:
-    """Nobody asks to stop."""
+    """Never stops."""
 
     asked = 0
 
@@ -103,7 +103,7 @@ class Recorder:
             yield sum(int(digit) for digit in image.path.stem if digit.isdigit()) + len(self.trained) / 100
 
 
-def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_databases(
+def test_no_split_trains_or_validates_on_a_scene_that_it_tests_in_any_database(
     live: Dataset, tid: Dataset, newer: Dataset
 ):
     study = Study((live, tid, newer), (live, tid, newer))
@@ -120,7 +120,7 @@ def test_no_split_trains_on_or_chooses_by_a_scene_that_it_tests_in_any_of_its_da
         assert all(part.training and part.validation for part in eval_split.parts)
 
 
-def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_as_well(live: Dataset, tid: Dataset):
+def test_splits_across_two_databases_share_no_scene_either(live: Dataset, tid: Dataset):
     study = Study((live,), (tid,))
     for eval_split in evaluation_splits(study, draw_splits(study.datasets, seed=2, count=4)):
         known, tested = groups_of(eval_split)
@@ -129,7 +129,7 @@ def test_training_on_one_and_testing_on_another_database_by_splits_holds_to_it_a
         assert [test.dataset.name for test in eval_split.tests] == ["tid2008"]
 
 
-def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Dataset, tid: Dataset):
+def test_scenes_that_both_databases_may_show_are_not_tested(live: Dataset, tid: Dataset):
     eval_split = cross_database_split(Study((live,), (tid,)), seed=0)
     assert sum(len(part.training) + len(part.validation) for part in eval_split.parts) == len(live.samples)
     assert eval_split.parts[0].validation
@@ -143,7 +143,7 @@ def test_across_databases_the_scenes_that_both_may_show_are_not_tested(live: Dat
         cross_database_split(Study((tid, live), (tid,)), seed=0)
 
 
-def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Dataset, tid: Dataset):
+def test_a_split_that_tests_what_it_trains_on_cannot_be_created(live: Dataset, tid: Dataset):
     sailing = tuple(sample for sample in live.samples if sample.scene == "live/sailing2")
     boats = tuple(sample for sample in tid.samples if sample.scene == "kodim10")  # one of those that it may be
     others = tuple(sample for sample in live.samples if sample.scene == "live/monarch")
@@ -152,9 +152,7 @@ def test_a_fold_that_tests_what_it_trains_on_cannot_be_made(live: Dataset, tid: 
             EvaluationSplit(3, (part,), (Test(tid, boats),))
 
 
-def test_a_method_sees_training_and_validation_parts_and_of_tested_images_the_files_alone(
-    small: Dataset, tmp_path: Path
-):
+def test_a_method_gets_training_and_validation_parts_and_only_the_files_of_test_images(small: Dataset, tmp_path: Path):
     eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=3))
     method = Recorder()
     go(eval_splits, [method], tmp_path)
@@ -184,7 +182,7 @@ def test_the_scores_of_tested_images_change_no_prediction(small: Dataset, tmp_pa
     assert [row[1] for row in found[0]] == pytest.approx([9 - row[1] for row in found[1]])  # published
 
 
-def test_a_run_that_was_stopped_keeps_finished_splits_and_comes_to_the_same_result(small: Dataset, tmp_path: Path):
+def test_a_stopped_run_keeps_finished_splits_and_ends_with_the_same_result(small: Dataset, tmp_path: Path):
     eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=3))
     whole = go(eval_splits, [Recorder()], tmp_path / "whole")
     with pytest.raises(HiqaError, match="the power went"):
@@ -247,7 +245,7 @@ def test_a_folder_is_never_continued_as_another_evaluation(small: Dataset, tmp_p
         go(eval_splits, [Recorder()], tmp_path / "other")
 
 
-def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: Dataset, tmp_path: Path):
+def test_a_generator_trained_on_test_scenes_or_unknown_ones_is_refused(small: Dataset, tmp_path: Path):
     eval_splits = evaluation_splits(Study((small,), (small,)), draw_splits([small], count=2))
     recipe = load_recipe("smoke")
 
@@ -265,7 +263,7 @@ def test_a_generator_that_saw_a_tested_scene_or_does_not_say_is_refused(small: D
         GivenWeights(weights_that_saw(tmp_path / "v", [tested]), LOADING).check(eval_splits)
 
 
-def test_a_generator_from_live_that_may_have_seen_a_scene_is_refused(tid: Dataset, tmp_path: Path):
+def test_a_generator_that_may_have_been_trained_on_a_test_scene_is_refused(tid: Dataset, tmp_path: Path):
     eval_splits = evaluation_splits(Study((tid,), (tid,)), draw_splits([tid], count=10))
     folder = weights_that_saw(tmp_path / "w", ["live/ocean"])  # kodim12 or kodim16
     with pytest.raises(UsageError, match=r"test scenes were used in training: kodim12 and 1 more"):
@@ -284,7 +282,7 @@ def test_trained_weights_that_record_a_tested_scene_end_the_run(
             method.fit(eval_split, tmp_path / "run", Never(), lambda line: None)
 
 
-def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
+def test_a_database_without_references_uses_a_g_that_was_not_trained_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plain = reading("koniq10k", [f"koniq10k/{number}" for number in range(30)])
@@ -298,7 +296,7 @@ def test_a_database_without_references_takes_a_g_that_must_not_have_seen_it(
         TrainedHiqa(load_recipe("smoke"), LOADING, 0).check(every)
 
 
-def test_what_a_run_saw_is_read_from_its_record(tmp_path: Path):
+def test_the_training_scenes_of_a_run_are_read_from_its_record(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps({"seen_scenes": ["kodim01"]}))
     assert trained_scenes(tmp_path).scenes == {"kodim01"}
     (tmp_path / "run.json").write_text(json.dumps({"seed": 1}))

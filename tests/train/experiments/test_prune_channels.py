@@ -46,7 +46,7 @@ def with_idle_channels(width: int, useful: int):
     return generator, regressor
 
 
-def test_channels_that_say_the_same_of_every_picture_are_the_ones_that_go():
+def test_channels_that_are_constant_over_images_are_pruned():
     generator, regressor = with_idle_channels(6, 4)
     regressor.set_error_head(ErrorHead(16, 2))
     narrow = prune_regressor(generator, regressor, 4, tiles())

@@ -1,4 +1,4 @@
-"""The four Gs of the ablation: what they share, what each has of its own, and that a stopped one goes on."""
+"""The four Gs of the ablation: what they share, what differs, and that a stopped one resumes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return load_generator(run).state_dict()
 
 
-def test_each_g_learns_what_it_is_named_after_and_the_table_measures_all_alike(grounds, tmp_path: Path, capsys):
+def test_each_g_trains_with_its_own_losses_and_the_table_measures_all_alike(grounds, tmp_path: Path, capsys):
     assert grounds.train(tmp_path)
     learned = {name: set(read_checkpoint(tmp_path / name / "generator" / LAST)["learns"]) for name in GENERATORS}
     assert learned["HCM"] == learned["QPL"] == {"generator"}
@@ -99,7 +99,7 @@ def test_each_g_learns_what_it_is_named_after_and_the_table_measures_all_alike(g
     assert not any(torch.equal(one, other) for one, other in itertools.combinations(whole, 2))
 
 
-def test_a_stopped_g_goes_on_to_the_same_weights(grounds, tmp_path: Path, monkeypatch):
+def test_a_stopped_g_resumes_to_the_same_weights(grounds, tmp_path: Path, monkeypatch):
     assert grounds.train(tmp_path / "whole", "QADV")
 
     class Impatient(StopSignal):
@@ -119,7 +119,7 @@ def test_a_stopped_g_goes_on_to_the_same_weights(grounds, tmp_path: Path, monkey
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_a_folder_is_not_gone_on_with_as_something_else(grounds, tmp_path: Path):
+def test_a_folder_is_not_resumed_as_another_training(grounds, tmp_path: Path):
     assert grounds.train(tmp_path, "HCM")
     record = json.loads((tmp_path / "HCM" / "run.json").read_text())
     assert record["begin"] == trained_scenes(grounds.options.generator).weights_id
@@ -130,7 +130,7 @@ def test_a_folder_is_not_gone_on_with_as_something_else(grounds, tmp_path: Path)
         grounds.train(tmp_path, "HSF")
 
 
-def test_the_r_of_formula_7_begins_as_the_pretrained_one_and_does_not_hear_the_map(grounds, tmp_path: Path):
+def test_the_r_of_formula_7_starts_as_the_pretrained_one_with_weight_zero_on_the_map(grounds, tmp_path: Path):
     recipe = grounds.recipe.with_stage("generator", steps=0)
     begun = TrainedNetworks(grounds.pretrained, None)
     material = open_photographs([grounds.folder], recipe, grounds.options, lambda line: None)

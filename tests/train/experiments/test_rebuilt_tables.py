@@ -1,4 +1,4 @@
-"""Tables of the rebuilt databases: what each row is, what stands in a table, Rs that are pretrained side by side."""
+"""Tables of the rebuilt databases: rows, contents, and Rs that are pretrained in lockstep."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_rows_of_the_ablation_differ_in_what_they_are_named_after(tmp_path: Path
     assert {row.init_regressor for row in rows.values()} == {tmp_path / "pre" / "alone"}
 
 
-def test_a_table_has_medians_beside_the_papers_numbers_and_their_mean():
+def test_a_table_has_medians_the_papers_numbers_and_their_mean():
     kinds = [line.split("|")[1].strip().split(" ", 1)[1] for line in type_table({}, "tid2013-rebuilt")[2:-2]]
     assert len(kinds) == 15
     found = [result(number, dict.fromkeys(kinds, value)) for number, value in enumerate((0.2, 0.4, 0.9))]
@@ -79,7 +79,7 @@ def test_a_table_has_medians_beside_the_papers_numbers_and_their_mean():
     assert lines[-2] == "| mean of the 15 |  | 0.710 | 0.400 |"
 
 
-def test_a_table_ends_with_the_means_that_the_splits_have_themselves():
+def test_a_table_ends_with_the_mean_of_each_split():
     """Not the mean of medians: a type that fails on one split only weighs in that split's mean."""
     kinds = [line.split("|")[1].strip().split(" ", 1)[1] for line in type_table({}, "tid2013-rebuilt")[2:-2]]
     found = [
@@ -91,7 +91,7 @@ def test_a_table_ends_with_the_means_that_the_splits_have_themselves():
     assert lines[-1] == "| each split's mean of the 15 |  | - | 0.500 (0.500..0.562) |"
 
 
-def test_the_ablation_tells_what_a_row_gains_on_the_same_split():
+def test_the_ablation_shows_the_gain_of_a_row_on_the_same_split():
     rows = {
         "BL": [result(1, {"all": 0.5})], "HCM": [result(1, {"all": 0.75})],
         "QPL": [result(1, {"all": 0.625}), result(2, {"all": 0.875})],
@@ -101,7 +101,7 @@ def test_the_ablation_tells_what_a_row_gains_on_the_same_split():
     assert lines[-1].split(" | ")[4:6] == ["+0.125 (+0.125)", "-0.125 (-0.125)"]
 
 
-def test_rs_learn_side_by_side_what_each_is_shown(tmp_path: Path):
+def test_rs_train_in_lockstep_each_on_its_own_inputs(tmp_path: Path):
     folder = write_photographs(tmp_path / "photographs")
     recipe = short_recipe(steps=2)
     recipe = dataclasses.replace(recipe.only("alone", "final"), name="tiny")

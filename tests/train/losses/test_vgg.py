@@ -72,7 +72,7 @@ def host() -> Iterator[Host]:
 
 
 def quiet(line: str) -> None:
-    """Nobody listens."""
+    """Ignore messages."""
 
 
 def test_a_download_is_verified_and_not_repeated(host, tmp_path):

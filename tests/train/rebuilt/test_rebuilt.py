@@ -1,4 +1,4 @@
-"""TID2013 and TID2008 rebuilt: photographs told by content, the published layout, nothing written twice, classes."""
+"""TID2013 and TID2008 rebuilt: photographs recognised by content, published layout, nothing written twice, classes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def contents(tree: Path) -> dict[str, bytes]:
     return {str(path.relative_to(tree)): path.read_bytes() for path in sorted(tree.rglob("*")) if path.is_file()}
 
 
-def test_a_build_has_the_published_layout_and_its_reader_says_what_it_is(
+def test_a_build_has_the_published_layout_and_its_reader_reports_what_it_is(
     photographs: Path, scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     tree = tmp_path / "tree"
@@ -88,7 +88,7 @@ def test_a_build_has_the_published_layout_and_its_reader_says_what_it_is(
     assert "not the images of" in (tree / "readme").read_text()
 
 
-def test_the_same_bytes_come_out_every_time_and_a_stopped_build_goes_on(
+def test_a_build_is_deterministic_and_resumes(
     photographs: Path, scores: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     first, second = tmp_path / "first", tmp_path / "second"
@@ -116,7 +116,7 @@ def test_tid2008s_levels_are_tid2013s_from_the_second_on(photographs: Path, scor
         open_dataset("tid2013-rebuilt", other)
 
 
-def test_what_is_there_is_never_replaced(photographs: Path, scores: Path, tmp_path: Path):
+def test_existing_files_are_never_replaced(photographs: Path, scores: Path, tmp_path: Path):
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
@@ -138,7 +138,7 @@ def test_what_is_there_is_never_replaced(photographs: Path, scores: Path, tmp_pa
     assert contents(tree) == before
 
 
-def test_what_cannot_be_built_is_refused_in_one_line(photographs: Path, scores: Path, tmp_path: Path):
+def test_a_build_that_cannot_start_gives_one_line(photographs: Path, scores: Path, tmp_path: Path):
     tree = tmp_path / "tree"
     for arguments, message in [
         (["--scenes", "3"], "lacks a lossless copy of Kodak's photograph 3; another.png differs from all 24"),
@@ -198,7 +198,7 @@ def test_a_type_is_in_the_class_that_its_deviations_put_it_in():
     assert classes(exact + upside_down)[1] == "not rebuilt"
 
 
-def test_without_ssimulacra_only_exact_can_be_told():
+def test_without_ssimulacra_only_exact_can_be_determined():
     rows = [replace(row, ssimulacra=None) for row in rows_of(8) + rows_of(1, 0.05)]
     comparisons = measure.compare_types(rows)[1]
     assert {row.number: row.kind for row in comparisons} == {1: None, 8: "exact"}
@@ -206,7 +206,7 @@ def test_without_ssimulacra_only_exact_can_be_told():
     assert measure.compare_types(far)[1][0].kind == "not rebuilt"
 
 
-def test_measuring_goes_on_from_the_rows_that_are_there(
+def test_measuring_resumes_from_existing_rows(
     photographs: Path, scores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(measure, "has_tool", lambda: False)

@@ -1,4 +1,4 @@
-"""Training as processes: killed and gone on with, two that train as one, a disk that is full."""
+"""Training in processes of its own: killed and resumed, two that train as one, a full disk."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(arguments: list[str], **limits: int) -> Finished:
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
-# hiqa as it is, but that it kills itself, as kill -9 would, once a stage has done so many steps
+# hiqa, but it kills itself with SIGKILL after a given step of a stage
 KILLED = """
 import os, signal, sys
 import hiqa_train.trainer.metrics_log
@@ -84,7 +84,7 @@ def steps_of(out: Path, stage: str) -> int:
     return max((line["step"] for line in map(json.loads, lines[:-1]) if line["stage"] == stage), default=0)
 
 
-def test_a_run_that_is_killed_twice_and_gone_on_with_is_the_run_that_was_not(table, tmp_path):
+def test_a_run_killed_twice_and_resumed_equals_an_uninterrupted_one(table, tmp_path):
     recipe = short_recipe(steps=8, every=3)
     recipe = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, workers=1))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -174,7 +174,7 @@ def free_port() -> str:
         return str(held.getsockname()[1])
 
 
-def test_a_full_disk_ends_in_one_line_and_what_was_written_goes_on(table, tmp_path):
+def test_a_full_disk_gives_one_line_and_the_last_checkpoint_resumes(table, tmp_path):
     recipe, out = short_recipe(steps=4).only("alone", "generator"), tmp_path / "run"
     only = recipe.only("alone")
     assert run(command(table, only, tmp_path / "size")).code == 0
@@ -191,7 +191,7 @@ def test_a_full_disk_ends_in_one_line_and_what_was_written_goes_on(table, tmp_pa
     assert read_checkpoint(out / "generator" / LAST)["step"] == 4
 
 
-def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
+def test_ctrl_c_saves_a_checkpoint_and_says_how_to_resume(table, tmp_path):
     recipe, out = short_recipe(steps=500, every=500).only("alone"), tmp_path / "run"
     child = subprocess.Popen(
         [*HIQA, *command(table, recipe, out)], env=environment(), stderr=subprocess.PIPE, preexec_fn=obey_signals
@@ -226,7 +226,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(table, tmp_path):
         (["train", "--dataset", "TABLE", "--higher-is-better", "--resume"], 2, "the run is not known; give its"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_trained_is_one_line(table, tmp_path, monkeypatch, arguments, code, message):
+def test_training_that_cannot_start_gives_one_line(table, tmp_path, monkeypatch, arguments, code, message):
     from hiqa_cli.commands.app import run as run_here
     from hiqa_cli.errors import HiqaError
 

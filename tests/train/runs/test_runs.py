@@ -1,4 +1,4 @@
-"""Training on photographs without human scores, to weights that score; and what weights are measured by."""
+"""Training on photographs without human scores, and the measures of weights."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_from_photographs_to_weights_that_score(tmp_path):
         signal.signal(number, handler)
 
 
-def test_measurements_of_random_weights_have_the_right_form(tmp_path):
+def test_measurements_of_random_weights_have_the_right_shape(tmp_path):
     from support.tiny_weights import write_tiny_weights
 
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
@@ -80,7 +80,7 @@ def test_psnr_by_hand():
     assert psnr(black + 1, black) == pytest.approx(48.1308, abs=1e-3)
 
 
-def test_speed_is_told_as_a_ratio_to_a_plain_convolution(tmp_path):
+def test_speed_is_measured_relative_to_a_plain_convolution(tmp_path):
     from support.tiny_weights import write_tiny_weights
 
     from hiqa_train.trainer.convolution_rate import measure_speed

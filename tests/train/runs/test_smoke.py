@@ -33,7 +33,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, ...]
 @pytest.mark.parametrize(
     ("kind", "stages"), [("tid2013", WITH_REFERENCES), ("koniq10k", WITHOUT), ("table", WITH_REFERENCES)]
 )
-def test_smoke_goes_through_every_stage_learns_in_each_and_ends_with_weights(
+def test_smoke_runs_every_stage_lowers_each_loss_and_writes_weights(
     run_hiqa: RunHiqa, trees, tmp_path: Path, kind: str, stages: list[str]
 ):
     out = tmp_path / "run"
@@ -65,7 +65,7 @@ def test_smoke_goes_through_every_stage_learns_in_each_and_ends_with_weights(
     assert shown.code == 0
 
 
-def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, trees, tmp_path: Path):
+def test_the_ablation_prints_its_table_with_the_papers_numbers(run_hiqa: RunHiqa, trees, tmp_path: Path):
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(as_toml(short_recipe(steps=2)))
     out = tmp_path / "run"
@@ -89,7 +89,7 @@ def test_the_ablation_prints_its_table_beside_the_papers(run_hiqa: RunHiqa, tree
     assert of_g["QADV"] == of_g["HSF"]
 
 
-def test_the_profile_tells_rates_and_where_the_time_goes(run_hiqa: RunHiqa, trees, tmp_path: Path):
+def test_the_profile_prints_rates_and_where_the_time_goes(run_hiqa: RunHiqa, trees, tmp_path: Path):
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(as_toml(short_recipe(steps=12)))
     more = ("--out", tmp_path / "run", "--cache-dir", tmp_path / "cache")

@@ -1,4 +1,4 @@
-"""R with a prior: what each part learns from, begins with, and is shown."""
+"""R with a prior: the data, initial weights and inputs of each part."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def material(tmp_path_factory):
     return write_mixed(tmp_path_factory.mktemp("mixed"))
 
 
-def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_learns_what_to_add(material, tmp_path):
+def test_a_prior_trains_on_scores_then_on_order_and_stays_frozen_while_the_rest_trains(material, tmp_path):
     parts, tested, folders, _ = material
     cache = options(folders[0].parent / "cache")
     said: list[str] = []
@@ -63,7 +63,7 @@ def test_a_prior_learns_from_people_then_order_too_and_stays_while_the_rest_lear
     assert len(validated) == 1
 
 
-def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothing(material, tmp_path):
+def test_the_rest_starts_from_a_cropped_larger_r_and_adds_nothing(material, tmp_path):
     torch.manual_seed(0)
     larger = Regressor(RegressorConfig(4, 4, 4, blocks=2, stem=7))
     prior = Regressor(RegressorConfig(4, 4, 4, False, False, blocks=0, prior=LITE)).eval()
@@ -83,13 +83,13 @@ def test_the_rest_begins_with_another_r_as_far_as_that_is_larger_and_adds_nothin
         assert torch.equal(again(x), prior(x))
 
 
-def test_a_recipe_goes_on_from_a_ready_r_where_it_learns_a_part_of_one():
+def test_a_recipe_that_trains_a_part_of_r_continues_from_a_whole_one():
     release = load_recipe("release")
     assert all(map(continues_from_regressor, (release, release.only("prior"), release.only("prior", "ordered"))))
     assert not any(map(continues_from_regressor, (load_recipe("best"), release.only("generator"))))
 
 
-def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
+def test_both_parts_of_r_start_from_weights_that_have_both(material, tmp_path):
     parts, tested, folders, _ = material
     cache = options(folders[0].parent / "cache")
     weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "first", cache, StopSignal(), quiet)
@@ -126,7 +126,7 @@ def test_both_parts_of_r_begin_with_weights_that_have_both(material, tmp_path):
         ({"final": {"begin": ""}}, 'final: learns = "distortions" needs a trained prior'),
     ],
 )
-def test_a_stage_that_learns_a_part_of_r_that_is_not_there_is_refused(material, tmp_path, changes, problem):
+def test_a_stage_that_trains_a_missing_part_of_r_is_refused(material, tmp_path, changes, problem):
     parts, tested, folders, _ = material
     found = with_prior()
     for name, fields in changes.items():
@@ -140,7 +140,7 @@ def test_a_stage_that_learns_a_part_of_r_that_is_not_there_is_refused(material, 
 
 
 @pytest.mark.parametrize(("precision", "most"), [("fp32", 1e-4), ("bf16", 0.1)])
-def test_r1_learns_beside_what_the_prior_says_in_scoring(precision, most):
+def test_the_frozen_prior_gives_the_same_features_as_in_scoring(precision, most):
     torch.manual_seed(0)
     prior = Prior(4).eval()
     pretrained.load_lite0(prior.trunk)
@@ -167,7 +167,7 @@ def test_gradients_of_a_depthwise_convolution_in_bf16_are_those_of_float32(strid
         assert float((rounded - exact).norm() / exact.norm()) < 0.02
 
 
-def test_pretrained_filters_are_those_of_the_network_with_its_batch_norms():
+def test_imagenet_filters_equal_the_network_with_its_batch_norms():
     """Block by block against convolution and batch norm written out, on the values that network was trained on."""
     state = torch.load(pretrained.weights_file(), map_location="cpu", weights_only=True)
     trunk = Prior(4).trunk

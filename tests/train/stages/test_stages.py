@@ -1,4 +1,4 @@
-"""The stages by themselves: what their losses mean, what the loop does with a run that goes wrong or is stopped."""
+"""Single stages: their losses, and the loop when a run diverges or is stopped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("signals_as_they_were")
 
 
 def quiet(line: str) -> None:
-    """Nobody listens."""
+    """Ignore messages."""
 
 
 def test_the_pixel_loss_is_one_for_the_input_and_less_for_the_truth():
@@ -64,7 +64,7 @@ def test_feature_and_score_losses_by_hand():
     assert float(score_loss(torch.tensor([0.2, 0.9]), torch.tensor([0.4, 0.8]))) == pytest.approx(0.15)
 
 
-def test_the_ranking_loss_counts_only_what_an_order_lacks_within_a_group():
+def test_the_ranking_loss_counts_only_wrong_order_within_a_group():
     target = torch.tensor([0.2, 0.8, 0.5, 0.5])
     group = torch.tensor([0, 0, 1, 1])
     assert float(ranking_loss(torch.tensor([0.2, 0.8, 0.1, 0.9]), target, group)) == 0
@@ -74,7 +74,7 @@ def test_the_ranking_loss_counts_only_what_an_order_lacks_within_a_group():
     assert float(ranking_loss(swapped, target, torch.zeros(4))) == pytest.approx((1.2 + 4 * 0.6) / 5)
 
 
-def test_the_discriminator_is_asked_for_d_fake_and_g_for_a_real():
+def test_the_discriminator_is_trained_towards_d_fake_and_g_towards_real():
     sure = torch.tensor([0.5, 2.0])  # logits
     probability = sure.sigmoid()
     fake = torch.tensor([1.0, 0.0])
@@ -97,7 +97,7 @@ def test_the_learning_rate_rises_stays_falls_and_drops():
     assert [learning_rate(step, 100, dropped) for step in (0, 19, 20, 40)] == pytest.approx([1, 1, 0.1, 0.01])
 
 
-def test_averaged_weights_lag_behind_and_forget_their_beginning():
+def test_averaged_weights_lag_behind_and_forget_their_start():
     network = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(network.weight)
     averaged = AveragedWeights(network, 0.9)
@@ -117,7 +117,7 @@ def test_a_loss_that_grows_tenfold_diverges_and_a_restless_one_does_not():
     assert any(pace.diverges(3.0) for _ in range(60))
 
 
-def test_networks_that_judge_pass_gradients_on_and_keep_none():
+def test_frozen_networks_pass_gradients_on_and_keep_none():
     judge, image = torch.nn.Conv2d(3, 1, 3), torch.rand(1, 3, 8, 8, requires_grad=True)
     with frozen(judge):
         judge(image).sum().backward()
@@ -173,7 +173,7 @@ def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
     assert measures["judge_error"] == pytest.approx(sum(errors) / 3, abs=1e-5)
 
 
-def test_it_is_said_when_d_rejects_nothing_or_everything(tmp_path):
+def test_a_remark_reports_a_d_that_rejects_nothing_or_everything(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
     material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
@@ -186,7 +186,7 @@ def test_it_is_said_when_d_rejects_nothing_or_everything(tmp_path):
     assert stage.remarks() == []
 
 
-def test_r_begins_with_the_scores_of_the_r_that_saw_images_alone():
+def test_r_starts_with_the_scores_of_the_r_on_images_alone():
     torch.manual_seed(0)
     alone = Regressor(RegressorConfig(8, 8, 8, discrepancy=False, semantic=False)).eval()
     full = Regressor(RegressorConfig(8, 8, 8))
@@ -197,7 +197,7 @@ def test_r_begins_with_the_scores_of_the_r_that_saw_images_alone():
         assert torch.allclose(full(x, torch.rand_like(x), torch.rand(2, 8, 2, 2)), alone(x), atol=1e-6)
 
 
-def test_maps_begin_as_the_identity_stay_monotone_and_learn_a_databases_scale():
+def test_maps_start_as_the_identity_stay_monotone_and_fit_a_databases_scale():
     torch.manual_seed(0)
     maps = ScaleMaps(3)
     score = torch.rand(64)
@@ -238,7 +238,7 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):
     assert not {sample.path for sample in test} & {s.path for s in (*part.training, *part.validation)}
 
 
-def test_a_stop_keeps_a_checkpoint_and_goes_on_to_the_bit(tmp_path, monkeypatch):
+def test_a_stopped_run_resumes_bit_for_bit(tmp_path, monkeypatch):
     part, _ = open_table(tmp_path)
     recipe = short_recipe(steps=5, every=5).only("alone", "generator")
     whole, halted = tmp_path / "whole", tmp_path / "halted"
@@ -260,7 +260,7 @@ def test_a_stop_keeps_a_checkpoint_and_goes_on_to_the_bit(tmp_path, monkeypatch)
         assert_equal(one["learns"], other["learns"])
 
 
-def test_a_loss_that_is_no_number_names_step_and_files_and_leaves_the_checkpoints(tmp_path):
+def test_a_loss_of_nan_names_step_and_files_and_keeps_the_checkpoints(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe(steps=6, every=1).only("alone")
     wild = dataclasses.replace(SGD, rate=1e18, warmup=0)
@@ -289,7 +289,7 @@ def test_a_checkpoint_is_refused_where_it_is_missing_broken_or_of_another_archit
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_a_run_goes_on_with_the_same_recipe_seed_and_images_only(tmp_path):
+def test_a_run_resumes_with_the_same_recipe_seed_and_images_only(tmp_path):
     part, _ = open_table(tmp_path)
     recipe, out, cache = short_recipe(steps=2).only("alone"), tmp_path / "run", tmp_path / "cache"
     train_databases([part], recipe, out, options(cache), StopSignal(), quiet)
@@ -308,7 +308,7 @@ def test_a_run_goes_on_with_the_same_recipe_seed_and_images_only(tmp_path):
         train_databases([part], recipe, tmp_path / "none", options(cache, resume=True), StopSignal(), quiet)
 
 
-def test_without_references_g_comes_ready_and_what_is_left_out_is_said(tmp_path, tiny_weights):
+def test_without_references_g_is_given_and_skipped_stages_are_reported(tmp_path, tiny_weights):
     part, _ = open_table(tmp_path, references=False)
     said: list[str] = []
     out = tmp_path / "run"
@@ -320,7 +320,7 @@ def test_without_references_g_comes_ready_and_what_is_left_out_is_said(tmp_path,
     }  # fmt: skip
 
 
-def test_a_stage_by_itself_needs_what_it_builds_on(tmp_path):
+def test_a_single_stage_needs_the_stages_it_builds_on(tmp_path):
     part, _ = open_table(tmp_path)
     out, cache = tmp_path / "run", tmp_path / "cache"
     recipe = short_recipe(steps=2)

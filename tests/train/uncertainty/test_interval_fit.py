@@ -1,4 +1,4 @@
-"""The half-width is fitted on validation pictures: what it covers, and what R's hidden units tell of it."""
+"""The half-width fitted on validation images: its coverage, and what R's activations contribute."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_it_covers_the_share_it_is_fitted_for_and_grows_with_the_error() -> None
     assert found.error_ratio > 1.5
 
 
-def test_hidden_units_that_tell_of_errors_are_believed_and_others_are_not() -> None:
+def test_activations_that_predict_errors_widen_the_interval_and_others_do_not() -> None:
     def telling(seen: np.ndarray) -> float:
         return float(6 * np.exp(0.8 * seen[3]))
 
@@ -74,7 +74,7 @@ def test_hidden_units_that_tell_of_errors_are_believed_and_others_are_not() -> N
     assert np.std(np.log([case.half_width for case in silent])) < 0.15
 
 
-def test_what_tells_of_errors_may_tell_the_other_way_round_on_other_pictures() -> None:
+def test_an_activation_may_predict_errors_in_opposite_directions_on_different_images() -> None:
     """Unit 0 says which pictures they are; no linear function of the units goes by both."""
 
     def crossed(seen: np.ndarray) -> float:
@@ -86,7 +86,7 @@ def test_what_tells_of_errors_may_tell_the_other_way_round_on_other_pictures() -
         assert measure_coverage(some).error_ratio > 2
 
 
-def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_reference_less() -> None:
+def test_every_database_has_equal_weight_and_references_have_less() -> None:
     """Errors of 2 points in many pictures, of 20 in few: were all pictures alike, 80 % would mean the many."""
 
     def shares(many: int | None, few: int) -> tuple[float, float]:
@@ -105,7 +105,7 @@ def test_each_database_has_the_same_say_however_many_pictures_it_has_and_the_ref
     assert (REFERENCE_WEIGHT * of_reference + of_few) / (1 + REFERENCE_WEIGHT) == pytest.approx(0.8, abs=0.01)
 
 
-def test_where_few_scenes_are_left_pictures_that_were_trained_on_tell_what_errors_will_be() -> None:
+def test_with_few_scenes_training_images_help_to_predict_errors() -> None:
     """Errors that were a third as large where R was trained."""
 
     def error(seen: np.ndarray) -> float:
@@ -122,7 +122,7 @@ def test_where_few_scenes_are_left_pictures_that_were_trained_on_tell_what_error
     assert 0.75 < both.covered < 0.85
 
 
-def test_the_same_pictures_give_the_same_doubt_and_leave_chance_elsewhere_as_it_was() -> None:
+def test_the_fit_is_deterministic_and_keeps_the_global_random_state() -> None:
     cases = drawn(80, lambda seen: float(5 + seen[2] ** 2), 5)
     torch.manual_seed(7)
     expected = torch.rand(1)
@@ -133,7 +133,7 @@ def test_the_same_pictures_give_the_same_doubt_and_leave_chance_elsewhere_as_it_
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-def test_what_is_seen_are_the_hidden_units_behind_the_score(tmp_path: Path) -> None:
+def test_the_activations_are_the_hidden_units_behind_the_score(tmp_path: Path) -> None:
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
     regressor = load_weights(tmp_path / "w").regressor.requires_grad_(False)
     look = observe_activations(scorer)
@@ -146,7 +146,7 @@ def test_what_is_seen_are_the_hidden_units_behind_the_score(tmp_path: Path) -> N
         assert 100 * float(torch.sigmoid(logit)) == pytest.approx(result.score, abs=0.05)
 
 
-def test_of_a_large_picture_the_sampled_tiles_are_seen(tmp_path: Path) -> None:
+def test_activations_of_a_large_image_are_those_of_the_sampled_tiles(tmp_path: Path) -> None:
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
     pixels = np.tile(np.random.default_rng(5).integers(0, 256, (256, 256, 3), np.uint8), (10, 10, 1))
     result, seen = observe_activations(scorer)(pixels)
@@ -159,7 +159,7 @@ def test_of_a_large_picture_the_sampled_tiles_are_seen(tmp_path: Path) -> None:
     np.testing.assert_allclose(seen, np.broadcast_to(of_one_tile, seen.shape), atol=1e-5)
 
 
-def test_weights_with_doubt_state_it_and_those_without_stay_as_they_were(tmp_path: Path) -> None:
+def test_weights_with_an_error_head_use_it_and_others_do_not(tmp_path: Path) -> None:
     generator, regressor = tiny_networks()
     about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}
     pixels = np.random.default_rng(4).integers(0, 256, (300, 400, 3), np.uint8)
