@@ -40,6 +40,7 @@ def scorer(weights: Path) -> Scorer:
     return Scorer.load(weights, device="cpu", precision="fp32")
 
 
+@pytest.mark.slow
 def test_bench_measures_generated_images(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bench.json"
     call = ["bench", "--weights", str(weights), "--quiet", "--size", "300x260", "--count", "3"]
@@ -59,6 +60,7 @@ def test_bench_measures_generated_images(weights: Path, tmp_path: Path, capsys: 
         run([*call, "--json", str(file)])
 
 
+@pytest.mark.slow
 def test_bench_takes_images_and_refuses_what_it_cannot_score(
     weights: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +104,7 @@ def test_differences_are_signed_and_absolute() -> None:
     assert Differences.of([1, 5], [2, 2]) == Differences(mean=1.0, mean_absolute=2.0, largest=3.0)
 
 
+@pytest.mark.slow
 def test_modes_are_compared_with_each_other_and_with_people(scorer: Scorer, folder: Path) -> None:
     paths = sorted(folder.iterdir()) * 3
     samples = [Sample(path, n / 12, n / 12, f"{n}") for n, path in enumerate(paths)]

@@ -29,6 +29,7 @@ def home(tmp_path: Path) -> dict[str, str]:
     return {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
 
 
+@pytest.mark.slow
 def test_in_a_pipe_every_database_is_a_line_of_tab_separated_facts(run_hiqa: RunHiqa, home: dict[str, str], live: Path):
     done = run_hiqa("datasets", env={**home, "HIQA_LIVE_ROOT": str(live), "HIQA_CSIQ_ROOT": str(live)})
     rows = [line.split("\t") for line in done.lines]

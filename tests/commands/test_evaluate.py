@@ -21,6 +21,7 @@ def clean_pictures(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_ladders_are_measured_on_a_folder_of_clean_pictures(run_hiqa, tiny_weights, clean_pictures, tmp_path):
     out = tmp_path / "found.json"
     done = run_hiqa(
@@ -69,6 +70,7 @@ def knowing_weights(tmp_path_factory):
     return write_tiny_weights(tmp_path_factory.mktemp("knowing"), seen_scenes=["clean pictures/one", "kodim07"])
 
 
+@pytest.mark.slow
 def test_pictures_that_the_weights_were_trained_on_are_not_measured(run_hiqa, knowing_weights, clean_pictures):
     done = run_hiqa("evaluate", "ladders", clean_pictures, "--weights", knowing_weights, "--stride", "256")
     assert done.code == 0, done.err
@@ -79,6 +81,7 @@ def test_pictures_that_the_weights_were_trained_on_are_not_measured(run_hiqa, kn
     assert "the weights were trained on every image" in done.messages[-1]
 
 
+@pytest.mark.slow
 def test_agreement_with_people_is_measured_on_scenes_that_the_weights_were_not_trained_on(
     run_hiqa, tiny_weights, knowing_weights, tmp_path
 ):
@@ -103,6 +106,7 @@ def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa
     assert len(done.messages) == 1
 
 
+@pytest.mark.slow
 def test_modes_say_where_the_weights_were_trained_on_the_photographs(run_hiqa, tmp_path):
     root = write_biq2021(tmp_path / "biq2021", images=12, size=(288, 256))
     scenes = [sample.scene for sample in read_biq2021(root).samples if sample.split == "training"]

@@ -87,6 +87,7 @@ def test_everything_is_measured_as_scipy_does_and_written_as_table_json_csv_and_
         run(["evaluate", "database", "live", "--root", str(live), "--plot", str(files["png"])])
 
 
+@pytest.mark.slow
 def test_where_the_weights_have_a_map_for_the_database_it_is_said_whether_their_uncertainty_holds(
     evaluate, tid: Path, tmp_path: Path
 ):
@@ -126,6 +127,7 @@ def test_the_curve_in_the_json_is_the_best_fit(evaluate, tid: Path, tmp_path: Pa
     assert found["measures"][-1]["rmse"] <= best * (1 + 1e-3)
 
 
+@pytest.mark.slow
 def test_several_databases_and_a_table_are_measured_in_one_call(evaluate, live: Path, tid: Path, tmp_path: Path):
     table = write_table(tmp_path / "my.csv", scenes=4)
     lines = evaluate(
@@ -141,6 +143,7 @@ def test_several_databases_and_a_table_are_measured_in_one_call(evaluate, live: 
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["plot.live.png", "plot.my.png", "plot.tid2013.png"]
 
 
+@pytest.mark.slow
 def test_scores_are_kept_so_that_nothing_is_scored_twice(evaluate, tid: Path, tmp_path: Path, monkeypatch):
     first = evaluate("tid2013", "--root", tid, "--resamples", "0")
     kept = next((tmp_path / "cache").rglob("tid2013-*.jsonl"))
@@ -164,6 +167,7 @@ def test_scores_are_kept_so_that_nothing_is_scored_twice(evaluate, tid: Path, tm
     assert scored[15:] == [changed.name]
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_goes_on_with_what_it_had_scored(
     run_hiqa: RunHiqa, tiny_weights: Path, tid: Path, tmp_path: Path
 ):
@@ -188,6 +192,7 @@ def test_a_killed_evaluation_goes_on_with_what_it_had_scored(
     )
 
 
+@pytest.mark.slow
 def test_the_test_part_of_a_database_that_has_one_is_the_default(evaluate, tmp_path: Path):
     root = write_koniq10k(tmp_path / "koniq")
     assert evaluate("koniq10k", "--root", root, "--resamples", "0")[0].startswith(

@@ -169,6 +169,7 @@ def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
     assert found[0] != found[1]
 
 
+@pytest.mark.slow
 def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Path, tmp_path: Path):
     arguments = ["evaluate", "splits", "tid2013", "--root", tid, "--num-splits", "3"]
     arguments += ["--out", tmp_path / "out", "--method", "nss", "--method", "gmsd", "--show-literature"]
@@ -212,6 +213,7 @@ def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp
     assert not any(".941" in line for line in done.lines)  # which TID2008's own splits reach
 
 
+@pytest.mark.slow
 def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_path: Path):
     root = write_koniq10k(tmp_path / "koniq", images=8)
     done = hiqa(

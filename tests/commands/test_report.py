@@ -287,6 +287,7 @@ def test_a_report_and_a_table_never_share_a_file(scored: Scored, monkeypatch: py
         run(["score", "photos", "--embed-limit-mb", "5"])
 
 
+@pytest.mark.slow
 def test_a_signal_leaves_a_report_of_the_finished_images(tiny_weights: Path, tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 1)
     os.mkfifo(tmp_path / "silent.png")

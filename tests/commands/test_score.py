@@ -62,6 +62,7 @@ def rows_of(text: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(text.decode("utf-8").splitlines(keepends=True)))
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_a_line_for_every_image_that_was_scored_and_nothing_else(
     folder_run: FolderRun,
 ) -> None:
@@ -207,6 +208,7 @@ def test_weights_that_cannot_be_used_stop_the_run_and_leave_an_old_file_alone(
     assert (folder_run.home / "out.csv").read_bytes() == folder_run.csv
 
 
+@pytest.mark.slow
 def test_a_list_from_find_goes_through_in_any_bytes_and_comes_out_sorted_as_csv(
     folder_run: FolderRun, tiny_weights: Path
 ) -> None:
@@ -274,6 +276,7 @@ def test_a_file_given_twice_has_two_rows_and_one_set_of_maps(
     assert len(os.listdir("m")) == len(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_ends_the_run_with_1_and_one_line(
     tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

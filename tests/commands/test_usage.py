@@ -78,6 +78,7 @@ def test_help_of_score_has_at_most_40_lines_before_advanced_options(run_hiqa: Ru
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.slow
 def test_help_of_every_subcommand_fits_80_columns_and_imports_nothing_heavy() -> None:
     script = (
         "import sys, hiqa_cli.commands.app as app\n"

@@ -63,6 +63,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table_with_bars_full_paths_the_worst_and_progress(photos: Path, tiny_weights: Path) -> None:
     code, seen, _ = at_terminal("score", "photos", cwd=photos, HIQA_WEIGHTS=str(tiny_weights), COLUMNS="60")
     assert code == 1
@@ -78,6 +79,7 @@ def test_a_terminal_gets_a_table_with_bars_full_paths_the_worst_and_progress(pho
     assert text.rstrip().endswith("hiqa: 3 images scored, 1 failed")
 
 
+@pytest.mark.slow
 def test_a_pipe_keeps_progress_on_the_terminal(photos: Path, tiny_weights: Path) -> None:
     code, seen, out = at_terminal("score", "photos/b.png", cwd=photos, stdout_too=False, HIQA_WEIGHTS=str(tiny_weights))
     assert code == 0
@@ -99,6 +101,7 @@ def test_no_color_removes_every_style(no_color: str, tmp_path: Path) -> None:
     assert ("\x1b" in seen) is not bool(no_color)
 
 
+@pytest.mark.slow
 def test_a_picture_is_never_written_to_a_terminal_nor_read_from_one(photos: Path) -> None:
     code, seen, _ = at_terminal("score", "-", cwd=photos)
     assert code == 2
@@ -140,6 +143,7 @@ def start(home: Path, weights: Path, *arguments: str) -> subprocess.Popen[bytes]
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_without_traceback_and_keeps_its_rows(
     number: signal.Signals, code: int, slow: Path, tiny_weights: Path, tmp_path: Path
@@ -163,6 +167,7 @@ def test_a_signal_ends_a_run_without_traceback_and_keeps_its_rows(
     assert all(name.endswith(".png") for name in left), left  # nothing half written
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_finished_row_and_resuming_scores_the_rest(
     slow: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
@@ -184,6 +189,7 @@ def test_a_kill_loses_no_finished_row_and_resuming_scores_the_rest(
     assert len(out.splitlines()) == IMAGES + 1 - len(before)
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_the_run_silently_with_141(slow: Path, tiny_weights: Path) -> None:
     process = start(slow, tiny_weights, *ONE_BY_ONE)
     assert process.stdout is not None

@@ -87,6 +87,7 @@ def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs(row_by_r
     assert left.abs().mean() < 0.05 * usual.abs().mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) -> None:
     image = torch.randint(0, 256, (2, 3, 256, 256), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
@@ -98,6 +99,7 @@ def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) 
             torch.testing.assert_close(of_bytes.hallucination, of_floats.hallucination, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_tile_has_the_same_score_in_a_batch_of_any_size(scorer: Scorer, tmp_path: Path, precision: str) -> None:
     other = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision=precision)

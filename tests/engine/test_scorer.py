@@ -94,6 +94,7 @@ def test_the_same_score_in_batches_of_any_size(weights: Path, scorer: Scorer, ba
         np.testing.assert_allclose(tile_scores(one), tile_scores(two), rtol=0, atol=FP32)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 def test_the_same_score_on_one_thread_and_on_two(weights: Path) -> None:
     scores = []

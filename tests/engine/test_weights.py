@@ -78,6 +78,7 @@ def test_files_are_float16_and_carry_their_architecture(folder: Path) -> None:
     assert set(metadata) >= {"hiqa.format", "hiqa.version", "hiqa.calibration"}
 
 
+@pytest.mark.slow
 def test_the_same_weights_have_the_same_id_however_often_they_are_saved(tmp_path: Path) -> None:
     assert len({load_weights(write_tiny_weights(tmp_path / str(n))).weights_id for n in range(8)}) == 1
 
@@ -246,6 +247,7 @@ def test_verifying_a_folder_loads_no_torch(folder: Path) -> None:
     assert done.stdout.split() == ["True", "False"]
 
 
+@pytest.mark.slow
 def test_loading_brings_in_no_compiler(folder: Path) -> None:
     code = (
         "import sys; from hiqa_cli.engine.scorer import Scorer; "

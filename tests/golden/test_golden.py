@@ -26,6 +26,7 @@ def scores():
     return {name: scorer.score(EXAMPLES / name) for name in GOLDEN["scores"]}
 
 
+@pytest.mark.slow
 def test_every_example_has_its_golden_score_and_uncertainty(scores):
     for name, (score, uncertainty) in GOLDEN["scores"].items():
         assert scores[name].score == pytest.approx(score, abs=TOLERANCE), name
@@ -45,6 +46,7 @@ def test_a_clean_example_scores_above_its_distorted_versions(scores, name):
     assert all(score < clean for score in distorted)
 
 
+@pytest.mark.slow
 def test_bf16_moves_a_score_by_less_than_half_a_point(scores):
     rounded = Scorer.load(device="cpu", precision="bf16").score(EXAMPLES / "coffee_jpeg.jpg")
     assert rounded.score == pytest.approx(scores["coffee_jpeg.jpg"].score, abs=0.5)

@@ -85,6 +85,7 @@ def test_a_missing_package_is_one_line_with_the_command(
     assert done.messages == ["hiqa: openvino is not installed; pip install 'hiqa[openvino]', or use --backend torch"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fast", "exact"])
 @pytest.mark.parametrize("size", [(400, 300), (90, 40), (600, 530)])
 def test_scores_tiles_and_pictures_are_those_of_torch(
@@ -110,6 +111,7 @@ def test_neither_threads_nor_batch_size_move_a_score(both: tuple[Scorer, Scorer]
     assert other.settings["engine"] == "openvino"
 
 
+@pytest.mark.slow
 def test_networks_that_are_altered_are_made_anew_and_weights_that_are_refused(
     cache: Path, other_weights: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +139,7 @@ def test_networks_that_are_altered_are_made_anew_and_weights_that_are_refused(
         weights.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_what_it_cannot_do_is_refused_in_a_line(
     tmp_path: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +153,7 @@ def test_what_it_cannot_do_is_refused_in_a_line(
         Scorer.load(tiny_weights, backend="openvino", precision="fp32")
 
 
+@pytest.mark.slow
 def test_released_weights_score_an_example_as_torch_does_in_both_precisions(cache: Path) -> None:
     example = CHECKOUT / "examples" / "coffee_jpeg.jpg"
     expected, _ = json.loads((Path(__file__).parents[2] / "golden" / "examples.json").read_text())["scores"][
@@ -163,6 +167,7 @@ def test_released_weights_score_an_example_as_torch_does_in_both_precisions(cach
     assert rounded.score(example).score == pytest.approx(expected, abs=0.5)
 
 
+@pytest.mark.slow
 def test_an_r_with_a_prior_scores_as_with_torch_and_one_that_is_a_prior_alone_is_refused(
     cache: Path, tmp_path: Path
 ) -> None:

@@ -331,6 +331,7 @@ print(score(512, 512, "small"), score(512, 8192, "tall"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from Linux' /proc")
 def test_a_tall_picture_costs_little_more_memory_than_its_own_pixels(tmp_path: Path) -> None:
     weights = write_tiny_weights(tmp_path / "w")

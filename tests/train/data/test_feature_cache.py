@@ -164,6 +164,7 @@ def test_a_protocol_with_whole_views_resumes_and_is_reproducible(evaluate, weigh
     assert (scores_of(other, 0), scores_of(other, 1)) == found
 
 
+@pytest.mark.slow
 def test_contradicting_options_are_refused(evaluate, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UsageError, match="--whole-views needs --generator"):
         evaluate("--whole-views")

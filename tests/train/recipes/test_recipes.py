@@ -110,6 +110,7 @@ def test_each_variant_of_the_ablation_changes_one_idea():
     assert made["HSF"] == {name: stage for name, stage in recipe.to_dict()["stages"].items() if name != "joint"}
 
 
+@pytest.mark.slow
 def test_the_stages_of_variants_have_their_networks_and_the_same_initial_weights(tmp_path):
     part, _ = open_table(tmp_path)
     recipe = short_recipe()
