@@ -134,7 +134,6 @@ def with_plain_steps(recipe: Recipe) -> Recipe:
     return recipe.with_stage("generator", features_from=0.0, features_every=1, adversarial_from=0.0)
 
 
-@pytest.mark.slow
 def test_two_processes_average_the_gradients_of_one_process_with_the_same_halves(table, tmp_path):
     # one step: after it weights differ in their last digits, and the sign of an error may decide about a gradient
     recipe = with_plain_steps(short_recipe(steps=1, every=1, batch_norm=True).only("alone", "generator"))
