@@ -11,8 +11,9 @@ import numpy as np
 from hiqa_cli.errors import ImageError
 
 from .decoder_stderr import capture_decoder_output, check_decoder_output
+from .formats.jpeg import decode_jpeg
 from .formats.pnm import decode_pnm
-from .header import Header, damaged, unsupported
+from .header import Header, damaged, patched, unsupported
 from .opencv import SILENT, WARNING, cv2, set_log_level
 
 _MAX_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
@@ -27,7 +28,7 @@ def check_opencv_limits(header: Header, size: int) -> None:
     suffix = _OPTIONAL_FORMATS.get(header.format)
     if suffix and not cv2.haveImageWriter(suffix):  # built with the reader or with neither
         unsupported(f"{header.format} (by this build of OpenCV, {cv2.__version__})")
-    if header.format in _PNM:
+    if header.format in (*_PNM, "JPEG"):
         return
     if size > _MAX_BYTES:
         unsupported(f"a file of {size:,} bytes (OpenCV takes {_MAX_BYTES:,})")
@@ -39,13 +40,14 @@ def check_opencv_limits(header: Header, size: int) -> None:
 def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode the file held[0]; returns its pixels and notes on damage.
 
-    The pixels are (H, W, 3) BGR or, if the header has alpha, (H, W, 4) BGRA, uint8 or uint16, as stored (not turned).
+    The pixels are (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8 or uint16, as stored (not turned).
     Empties `held`, so that the file's bytes are freed before the pixels are processed. Raises ImageError.
     """
     if header.format in _PNM:
         return decode_pnm(held.pop()), ()
-    if header.patches:
-        held[0] = _patched(held[0], header)
+    if header.format == "JPEG":
+        return decode_jpeg(held.pop(), header)
+    held[0] = patched(held[0], header.patches)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     if header.alpha:
         flags = cv2.IMREAD_UNCHANGED
@@ -67,15 +69,9 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
         reason = f"OpenCV cannot decode it ({message})" if message else "OpenCV cannot decode it"
         raise damaged(header.format, f"{reason}, or a variant that OpenCV does not support")
     _compare(pixels, header)
+    order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    pixels = cv2.cvtColor(pixels, order, dst=pixels)
     return pixels, check_decoder_output(lines, header.format)
-
-
-def _patched(data: bytes | bytearray, header: Header) -> bytearray:
-    """The file with the header's patches; patched in place if it is a bytearray."""
-    own = data if isinstance(data, bytearray) else bytearray(data)
-    for at, change in header.patches:
-        own[at : at + len(change)] = change
-    return own
 
 
 def _compare(pixels: np.ndarray, header: Header) -> None:

@@ -22,8 +22,9 @@ class Header:
     width, height: px as stored, before the orientation is applied.
     frames: pictures in the file; the first is read.
     orientation: EXIF orientation 1..8 of the stored picture.
-    patches: (offset, bytes) to write over the file's bytes before OpenCV decodes them: OpenCV applies a TIFF's
-        orientation tag unconditionally, and prefers a PNG's animation to its still picture.
+    patches: (offset, bytes) to write over the file's bytes before they are decoded: OpenCV applies a TIFF's
+        orientation tag unconditionally, and libjpeg reports a harmless oddity in place of later damage.
+    data_end: offset of the end marker of a JPEG of one scan, else 0.
     alpha: decode to four channels, the last of which is alpha.
     premultiplied: OpenCV returns colours multiplied by alpha.
     key: the grey value, as OpenCV returns it, that means transparent (OpenCV drops this information).
@@ -42,6 +43,7 @@ class Header:
     frames: int = 1
     orientation: int = 1
     patches: tuple[tuple[int, bytes], ...] = ()
+    data_end: int = 0
     alpha: bool = False
     premultiplied: bool = False
     key: int | None = None
@@ -52,6 +54,16 @@ class Header:
     colour: str = ""
     exif: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def patched(data: Data, patches: tuple[tuple[int, bytes], ...]) -> Data:
+    """The file with patches; changed in place if it is a bytearray. A patch at its end lengthens it."""
+    if not patches:
+        return data
+    own = data if isinstance(data, bytearray) else bytearray(data)
+    for at, change in patches:
+        own[at : at + len(change)] = change
+    return own
 
 
 def truncated(name: str, data: Data, where: str) -> ImageError:

@@ -20,7 +20,7 @@ _STRIP = 2**18  # samples per strip: few enough for a processor's cache
 
 
 def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple[np.ndarray, bool]:
-    """Convert (H, W, 3) BGR or (H, W, 4) BGRA to (H, W, 3) RGB of the same type, C-contiguous.
+    """Convert (H, W, 3) RGB or (H, W, 4) RGBA to (H, W, 3) RGB of the same type, C-contiguous.
 
     convert: a colour conversion of (H, W, 3) uint8, applied last.
     Also returns whether anything was transparent and therefore composited over BACKGROUND.
@@ -28,13 +28,15 @@ def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple
     height, width, channels = pixels.shape
     white = 65535 if pixels.dtype == np.uint16 else 255
     scale = _scale(pixels, header, white)
+    if channels == 3 and convert is None and scale is None and header.key is None and not header.inverted:
+        return pixels, False
     # Three channels are converted in place; four need a second, smaller picture.
     out = pixels if channels == 3 else np.empty((height, width, 3), pixels.dtype)
     composited = False
     rows = max(1, _STRIP // (width * channels))
     for top in range(0, height, rows):
         strip = pixels[top : top + rows]
-        colours = strip[..., 2::-1].copy()
+        colours = strip[..., :3].copy()
         alpha = strip[..., 3:] if channels == 4 else None
         if header.key is not None:
             transparent = strip[..., :1] == header.key

@@ -48,7 +48,7 @@ def read_pnm(data: Data) -> Header:
 
 
 def decode_pnm(data: Data) -> np.ndarray:
-    """Decode to (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or uint16, full scale, like OpenCV's output."""
+    """Decode to (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16, full scale."""
     layout = _layout(data)
     shape = (layout.height, layout.width, layout.channels)
     if layout.magic == 1:
@@ -69,7 +69,7 @@ def decode_pnm(data: Data) -> np.ndarray:
     for top in range(0, layout.height, rows_at_once):
         strip = _stretch(samples[top : top + rows_at_once], layout)
         colours = strip[..., :3] if layout.channels > 2 else strip[..., :1]
-        out[top : top + rows_at_once, :, :3] = colours[..., ::-1]
+        out[top : top + rows_at_once, :, :3] = colours
         if layout.alpha:
             out[top : top + rows_at_once, :, 3] = strip[..., -1]
     return out
