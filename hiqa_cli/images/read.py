@@ -5,8 +5,7 @@ truncated, damaged, too large, or of a variant that OpenCV reads wrongly. The fi
 made RGB, opaque and upright in strips (`normalise`), with the same result in OpenCV 4 and 5.
 
 Alpha is composited over grey 128 (`normalise.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames the first is
-read. Colours are taken as sRGB; the notes name any other profile, and an 8-bit picture is converted to sRGB if Pillow
-(the extra hiqa[icc]) is installed.
+read. An 8-bit picture with another colour profile is converted to sRGB; the notes name the profile.
 """
 
 from __future__ import annotations
