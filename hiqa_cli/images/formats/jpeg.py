@@ -236,6 +236,7 @@ def _header(walk: _Walk, data: Data) -> Header:
         walk.height,
         orientation=walk.exif.orientation,
         exif=walk.exif.shooting_data,
+        decoder="simplejpeg",
         patches=walk.patches,
         data_end=walk.end if walk.scans == 1 and not walk.progressive else 0,
         cmyk=len(walk.precision) == 4,

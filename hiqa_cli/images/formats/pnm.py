@@ -1,7 +1,7 @@
 """PBM, PGM, PPM (P1 to P6) and PAM (P7): header, sizes, and pixels.
 
-The one family that hiqa decodes itself: OpenCV does not scale values whose maximum is not 255 or 65535, swaps red and
-blue in PAM, and fails if an ASCII file has no final newline.
+hiqa decodes these itself: Pillow keeps 8 bits of 16 in colour and knows no alpha in PAM; OpenCV does not scale values
+whose maximum is not 255 or 65535.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_pnm(data: Data) -> Header:
     if have < need:
         size = f"{layout.width} x {layout.height} px"
         raise truncated(layout.name, data, f"where {size} need at least {layout.start + need:,}")
-    return Header(layout.name, layout.width, layout.height, alpha=layout.alpha)
+    return Header(layout.name, layout.width, layout.height, decoder="hiqa", alpha=layout.alpha)
 
 
 def decode_pnm(data: Data) -> np.ndarray:
