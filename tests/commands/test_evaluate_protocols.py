@@ -81,6 +81,7 @@ def whole(
     return out, done
 
 
+@pytest.mark.slow
 def test_a_protocol_trains_and_tests_every_split_and_reports_medians_by_type(whole: tuple[Path, Finished]):
     out, done = whole
     rows = {row["type"]: row for row in csv.DictReader((out / "a.csv").open())}
@@ -91,6 +92,7 @@ def test_a_protocol_trains_and_tests_every_split_and_reports_medians_by_type(who
     assert done.lines[0].startswith("TID2013: 2 splits by scene")
 
 
+@pytest.mark.slow
 def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     run_hiqa: RunHiqa, hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path, whole: tuple[Path, Finished]
 ):
@@ -135,6 +137,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     assert not (tmp_path / "third" / "hiqa-tiny").exists()
 
 
+@pytest.mark.slow
 def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
     hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path, whole: tuple[Path, Finished]
 ):
@@ -187,6 +190,7 @@ def test_baselines_stand_side_by_side_on_the_same_splits(hiqa: RunHere, tid: Pat
     assert float(other[0]["srocc_median"]) == pytest.approx(median, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_across_databases_shared_scenes_are_left_out_and_said(hiqa: RunHere, tmp_path: Path):
     live = write_live(tmp_path / "live", scenes=6)  # bikes, buildings and caps are Kodak's 5, 8 and 3
     tid = write_tid(tmp_path / "tid", 2008, scenes=6, types=11)
@@ -218,6 +222,7 @@ def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_pa
     assert any("8 images to train on, 8 images to validate on, 8 images to test" in line for line in done.messages)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunHere, tid: Path, tmp_path: Path):
     arguments = ["evaluate", "splits", "tid2013", "--root", str(tid), "--num-splits", "1"]
     arguments += ["--method", "nss", "--out", str(tmp_path / "out")]

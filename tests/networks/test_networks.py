@@ -78,6 +78,7 @@ def test_a_new_g_passes_its_input_through_almost_unchanged():
         assert (generator(tile).hallucination - tile).abs().mean() < 0.1
 
 
+@pytest.mark.slow
 def test_the_released_networks_have_the_size_and_cost_that_their_card_names():
     weights = load_weights()
     tile = torch.rand(1, 3, 256, 256)

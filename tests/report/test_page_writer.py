@@ -94,6 +94,7 @@ def test_embedded_json_contains_nothing_that_begins_markup() -> None:
     assert not set(text) & {"<", "&", "\n"}
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = preview(64, 48)
     # pathlib interns every name, and Python's table of interned strings grows by megabytes at once.

@@ -48,6 +48,7 @@ def measured(what: str) -> tuple[int, int, int]:
     return faulted, grown, left
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not memory.keep_freed_memory(), reason="no glibc here")
 def test_feature_maps_take_memory_that_is_at_hand_and_pictures_give_theirs_back() -> None:
     faulted, grown, left = measured("kept")

@@ -50,6 +50,7 @@ def without(folder: Path, *modules: str) -> dict[str, str]:
     return {"PYTHONPATH": f"{folder}:{CHECKOUT}"}
 
 
+@pytest.mark.slow
 def test_networks_are_made_once_and_then_score_without_torch_as_torch_does(
     tmp_path: Path, pictures: list[Path], tiny_weights: Path, run_hiqa: RunHiqa
 ) -> None:

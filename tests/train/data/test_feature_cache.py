@@ -147,6 +147,7 @@ def scores_of(out: Path, split: int) -> list[list[object]]:
     return data["tests"]["tid2013"]["images"]
 
 
+@pytest.mark.slow
 def test_a_protocol_with_whole_views_resumes_and_is_reproducible(evaluate, weights: Path):
     ready = ["--generator", weights, "--whole-views", "--method", "hiqa", "--method", "baseline"]
     out = evaluate(*ready)

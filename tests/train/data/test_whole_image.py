@@ -141,6 +141,7 @@ def test_clean_images_mixed_with_squares_are_scored_by_patch(material):
         mixed.training_patches("final", squared(6).stages["final"], with_references=True)
 
 
+@pytest.mark.slow
 def test_a_run_with_squares_ends_with_weights(material, tmp_path):
     parts, tested, folders, _ = material
     found = train_mixed(parts, tested, folders, squared(4), tmp_path / "run", options(tmp_path), StopSignal(), quiet)

@@ -67,6 +67,7 @@ def test_what_cannot_be_pruned_is_refused():
         prune_regressor(*tiny_networks(), 2, tiles())
 
 
+@pytest.mark.slow
 def test_the_command_writes_weights_that_load(tmp_path: Path):
     about = {"name": "tiny", "version": "3", "licence": "Apache-2.0", "training_data": [], "measured": {}}
     generator, regressor = tiny_networks(prior=LITE, blocks=1, stem=5)

@@ -79,6 +79,7 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return load_generator(run).state_dict()
 
 
+@pytest.mark.slow
 def test_each_g_trains_with_its_own_losses_and_the_table_measures_all_alike(grounds, tmp_path: Path, capsys):
     assert grounds.train(tmp_path)
     learned = {name: set(read_checkpoint(tmp_path / name / "generator" / LAST)["learns"]) for name in GENERATORS}
@@ -99,6 +100,7 @@ def test_each_g_trains_with_its_own_losses_and_the_table_measures_all_alike(grou
     assert not any(torch.equal(one, other) for one, other in itertools.combinations(whole, 2))
 
 
+@pytest.mark.slow
 def test_a_stopped_g_resumes_to_the_same_weights(grounds, tmp_path: Path, monkeypatch):
     assert grounds.train(tmp_path / "whole", "QADV")
 

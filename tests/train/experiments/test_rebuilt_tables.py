@@ -101,6 +101,7 @@ def test_the_ablation_shows_the_gain_of_a_row_on_the_same_split():
     assert lines[-1].split(" | ")[4:6] == ["+0.125 (+0.125)", "-0.125 (-0.125)"]
 
 
+@pytest.mark.slow
 def test_rs_train_in_lockstep_each_on_its_own_inputs(tmp_path: Path):
     folder = write_photographs(tmp_path / "photographs")
     recipe = short_recipe(steps=2)

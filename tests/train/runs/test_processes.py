@@ -25,6 +25,8 @@ from hiqa_train.trainer.checkpoint import LAST, read_checkpoint
 
 STAGES = ("alone", "generator", "final", "joint")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:

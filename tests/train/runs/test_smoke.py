@@ -15,6 +15,8 @@ from support.tiny_training import as_toml, short_recipe
 SIZE = (96, 80)
 WITH_REFERENCES, WITHOUT = ["alone", "generator", "final", "joint"], ["final"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, ...]]:

@@ -32,6 +32,7 @@ def material(tmp_path_factory):
     return write_mixed(tmp_path_factory.mktemp("mixed"))
 
 
+@pytest.mark.slow
 def test_a_prior_trains_on_scores_then_on_order_and_stays_frozen_while_the_rest_trains(material, tmp_path):
     parts, tested, folders, _ = material
     cache = options(folders[0].parent / "cache")
