@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 
 from .console import interrupts, streams
 from .console.exit_codes import ExitCode, code_for_error
@@ -16,6 +17,7 @@ def main() -> None:
     try:
         streams.prepare()
         interrupts.install()
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of metadata that the score does not depend on
         code = _guarded(sys.argv[1:])
     except interrupts.Interrupted as stop:  # a second signal, while the first was handled
         code = stop.exit_code

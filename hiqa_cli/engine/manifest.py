@@ -61,15 +61,19 @@ class FileCheck:
 
 
 def default_folder() -> Path:
-    """The folder of the weights that are installed with the package; WeightsError where there is none."""
+    """The folder of the weights that are installed with the package, or of a checkout that is not installed.
+
+    WeightsError if there is neither.
+    """
     try:
-        folder = Path(str(importlib.resources.files("hiqa_cli.weights")))
+        return Path(str(importlib.resources.files("hiqa_cli.weights")))
     except ModuleNotFoundError as error:
+        checkout = Path(__file__).resolve().parents[2] / "weights"
+        if (checkout / MANIFEST).is_file():
+            return checkout
         raise WeightsError(
-            "no weights are installed with this hiqa",
-            "install hiqa with pip, or give --weights DIR",
+            "no weights are installed with this hiqa", "install hiqa with pip, or give --weights DIR"
         ) from error
-    return folder
 
 
 def read_manifest(folder: Path) -> Manifest:

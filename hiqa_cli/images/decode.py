@@ -1,81 +1,95 @@
-"""Decodes an accepted image with OpenCV and checks the result against the header.
-
-OpenCV's Python binding copies the decoded picture, so that memory holds it twice for a moment, beside the file's bytes;
-a progressive JPEG also needs libjpeg's coefficients (two bytes per sample).
-"""
+"""Decodes an accepted image with the library that its header names, and checks the result against the header."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from hiqa_cli.errors import ImageError
+from hiqa_cli.errors import DependencyError, ImageError
 
-from .decoder_stderr import capture_decoder_output, check_decoder_output
+from .decoder_stderr import capture_decoder_output
+from .formats.bmp import decode_bmp
+from .formats.gif import clear_outside_frame
+from .formats.jpeg import decode_jpeg
+from .formats.png import check_rows, without_ancillary_chunks
 from .formats.pnm import decode_pnm
-from .header import Header, damaged, unsupported
-from .opencv import SILENT, WARNING, cv2, set_log_level
+from .header import Header, damaged, patched, unsupported
+from .with_pillow import decode_with_pillow
 
 _MAX_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
 _MAX_SIDE, _MAX_PIXELS = 2**20, 2**30  # px; OpenCV's own limits
-_OPTIONAL_FORMATS = {"AVIF": ".avif", "GIF": ".gif", "WebP": ".webp", "JPEG 2000": ".jp2"}
-_ERROR_PREFIXES = ("libpng error", "> ")
 _PNM = ("PBM", "PGM", "PPM", "PAM")
 
 
-def check_opencv_limits(header: Header, size: int) -> None:
-    """Raise ImageError for what OpenCV cannot decode but would refuse without a reason. size: bytes of the file."""
-    suffix = _OPTIONAL_FORMATS.get(header.format)
-    if suffix and not cv2.haveImageWriter(suffix):  # built with the reader or with neither
-        unsupported(f"{header.format} (by this build of OpenCV, {cv2.__version__})")
+def check_decoder_limits(header: Header, size: int) -> None:
+    """Raise ImageError for what is too large for the decoders. size: bytes of the file."""
     if header.format in _PNM:
         return
     if size > _MAX_BYTES:
-        unsupported(f"a file of {size:,} bytes (OpenCV takes {_MAX_BYTES:,})")
+        unsupported(f"a file of {size:,} bytes (decoders take {_MAX_BYTES:,})")
     pixels = header.width * header.height
     if max(header.width, header.height) > _MAX_SIDE or pixels > _MAX_PIXELS:
-        unsupported(f"{header.width} x {header.height} px (beyond OpenCV's limits)")
+        unsupported(f"{header.width} x {header.height} px (beyond the decoders' limits)")
 
 
 def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode the file held[0]; returns its pixels and notes on damage.
 
-    The pixels are (H, W, 3) BGR or, if the header has alpha, (H, W, 4) BGRA, uint8 or uint16, as stored (not turned).
+    The pixels are (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8 or uint16, as stored (not turned).
     Empties `held`, so that the file's bytes are freed before the pixels are processed. Raises ImageError.
     """
     if header.format in _PNM:
         return decode_pnm(held.pop()), ()
-    if header.patches:
-        held[0] = _patched(held[0], header)
+    if header.format == "JPEG":
+        return decode_jpeg(held.pop(), header)
+    if header.format == "BMP":
+        own = decode_bmp(held[0], header)
+        if own is not None:
+            held.clear()
+            return own
+    if header.format == "PNG":
+        if header.decoder == "OpenCV":
+            check_rows(held[0])
+        held[0] = without_ancillary_chunks(held[0])
+    held[0] = patched(held[0], header.patches)
+    if header.noisy:
+        with capture_decoder_output():
+            return _decode_with_library(held, header), ()
+    return _decode_with_library(held, header), ()
+
+
+def _decode_with_library(held: list[bytearray | bytes], header: Header) -> np.ndarray:
+    if header.decoder == "OpenCV":
+        return _decode_with_opencv(held, header)
+    data = held[0] if header.format == "PNG" else b""
+    pixels, last_row_is_zero = decode_with_pillow(held.pop(), header)
+    if header.format == "PNG" and (last_row_is_zero or header.interlaced):
+        check_rows(data)  # Pillow does not report rows that are missing behind complete compressed data
+    if header.frame is not None:
+        clear_outside_frame(pixels, header.frame)
+    return pixels
+
+
+def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.ndarray:
+    try:
+        from .opencv import cv2
+    except DependencyError as error:
+        raise ImageError(f"16-bit or rare {header.format}: {error.message}", error.hint) from None
+    if header.verify:
+        decode_with_pillow(held[0], header)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     if header.alpha:
         flags = cv2.IMREAD_UNCHANGED
-    pixels, error = None, ""
-    with capture_decoder_output() as lines:
-        set_log_level(WARNING)
-        try:
-            pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
-        except cv2.error as failure:
-            error = " ".join((failure.err or "").split())
-        except MemoryError:
-            error = "out of memory"
-        finally:
-            set_log_level(SILENT)
-    if pixels is None and header.frames > 1 and not error:
-        unsupported(f"this animated {header.format} (by this OpenCV, {cv2.__version__})")
+    pixels, message = None, ""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
+    except cv2.error as failure:
+        message = " ".join((failure.err or "").split())
     if pixels is None:
-        message = error or next((line for line in lines if line.startswith(_ERROR_PREFIXES)), "").lstrip("> ")
         reason = f"OpenCV cannot decode it ({message})" if message else "OpenCV cannot decode it"
         raise damaged(header.format, f"{reason}, or a variant that OpenCV does not support")
     _compare(pixels, header)
-    return pixels, check_decoder_output(lines, header.format)
-
-
-def _patched(data: bytes | bytearray, header: Header) -> bytearray:
-    """The file with the header's patches; patched in place if it is a bytearray."""
-    own = data if isinstance(data, bytearray) else bytearray(data)
-    for at, change in header.patches:
-        own[at : at + len(change)] = change
-    return own
+    order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return cv2.cvtColor(pixels, order, dst=pixels)
 
 
 def _compare(pixels: np.ndarray, header: Header) -> None:

@@ -22,14 +22,20 @@ class Header:
     width, height: px as stored, before the orientation is applied.
     frames: pictures in the file; the first is read.
     orientation: EXIF orientation 1..8 of the stored picture.
-    patches: (offset, bytes) to write over the file's bytes before OpenCV decodes them: OpenCV applies a TIFF's
-        orientation tag unconditionally, and prefers a PNG's animation to its still picture.
+    decoder: "simplejpeg", "Pillow" (8 bits), "OpenCV" (more) or "hiqa" itself.
+    noisy: libtiff decompresses it, and prints what is wrong on standard error.
+    verify: decode with Pillow first, whose errors name the damage.
+    patches: (offset, bytes) to write over the file's bytes before they are decoded: both Pillow and OpenCV apply a
+        TIFF's orientation tag, and libjpeg reports a harmless oddity in place of later damage.
+    data_end: offset of the end marker of a JPEG of one scan, else 0.
+    interlaced: a PNG whose last row does not come last.
+    frame: left, top, right, bottom of a GIF's first frame if it does not fill the picture.
     alpha: decode to four channels, the last of which is alpha.
-    premultiplied: OpenCV returns colours multiplied by alpha.
-    key: the grey value, as OpenCV returns it, that means transparent (OpenCV drops this information).
-    inverted: 0 is white in what OpenCV returns.
-    full_scale: the value of white in what OpenCV returns, if not 255 or 65535.
-    cmyk: four inks; OpenCV converts them to RGB without a profile.
+    premultiplied: the decoder returns colours multiplied by alpha.
+    key: the grey value, as the decoder returns it, that means transparent.
+    inverted: 0 is white in what the decoder returns.
+    full_scale: the value of white in what the decoder returns, if not 255 or 65535.
+    cmyk: four inks; the decoder converts them to RGB without a profile.
     profile: the embedded ICC profile, or nothing.
     colour: the colour space if it is known not to be sRGB and there is no profile, e.g. "BT.2020 PQ".
     exif: (name, value) pairs of camera, lens and exposure, see Exif.shooting_data.
@@ -41,7 +47,13 @@ class Header:
     height: int
     frames: int = 1
     orientation: int = 1
+    decoder: str = "Pillow"
+    noisy: bool = False
+    verify: bool = False
     patches: tuple[tuple[int, bytes], ...] = ()
+    data_end: int = 0
+    interlaced: bool = False
+    frame: tuple[int, int, int, int] | None = None
     alpha: bool = False
     premultiplied: bool = False
     key: int | None = None
@@ -52,6 +64,26 @@ class Header:
     colour: str = ""
     exif: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def patched(data: Data, patches: tuple[tuple[int, bytes], ...]) -> Data:
+    """The file with patches; changed in place if it is a bytearray. A patch at its end lengthens it."""
+    if not patches:
+        return data
+    own = data if isinstance(data, bytearray) else bytearray(data)
+    for at, change in patches:
+        own[at : at + len(change)] = change
+    return own
+
+
+def refuse_zeros(name: str, data: Data, start: int, end: int, most: int) -> None:
+    """Raise ImageError for a run of more than `most` zero bytes in data[start:end], as lost blocks of a file leave.
+
+    Arithmetic decoders take them for picture data without an error.
+    """
+    at = data.find(bytes(most + 1), start, end)
+    if at >= 0:
+        raise damaged(name, f"more than {most:,} zero bytes inside its picture data, from byte {at:,} on")
 
 
 def truncated(name: str, data: Data, where: str) -> ImageError:

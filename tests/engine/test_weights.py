@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+from support.process import CHECKOUT, environment
 from support.tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.backends.torch_backend import fold_batch_norms
@@ -276,3 +278,24 @@ def test_folded_batch_norms_change_no_score() -> None:
         after = network(tiles).score
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
     torch.testing.assert_close(before, after, rtol=0, atol=1e-5)
+
+
+def test_a_checkout_that_is_not_installed_takes_the_weights_beside_the_package(tmp_path: Path):
+    shutil.copytree(CHECKOUT / "hiqa_cli", tmp_path / "hiqa_cli", ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import importlib.resources as r, sys\n"
+        "files = r.files\n"
+        "def none(name):\n"
+        "    if name == 'hiqa_cli.weights': raise ModuleNotFoundError(name)\n"
+        "    return files(name)\n"
+        "r.files = none\n"
+        "from hiqa_cli.engine.manifest import default_folder\n"
+        "print(default_folder())\n"
+    )
+    command, variables = [sys.executable, "-c", code], {**environment(), "PYTHONPATH": str(tmp_path)}
+    without = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "no weights are installed with this hiqa" in without.stderr
+    (tmp_path / "weights").mkdir()
+    shutil.copy(CHECKOUT / "weights" / "manifest.json", tmp_path / "weights")
+    found = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert Path(found.stdout.strip()) == (tmp_path / "weights").resolve()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
 
 import cv2
 import numpy as np
@@ -229,14 +228,6 @@ def test_a_profile_other_than_srgb_is_named_and_converted(kind: str) -> None:
     assert picture.notes == ("profile Display P3, converted to sRGB",)
     assert np.abs(picture.pixels.astype(int) - to_srgb(plain.pixels, icc)).max() <= 1
     assert np.abs(picture.pixels.astype(int) - plain.pixels).max() > 8
-
-
-def test_without_pillow_a_profile_is_named_but_not_applied(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = make.into_png(make.encode(PHOTO, ".png"), make.icc_chunk(make.profile("Wide\nRGB")))
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    picture = decode_picture(data)
-    assert picture.notes == ("profile Wide RGB, read as sRGB",)
-    assert np.array_equal(picture.pixels, PHOTO)
 
 
 def test_a_16_bit_picture_is_not_converted_and_the_note_says_so() -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import sample_images as make
 
@@ -46,8 +47,8 @@ def test_opencv_logs_nothing_after_hiqa_imported_it(tmp_path: Path) -> None:
 
 def test_lines_of_other_threads_on_stderr_are_forwarded(capfd: pytest.CaptureFixture[str]) -> None:
     with capture_decoder_output() as lines:
-        os.write(2, b"\n12 % done\rCorrupt JPEG data: bad Huffman code\nsomebody's error\n\n")
-    assert lines == ["Corrupt JPEG data: bad Huffman code"]
+        os.write(2, b"\n12 % done\rLZWDecode: Not enough data\nsomebody's error\n\n")
+    assert lines == ["LZWDecode: Not enough data"]
     assert capfd.readouterr().err.replace("\r", "|") == "\n12 % done|somebody's error\n\n"
 
 
@@ -83,13 +84,22 @@ def test_reading_works_with_stderr_closed(tmp_path: Path) -> None:
 
 
 def importing_a_broken_cv2(tmp_path: Path, body: str) -> str:
-    """The error if `import cv2` runs this body."""
+    """The error of reading a 16-bit PNG if `import cv2` runs this body; 8-bit files of every format are read."""
     (tmp_path / "cv2.py").write_text(body)
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000", "GIF", "AVIF"):
+        (tmp_path / f"{kind}.image").write_bytes(
+            make.with_exif(JPEG, 6) if kind == "JPEG" else make.pillow(PHOTO, kind)
+        )
+    (tmp_path / "deep.png").write_bytes(make.encode(PHOTO.astype(np.uint16) * 257, ".png"))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from hiqa_cli.errors import DependencyError\n"
-        "try:\n    import hiqa_cli.images.read\n"
-        "except DependencyError as error:\n    print(error)"
+        "from pathlib import Path\n"
+        "from hiqa_cli.errors import ImageError\n"
+        "from hiqa_cli.images.read import read_picture\n"
+        "paths = list(Path(sys.argv[1]).glob('*.image'))\n"
+        "assert len(paths) == 9 and all(read_picture(path).width for path in paths)\n"
+        "try:\n    read_picture(Path(sys.argv[1]) / 'deep.png')\n"
+        "except ImageError as error:\n    print(error)"
     )
     run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert run.stdout.count("\n") == 1
@@ -106,4 +116,4 @@ def test_an_opencv_that_lacks_a_system_library_is_explained_in_one_line(tmp_path
 def test_a_missing_opencv_is_explained_in_one_line(tmp_path: Path) -> None:
     body = "raise ModuleNotFoundError(\"No module named 'cv2'\", name='cv2')"
     said = importing_a_broken_cv2(tmp_path, body)
-    assert said == "OpenCV (cv2) is not installed; pip install opencv-python-headless\n"
+    assert said == ("16-bit or rare PNG: OpenCV (cv2) is not installed; pip install opencv-python-headless\n")

@@ -94,21 +94,17 @@ def test_unsupported_files_are_refused_by_name(data: bytes, expected: str) -> No
         (make.tiff(bytes(64), (4, 4), [32], 1, tags={339: (3, [3])}), "TIFF with floating-point samples"),
         (make.tiff(bytes(16), (4, 4), [8], 1, tags={339: (3, [2])}), "TIFF with signed or complex"),
         (make.tiff(bytes(64), (4, 4), [32], 1), "TIFF with 32-bit grey samples"),
-        (make.tiff(bytes(8), (4, 4), [4], 1), "TIFF with 4-bit grey samples"),
-        (make.tiff(bytes(32), (4, 4), [8, 8], 1), "TIFF with 2 channels of grey"),
         (make.tiff(bytes(80), (4, 4), [8] * 5, 2), "TIFF with 5 channels of RGB"),
         (make.tiff(bytes(48), (4, 4), [8] * 3, 8), "TIFF with colour space 8"),
         (make.tiff(bytes(96), (4, 4), [16] * 3, tags={284: (3, [2])}), "TIFF with 16-bit planar channels"),
         (make.tiff(bytes(48), (4, 4), tags={259: (3, [34712])}), "TIFF with compression 34712"),
         (make.tiff(bytes(16), (4, 4), [8], 32803), "camera raw (TIFF-based)"),
         (make.tiff(bytes(48), (4, 4), tags={50706: (4, [1])}), "camera raw (TIFF-based)"),
-        (make.bmp((2, 2), 16, bytes(8)), "16-bit BMP"),
         (make.bmp((2, 2), 24, PNG, compression=5), "BMP that contains a PNG"),
         (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 5\nMAXVAL 255\nTUPLTYPE X\nENDHDR\n12345", "PAM of type X"),
-        (make.pillow(np.dstack([PHOTO[..., 0]] * 2), "JPEG2000"), "JPEG 2000 with 2 channels"),
     ],
 )
-def test_variants_that_opencv_misreads_are_refused_by_name(data: bytes, expected: str) -> None:
+def test_variants_that_decoders_misread_are_refused_by_name(data: bytes, expected: str) -> None:
     message = refusal(io.BytesIO(data))
     assert message.startswith(expected)
     assert "is not supported" in message
@@ -270,7 +266,7 @@ def test_more_pixels_than_the_limit_are_refused_from_the_header() -> None:
 def test_sizes_beyond_what_an_int_holds_are_refused_whatever_the_limit() -> None:
     huge = Limits(max_pixels=10**20)
     message = refusal(io.BytesIO(with_size(PNG, 2**31 - 1, 2**31 - 1)), huge)
-    assert message.startswith("2147483647 x 2147483647 px (beyond OpenCV's limits)")
+    assert message.startswith("2147483647 x 2147483647 px (beyond the decoders' limits)")
     wide = JPEG.replace(struct.pack(">HH", 64, 96), struct.pack(">HH", 65535, 65535))
     assert refusal(io.BytesIO(wide), huge).startswith("JPEG with a side above 65,500 px")
 

@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hiqa_train.data.training_split import DatabaseSplit, split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.sample import Sample
@@ -88,3 +90,16 @@ steps = 6
 [joint]
 steps = 4
 """
+
+
+def assert_equal(one, other) -> None:
+    """Two trees of tensors, numbers and words, to the bit."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        for a, b in zip(one, other, strict=True):
+            assert_equal(a, b)
+    else:
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other

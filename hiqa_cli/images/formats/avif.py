@@ -1,6 +1,7 @@
 """AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 that determine size, orientation, alpha and completeness.
 
-OpenCV does not turn AVIF pictures; `irot` and `imir` give their orientation, not EXIF.
+Pillow decodes 8 bits, OpenCV 10 and 12, but not grids, which Pillow reads with 8 bits. Neither turns the picture:
+`irot` and `imir` give its orientation, not EXIF. Neither reports zeroed data.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hiqa_cli.images.header import Data, Header, damaged, number, truncated
+from hiqa_cli.images.header import Data, Header, damaged, number, refuse_zeros, truncated
 from hiqa_cli.images.icc_profile import cicp_name
 
 NAME = "AVIF"
@@ -36,7 +37,8 @@ class _Meta:
     properties: list[tuple[bytes, int, int]] = field(default_factory=list)
     owned: dict[int, list[int]] = field(default_factory=dict)
     references: set[tuple[bytes, int, int]] = field(default_factory=set)
-    extents: list[tuple[int, int]] = field(default_factory=list)
+    kinds: dict[int, bytes] = field(default_factory=dict)
+    extents: list[tuple[int, int, int]] = field(default_factory=list)  # item, start, end
 
 
 def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, int, int]]:
@@ -68,12 +70,16 @@ def read_avif(data: Data) -> Header:
             found = True
         elif kind == b"moov":
             frames = max(frames, _samples(data, start, end))
-    for _, end in meta.extents:
+    for _, _, end in meta.extents:
         if end > len(data):
             raise truncated(NAME, data, f"inside the picture data, which end at {end:,}")
     if not found:
         raise truncated(NAME, data, "before the description of the picture (meta box)")
-    return _header(data, meta, frames)
+    header = _header(data, meta, frames)
+    for item, start, end in meta.extents:
+        if meta.kinds.get(item) == b"av01":
+            refuse_zeros(NAME, data, start, end, 64 + header.width * header.height // 4096)
+    return header
 
 
 def _header(data: Data, meta: _Meta, frames: int) -> Header:
@@ -91,6 +97,8 @@ def _header(data: Data, meta: _Meta, frames: int) -> Header:
         elif kind == b"av1C":
             flags = number(data, start + 2, 1, NAME)
             bits = (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+        elif kind == b"pixi" and data[start + 4]:
+            bits = bits or data[start + 5]
         elif kind == b"colr" and data[start : start + 4] in (b"prof", b"rICC"):
             profile = bytes(data[start + 4 : end])
         elif kind == b"colr" and data[start : start + 4] == b"nclx":
@@ -100,6 +108,10 @@ def _header(data: Data, meta: _Meta, frames: int) -> Header:
             remarks = ("cropping (clap) not applied",)
     if not width or not height:
         raise damaged(NAME, f"{width} x {height} px")
+    grid = meta.kinds.get(meta.primary) == b"grid"
+    if bits > 8 and grid:
+        remarks += (f"{bits}-bit samples read with 8 bits",)
+    deep = bits > 8 and not grid
     alpha = {item for name, item, target in meta.references if (name, target) == (b"auxl", meta.primary)}
     return Header(
         NAME,
@@ -108,8 +120,10 @@ def _header(data: Data, meta: _Meta, frames: int) -> Header:
         frames=frames,
         orientation=_TURNS[turns, mirror],
         alpha=any(_is_alpha(data, meta, item) for item in alpha),
-        premultiplied=any(name == b"prem" for name, _, _ in meta.references),
-        full_scale=2**bits - 1 if bits > 8 else None,
+        decoder="OpenCV" if deep else "Pillow",
+        # Pillow divides colours by alpha.
+        premultiplied=deep and any(name == b"prem" for name, _, _ in meta.references),
+        full_scale=2**bits - 1 if deep else None,
         profile=profile,
         colour="" if profile else colour,
         remarks=remarks,
@@ -132,6 +146,8 @@ def _read_meta(data: Data, start: int, end: int, meta: _Meta) -> None:
             meta.primary = number(data, at + 4, 2 if data[at] == 0 else 4, NAME)
         elif kind == b"iloc":
             _read_locations(data, at, meta)
+        elif kind == b"iinf":
+            _read_items(data, at, stop, meta)
         elif kind == b"iref":
             _read_references(data, at, stop, meta)
         elif kind == b"iprp":
@@ -157,6 +173,15 @@ def _read_owners(data: Data, at: int, meta: _Meta) -> None:
         at += amount * size
 
 
+def _read_items(data: Data, at: int, end: int, meta: _Meta) -> None:
+    """iinf: the type of each item."""
+    for kind, start, _ in boxes(data, at + (6 if data[at] == 0 else 8), end, NAME):
+        if kind == b"infe" and data[start] >= 2:
+            size = 2 if data[start] == 2 else 4
+            item = number(data, start + 4, size, NAME)
+            meta.kinds[item] = bytes(data[start + 6 + size : start + 10 + size])
+
+
 def _read_references(data: Data, at: int, end: int, meta: _Meta) -> None:
     size = 4 if data[at] else 2
     for kind, start, _ in boxes(data, at + 4, end, NAME):
@@ -175,7 +200,7 @@ def _read_locations(data: Data, at: int, meta: _Meta) -> None:
     wide = 4 if version == 2 else 2
     count, at = number(data, at + 6, wide, NAME), at + 6 + wide
     for _ in range(count):
-        at += wide
+        item, at = number(data, at, wide, NAME), at + wide
         method = number(data, at, 2, NAME) & 15 if version else 0
         at += (2 if version else 0) + 2
         base, at = number(data, at, base_size, NAME), at + base_size
@@ -185,7 +210,7 @@ def _read_locations(data: Data, at: int, meta: _Meta) -> None:
             offset, at = number(data, at, offset_size, NAME), at + offset_size
             length, at = number(data, at, length_size, NAME), at + length_size
             if method == 0:
-                meta.extents.append((base + offset, base + offset + length))
+                meta.extents.append((item, base + offset, base + offset + length))
 
 
 def _samples(data: Data, start: int, end: int, depth: int = 0) -> int:

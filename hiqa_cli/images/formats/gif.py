@@ -1,6 +1,8 @@
-"""GIF: header and blocks, up to the trailer (GIF89a)."""
+"""GIF: header and blocks, up to the trailer (GIF89a); Pillow decodes the first frame."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from hiqa_cli.images.header import Data, Header, damaged, truncated, unpack
 
@@ -13,6 +15,7 @@ def read_gif(data: Data) -> Header:
     width, height, flags = unpack("<HHB", data, 6, NAME)
     at = 13 + _table(flags)
     frames, alpha, clear = 0, False, False
+    frame = None
     while True:
         kind = _byte(data, at)
         if kind == _TRAILER:
@@ -24,15 +27,26 @@ def read_gif(data: Data) -> Header:
         elif kind == _IMAGE:
             left, top, wide, high, flags = unpack("<HHHHB", data, at + 1, NAME)
             if not frames:
-                alpha = clear or (left, top, wide, high) != (0, 0, width, height)
+                # A frame beyond the screen enlarges it, as in Pillow and browsers.
+                width, height = max(width, left + wide), max(height, top + high)
+                if (left, top, wide, high) != (0, 0, width, height):
+                    frame = (left, top, left + wide, top + high)
+                alpha = clear or frame is not None
             frames += 1
             at = _skip_blocks(data, at + 10 + _table(flags) + 1)
         else:
             raise damaged(NAME, f"no block at byte {at:,}")
     if not frames or not width or not height:
         raise damaged(NAME, f"{frames} pictures of {width} x {height} px")
-    # OpenCV refuses a background colour outside the table, although viewers ignore that byte.
-    return Header(NAME, width, height, frames=frames, alpha=alpha, patches=((11, b"\0"),))
+    return Header(NAME, width, height, frames=frames, alpha=alpha, frame=frame)
+
+
+def clear_outside_frame(pixels: np.ndarray, frame: tuple[int, int, int, int]) -> None:
+    """Make (H, W, 4) RGBA transparent outside the first frame, which decoders fill with a colour."""
+    left, top, right, bottom = frame
+    alpha = pixels[top:bottom, left:right, 3].copy()
+    pixels[..., 3] = 0
+    pixels[top:bottom, left:right, 3] = alpha
 
 
 def _table(flags: int) -> int:

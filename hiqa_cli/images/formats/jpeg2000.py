@@ -1,14 +1,28 @@
-"""JPEG 2000: JP2 boxes, and the codestream's tile-parts up to its end (ITU-T T.800, annexes A and I)."""
+"""JPEG 2000: JP2 boxes, and the codestream's tile-parts up to its end (ITU-T T.800, annexes A and I).
+
+Pillow decodes up to 8 bits per sample, OpenCV up to 16. OpenJPEG inside both takes a zero byte for an empty packet, and
+so does not report zeroed data.
+"""
 
 from __future__ import annotations
 
-from hiqa_cli.images.header import EXTRA_CHANNEL_IGNORED, Data, Header, damaged, number, truncated, unpack, unsupported
+from hiqa_cli.images.header import (
+    EXTRA_CHANNEL_IGNORED,
+    Data,
+    Header,
+    damaged,
+    number,
+    refuse_zeros,
+    truncated,
+    unpack,
+    unsupported,
+)
 
 from .avif import boxes
 
 NAME = "JPEG 2000"
-_SPACES = {12: "CMYK", 14: "CIELab", 18: "sYCC"}
-_SOT, _EOC = 0xFF90, b"\xff\xd9"
+_SPACES = {12: "CMYK", 14: "CIELab"}
+_SOT, _COD, _EOC = 0xFF90, 0xFF52, b"\xff\xd9"
 
 
 def read_jp2(data: Data) -> Header:
@@ -41,7 +55,7 @@ def _profile(data: Data, at: int, end: int) -> bytes:
     if method != 1:
         return b""
     code = number(data, at + 3, 4, NAME)
-    if code not in (16, 17):  # OpenCV decodes sYCC (18) to wrong colours, and supports no others
+    if code not in (16, 17, 18):
         unsupported(f"JPEG 2000 in {_SPACES.get(code, f'colour space {code}')}")
     return b""
 
@@ -59,41 +73,49 @@ def _codestream(data: Data, at: int, end: int, alpha: bool, premultiplied: bool,
         raise damaged(NAME, f"{right - left} x {bottom - top} px")
     components = [unpack(">3B", data, at + 42 + 3 * index, NAME) for index in range(count)]
     bits = _bit_depth(components)
+    deep = bits > 8
     tiles = -(-(right - tile_x) // tile_w) * -(-(bottom - tile_y) // tile_h)
-    _walk_tiles(data, at + 2, end, tiles)
+    _walk_tiles(data, at + 2, end, tiles, (min(tile_w, right - left), min(tile_h, bottom - top)), count)
     return Header(
         NAME,
         right - left,
         bottom - top,
-        alpha=alpha and count == 4,
+        decoder="OpenCV" if deep else "Pillow",
+        alpha=alpha and count in (2, 4),
         premultiplied=premultiplied,
-        full_scale=2**bits - 1 if bits not in (8, 16) else None,
+        full_scale=None if bits in (8, 16) else 2**bits - 1 if deep else (2**bits - 1) << (8 - bits),
         profile=profile,
-        remarks=(EXTRA_CHANNEL_IGNORED,) if count == 4 and not alpha else (),
+        remarks=(EXTRA_CHANNEL_IGNORED,) if count in (2, 4) and not alpha else (),
     )
 
 
 def _bit_depth(components: list[tuple[int, ...]]) -> int:
-    """Bits per sample; refuses, by name, what OpenCV cannot read."""
-    if len(components) not in (1, 3, 4):
+    """Bits per sample; refuses, by name, what the decoders cannot read."""
+    if len(components) not in (1, 2, 3, 4):
         unsupported(f"JPEG 2000 with {len(components)} channels")
     depths = {depth for depth, _, _ in components}
     if len(depths) > 1:
         unsupported("JPEG 2000 with channels of different depth")
-    if any((across, down) != (1, 1) for _, across, down in components):
-        unsupported("JPEG 2000 with subsampled channels")
     (depth,) = depths
     if depth & 0x80:
         unsupported("JPEG 2000 with signed samples")
     bits = (depth & 0x7F) + 1
     if bits > 16:
         unsupported(f"{bits}-bit JPEG 2000")
+    if bits > 8 and len(components) == 2:
+        unsupported(f"{bits}-bit JPEG 2000 with 2 channels")
+    if bits > 8 and any((across, down) != (1, 1) for _, across, down in components):
+        unsupported(f"{bits}-bit JPEG 2000 with subsampled channels")
     return bits
 
 
-def _walk_tiles(data: Data, at: int, end: int, tiles: int) -> None:
-    """Parse from after SOC, through the main header and every tile-part, up to the end marker EOC."""
+def _walk_tiles(data: Data, at: int, end: int, tiles: int, size: tuple[int, int], components: int) -> None:
+    """Parse from after SOC, through the main header and every tile-part, up to the end marker EOC.
+
+    size: of a tile.
+    """
     found: set[int] = set()
+    packets = 0
     while True:
         if at + 2 > end:
             raise truncated(NAME, data, f"after {len(found)} of {tiles} tiles, no end marker")
@@ -103,14 +125,32 @@ def _walk_tiles(data: Data, at: int, end: int, tiles: int) -> None:
         if marker < 0xFF00 or length < 2:
             raise damaged(NAME, f"no marker at byte {at:,}")
         if marker == _SOT:
-            tile, size = unpack(">HI", data, at + 4, NAME)
+            tile, stated = unpack(">HI", data, at + 4, NAME)
             found.add(tile)
             # 0: the last tile-part, up to EOC, which cannot occur inside packet data.
-            length = size if size else data.find(_EOC, at, end) - at
+            length = stated if stated else data.find(_EOC, at, end) - at
             if length < 14 or at + length > end:
                 raise truncated(NAME, data, f"inside tile {tile + 1} of {tiles}, no end marker")
+            if packets:
+                refuse_zeros(NAME, data, at, at + length, 64 + packets)
             at += length
         else:
+            if marker == _COD:
+                packets = _packets(data, at, size, components)
             at += 2 + length
     if len(found) < tiles:
         raise damaged(NAME, f"{len(found)} of {tiles} tiles")
+
+
+def _packets(data: Data, at: int, size: tuple[int, int], components: int) -> int:
+    """The most packets in a tile, by the COD marker at `at`: one for each layer, component, resolution and precinct."""
+    style, _, layers, _, levels = unpack(">BBHBB", data, at + 4, NAME)
+    precincts = 0
+    for resolution in range(levels + 1):
+        exponents = data[at + 14 + resolution] if style & 1 and at + 14 + resolution < len(data) else 0xFF
+        across, down = (
+            (side >> (levels - resolution)) // 2**exponent + 2
+            for side, exponent in zip(size, (exponents & 15, exponents >> 4), strict=True)
+        )
+        precincts += across * down
+    return layers * components * precincts

@@ -1,10 +1,17 @@
-"""PNG: header and every chunk up to IEND, with the CRC of the critical ones (ISO/IEC 15948)."""
+"""PNG: header and every chunk up to IEND, with the CRC of the critical ones (ISO/IEC 15948).
+
+Pillow decodes up to 8 bits, OpenCV 16. Neither gets ancillary chunks: decoders limit texts, prefer animations and warn
+of broken metadata. Neither reports compressed data that end before the last row.
+"""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.header import Data, Header, damaged, truncated
@@ -15,7 +22,11 @@ STILL = "still picture of an animated file"
 _CHECKED = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _KEPT = frozenset({b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"acTL", b"cICP", b"gAMA", b"sRGB"})
 _LARGEST_PROFILE = 4 * 2**20  # bytes; real ones have at most about 2 MiB
-_IGNORED = b"hqAn"  # a private, ancillary chunk
+_DECODED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# Adam7: left, top, step across, step down of each pass.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_INFLATED_AT_ONCE = 2**22  # bytes
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -24,7 +35,6 @@ class _Walk:
     ihdr: bytes = b""
     kept: dict[bytes, bytes] = field(default_factory=dict)
     has_data: bool = False
-    animation: int = 0  # offset of the acTL chunk
     shares_first_frame: bool = False  # the picture data are the animation's first frame
 
 
@@ -68,8 +78,6 @@ def _take_chunk(walk: _Walk, kind: bytes, data: Data, start: int, end: int, soun
         walk.shares_first_frame = True
     elif kind in _KEPT and sound:
         walk.kept.setdefault(kind, bytes(data[start:end]))
-        if kind == b"acTL" and not walk.animation:
-            walk.animation = start - 4
 
 
 def _header(walk: _Walk) -> Header:
@@ -89,7 +97,8 @@ def _header(walk: _Walk) -> Header:
         width,
         height,
         frames=frames if walk.shares_first_frame else 1,
-        patches=_without_animation(walk),
+        decoder="OpenCV" if bits == 16 else "Pillow",
+        interlaced=bool(walk.ihdr[12]),
         remarks=(STILL,) if frames > 1 and not walk.shares_first_frame else (),
         orientation=exif.orientation,
         exif=exif.shooting_data,
@@ -100,16 +109,53 @@ def _header(walk: _Walk) -> Header:
     )
 
 
-def _without_animation(walk: _Walk) -> tuple[tuple[int, bytes], ...]:
-    """The patch that renames acTL (and corrects its CRC), so that any version of OpenCV decodes IDAT."""
-    if not walk.animation:
-        return ()
-    body = _IGNORED + walk.kept[b"acTL"]
-    return ((walk.animation, body + struct.pack(">I", zlib.crc32(body))),)
+def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
+    """Type, start and end (length and CRC included) of the chunks of an accepted file."""
+    at, kind = 8, b""
+    while kind != b"IEND":
+        kind = bytes(data[at + 4 : at + 8])
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        yield kind, at, end
+        at = end
+
+
+def without_ancillary_chunks(data: Data) -> bytes:
+    """The file with no chunks but those that its pixels depend on."""
+    with memoryview(data) as view:
+        kept = [view[start:end] for kind, start, end in _chunks(data) if kind in _DECODED]
+        return b"".join([view[:8], *kept])
+
+
+def check_rows(data: Data) -> None:
+    """Inflate the picture data; raise ImageError if they lack rows or hold an unknown filter."""
+    width, height, bits, colour_type, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    strides: list[tuple[int, int]] = []  # rows and bytes per row of each pass
+    for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            strides.append((rows, 1 + (columns * bits * _SAMPLES[colour_type] + 7) // 8))
+    starts = np.concatenate([np.full(rows, stride) for rows, stride in strides]).cumsum()
+    filters, expected = np.concatenate([[0], starts[:-1]]), int(starts[-1])
+    done, stream = 0, zlib.decompressobj()
+    with memoryview(data) as view:
+        for kind, start, end in _chunks(data):
+            rest: memoryview | bytes = view[start + 8 : end - 4] if kind == b"IDAT" else b""
+            while rest and done < expected:
+                try:
+                    part = np.frombuffer(stream.decompress(rest, _INFLATED_AT_ONCE), np.uint8)
+                except zlib.error:
+                    raise damaged(NAME, f"compressed data at byte {start:,} do not inflate") from None
+                here = filters[np.searchsorted(filters, done) : np.searchsorted(filters, done + len(part))]
+                if (part[here - done] > 4).any():
+                    raise damaged(NAME, "a row with an unknown filter")
+                done += len(part)
+                rest = b"" if stream.eof else stream.unconsumed_tail
+    if done < expected:
+        raise damaged(NAME, f"{done:,} bytes of pixels where the size needs {expected:,}")
 
 
 def _grey_key(transparent: bytes, bits: int) -> int | None:
-    """The sample value in tRNS of a grey PNG, as OpenCV returns it: 1, 2 and 4 bits scaled to 0..255."""
+    """The sample value in tRNS of a grey PNG, as decoders return it: 1, 2 and 4 bits scaled to 0..255."""
     if len(transparent) != 2:
         return None
     value = int.from_bytes(transparent, "big") & (2**bits - 1)

@@ -1,7 +1,7 @@
 """PBM, PGM, PPM (P1 to P6) and PAM (P7): header, sizes, and pixels.
 
-The one family that hiqa decodes itself: OpenCV does not scale values whose maximum is not 255 or 65535, swaps red and
-blue in PAM, and fails if an ASCII file has no final newline.
+hiqa decodes these itself: Pillow keeps 8 bits of 16 in colour and knows no alpha in PAM; OpenCV does not scale values
+whose maximum is not 255 or 65535.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def read_pnm(data: Data) -> Header:
     if have < need:
         size = f"{layout.width} x {layout.height} px"
         raise truncated(layout.name, data, f"where {size} need at least {layout.start + need:,}")
-    return Header(layout.name, layout.width, layout.height, alpha=layout.alpha)
+    return Header(layout.name, layout.width, layout.height, decoder="hiqa", alpha=layout.alpha)
 
 
 def decode_pnm(data: Data) -> np.ndarray:
-    """Decode to (H, W, 3) BGR or (H, W, 4) BGRA, uint8 or uint16, full scale, like OpenCV's output."""
+    """Decode to (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16, full scale."""
     layout = _layout(data)
     shape = (layout.height, layout.width, layout.channels)
     if layout.magic == 1:
@@ -69,7 +69,7 @@ def decode_pnm(data: Data) -> np.ndarray:
     for top in range(0, layout.height, rows_at_once):
         strip = _stretch(samples[top : top + rows_at_once], layout)
         colours = strip[..., :3] if layout.channels > 2 else strip[..., :1]
-        out[top : top + rows_at_once, :, :3] = colours[..., ::-1]
+        out[top : top + rows_at_once, :, :3] = colours
         if layout.alpha:
             out[top : top + rows_at_once, :, 3] = strip[..., -1]
     return out

@@ -1,8 +1,8 @@
 """TIFF and BigTIFF: the first page's tags, and the extents of its strips or tiles (TIFF 6.0).
 
-OpenCV applies a TIFF's orientation tag unconditionally, loses the alpha of grey pictures, garbles planar 16-bit
-pictures, and does not invert white-is-zero above 8 bits. What it gets wrong is corrected after decoding (see `Header`)
-or refused here by name.
+Pillow decodes up to 8 bits per sample, OpenCV the rest. Neither reports missing strips or checksums. OpenCV loses the
+alpha of grey pictures, garbles planar 16-bit pictures, and does not invert white-is-zero above 8 bits. What is read
+wrongly is corrected after decoding (see `Header`) or refused here by name.
 """
 
 from __future__ import annotations
@@ -23,13 +23,21 @@ _MOST_PAGES = 10_000
 _INFLATED_AT_ONCE = 2**22  # bytes
 _DEFLATE = (8, 32946)
 _COMPRESSIONS = (1, 2, 3, 4, 5, 7, *_DEFLATE, 32773)  # plain, fax, LZW, JPEG, deflate, PackBits
+_PILLOW_COMPRESSIONS = (34925, 50000, 50001)  # LZMA, Zstandard, WebP
+_MOST_PIXELS = 80_000_000  # Pillow refuses a TIFF of twice this, and warns above it
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR = 273, 274, 277, 279, 284
 ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
 ICC, CFA, LINEAR_RAW, DNG_VERSION = 34675, 32803, 34892, 50706
 _PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
-_BITS = {"grey": (1, 8, 10, 12, 14, 16), "RGB": (8, 10, 12, 14, 16), "palette": (1, 4, 8), "CMYK": (8,), "YCbCr": (8,)}
+_BITS = {
+    "grey": (1, 2, 4, 8, 10, 12, 14, 16),
+    "RGB": (8, 10, 12, 14, 16),
+    "palette": (1, 2, 4, 8),
+    "CMYK": (8,),
+    "YCbCr": (8,),
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ def read_tiff(data: Data) -> Header:
     bits = reader.values(tags.get(BITS), (1,))
     samples = reader.value(tags.get(SAMPLES), 1)
     compression = reader.value(tags.get(COMPRESSION), 1)
-    if compression not in _COMPRESSIONS:  # OpenCV decodes some of the others to black
+    if compression not in (_COMPRESSIONS if int(bits[0]) > 8 else (*_COMPRESSIONS, *_PILLOW_COMPRESSIONS)):
         _refuse(f"compression {compression}")
     kind = _picture_kind(reader, tags, {int(value) for value in bits[:samples]}, samples)
     _check_extents(reader, tags, compression)
@@ -118,10 +126,16 @@ def read_tiff(data: Data) -> Header:
 
 def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, after: int) -> Header:
     extra = reader.values(tags.get(EXTRA_SAMPLES))
-    alpha = kind == "RGB" and len(extra) == 1 and int(extra[0]) in (1, 2)
+    samples = reader.value(tags.get(SAMPLES), 1)
+    extended = kind in ("grey", "RGB") and samples in (2, 4)
+    alpha = extended and len(extra) == 1 and int(extra[0]) in (1, 2)
+    large = size[0] * size[1] > _MOST_PIXELS
+    # Pillow does not recognise a BigTIFF of big-endian byte order, and prefers strips where a file has both.
+    rare = (reader.big and reader.order == ">") or (TILE_OFFSETS in tags and STRIP_OFFSETS in tags)
+    deep = bits > 8 or large or rare
     orientation = reader.value(tags.get(ORIENTATION), 1)
     profile = bytes(reader.raw(tags[ICC])) if ICC in tags else b""
-    dropped = kind == "RGB" and len(extra) == 1 and not alpha
+    compression = reader.value(tags.get(COMPRESSION), 1)
     return Header(
         NAME,
         *size,
@@ -130,13 +144,16 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         exif=read_exif(reader.data).shooting_data,
         patches=_upright(reader, tags[ORIENTATION]) if orientation != 1 else (),
         alpha=alpha,
-        # libtiff multiplies 8-bit colours itself where the file has not done so.
-        premultiplied=alpha and (bits == 8 or int(extra[0]) == 1),
+        decoder="OpenCV" if deep else "Pillow",
+        noisy=compression not in (1, *_DEFLATE),
+        verify=bits > 8 and not large and compression not in (1, *_DEFLATE),
+        # Inside OpenCV, libtiff multiplies 8-bit colours itself where the file has not done so.
+        premultiplied=alpha and (int(extra[0]) == 1 or (deep and bits == 8)),
         inverted=bits > 8 and reader.value(tags.get(PHOTOMETRIC), 1) == 0,
         full_scale=(2**bits - 1) << (16 - bits) if 8 < bits < 16 else None,
         cmyk=kind == "CMYK",
         profile=profile,
-        remarks=(EXTRA_CHANNEL_IGNORED,) if dropped else (),
+        remarks=(EXTRA_CHANNEL_IGNORED,) if extended and not alpha else (),
     )
 
 
@@ -147,7 +164,7 @@ def _upright(reader: _Reader, tag: _Tag) -> tuple[tuple[int, bytes], ...]:
 
 
 def _picture_kind(reader: _Reader, tags: dict[int, _Tag], bits: set[int], samples: int) -> str:
-    """The kind of picture; refuses, by name, what OpenCV reads wrongly or not at all."""
+    """The kind of picture; refuses, by name, what is read wrongly or not at all."""
     number = reader.value(tags.get(PHOTOMETRIC), 1)
     kind = _PHOTOMETRICS.get(number) or _refuse(f"colour space {number}")
     for form in reader.values(tags.get(SAMPLE_FORMAT), (1,)):
@@ -161,7 +178,11 @@ def _picture_kind(reader: _Reader, tags: dict[int, _Tag], bits: set[int], sample
     if depth not in _BITS[kind]:
         _refuse(f"{depth}-bit {kind} samples")
     colours = {"grey": 1, "palette": 1, "CMYK": 4}.get(kind, 3)
-    if samples != colours and not (kind == "RGB" and samples == 4):
+    if (
+        samples != colours
+        and not (kind == "RGB" and samples == 4)
+        and not (kind == "grey" and depth == samples * 4 == 8)
+    ):
         _refuse(f"{samples} channels of {kind}")
     if depth > 8 and samples > 1 and reader.value(tags.get(PLANAR), 1) == 2:
         _refuse(f"{depth}-bit planar channels")
@@ -208,7 +229,7 @@ def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> 
 def _check_amount(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int) -> None:
     """Check the number of strips or tiles, and of bytes in plain strips, against the size.
 
-    OpenCV leaves missing ones black.
+    Decoders leave missing ones black.
     """
     width, height = size
     if TILE_OFFSETS in tags:

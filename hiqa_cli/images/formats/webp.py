@@ -1,9 +1,9 @@
-"""WebP: header and RIFF chunk sizes (RFC 9649)."""
+"""WebP: header and RIFF chunk sizes (RFC 9649); Pillow decodes it, but does not report zeroed data."""
 
 from __future__ import annotations
 
 from hiqa_cli.images.exif import Exif, read_exif
-from hiqa_cli.images.header import Data, Header, damaged, number, truncated
+from hiqa_cli.images.header import Data, Header, damaged, number, refuse_zeros, truncated
 
 NAME = "WebP"
 
@@ -16,6 +16,7 @@ def read_webp(data: Data) -> Header:
     size: tuple[int, int] | None = None
     alpha = extended = False
     frames, profile, exif, at = 0, b"", Exif(), 12
+    payloads: list[tuple[bytes, int, int]] = []
     while at + 8 <= riff_end:
         kind = bytes(data[at : at + 4])
         start, length = at + 8, number(data, at + 4, 4, NAME, little=True)
@@ -27,11 +28,14 @@ def read_webp(data: Data) -> Header:
             size = (_three(data, start + 4) + 1, _three(data, start + 7) + 1)
         elif kind in (b"VP8 ", b"VP8L"):
             frames += 1
+            payloads.append((kind, start, start + length))
             found, has_alpha = _lossy(data, start) if kind == b"VP8 " else _lossless(data, start)
             size = size or found
             alpha = alpha or (has_alpha and not extended)
         elif kind == b"ANMF":
             frames += 1
+            if frames == 1:
+                payloads.append((b"VP8 ", start, start + length))
         elif kind == b"ICCP" and not profile:
             profile = bytes(data[start : start + length])
         elif kind == b"EXIF":
@@ -39,6 +43,9 @@ def read_webp(data: Data) -> Header:
         at = start + length + (length & 1)
     if size is None or not frames:
         raise damaged(NAME, "no picture data")
+    for kind, start, end in payloads:
+        # Pictures of one colour have shorter runs; without back-references, a lossless one may spend a bit on a pixel.
+        refuse_zeros(NAME, data, start, end, 64 + size[0] * size[1] // (4096 if kind == b"VP8 " else 64))
     return Header(
         NAME,
         *size,

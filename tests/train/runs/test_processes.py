@@ -17,8 +17,7 @@ import pytest
 import torch
 from support.database_trees import write_table
 from support.process import HIQA, TIMEOUT, Finished, environment, obey_signals
-from support.tiny_training import SIZE, as_toml, short_recipe
-from support.trees import assert_equal
+from support.tiny_training import SIZE, as_toml, assert_equal, short_recipe
 
 from hiqa_cli.engine.weights import load_weights
 from hiqa_train.recipes.schema import OptimiserSettings, Recipe

@@ -8,8 +8,7 @@ import signal
 
 import pytest
 import torch
-from support.tiny_training import open_table, options, short_recipe
-from support.trees import assert_equal
+from support.tiny_training import assert_equal, open_table, options, short_recipe
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig

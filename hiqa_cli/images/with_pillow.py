@@ -1,0 +1,60 @@
+"""Decodes 8-bit pictures with Pillow, whose memory holds four bytes per pixel.
+
+The plug-in of the format is called directly: `Image.open` tries others, and has a limit of its own on pixels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+
+import numpy as np
+
+from .header import Data, Header, damaged
+
+_PLUGINS = {
+    "PNG": ("PngImagePlugin", "PngImageFile"),
+    "WebP": ("WebPImagePlugin", "WebPImageFile"),
+    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("BmpImagePlugin", "BmpImageFile"),
+    "JPEG 2000": ("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+    "GIF": ("GifImagePlugin", "GifImageFile"),
+}
+_STRIP = 2**18  # pixels
+
+
+def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
+    """Decode to (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8, as stored (not turned).
+
+    Also returns whether the last row is all zero as stored: some decoders leave missing rows so.
+    Raises ImageError.
+    """
+    module, name = _PLUGINS[header.format]
+    plugin = getattr(importlib.import_module(f"PIL.{module}"), name)
+    try:
+        image = plugin(io.BytesIO(data))
+        del data
+        if header.premultiplied:  # as stored: dividing by alpha would cost precision
+            image.tile = [tile._replace(args=_without_division(tile.args)) for tile in image.tile]
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a decoder raises for a damaged file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise damaged(header.format, f"Pillow cannot decode it ({reason})") from None
+    if image.size != (header.width, header.height):
+        found, expected = f"{image.width} x {image.height}", f"{header.width} x {header.height}"
+        raise damaged(header.format, f"{expected} px in its header, {found} in its data")
+    mode = "RGBA" if header.alpha else "RGB"
+    pixels = np.empty((header.height, header.width, len(mode)), np.uint8)
+    rows = max(1, _STRIP // header.width)
+    for top in range(0, header.height, rows):
+        strip = image.crop((0, top, header.width, min(top + rows, header.height)))
+        pixels[top : top + rows] = np.asarray(strip if strip.mode == mode else strip.convert(mode))
+    last = image.crop((0, header.height - 1, header.width, header.height))
+    return pixels, last.getbbox(**({"alpha_only": False} if last.mode[-1] in "Aa" else {})) is None
+
+
+def _without_division(arguments: tuple) -> tuple:
+    return tuple("RGBA" if argument == "RGBa" else argument for argument in arguments)
