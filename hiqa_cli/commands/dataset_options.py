@@ -66,10 +66,10 @@ class DatasetOptions:
     """
 
     names: tuple[str, ...]
-    roots: tuple[Path, ...]
-    higher_is_better: bool | None
-    nominal: tuple[float, float] | None
-    allow_missing: bool
+    roots: tuple[Path, ...] = ()
+    higher_is_better: bool | None = None
+    nominal: tuple[float, float] | None = None
+    allow_missing: bool = False
 
 
 def direction_of(higher_is_better: bool | None) -> Literal["high", "low"] | None:
@@ -96,21 +96,21 @@ def open_datasets(given: DatasetOptions) -> list[Dataset]:
     places: dict[str, Path | None] = dict.fromkeys(databases)
     places.update(zip(databases, given.roots, strict=bool(given.roots)))
     direction = direction_of(given.higher_is_better)
-    readings = [
+    datasets = [
         open_dataset(name, places[name])
         if name in places
         else open_dataset(name, direction=direction, nominal=given.nominal, allow_missing=given.allow_missing)
         for name in given.names
     ]
-    names = [reading.name for reading in readings]
+    names = [dataset.name for dataset in datasets]
     if len(set(names)) < len(names):
         raise UsageError(f"database {max(names, key=names.count)} is named twice")
-    return readings
+    return datasets
 
 
 def open_and_describe(given: DatasetOptions, say: Messages) -> list[Dataset]:
     """Read the databases and print a line on each: images found, the first missing file, scale, notes."""
-    readings = open_datasets(given)
-    for reading in readings:
-        say.warn("; ".join([reading.coverage(), *reading.notes]))
-    return readings
+    datasets = open_datasets(given)
+    for dataset in datasets:
+        say.warn("; ".join([dataset.coverage(), *dataset.notes]))
+    return datasets

@@ -13,6 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 from hiqa_cli.console.messages import did_you_mean
 from hiqa_cli.errors import UsageError
 
+from .groups import expand_groups
+
 # headings; options without one are listed under GENERAL
 INPUT, OUTPUT, SCORING, TRAINING, GENERAL, ADVANCED = (
     "Input",
@@ -84,7 +86,7 @@ def command_group(name: str) -> typer.Typer:
 def add_command(group: typer.Typer, name: str, function: Callable[..., int]) -> None:
     """Add a command to a group. Its docstring is its help; a last paragraph of exit codes follows the options."""
     text, mark, codes = inspect.cleandoc(function.__doc__ or "").partition(EXIT_CODES)
-    group.command(name, cls=GroupedCommand, help=text.rstrip(), epilog=mark + codes or None)(function)
+    group.command(name, cls=GroupedCommand, help=text.rstrip(), epilog=mark + codes or None)(expand_groups(function))
 
 
 def on_command_line(context: typer.Context, *parameters: str) -> bool:

@@ -18,7 +18,9 @@ from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
 from hiqa_cli.engine.config import BACKENDS, MODES, TILE, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
+from hiqa_cli.scoring.options import BackendOptions
 
+from .groups import OptionGroup
 from .help import ADVANCED, INPUT, OUTPUT, SCORING, on_command_line
 
 SORT_ORDERS = ("score", "path")
@@ -248,6 +250,19 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing f
 # general
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more detail on standard error.")]
+
+# groups
+Torch = Annotated[
+    BackendOptions,
+    OptionGroup(
+        BackendOptions,
+        device=Device,
+        precision=Precision,
+        batch_size=BatchSize,
+        threads=Threads,
+        weights=WeightsFolder,
+    ),
+]
 
 
 def scoring_from(

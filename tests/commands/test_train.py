@@ -9,13 +9,13 @@ import json
 import sys
 import types
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 from support.tiny_training import open_table, options, short_recipe
 
 from hiqa_cli.commands.dataset_options import DatasetOptions
 from hiqa_cli.commands.evaluate.protocols import splits
+from hiqa_cli.commands.groups import expand_groups
 from hiqa_cli.commands.train import train
 from hiqa_cli.commands.train_setup import choose_vgg, open_databases
 from hiqa_cli.console.progress import stage_text
@@ -48,7 +48,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_defaults_in_the_help_are_those_of_a_run_and_of_drawn_splits():
     assert inspect.signature(train).parameters["seed"].default == RunOptions().seed
-    (option,) = (one for one in get_type_hints(splits, include_extras=True)["num_splits"].__metadata__)
+    (option,) = inspect.signature(expand_groups(splits)).parameters["num_splits"].annotation.__metadata__
     assert option.show_default.startswith(f"{COUNT},")
 
 

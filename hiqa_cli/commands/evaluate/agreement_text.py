@@ -38,12 +38,12 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def measure_lines(result: DatabaseResult, weights_id: str) -> list[str]:
     """The table of one database: what was measured, a row for each distortion type, all images last, and notes."""
-    choice, reading = result.selection, result.selection.dataset
+    choice, dataset = result.selection, result.selection.dataset
     part = "all images" if choice.part == "all" else f"{choice.part} part"
     types = f", types {', '.join(choice.types)}" if choice.types else ""
     lines = [
-        f"{reading.title}, {part}{types}: {count(result.all.images, 'image')} of {count(result.all.scenes, 'scene')}; "
-        f"{reading.scale}; weights {weights_id}"
+        f"{dataset.title}, {part}{types}: {count(result.all.images, 'image')} of {count(result.all.scenes, 'scene')}; "
+        f"{dataset.scale}; weights {weights_id}"
     ]
     lines += row_lines("type", result.rows)
     of_types = [row.value("srocc") for row in result.rows[:-1]]

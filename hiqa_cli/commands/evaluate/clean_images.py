@@ -11,6 +11,7 @@ import typer
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.commands import options as common
+from hiqa_cli.commands.groups import OptionGroup
 from hiqa_cli.commands.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
@@ -27,6 +28,27 @@ from . import options as own
 if TYPE_CHECKING:
     from hiqa_cli.engine.scorer import Scorer
     from hiqa_train.data.clean_images import CleanImage
+
+
+@dataclass(frozen=True)
+class MeasurementOptions:
+    """What the measures have in common. leave_out: names of photographs. json: None for no file."""
+
+    leave_out: tuple[str, ...] = ()
+    stride: int = Scoring.stride
+    json: Path | None = None
+    overwrite: bool = False
+    quiet: bool = False
+
+
+SHARED: dict[str, Any] = {
+    "stride": common.Stride,
+    "json": own.JsonFile,
+    "overwrite": common.Overwrite,
+    "quiet": common.Quiet,
+}
+PlainMeasurement = Annotated[MeasurementOptions, OptionGroup(MeasurementOptions, **SHARED)]
+PhotographMeasurement = Annotated[MeasurementOptions, OptionGroup(MeasurementOptions, leave_out=own.LeaveOut, **SHARED)]
 
 
 @dataclass(frozen=True)
@@ -73,37 +95,29 @@ class Measurement:
         return ExitCode.OK
 
 
-def start(backend: BackendOptions, stride: int, json_file: Path | None, overwrite: bool, quiet: bool) -> Measurement:
+def start(given: MeasurementOptions, backend: BackendOptions) -> Measurement:
     """Check the output file and load the weights."""
     from hiqa_train.data.leakage import trained_scenes
 
-    Scoring(stride=stride)
-    check_new_file(json_file, "--json", overwrite)
-    messages = Messages(quiet=quiet)
+    Scoring(stride=given.stride)
+    check_new_file(given.json, "--json", given.overwrite)
+    messages = Messages(quiet=given.quiet)
     scorer = load_scorer(backend, messages)
-    return Measurement(scorer, stride, trained_scenes(backend.weights).scenes or frozenset(), json_file, messages)
+    scenes = trained_scenes(backend.weights).scenes or frozenset()
+    return Measurement(scorer, given.stride, scenes, given.json, messages)
 
 
 def ladders(
     folder: own.Folder,
-    leave_out: own.LeaveOut = None,
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
+    given: PhotographMeasurement,
+    backend: common.Torch,
 ) -> int:
     """Correlate scores with the strength of synthetic distortions."""
     from hiqa_train.evaluation.clean.ladders import LADDERS, measure_ladders
 
-    backend = BackendOptions(device, precision, batch_size, threads, weights)
-    run = start(backend, stride, json_file, overwrite, quiet)
-    images = run.images(folder, leave_out or ())
-    result = measure_ladders(run.scorer, images, stride=stride, report=run.messages.warn)
+    run = start(given, backend)
+    images = run.images(folder, given.leave_out)
+    result = measure_ladders(run.scorer, images, stride=run.stride, report=run.messages.warn)
     lines = [f"ladders, {count(len(images), 'image')}: mean rank correlation of score and distortion strength"]
     for kind, mean in result.mean_srocc.items():
         steps = " ".join(f"{strength:g}" for strength in LADDERS[kind])
@@ -123,16 +137,8 @@ def ladders(
 
 def gains(
     folder: own.Folder,
-    leave_out: own.LeaveOut = None,
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
+    given: PhotographMeasurement,
+    backend: common.Torch,
 ) -> int:
     """Measure the PSNR that hallucinations gain over distorted images.
 
@@ -140,10 +146,9 @@ def gains(
     """
     from hiqa_train.evaluation.clean.psnr_gain import measure_gains
 
-    backend = BackendOptions(device, precision, batch_size, threads, weights)
-    run = start(backend, stride, json_file, overwrite, quiet)
-    images = run.images(folder, leave_out or ())
-    found, clean = measure_gains(run.scorer, images, stride=stride, with_filters=True, report=run.messages.warn)
+    run = start(given, backend)
+    images = run.images(folder, given.leave_out)
+    found, clean = measure_gains(run.scorer, images, stride=run.stride, with_filters=True, report=run.messages.warn)
     lines = [f"gains, {count(len(images), 'image')}: mean PSNR against the undistorted image"]
     lines += [
         f"  {name:<9} {gain.before:6.2f} dB, hallucination {gain.gain:+.2f} dB, "
@@ -157,25 +162,16 @@ def gains(
 
 def uncertainty(
     folder: own.Folder,
-    leave_out: own.LeaveOut = None,
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
+    given: PhotographMeasurement,
+    backend: common.Torch,
 ) -> int:
     """Measure how often the stated uncertainty covers the error."""
     from hiqa_train.uncertainty.activations import observe_scores
     from hiqa_train.uncertainty.coverage import COVERED, draw_cases, measure_coverage
 
-    backend = BackendOptions(device, precision, batch_size, threads, weights)
-    run = start(backend, stride, json_file, overwrite, quiet)
-    images = run.images(folder, leave_out or ())
-    cases = draw_cases(observe_scores(run.scorer, stride), images, 12, seed=11, report=run.messages.warn)
+    run = start(given, backend)
+    images = run.images(folder, given.leave_out)
+    cases = draw_cases(observe_scores(run.scorer, run.stride), images, 12, seed=11, report=run.messages.warn)
     result = measure_coverage(cases)
     lines = [
         f"uncertainty, {result.cases} randomly distorted images made from {len(images)}",
@@ -213,22 +209,15 @@ def people(
             rich_help_panel=INPUT,
         ),
     ],
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
+    given: PlainMeasurement,
+    backend: common.Torch,
 ) -> int:
     """Correlate scores of rebuilt TID2013 images with its published scores."""
     from hiqa_train.evaluation.clean.tid_agreement import measure_people
 
-    run = start(BackendOptions(device, precision, batch_size, threads, weights), stride, json_file, overwrite, quiet)
+    run = start(given, backend)
     result = measure_people(
-        run.scorer, folder, scores, offsets, excluded=run.trained_scenes, stride=stride, report=run.messages.warn
+        run.scorer, folder, scores, offsets, excluded=run.trained_scenes, stride=run.stride, report=run.messages.warn
     )
     lines = [
         f"people, {result.pictures} images: SROCC with TID2013's published scores",

@@ -7,19 +7,13 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hiqa_cli.commands import options as common
-from hiqa_cli.commands.dataset_options import (
-    AllowMissing,
-    DatasetOptions,
-    HigherIsBetter,
-    NominalRange,
-    Roots,
-    open_and_describe,
-)
+from hiqa_cli.commands.dataset_options import DatasetOptions, open_and_describe
+from hiqa_cli.commands.groups import OptionGroup
 from hiqa_cli.commands.help import INPUT, OUTPUT, SCORING
 from hiqa_cli.commands.options import one_of, whole_number
 from hiqa_cli.console.exit_codes import ExitCode
@@ -44,6 +38,42 @@ if TYPE_CHECKING:
 
 PARTS = ("test", "validation", "training", "all")
 
+Part = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="|".join(PARTS),
+        parser=one_of("--part", PARTS),
+        show_default="test if the database has one, else all",
+        help="Images to measure.",
+        rich_help_panel=INPUT,
+    ),
+]
+SplitsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--splits", metavar="FILE", help="File of splits by scene that defines the parts.", rich_help_panel=INPUT
+    ),
+]
+SplitNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--split",
+        metavar="N",
+        parser=whole_number("--split", 0),
+        help="Number of a split of --splits, from 0.",
+        rich_help_panel=INPUT,
+    ),
+]
+Unseen = Annotated[
+    bool, typer.Option("--unseen", help="Leave out scenes the weights were trained on.", rich_help_panel=INPUT)
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither reuse nor keep scores.", rich_help_panel=SCORING)]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Plot published scores over hiqa's as PNG.", rich_help_panel=OUTPUT),
+]
+
 
 @dataclass(frozen=True)
 class EvaluationOptions:
@@ -63,66 +93,49 @@ class EvaluationOptions:
     cached: bool
 
 
+def evaluation_options(
+    part: PartName | None = None,
+    types: str = "",
+    splits: Path | None = None,
+    split: int | None = None,
+    unseen: bool = False,
+    resamples: int = own.DEFAULT_RESAMPLES,
+    seed: int = 0,
+    no_cache: bool = False,
+) -> EvaluationOptions:
+    """The options as typed: types as A,B. UsageError for a file of splits without a number."""
+    if (splits is None) != (split is None):
+        raise UsageError("--splits FILE and --split N go together")
+    return EvaluationOptions(part, own.words(types), splits, split, unseen, resamples, seed, not no_cache)
+
+
+Selection = Annotated[
+    EvaluationOptions,
+    OptionGroup(
+        evaluation_options,
+        part=Part,
+        types=own.Types,
+        splits=SplitsFile,
+        split=SplitNumber,
+        unseen=Unseen,
+        resamples=own.Resamples,
+        seed=own.Seed,
+        no_cache=NoCache,
+    ),
+]
+Files = Annotated[
+    ResultFiles,
+    OptionGroup(ResultFiles, json=own.JsonFile, csv=own.CsvFile, plot=Plot, overwrite=common.Overwrite),
+]
+
+
 def database(
-    names: own.Databases,
-    root: Roots = None,
-    higher_is_better: HigherIsBetter = None,
-    nominal: NominalRange = None,
-    allow_missing: AllowMissing = False,
-    part: Annotated[
-        str | None,
-        typer.Option(
-            "--part",
-            metavar="|".join(PARTS),
-            parser=one_of("--part", PARTS),
-            show_default="test if the database has one, else all",
-            help="Images to measure.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    types: own.Types = None,
-    splits: Annotated[
-        Path | None,
-        typer.Option(
-            "--splits", metavar="FILE", help="File of splits by scene that defines the parts.", rich_help_panel=INPUT
-        ),
-    ] = None,
-    split: Annotated[
-        int | None,
-        typer.Option(
-            "--split",
-            metavar="N",
-            parser=whole_number("--split", 0),
-            help="Number of a split of --splits, from 0.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    unseen: Annotated[
-        bool,
-        typer.Option("--unseen", help="Leave out scenes the weights were trained on.", rich_help_panel=INPUT),
-    ] = False,
-    resamples: own.Resamples = own.DEFAULT_RESAMPLES,
-    seed: own.Seed = own.DEFAULT_SEED,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Neither reuse nor keep scores.", rich_help_panel=SCORING)
-    ] = False,
+    tested: own.Tested,
+    options: Selection,
+    files: Files,
+    scoring: own.AllTilesScoring,
+    backend: common.Torch,
     show_literature: own.ShowLiterature = False,
-    json_file: own.JsonFile = None,
-    csv_file: own.CsvFile = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot", metavar="FILE", help="Plot published scores over hiqa's as PNG.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    overwrite: common.Overwrite = False,
-    mode: common.Mode = Scoring.mode,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
     quiet: common.Quiet = False,
 ) -> int:
     """Measure agreement with people's scores on databases or tables.
@@ -135,17 +148,7 @@ def database(
     hiqa evaluate database tid2013 --show-literature
     hiqa evaluate database my.csv --higher-is-better --range 1 5
     """
-    if (splits is None) != (split is None):
-        raise UsageError("--splits FILE and --split N go together")
-    say = Messages(quiet=quiet)
-    backend = BackendOptions(device, precision, batch_size, threads, weights)
-    scoring = Scoring(mode, stride, max_tiles=None)
-    options = EvaluationOptions(
-        cast("PartName | None", part), own.words(types), splits, split, unseen, resamples, seed, not no_cache
-    )
-    files = ResultFiles(json_file, csv_file, plot, overwrite)
-    given = DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing)
-    evaluate_databases(given, options, backend, scoring, files, show_literature, say)
+    evaluate_databases(tested, options, backend, scoring, files, show_literature, Messages(quiet=quiet))
     return ExitCode.OK
 
 
@@ -162,10 +165,10 @@ def evaluate_databases(
     from hiqa_train.data.leakage import trained_scenes
     from hiqa_train.evaluation.images import select_images
 
-    readings = open_and_describe(given, say)
-    files.check([reading.name for reading in readings])
+    datasets = open_and_describe(given, say)
+    files.check([dataset.name for dataset in datasets])
     rule = split_rule(options)
-    choices = [select_images(reading, options.part, split=rule, types=options.types) for reading in readings]
+    choices = [select_images(dataset, options.part, split=rule, types=options.types) for dataset in datasets]
     trained = trained_scenes(backend.weights)
     chosen = [without_trained(choice, options, trained.scenes) for choice in choices]
     if trained.scenes is None:

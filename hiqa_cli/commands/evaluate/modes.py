@@ -9,14 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from hiqa_cli.commands import options as common
+from hiqa_cli.commands.groups import OptionGroup
 from hiqa_cli.commands.help import INPUT
 from hiqa_cli.commands.options import whole_number
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.scoring.options import BackendOptions
 
-from . import options as own
-from .clean_images import start
+from .clean_images import SHARED, MeasurementOptions, PlainMeasurement, start
+
+WithoutStride = Annotated[
+    MeasurementOptions,
+    OptionGroup(MeasurementOptions, **{name: option for name, option in SHARED.items() if name != "stride"}),
+]
 
 
 def modes(
@@ -24,6 +29,8 @@ def modes(
         Path,
         typer.Argument(metavar="DIR", help="BIQ2021's folder.", file_okay=False, exists=True, rich_help_panel=INPUT),
     ],
+    given: PlainMeasurement,
+    backend: common.Torch,
     images: Annotated[
         int | None,
         typer.Option(
@@ -35,22 +42,13 @@ def modes(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
 ) -> int:
     """Compare the modes fast and exact on BIQ2021's training photographs."""
     from hiqa_train.data.leakage import shared_scenes
     from hiqa_train.datasets.readers.biq2021 import read_biq2021
     from hiqa_train.evaluation.clean.mode_comparison import draw, measure_modes
 
-    run = start(BackendOptions(device, precision, batch_size, threads, weights), stride, json_file, overwrite, quiet)
+    run = start(given, backend)
     samples = draw([sample for sample in read_biq2021(folder).samples if sample.split == "training"], images)
     trained = shared_scenes(run.trained_scenes, [sample.scene for sample in samples])
     if trained:
@@ -58,7 +56,7 @@ def modes(
             f"{folder}: the weights were trained on {len(trained):,} of {count(len(samples), 'image')}; use other "
             "images to measure agreement with people"
         )
-    result = measure_modes(run.scorer, samples, stride=stride, report=run.messages.warn)
+    result = measure_modes(run.scorer, samples, stride=run.stride, report=run.messages.warn)
     differences, (low, high) = result.differences, result.gain_interval
     lines = [
         f"modes, {count(result.pictures, 'image')}: fast minus exact, in points",
@@ -77,21 +75,14 @@ def sampling(
             metavar="DIR", help="Folder of large photographs.", file_okay=False, exists=True, rich_help_panel=INPUT
         ),
     ],
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
+    given: PlainMeasurement,
+    backend: common.Torch,
 ) -> int:
     """Compare sampled tiles of large photographs with all their tiles."""
     from hiqa_train.evaluation.clean.mode_comparison import measure_sampling
 
-    run = start(BackendOptions(device, precision, batch_size, threads, weights), stride, json_file, overwrite, quiet)
-    result = measure_sampling(run.scorer, folder, Scoring(stride=stride), report=run.messages.warn)
+    run = start(given, backend)
+    result = measure_sampling(run.scorer, folder, Scoring(stride=run.stride), report=run.messages.warn)
     differences, (low, high) = result.differences, result.megapixels
     lines = [
         f"sampling, {count(result.pictures, 'image')} of {low:.1f} to {high:.1f} megapixels: sample minus all tiles",
@@ -104,15 +95,13 @@ def sampling(
 
 
 def speed(
-    json_file: own.JsonFile = None,
-    overwrite: common.Overwrite = False,
+    given: WithoutStride,
     weights: common.WeightsFolder = BackendOptions.weights,
-    quiet: common.Quiet = False,
 ) -> int:
     """Time 8 tiles on the CPU relative to a plain convolution."""
     from hiqa_train.trainer.convolution_rate import TILES, measure_speed
 
-    run = start(BackendOptions(weights=weights), Scoring.stride, json_file, overwrite, quiet)
+    run = start(given, BackendOptions(weights=weights))
     lines: list[str] = []
     facts: dict[str, Any] = {}
     for precision in ("fp32", "bf16"):

@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
+from hiqa_cli.commands.dataset_options import AllowMissing, DatasetOptions, HigherIsBetter, NominalRange, Roots
+from hiqa_cli.commands.groups import OptionGroup
 from hiqa_cli.commands.help import INPUT, OUTPUT, SCORING
-from hiqa_cli.commands.options import whole_number
+from hiqa_cli.commands.options import Mode, Stride, whole_number
+from hiqa_cli.engine.config import Scoring
 
 # input
 Databases = Annotated[
@@ -50,7 +53,7 @@ Resamples = Annotated[
         rich_help_panel=SCORING,
     ),
 ]
-DEFAULT_SEED, DEFAULT_RESAMPLES = 0, 1000
+DEFAULT_RESAMPLES = 1000
 
 # output
 ShowLiterature = Annotated[
@@ -63,6 +66,27 @@ JsonFile = Annotated[
 CsvFile = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write the table as CSV.", rich_help_panel=OUTPUT)
 ]
+
+# groups
+Tested = Annotated[
+    DatasetOptions,
+    OptionGroup(
+        DatasetOptions,
+        names=Databases,
+        roots=Roots,
+        higher_is_better=HigherIsBetter,
+        nominal=NominalRange,
+        allow_missing=AllowMissing,
+    ),
+]
+
+
+def score_all_tiles(mode: str = Scoring.mode, stride: int = Scoring.stride) -> Scoring:
+    """Scoring without sampling: a measurement looks at all of every image."""
+    return Scoring(mode, stride, max_tiles=None)
+
+
+AllTilesScoring = Annotated[Scoring, OptionGroup(score_all_tiles, mode=Mode, stride=Stride)]
 
 
 def words(text: str | None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 
 from .agreement_text import literature_lines, row_lines, summary_lines
+from .options import DEFAULT_RESAMPLES
 from .result_files import write_csv
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class ProtocolOptions:
     resamples: bootstrap samples for the intervals of a single split; several splits show their own spread.
     """
 
-    protocol: Literal["splits", "official", "cross"]
     out: Path
-    types: tuple[str, ...]
-    source_types: tuple[str, ...]
-    splits: Path | None
-    num_splits: int | None
-    seed: int
-    resamples: int
+    types: tuple[str, ...] = ()
+    source_types: tuple[str, ...] = ()
+    splits: Path | None = None
+    num_splits: int | None = None
+    seed: int = 0
+    resamples: int = DEFAULT_RESAMPLES
+    protocol: Literal["splits", "official", "cross"] = "splits"
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,22 @@ class MethodOptions:
     whole_views: run G on whole images.
     """
 
-    names: tuple[str, ...]
-    recipe: str | None
-    generator: Path | None
-    init_from: Path | None
-    whole_views: bool
-    vgg: str | None
+    methods: tuple[str, ...] = ("hiqa",)
+    recipe: str | None = None
+    generator: Path | None = None
+    init_from: Path | None = None
+    whole_views: bool = False
+    vgg: str | None = None
 
 
 @dataclass(frozen=True)
 class ProtocolFiles:
     """Results to write in addition to the printed tables and the files in --out."""
 
-    json: Path | None
-    csv: Path | None
-    overwrite: bool
-    show_literature: bool
+    json: Path | None = None
+    csv: Path | None = None
+    overwrite: bool = False
+    show_literature: bool = False
 
     def check(self) -> None:
         """UsageError if a file cannot be written, or exists and must not be replaced."""
@@ -108,7 +109,7 @@ def evaluate_protocol(
         torch.set_num_threads(backend.threads)  # for training; the scorer sets its own
     study = Study(tuple(sources or targets), tuple(targets), options.types, options.source_types)
     splits = make_splits(study, options, say)
-    chosen = [make_method(name, study, options, methods, scoring, backend, say) for name in methods.names]
+    chosen = [make_method(name, study, options, methods, scoring, backend, say) for name in methods.methods]
     stop = StopSignal()
     results = run_protocol(
         options.protocol,
@@ -145,9 +146,9 @@ def make_splits(study: Study, options: ProtocolOptions, say: Messages) -> list[E
                 )
         return [eval_split]
     if options.protocol == "official":
-        for reading in study.datasets:
-            if not all(sample.split for sample in reading.samples):
-                raise UsageError(f"{reading.name} has no official split", "use hiqa evaluate splits")
+        for dataset in study.datasets:
+            if not all(sample.split for sample in dataset.samples):
+                raise UsageError(f"{dataset.name} has no official split", "use hiqa evaluate splits")
         splits = split_databases(study.datasets, options.seed)[2]
     elif options.splits is not None:
         splits = read_splits(options.splits)
@@ -188,7 +189,7 @@ def make_method(
     if kind == "baseline":
         recipe = variant(recipe, "BL")
     generator = methods.generator if kind == "hiqa" else None
-    has_references = any(reading.has_references for reading in study.sources)
+    has_references = any(dataset.has_references for dataset in study.sources)
     recipe, vgg = choose_vgg(
         recipe, methods.vgg, RunOptions(generator=generator), say.warn, has_references=has_references
     )
@@ -243,24 +244,24 @@ def print_results(
     from hiqa_train.evaluation.agreement import ALL
     from hiqa_train.evaluation.published import published_for
 
-    trained = ", ".join(reading.name for reading in study.sources)
-    for reading in study.targets:
-        rows = [row for row in summaries if row.database == reading.name]
+    trained = ", ".join(dataset.name for dataset in study.sources)
+    for dataset in study.targets:
+        rows = [row for row in summaries if row.database == dataset.name]
         where = f"trained on {trained}" if study.across else "trained on the other scenes"
         divided = "" if options.protocol == "cross" else f"{count(len(splits), 'split')} by scene, "
-        lines = [escape_for_terminal(f"{reading.title}: {divided}{where}; seed {options.seed}; {reading.scale}")]
+        lines = [escape_for_terminal(f"{dataset.title}: {divided}{where}; seed {options.seed}; {dataset.scale}")]
         if len(splits) > 1:
             lines += summary_lines(rows)
         else:
             for method, found in results.items():
-                lines += row_lines(method, found[0].databases[reading.name])
+                lines += row_lines(method, found[0].databases[dataset.name])
         if show_literature:
             first = [row for row in rows if row.method == rows[0].method]
             medians = {row.type: row.measures["srocc"].median for row in first}
             plcc = next(row.measures["plcc"].median for row in first if row.type == ALL)
-            published = published_for(reading.name, trained if study.across else "")
+            published = published_for(dataset.name, trained if study.across else "")
             lines += ["", *literature_lines(f"{first[0].method}, here", medians, plcc, published)]
-        write("\n".join(lines) + ("\n\n" if reading is not study.targets[-1] else "\n"))
+        write("\n".join(lines) + ("\n\n" if dataset is not study.targets[-1] else "\n"))
 
 
 def write_files(

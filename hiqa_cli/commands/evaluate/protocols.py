@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hiqa_cli.commands import options as common
-from hiqa_cli.commands.dataset_options import (
-    AllowMissing,
-    DatasetOptions,
-    HigherIsBetter,
-    NominalRange,
-    Roots,
-    open_and_describe,
-)
+from hiqa_cli.commands.dataset_options import DatasetOptions, open_and_describe
+from hiqa_cli.commands.groups import OptionGroup
 from hiqa_cli.commands.help import INPUT, OUTPUT, TRAINING, on_command_line
 from hiqa_cli.commands.options import one_of, whole_number
 from hiqa_cli.console.messages import Messages
@@ -102,54 +97,77 @@ Vgg = Annotated[
     ),
 ]
 
+SplitsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--splits", metavar="FILE", help="Use the splits of a file instead of drawing.", rich_help_panel=INPUT
+    ),
+]
+NumSplits = Annotated[
+    int | None,
+    typer.Option(
+        "--num-splits",
+        metavar="N",
+        parser=whole_number("--num-splits", 1, 1000),
+        show_default="10, or all of --splits",
+        help="Number of splits.",
+        rich_help_panel=INPUT,
+    ),
+]
+
+
+def protocol_options(
+    out: Path,
+    types: str = "",
+    train_types: str = "",
+    splits: Path | None = None,
+    num_splits: int | None = None,
+    seed: int = ProtocolOptions.seed,
+    resamples: int = ProtocolOptions.resamples,
+) -> ProtocolOptions:
+    """A protocol's options, lists of distortion types as typed: A,B."""
+    return ProtocolOptions(out, own.words(types), own.words(train_types), splits, num_splits, seed, resamples)
+
+
+TYPES = {"out": Out, "types": own.Types, "train_types": TrainTypes}
+CHANCE = {"seed": own.Seed, "resamples": own.Resamples}
+OneSplit = Annotated[ProtocolOptions, OptionGroup(protocol_options, **TYPES, **CHANCE)]
+ManySplits = Annotated[
+    ProtocolOptions, OptionGroup(protocol_options, **TYPES, splits=SplitsFile, num_splits=NumSplits, **CHANCE)
+]
+Methods = Annotated[
+    MethodOptions,
+    OptionGroup(
+        MethodOptions,
+        methods=MethodNames,
+        recipe=RecipeName,
+        generator=GeneratorFolder,
+        init_from=InitFrom,
+        whole_views=WholeViews,
+        vgg=Vgg,
+    ),
+]
+Files = Annotated[
+    ProtocolFiles,
+    OptionGroup(
+        ProtocolFiles,
+        json=own.JsonFile,
+        csv=own.CsvFile,
+        overwrite=common.Overwrite,
+        show_literature=own.ShowLiterature,
+    ),
+]
+
 
 def splits(
     context: typer.Context,
-    names: own.Databases,
-    out: Out,
+    tested: own.Tested,
+    options: ManySplits,
+    methods: Methods,
+    files: Files,
+    scoring: own.AllTilesScoring,
+    backend: common.Torch,
     train_on: TrainOn = None,
-    root: Roots = None,
-    higher_is_better: HigherIsBetter = None,
-    nominal: NominalRange = None,
-    allow_missing: AllowMissing = False,
-    types: own.Types = None,
-    train_types: TrainTypes = None,
-    splits: Annotated[
-        Path | None,
-        typer.Option(
-            "--splits", metavar="FILE", help="Use the splits of a file instead of drawing.", rich_help_panel=INPUT
-        ),
-    ] = None,
-    num_splits: Annotated[
-        int | None,
-        typer.Option(
-            "--num-splits",
-            metavar="N",
-            parser=whole_number("--num-splits", 1, 1000),
-            show_default="10, or all of --splits",
-            help="Number of splits.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    method: MethodNames = None,
-    recipe: RecipeName = None,
-    generator: GeneratorFolder = None,
-    init_from: InitFrom = None,
-    whole_views: WholeViews = False,
-    vgg: Vgg = None,
-    seed: own.Seed = own.DEFAULT_SEED,
-    resamples: own.Resamples = own.DEFAULT_RESAMPLES,
-    show_literature: own.ShowLiterature = False,
-    json_file: own.JsonFile = None,
-    csv_file: own.CsvFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    mode: common.Mode = Scoring.mode,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
     quiet: common.Quiet = False,
 ) -> int:
     """Train and test on random splits by scene; print medians.
@@ -157,48 +175,18 @@ def splits(
     \b
     hiqa evaluate splits tid2013 --out runs/a --method hiqa --method baseline
     """
-    check_weights(context, method)
-    return run(
-        DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing),
-        tuple(train_on or ()),
-        ProtocolOptions("splits", out, own.words(types), own.words(train_types), splits, num_splits, seed, resamples),
-        MethodOptions(tuple(method or ("hiqa",)), recipe, generator, init_from, whole_views, vgg),
-        ProtocolFiles(json_file, csv_file, overwrite, show_literature),
-        Scoring(mode, stride, max_tiles=None),
-        BackendOptions(device, precision, batch_size, threads, weights),
-        quiet,
-    )
+    check_weights(context, methods)
+    return run(tested, tuple(train_on or ()), options, methods, files, scoring, backend, quiet)
 
 
 def official(
     context: typer.Context,
-    names: own.Databases,
-    out: Out,
-    root: Roots = None,
-    higher_is_better: HigherIsBetter = None,
-    nominal: NominalRange = None,
-    allow_missing: AllowMissing = False,
-    types: own.Types = None,
-    train_types: TrainTypes = None,
-    method: MethodNames = None,
-    recipe: RecipeName = None,
-    generator: GeneratorFolder = None,
-    init_from: InitFrom = None,
-    whole_views: WholeViews = False,
-    vgg: Vgg = None,
-    seed: own.Seed = own.DEFAULT_SEED,
-    resamples: own.Resamples = own.DEFAULT_RESAMPLES,
-    show_literature: own.ShowLiterature = False,
-    json_file: own.JsonFile = None,
-    csv_file: own.CsvFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    mode: common.Mode = Scoring.mode,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
+    tested: own.Tested,
+    options: OneSplit,
+    methods: Methods,
+    files: Files,
+    scoring: own.AllTilesScoring,
+    backend: common.Torch,
     quiet: common.Quiet = False,
 ) -> int:
     """Train and test on the split that a database is published with.
@@ -206,49 +194,19 @@ def official(
     \b
     hiqa evaluate official koniq10k --out runs/koniq
     """
-    check_weights(context, method)
-    return run(
-        DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing),
-        (),
-        ProtocolOptions("official", out, own.words(types), own.words(train_types), None, None, seed, resamples),
-        MethodOptions(tuple(method or ("hiqa",)), recipe, generator, init_from, whole_views, vgg),
-        ProtocolFiles(json_file, csv_file, overwrite, show_literature),
-        Scoring(mode, stride, max_tiles=None),
-        BackendOptions(device, precision, batch_size, threads, weights),
-        quiet,
-    )
+    check_weights(context, methods)
+    return run(tested, (), replace(options, protocol="official"), methods, files, scoring, backend, quiet)
 
 
 def cross(
     context: typer.Context,
-    names: own.Databases,
-    out: Out,
+    tested: own.Tested,
+    options: OneSplit,
+    methods: Methods,
+    files: Files,
+    scoring: own.AllTilesScoring,
+    backend: common.Torch,
     train_on: TrainOn,
-    root: Roots = None,
-    higher_is_better: HigherIsBetter = None,
-    nominal: NominalRange = None,
-    allow_missing: AllowMissing = False,
-    types: own.Types = None,
-    train_types: TrainTypes = None,
-    method: MethodNames = None,
-    recipe: RecipeName = None,
-    generator: GeneratorFolder = None,
-    init_from: InitFrom = None,
-    whole_views: WholeViews = False,
-    vgg: Vgg = None,
-    seed: own.Seed = own.DEFAULT_SEED,
-    resamples: own.Resamples = own.DEFAULT_RESAMPLES,
-    show_literature: own.ShowLiterature = False,
-    json_file: own.JsonFile = None,
-    csv_file: own.CsvFile = None,
-    overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    mode: common.Mode = Scoring.mode,
-    stride: common.Stride = Scoring.stride,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
     quiet: common.Quiet = False,
 ) -> int:
     """Train on databases and test on others, without shared scenes.
@@ -256,22 +214,14 @@ def cross(
     \b
     hiqa evaluate cross tid2008 --train-on live --types jpeg,blur --out runs/cross
     """
-    check_weights(context, method)
-    return run(
-        DatasetOptions(tuple(names), tuple(root or ()), higher_is_better, nominal, allow_missing),
-        tuple(train_on or ()),
-        ProtocolOptions("cross", out, own.words(types), own.words(train_types), None, None, seed, resamples),
-        MethodOptions(tuple(method or ("hiqa",)), recipe, generator, init_from, whole_views, vgg),
-        ProtocolFiles(json_file, csv_file, overwrite, show_literature),
-        Scoring(mode, stride, max_tiles=None),
-        BackendOptions(device, precision, batch_size, threads, weights),
-        quiet,
-    )
+    check_weights(context, methods)
+    options = replace(options, protocol="cross")
+    return run(tested, tuple(train_on or ()), options, methods, files, scoring, backend, quiet)
 
 
-def check_weights(context: typer.Context, methods: list[str] | None) -> None:
+def check_weights(context: typer.Context, methods: MethodOptions) -> None:
     """UsageError for --weights without a method that uses it; HIQA_WEIGHTS applies to all commands and is allowed."""
-    if "weights" not in (methods or ()) and on_command_line(context, "weights"):
+    if "weights" not in methods.methods and on_command_line(context, "weights"):
         raise UsageError("--weights goes with --method weights", "--generator and --init-from take weights too")
 
 
@@ -289,8 +239,6 @@ def run(
     files.check()
     say = Messages(quiet=quiet)
     names = [*given.names, *(name for name in train_on if name not in given.names)]
-    readings = open_and_describe(
-        DatasetOptions(tuple(names), given.roots, given.higher_is_better, given.nominal, given.allow_missing), say
-    )
-    sources = [reading for name, reading in zip(names, readings, strict=True) if name in train_on]
-    return evaluate_protocol(readings[: len(given.names)], sources, options, methods, files, scoring, backend, say)
+    datasets = open_and_describe(replace(given, names=tuple(names)), say)
+    sources = [dataset for name, dataset in zip(names, datasets, strict=True) if name in train_on]
+    return evaluate_protocol(datasets[: len(given.names)], sources, options, methods, files, scoring, backend, say)

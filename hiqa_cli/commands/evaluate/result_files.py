@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class ResultFiles:
     """Files to write in addition to the printed tables; None: not requested."""
 
-    json: Path | None
-    csv: Path | None
-    plot: Path | None
-    overwrite: bool
+    json: Path | None = None
+    csv: Path | None = None
+    plot: Path | None = None
+    overwrite: bool = False
 
     def check(self, databases: list[str]) -> None:
         """UsageError if a file cannot be written, or exists and must not be replaced."""
@@ -65,16 +65,16 @@ def draw_plot(path: Path, result: DatabaseResult, weights_id: str) -> None:
     """Draw published scores over hiqa's, with the fitted curve, as PNG. Raises OutputError."""
     from hiqa_train.evaluation.scatter import draw_scatter, write_plot
 
-    reading, agreement = result.selection.dataset, result.all.agreement
+    dataset, agreement = result.selection.dataset, result.all.agreement
     assert agreement is not None  # measure_selection() refuses a result without
     plot = draw_scatter(
         result.predictions,
         result.curve,
-        title=f"{reading.title}, {result.selection.part}: {result.all.images:,} images of {result.all.scenes:,} scenes",
+        title=f"{dataset.title}, {result.selection.part}: {result.all.images:,} images of {result.all.scenes:,} scenes",
         subtitle=f"SROCC {agreement.srocc:.3f}   PLCC {agreement.plcc:.3f}   RMSE {agreement.rmse:.3g}   "
         f"KROCC {agreement.krocc:.3f}",
         x_label=f"hiqa score (weights {weights_id}), high is good",
-        y_label=f"published {reading.scale.kind}, {reading.scale.direction}",
+        y_label=f"published {dataset.scale.kind}, {dataset.scale.direction}",
     )
     try:
         write_plot(path, plot, weights_id)
