@@ -20,7 +20,6 @@ from hiqa_cli.rows.codec import encode_csv
 from hiqa_cli.rows.row import scored_row
 from hiqa_cli.scoring.inputs import find_inputs
 from hiqa_cli.scoring.items import load_scorer
-from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
@@ -44,6 +43,7 @@ def size_of(value: str) -> tuple[int, int]:
 
 def bench(
     context: typer.Context,
+    backend: common.Torch,
     images: common.Images = None,
     recursive: common.Recursive = False,
     size: Annotated[
@@ -68,11 +68,6 @@ def bench(
     ] = None,
     mode: common.Mode = Scoring.mode,
     all_tiles: common.AllTiles = False,
-    device: common.Device = BackendOptions.device,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
     quiet: common.Quiet = False,
 ) -> int:
     """Measure speed and where the time goes.
@@ -89,7 +84,7 @@ def bench(
         raise UsageError(f"--json: {json_file} exists", "give a new file, or remove it")
     say = Messages(quiet=quiet)
     width, height = size_of(size)
-    scorer = load_scorer(BackendOptions(device, precision, batch_size, threads, weights), say)
+    scorer = load_scorer(backend, say)
     from hiqa_cli.engine.benchmark import bench as measure
     from hiqa_cli.engine.benchmark import generated_images
 
