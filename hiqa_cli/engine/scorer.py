@@ -11,23 +11,21 @@ own pixels (section 3.4): nothing is resized.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from hiqa_cli._version import __version__
-from hiqa_cli.errors import HiqaError, ImageError, UsageError
+from hiqa_cli.errors import HiqaError, ImageError, WeightsError
 from hiqa_cli.images.source import Limits
 
-from .backends.backend import Backend
-from .backends.devices import BATCH_SIZE, Placement, place
-from .calibration import Calibration
-from .config import BACKENDS, DEFAULT_BACKEND, OPENVINO, Scoring
+from .config import DEFAULT_BACKEND, Scoring
 from .job import DEFAULT_LIMITS, NO_OUTPUTS, ImageSource, Job, Outputs
+from .loading import Loaded, LoadSettings, load
 from .outputs.sinks import ArraySlot
 from .pipeline.stream import ScoreStream
 from .results import ScoreResult
-from .weights import load_weights
 
 __all__ = ["Job", "Limits", "Outputs", "ScoreResult", "Scorer", "Scoring"]
 
@@ -37,17 +35,22 @@ DEFAULT_SCORING = Scoring()
 class Scorer:
     """Weights on a device, ready to score; made by Scorer.load(). Not safe for use by several threads at once.
 
+    A pickled or copied Scorer holds the arguments of load(), and loads again where it is unpickled or copied. Within
+    a process, the same pickle loads once. In a fork of the process that loaded it, a Scorer on a CPU with the backend
+    "torch" goes on with one thread; any other raises UsageError when it is used.
+
     weights_id: first 8 hex digits of the sha256 of the weights' manifest.
     backend: what runs the networks; its `name` is "torch" or "openvino".
     device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
     """
 
-    def __init__(self, backend: Backend, placement: Placement, calibration: Calibration, weights_id: str) -> None:
-        self.backend = backend
-        self._calibration = calibration
-        self.weights_id = weights_id
-        self.device = placement.device
-        self.precision = placement.precision
+    def __init__(self, loaded: Loaded, arguments: LoadSettings) -> None:
+        self.backend = loaded.backend
+        self._calibration = loaded.calibration
+        self.weights_id = loaded.weights_id
+        self.device = loaded.placement.device
+        self.precision = loaded.placement.precision
+        self._arguments = arguments
 
     @classmethod
     def load(
@@ -75,24 +78,18 @@ class Scorer:
         Raises WeightsError, DeviceError, UsageError; with "openvino" also DependencyError where it is not installed,
         and OutputError where its compiled networks cannot be saved.
         """
-        check_count("batch size", batch_size)
-        check_count("number of threads", threads)
-        if backend not in BACKENDS:
-            raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, found {backend!r}")
-        warn = on_warning if on_warning is not None else ignore
-        if backend == OPENVINO:
-            from .backends.openvino_backend import load_openvino
+        folder = None if weights is None else Path(os.path.abspath(weights))
+        arguments = LoadSettings(folder, backend, device, precision, batch_size, threads, on_warning)
+        return cls(load(arguments), arguments)
 
-            size = batch_size if batch_size is not None else BATCH_SIZE["cpu"]
-            loaded = load_openvino(
-                weights, device=device, precision=precision, batch_size=size, threads=threads, on_warning=warn
-            )
-            return cls(*loaded)
-        placement = place(device, precision)
-        if placement.warning:
-            warn(placement.warning)
-        size = batch_size if batch_size is not None else BATCH_SIZE[placement.device]
-        return cls(*load_torch(weights, placement, size, threads, warn))
+    def __reduce__(self) -> tuple[Callable[..., Scorer], tuple[LoadSettings, str]]:
+        return unpickled, (self._arguments, self.weights_id)
+
+    def __copy__(self) -> Scorer:
+        return load_again(self._arguments, self.weights_id)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Scorer:
+        return load_again(self._arguments, self.weights_id)
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -164,32 +161,24 @@ class Scorer:
         )
 
 
-def load_torch(
-    weights: Path | str | None,
-    placement: Placement,
-    batch_size: int,
-    threads: int | None,
-    on_warning: Callable[[str], None],
-) -> tuple[Backend, Placement, Calibration, str]:
-    """(backend, placement, calibration, weights_id); arguments as of Scorer.load()."""
-    import torch
-
-    from hiqa_cli.networks.hiqa import HiqaNet
-
-    from .backends.torch_backend import TorchBackend
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    loaded = load_weights(weights)
-    backend = TorchBackend(HiqaNet(loaded.generator, loaded.regressor), placement, batch_size, on_warning)
-    return backend, placement, loaded.calibration, loaded.weights_id
+def load_again(arguments: LoadSettings, weights_id: str) -> Scorer:
+    """Another Scorer with the same arguments; WeightsError where the folder holds other weights by now."""
+    scorer = Scorer(load(arguments), arguments)
+    if scorer.weights_id != weights_id:
+        where = "the weights installed here" if arguments.weights is None else f"the weights in {arguments.weights}"
+        raise WeightsError(
+            f"{where} are {scorer.weights_id}, those of the pickled or copied Scorer were {weights_id}",
+            "give both processes the same weights, or call Scorer.load() again",
+        )
+    return scorer
 
 
-def check_count(what: str, value: int | None) -> None:
-    """UsageError unless `value` is None or an integer of at least 1."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise UsageError(f"the {what} must be a whole number of at least 1, found {value!r}")
+@functools.lru_cache(maxsize=1)
+def load_once(arguments: LoadSettings, weights_id: str, process: int) -> Scorer:
+    """One Scorer a process, however many tasks of a worker bring the same one."""
+    return load_again(arguments, weights_id)
 
 
-def ignore(warning: str) -> None:
-    """The default for `on_warning`."""
+def unpickled(arguments: LoadSettings, weights_id: str) -> Scorer:
+    """What a pickled Scorer becomes."""
+    return load_once(arguments, weights_id, os.getpid())

@@ -1,13 +1,16 @@
-"""hiqa as a real process, and small pictures for it."""
+"""hiqa as a real process, a fork of the test's own process, and small pictures."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import select
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hiqa_cli
 
@@ -71,3 +74,30 @@ def write_picture(path: Path | str | bytes, seed: int = 0, **size: int) -> None:
     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
     with open(path, "wb") as file:
         file.write(picture_bytes(seed, suffix=os.path.splitext(name)[1].lower(), **size))
+
+
+def in_fork(function: Callable[[], Any]) -> Any:
+    """What `function` returns or raises in a fork, such as a worker of a pre-forking server; TimeoutError where it does
+    not end."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            answer: Any = function()
+        except BaseException as error:
+            answer = error
+        with open(writer, "wb") as file:
+            pickle.dump(answer, file)
+        os._exit(0)
+    os.close(writer)
+    try:
+        with open(reader, "rb") as file:
+            if not select.select([file], [], [], TIMEOUT)[0]:
+                raise TimeoutError("the fork waits for ever")
+            answer = pickle.load(file)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

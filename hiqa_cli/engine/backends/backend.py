@@ -5,11 +5,14 @@ Reading, tiling, pooling and blending happen on this side of it; `torch_backend`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from hiqa_cli.errors import UsageError
 
 # How torch, oneDNN, OpenVINO and drivers word it where they raise no MemoryError.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
@@ -68,6 +71,10 @@ class Backend(Protocol):
     def settings(self) -> Mapping[str, str | int]:
         """What else scores may depend on, beside weights, device, precision and batch size: threads, versions."""
 
+    def enter_process(self) -> None:
+        """Called before tiles run: in a fork of the process that loaded it, go on with what survives a fork, or raise
+        UsageError (`lost_in_fork`)."""
+
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
         """Run G and R on tiles (TILE, TILE, 3) uint8 or uint16, at least one, in batches of `batch_size`.
 
@@ -77,6 +84,14 @@ class Backend(Protocol):
 
     def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
         """Run R2 alone: pooled features (n, C) float32 -> predictions (n, 2), as in `TileOutputs`."""
+
+
+def lost_in_fork(what: str, loaded_in: int, remedy: str) -> UsageError:
+    """The error of a backend that does not survive a fork: `what` does not."""
+    return UsageError(
+        f"this Scorer was loaded in process {loaded_in}, and {what} do not survive the fork to process {os.getpid()}",
+        f"call Scorer.load() after the fork, or {remedy}",
+    )
 
 
 def to_points(predictions: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.engine.weights import read_facts
 from hiqa_cli.errors import DeviceError
 
-from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, to_points
+from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
 from .devices import Placement, check_device
 from .openvino_library import import_openvino
 from .openvino_models import PROCESSOR, OpenvinoModels, folder_for, keep_models, made_for, make_models, read_models
@@ -78,6 +78,12 @@ class OpenvinoBackend:
         self._lanes = [Lane(networks, prior) for _ in range(streams)]
         self._head = head.create_infer_request()
         self._threads = int(networks.get_property("INFERENCE_NUM_THREADS"))
+        self._process = os.getpid()
+
+    def enter_process(self) -> None:
+        """See `Backend`."""
+        if self._process != os.getpid():
+            raise lost_in_fork("OpenVINO's threads", self._process, 'use the backend "torch"')
 
     @property
     def settings(self) -> dict[str, str | int]:

@@ -8,6 +8,7 @@ each shape and round differently. R's heads always run in float32.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -20,9 +21,10 @@ from hiqa_cli.errors import DeviceError
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.onednn.packing import Layout
 
-from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, to_points
+from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
 from .devices import Placement
 from .memory import keep_freed_memory
+from .threads import is_fork
 
 
 class TorchBackend:
@@ -51,6 +53,14 @@ class TorchBackend:
         self._placement = placement
         self._on_warning = on_warning
         self.batch_size = batch_size
+        self._process = os.getpid()
+
+    def enter_process(self) -> None:
+        """See `Backend`. On a CPU a fork goes on with one thread, of torch in the whole process."""
+        if self._placement.device != "cpu" and self._process != os.getpid():
+            raise lost_in_fork(f"the contexts of {self._placement.device}", self._process, 'start workers with "spawn"')
+        if is_fork() and torch.get_num_threads() > 1:
+            torch.set_num_threads(1)
 
     @property
     def settings(self) -> dict[str, str | int]:

@@ -7,6 +7,7 @@ job that has not arrived.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -17,7 +18,7 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.results import ScoreResult
-from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.errors import HiqaError, ImageError, UsageError
 from hiqa_cli.images.picture import Picture
 
 from .image_state import ImageState
@@ -44,6 +45,8 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         weights_id: str,
     ) -> None:
         self._closed = True  # until reading has begun
+        backend.enter_process()
+        self._process = os.getpid()
         self._backend = backend
         self._calibration = calibration
         self._scoring = scoring
@@ -56,6 +59,11 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
     def __next__(self) -> tuple[Job, ScoreResult | HiqaError]:
         if self._closed:
             raise StopIteration
+        if self._process != os.getpid():
+            raise UsageError(
+                f"these images are being scored in process {self._process}, not in its fork {os.getpid()}",
+                "begin another score_stream() after the fork",
+            )
         try:
             while not self._active or self._active[0].outcome is None:
                 batch = self._next_batch()
@@ -79,8 +87,8 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self.close()
 
     def close(self) -> None:
-        """Stop reading and remove pictures that are not complete."""
-        if self._closed:
+        """Stop reading and remove pictures that are not complete. In a fork: nothing, since they are its parent's."""
+        if self._closed or self._process != os.getpid():
             return
         self._closed = True
         self._reader.close()

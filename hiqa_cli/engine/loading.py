@@ -1,0 +1,89 @@
+"""Weights onto a device: what Scorer.load() was called with, and the loading itself. Imports no torch by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from hiqa_cli.errors import UsageError
+
+from .backends.backend import Backend
+from .backends.devices import BATCH_SIZE, Placement, place
+from .calibration import Calibration
+from .config import BACKENDS, OPENVINO
+from .weights import load_weights
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """The arguments of Scorer.load(), which documents them; `weights` is absolute. Raises UsageError."""
+
+    weights: Path | None
+    backend: str
+    device: str
+    precision: str
+    batch_size: int | None
+    threads: int | None
+    on_warning: Callable[[str], None] | None
+
+    def __post_init__(self) -> None:
+        check_count("batch size", self.batch_size)
+        check_count("number of threads", self.threads)
+        if self.backend not in BACKENDS:
+            raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, found {self.backend!r}")
+
+    def warn(self, warning: str) -> None:
+        """Pass a one-line warning on to whoever wants it."""
+        if self.on_warning is not None:
+            self.on_warning(warning)
+
+
+class Loaded(NamedTuple):
+    """What loading gives."""
+
+    backend: Backend
+    placement: Placement
+    calibration: Calibration
+    weights_id: str
+
+
+def load(settings: LoadSettings) -> Loaded:
+    """Load weights onto a device; raises what Scorer.load() names."""
+    if settings.backend == OPENVINO:
+        from .backends.openvino_backend import load_openvino
+
+        loaded = load_openvino(
+            settings.weights,
+            device=settings.device,
+            precision=settings.precision,
+            batch_size=settings.batch_size if settings.batch_size is not None else BATCH_SIZE["cpu"],
+            threads=settings.threads,
+            on_warning=settings.warn,
+        )
+        return Loaded(*loaded)
+    placement = place(settings.device, settings.precision)
+    if placement.warning:
+        settings.warn(placement.warning)
+    return load_torch(settings, placement)
+
+
+def load_torch(settings: LoadSettings, placement: Placement) -> Loaded:
+    """Load onto a device of torch."""
+    from hiqa_cli.networks.hiqa import HiqaNet
+
+    from .backends.threads import start_threads
+    from .backends.torch_backend import TorchBackend
+
+    start_threads(settings.threads, settings.warn)
+    size = settings.batch_size if settings.batch_size is not None else BATCH_SIZE[placement.device]
+    loaded = load_weights(settings.weights)
+    backend = TorchBackend(HiqaNet(loaded.generator, loaded.regressor), placement, size, settings.warn)
+    return Loaded(backend, placement, loaded.calibration, loaded.weights_id)
+
+
+def check_count(what: str, value: int | None) -> None:
+    """UsageError unless `value` is None or an integer of at least 1."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise UsageError(f"the {what} must be a whole number of at least 1, found {value!r}")
