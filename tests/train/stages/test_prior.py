@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,15 +33,30 @@ def material(tmp_path_factory):
     return write_mixed(tmp_path_factory.mktemp("mixed"))
 
 
-@pytest.mark.slow
-def test_a_prior_trains_on_scores_then_on_order_and_stays_frozen_while_the_rest_trains(material, tmp_path):
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A run of every stage: its folder, its weights, what it printed."""
+
+    folder: Path
+    weights: Path
+    said: list[str]
+
+
+@pytest.fixture(scope="module")
+def finished_run(material, tmp_path_factory) -> FinishedRun:
     parts, tested, folders, _ = material
+    folder, said = tmp_path_factory.mktemp("finished") / "run", []
     cache = options(folders[0].parent / "cache")
-    said: list[str] = []
-    weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "run", cache, StopSignal(), said.append)
+    weights = train_mixed(parts, tested, folders, with_prior(), folder, cache, StopSignal(), said.append)
+    return FinishedRun(folder, weights, said)
+
+
+@pytest.mark.slow
+def test_a_prior_trains_on_scores_then_on_order_and_stays_frozen_while_the_rest_trains(finished_run):
+    weights, said = finished_run.weights, finished_run.said
     scorer = Scorer.load(weights, device="cpu", precision="fp32")
     assert 0 < scorer.score(photograph(99, 256)).score < 100
-    finished = TrainedNetworks(tmp_path / "run", None)
+    finished = TrainedNetworks(finished_run.folder, None)
     finished_stages = ("prior", "ordered", "ladders", "final")
     first, ordered, prior, final = (finished.regressor(name).regressor for name in finished_stages)
     assert first.config.blocks == ordered.config.blocks == prior.config.blocks == 0
@@ -90,10 +106,10 @@ def test_a_recipe_that_trains_a_part_of_r_continues_from_a_whole_one():
     assert not any(map(continues_from_regressor, (load_recipe("best"), release.only("generator"))))
 
 
-def test_both_parts_of_r_start_from_weights_that_have_both(material, tmp_path):
+@pytest.mark.slow
+def test_both_parts_of_r_start_from_weights_that_have_both(material, finished_run, tmp_path):
     parts, tested, folders, _ = material
-    cache = options(folders[0].parent / "cache")
-    weights = train_mixed(parts, tested, folders, with_prior(), tmp_path / "first", cache, StopSignal(), quiet)
+    weights = finished_run.weights
     slow = dataclasses.replace(slowest(recipe()), optimiser="sgd")
     still = with_prior()
     for name in still.stages:
