@@ -216,6 +216,7 @@ def test_maps_start_as_the_identity_stay_monotone_and_fit_a_databases_scale():
     assert to_common_scale(knots[2][3], knots[2]) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):
     part, test = open_table(tmp_path)
     out = tmp_path / "run"
@@ -237,6 +238,7 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):
     assert not {sample.path for sample in test} & {s.path for s in (*part.training, *part.validation)}
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_bit_for_bit(tmp_path, monkeypatch):
     part, _ = open_table(tmp_path)
     recipe = short_recipe(steps=5, every=5).only("alone", "generator")
@@ -288,6 +290,7 @@ def test_a_checkpoint_is_refused_where_it_is_missing_broken_or_of_another_archit
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_run_resumes_with_the_same_recipe_seed_and_images_only(tmp_path):
     part, _ = open_table(tmp_path)
     recipe, out, cache = short_recipe(steps=2).only("alone"), tmp_path / "run", tmp_path / "cache"
@@ -307,6 +310,7 @@ def test_a_run_resumes_with_the_same_recipe_seed_and_images_only(tmp_path):
         train_databases([part], recipe, tmp_path / "none", options(cache, resume=True), StopSignal(), quiet)
 
 
+@pytest.mark.slow
 def test_without_references_g_is_given_and_skipped_stages_are_reported(tmp_path, tiny_weights):
     part, _ = open_table(tmp_path, references=False)
     said: list[str] = []
@@ -319,6 +323,7 @@ def test_without_references_g_is_given_and_skipped_stages_are_reported(tmp_path,
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_single_stage_needs_the_stages_it_builds_on(tmp_path):
     part, _ = open_table(tmp_path)
     out, cache = tmp_path / "run", tmp_path / "cache"
@@ -334,6 +339,7 @@ def test_a_single_stage_needs_the_stages_it_builds_on(tmp_path):
     assert TrainedNetworks(out, None).generator("generator").config.channels == (4, 4, 4, 4, 4)
 
 
+@pytest.mark.slow
 def test_two_databases_each_have_a_map_kept_with_the_weights(tmp_path):
     one, _ = open_table(tmp_path / "one", name="one")
     two, _ = open_table(tmp_path / "two", name="two")

@@ -31,6 +31,8 @@ def stated(cases: list[IntervalCase], calibration: Calibration, doubt: nn.Module
     return [dataclasses.replace(case, half_width=half_width(case)) for case in cases]
 
 
+pytestmark = pytest.mark.slow
+
 Error = Callable[[np.ndarray], float]  # of what hidden units saw: the standard deviation of the score's error
 
 
