@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import NamedTuple
 
 from hiqa_cli.errors import UsageError
 
+from .backends.automatic import BackendChoice, Measurement
 from .backends.backend import Backend
-from .backends.devices import BATCH_SIZE, Placement, place
+from .backends.devices import BATCH_SIZE, Placement, hardware_name, has_bf16, place
 from .calibration import Calibration
 from .config import BACKENDS, OPENVINO
 from .weights import load_weights
@@ -41,12 +43,13 @@ class LoadSettings:
 
 
 class Loaded(NamedTuple):
-    """What loading gives."""
+    """What loading gives. choice: how `auto` was decided, for --verbose; empty where nothing was left open."""
 
     backend: Backend
     placement: Placement
     calibration: Calibration
     weights_id: str
+    choice: str = ""
 
 
 def load(settings: LoadSettings) -> Loaded:
@@ -63,24 +66,45 @@ def load(settings: LoadSettings) -> Loaded:
             on_warning=settings.warn,
         )
         return Loaded(*loaded)
+    return load_torch(settings)
+
+
+def load_torch(settings: LoadSettings) -> Loaded:
+    """Load onto a device of torch; measures what `auto` leaves open, unless that is known."""
     placement = place(settings.device, settings.precision)
     if placement.warning:
         settings.warn(placement.warning)
-    return load_torch(settings, placement)
 
+    import torch
 
-def load_torch(settings: LoadSettings, placement: Placement) -> Loaded:
-    """Load onto a device of torch."""
     from hiqa_cli.networks.hiqa import HiqaNet
 
-    from .backends.threads import start_threads
+    from .backends.threads import is_fork, start_threads
     from .backends.torch_backend import TorchBackend
 
     start_threads(settings.threads, settings.warn)
     size = settings.batch_size if settings.batch_size is not None else BATCH_SIZE[placement.device]
     loaded = load_weights(settings.weights)
-    backend = TorchBackend(HiqaNet(loaded.generator, loaded.regressor), placement, size, settings.warn)
-    return Loaded(backend, placement, loaded.calibration, loaded.weights_id)
+
+    def build(precision: str) -> Backend:
+        network = copy.deepcopy(HiqaNet(loaded.generator, loaded.regressor))  # the backend takes it over
+        return TorchBackend(network, Placement(placement.device, precision), size, settings.warn)
+
+    library = f"torch {torch.__version__}"
+    backends = BackendChoice(hardware_name(placement.device), library, loaded.weights_id, build)
+    precision, choices = placement.precision, []
+    if settings.precision == "auto" and has_bf16(placement.device):
+        choices.append(backends.measure_precision())
+        precision = choices[-1].chosen if choices[-1] else precision
+    if settings.threads is None and placement.device == "cpu" and not is_fork():
+        choices.append(backends.measure_threads(precision))
+    placement = Placement(placement.device, precision)
+    return Loaded(backends[precision], placement, loaded.calibration, loaded.weights_id, as_text(choices))
+
+
+def as_text(choices: list[Measurement | None]) -> str:
+    """What was measured, for --verbose."""
+    return "; ".join(str(choice) for choice in choices if choice is not None)
 
 
 def check_count(what: str, value: int | None) -> None:

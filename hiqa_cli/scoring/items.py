@@ -50,6 +50,8 @@ def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:
         on_warning=messages.warn,
     )
     messages.detail(f"weights {scorer.weights_id}, {scorer.backend.name}, {scorer.device}, {scorer.precision}")
+    if scorer.choice:
+        messages.detail(scorer.choice)
     return scorer
 
 

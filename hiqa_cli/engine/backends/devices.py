@@ -1,12 +1,12 @@
 """Choose the device and the precision that the networks run in.
 
-`auto` takes bf16 only where the hardware supports it natively: CPUs with AVX512-BF16 or AMX-BF16, and CUDA devices of
-compute capability 8 and later. CUDA and MPS are not part of the authors' regular tests. Importing this module loads no
-torch.
+CUDA and MPS are not part of the authors' regular tests. Importing this module loads no torch.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 BATCH_SIZE = {"cpu": 8, "cuda": 32, "mps": 32}  # default number of tiles at once
-CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # names in torch.cpu.get_capabilities() and in /proc/cpuinfo
+CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # names in torch.cpu.get_capabilities() and in CPUINFO
+CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ class Placement:
 
 
 def place(device: str, precision: str) -> Placement:
-    """Resolve `auto` for torch; DeviceError where the requested device or precision is not available."""
+    """Resolve `auto` for torch; DeviceError where the requested device or precision is not available.
+
+    The precision `auto` is the one that is known to be fastest on hardware of this kind; `automatic` measures instead.
+    """
     check_device(device, precision)
     available = available_devices()
     if device == "auto":
@@ -49,12 +53,11 @@ def place(device: str, precision: str) -> Placement:
             f"device {device} is not available: torch finds {', '.join(available)}",
             "use --device auto, or install a torch built for the device",
         )
-    fast = fast_bf16(device)
     if precision == "auto":
-        return Placement(device, "bf16" if fast else "fp32")
+        return Placement(device, known_precision(device))
     if precision == "bf16" and device == "mps":
         raise DeviceError("bf16 is not supported on mps", "use --precision fp32")
-    if precision == "bf16" and not fast:
+    if precision == "bf16" and not has_bf16(device):
         warning = f"this {device} has no bf16 instructions: bf16 is slower than fp32 here"
         return Placement(device, precision, warning)
     return Placement(device, precision)
@@ -83,28 +86,55 @@ def available_devices() -> tuple[str, ...]:
         )
 
 
-def fast_bf16(device: str) -> bool:
-    """Whether the hardware supports bf16 natively."""
+def has_bf16(device: str) -> bool:
+    """Whether the hardware has bf16 instructions; they need not be faster than float32."""
     import torch
 
     if device == "cuda":
         return torch.cuda.get_device_capability()[0] >= 8
-    return device == "cpu" and cpu_has_bf16()
+    return device == "cpu" and any(cpu_bf16_flags())
 
 
-def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU reports AVX512-BF16 or AMX-BF16: through torch where its version can tell, else through the flags
-    in Linux' cpuinfo, else False."""
+def known_precision(device: str = "cpu") -> str:
+    """What is known to be fastest on hardware of this kind: bf16 on CUDA devices that have it and on CPUs with AMX,
+    else fp32. CPUs with AVX512-BF16 alone may be slower in bf16 (docs/benchmarks.md)."""
+    fast = cpu_bf16_flags()[1] if device == "cpu" else has_bf16(device)
+    return "bf16" if fast else "fp32"
+
+
+def cpu_bf16_flags(cpuinfo: Path = CPUINFO) -> tuple[bool, bool]:
+    """Whether the CPU has (AVX512-BF16, AMX-BF16): from Linux' cpuinfo, elsewhere as far as torch can tell."""
+    fields = cpuinfo_fields(cpuinfo)
+    if fields:
+        flags = fields.get("flags", "").split()
+        return CPU_FLAGS[0] in flags, CPU_FLAGS[1] in flags
     import torch
 
-    get_capabilities = getattr(torch.cpu, "get_capabilities", None)
-    if get_capabilities is not None:
-        capabilities = get_capabilities()
-        if any(flag in capabilities for flag in CPU_FLAGS):
-            return any(bool(capabilities.get(flag)) for flag in CPU_FLAGS)
+    get_capabilities = getattr(torch.cpu, "get_capabilities", dict)  # torch has it from 2.7 on
+    capabilities: dict[str, object] = get_capabilities()
+    return bool(capabilities.get(CPU_FLAGS[0])), bool(capabilities.get(CPU_FLAGS[1]))
+
+
+def cpuinfo_fields(cpuinfo: Path = CPUINFO) -> dict[str, str]:
+    """The fields of the first processor in Linux' cpuinfo; empty elsewhere."""
     try:
-        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").split("\n\n")[0].splitlines()
     except OSError:
-        return False
-    flags = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
-    return any(flag in flags for flag in CPU_FLAGS)
+        return {}
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def hardware_name(device: str) -> str:
+    """What a device calls itself; a CPU with the number of its usable logical processors."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    name = cpuinfo_fields().get("model name") or platform.processor() or platform.machine()
+    return f"{name}, {usable_processors()} processors"
+
+
+def usable_processors() -> int:
+    """Logical processors that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return (os.cpu_count() or 1) if affinity is None else len(affinity(0))

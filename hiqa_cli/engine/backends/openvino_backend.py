@@ -20,8 +20,9 @@ from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.engine.weights import read_facts
 from hiqa_cli.errors import DeviceError
 
-from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
-from .devices import Placement, check_device
+from .automatic import BackendChoice
+from .backend import Backend, TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
+from .devices import Placement, check_device, hardware_name, known_precision, usable_processors
 from .openvino_library import import_openvino
 from .openvino_models import PROCESSOR, OpenvinoModels, folder_for, keep_models, made_for, make_models, read_models
 
@@ -144,22 +145,16 @@ def write_levels(tile: np.ndarray, levels: np.ndarray) -> None:
         levels -= MIDDLE
 
 
-def usable_processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
-
-
 def place_here(core: Any, device: str, precision: str) -> Placement:
-    """Resolve `auto` for OpenVINO; DeviceError where the requested device or precision is not available."""
+    """The device, and the precision: `auto` only where there are two to choose between. DeviceError where the requested
+    device or precision is not available."""
     check_device(device, precision)
     if device not in ("auto", "cpu"):
         raise DeviceError(f"OpenVINO runs on the CPU, not on {device}", "use --backend torch")
     has_bf16 = "BF16" in core.get_property(PROCESSOR, "OPTIMIZATION_CAPABILITIES")
     if precision == "bf16" and not has_bf16:
         raise DeviceError("this CPU has no bf16 instructions for OpenVINO", "use --precision fp32")
-    if precision == "auto":
-        precision = "bf16" if has_bf16 else "fp32"
-    return Placement("cpu", precision)
+    return Placement("cpu", precision if precision != "auto" or has_bf16 else "fp32")
 
 
 def load_openvino(
@@ -170,8 +165,8 @@ def load_openvino(
     batch_size: int,
     threads: int | None,
     on_warning: Callable[[str], None],
-) -> tuple[OpenvinoBackend, Placement, Calibration, str]:
-    """(backend, placement, calibration, weights_id); arguments as of Scorer.load().
+) -> tuple[Backend, Placement, Calibration, str, str]:
+    """(backend, placement, calibration, weights_id, choice); arguments as of Scorer.load().
 
     Compiles the networks with torch the first time these weights are used (see `openvino_models`), with a warning.
     Raises WeightsError, DeviceError, UsageError, DependencyError, and OutputError where the cache cannot be written.
@@ -188,5 +183,15 @@ def load_openvino(
         on_warning(f"compiling weights {manifest.weights_id} for OpenVINO, once, in {place}")
         models = make_models(core, folder)
         keep_models(place, wanted, models)
-    backend = OpenvinoBackend(core, models, placement.precision, batch_size, threads)
-    return backend, placement, calibration, manifest.weights_id
+    networks = models
+
+    def build(precision: str) -> Backend:
+        return OpenvinoBackend(core, networks, precision, batch_size, threads)
+
+    library = f"openvino {import_openvino().get_version()}, {threads or 'all'} threads"
+    backends = BackendChoice(hardware_name("cpu"), library, manifest.weights_id, build)
+    precision, choice = placement.precision, ""
+    if precision == "auto":
+        measured = backends.measure_precision()
+        precision, choice = (measured.chosen, str(measured)) if measured else (known_precision(), "")
+    return backends[precision], Placement("cpu", precision), calibration, manifest.weights_id, choice

@@ -11,7 +11,7 @@ from support.tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.backends import devices
 from hiqa_cli.engine.backends.backend import TileOutOfMemoryError, is_out_of_memory
-from hiqa_cli.engine.backends.devices import Placement, cpu_has_bf16, place
+from hiqa_cli.engine.backends.devices import Placement, cpu_bf16_flags, place
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import DeviceError, UsageError
@@ -40,31 +40,30 @@ def test_counts_below_one_are_refused(option: str, value: object) -> None:
         Scorer.load("nowhere", **{option: value})  # type: ignore[arg-type]
 
 
-def test_auto_is_bf16_exactly_where_the_processor_multiplies_in_it(
+def test_without_a_measurement_auto_is_bf16_exactly_where_it_is_known_to_be_fast(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: True)
-    assert place("cpu", "auto") == Placement("cpu", "bf16")
-    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: False)
-    assert place("cpu", "auto") == Placement("cpu", "fp32")
-    asked = place("cpu", "bf16")
-    assert asked.precision == "bf16"
-    assert "slower" in asked.warning
+    for flags, precision in (((True, True), "bf16"), ((True, False), "fp32"), ((False, False), "fp32")):
+        monkeypatch.setattr(devices, "cpu_bf16_flags", lambda flags=flags: flags)
+        assert place("cpu", "auto") == Placement("cpu", precision)
+    requested = place("cpu", "bf16")
+    assert requested.precision == "bf16"
+    assert "slower" in requested.warning
 
 
-def test_the_processor_is_asked_through_torch_or_through_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    told = {"avx512_bf16": False, "amx_bf16": True}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
-    assert cpu_has_bf16(tmp_path / "absent")
-    told["amx_bf16"] = False
-    assert not cpu_has_bf16(tmp_path / "absent")
+def test_the_processors_flags_come_from_linux_or_else_from_torch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor : 0\nflags\t\t: fpu avx2 avx512_bf16 sse\n")
+    assert cpu_bf16_flags(cpuinfo) == (True, False)
+    cpuinfo.write_text("processor : 0\nflags\t\t: fpu avx2 avx512_bf16x amx_bf16\n")
+    assert cpu_bf16_flags(cpuinfo) == (False, True)
+    capabilities = {"avx512_bf16": True, "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert cpu_bf16_flags(tmp_path / "absent") == (True, False)
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    flags = tmp_path / "cpuinfo"
-    flags.write_text("processor : 0\nflags\t\t: fpu avx2 avx512_bf16 sse\n")
-    assert cpu_has_bf16(flags)
-    flags.write_text("processor : 0\nflags\t\t: fpu avx2 avx512_bf16x\n")
-    assert not cpu_has_bf16(flags)
-    assert not cpu_has_bf16(tmp_path / "absent")
+    assert cpu_bf16_flags(tmp_path / "absent") == (False, False)
 
 
 class Forgetful(HiqaNet):
