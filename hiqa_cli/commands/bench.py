@@ -16,7 +16,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
-from hiqa_cli.rows.codec import encode_csv
+from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.row import scored_row
 from hiqa_cli.scoring.inputs import find_inputs
 from hiqa_cli.scoring.items import load_scorer
@@ -92,7 +92,7 @@ def bench(
     sources = [*files_of(images, recursive)] if images else [*generated_images(width, height, count)]
 
     def format_row(name: str, result: ScoreResult) -> None:
-        encode_csv(scored_row(name, result, {}))
+        CSV.encode(scored_row(name, result, {}))
 
     scoring = Scoring(mode, max_tiles=None) if all_tiles else Scoring(mode)
     result = measure(scorer, sources, scoring, Limits(), format_row, say.warn)

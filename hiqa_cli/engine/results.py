@@ -6,9 +6,13 @@ Coordinates are pixels of the upright image, origin at the top left.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from .row_schema import COLUMNS, DECIMALS, rating_columns
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class ScoreResult:
     tiles: the tiles whose mean the score is, row by row; of a sample, in the order of drawing.
     mode: "exact" (every overlapping tile through the networks, as in the paper) or "fast" (one pass, see `windows`).
     tile_total: how many tiles the whole image has; more than `tiles` where a large one was sampled.
-    standard_error: of the score in points, from sampling; 0 where no tile was left out.
+    standard_error: of the score in points, from sampling; 0 where no tile was left out, infinite where a single tile
+        of several was scored.
     precision: "fp32" or "bf16", the arithmetic of the networks.
     weights: first 8 hex digits of the sha256 of the weights' manifest.
     stride: px between tiles.
@@ -63,3 +68,26 @@ class ScoreResult:
     exif: tuple[tuple[str, str], ...] = ()
     hallucination: np.ndarray | None = None
     discrepancy: np.ndarray | None = None
+
+    def to_row(self, path: str = "") -> dict[str, Any]:
+        """The result as a row of a table, column -> value, in the order of CSV and JSON lines.
+
+        Points have four decimals. `standard_error` is None where it is infinite. `notes` and `reasons` are lists.
+        `kind` and `reasons` are empty: no weights predict them yet. `error` is empty: a result has none.
+        """
+        values = {
+            "path": path,
+            **rating_columns(self.score, self.uncertainty),
+            "standard_error": round(self.standard_error, DECIMALS) if math.isfinite(self.standard_error) else None,
+            "kind": "",
+            "reasons": [],
+            "notes": list(self.notes),
+            "width": self.width,
+            "height": self.height,
+            "tiles": len(self.tiles),
+            "mode": self.mode,
+            "precision": self.precision,
+            "weights": self.weights,
+            "error": "",
+        }
+        return {column: values[column] for column in COLUMNS}

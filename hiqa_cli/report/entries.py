@@ -109,7 +109,7 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
         row.uncertainty,
         row.width,
         row.height,
-        notes=tuple(str(note) for note in row.extra.get("notes") or ()),
+        notes=row.notes,
         tiles=tiles,
     )
     if isinstance(picture, HiqaError):
@@ -203,8 +203,7 @@ def _tile_scores(tiles: list[tuple[int, int, float]]) -> TileScores:
 
 
 def _stride_of_row(row: Row) -> int | None:
-    settings = row.extra.get("settings")
-    stride = settings.get("stride") if isinstance(settings, dict) else None
+    stride = row.setting("stride")
     return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
 
 

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
+from hiqa_cli.engine.job import DEFAULT_LIMITS
+from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
 
-COLUMNS = (
-    "path",
-    "score",
-    "uncertainty",
-    "width",
-    "height",
-    "tiles",
-    "mode",
-    "precision",
-    "weights",
-    "error",
-)
-DECIMALS = 4  # of scores in files and for the gate, so that a row read back passes or fails alike
 HALLUCINATION, DISCREPANCY, QUALITY = "hallucination", "discrepancy", "quality"  # keys of a row's `maps`
+
+# What a setting is where a row does not name it. Mode and precision are columns.
+DEFAULT_SETTINGS: dict[str, Any] = {
+    **{name: value for name, value in asdict(Scoring()).items() if name not in COLUMNS},
+    **asdict(DEFAULT_LIMITS),
+    "backend": DEFAULT_BACKEND,
+    "device": "cpu",
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """The result of one image, as in files.
+    """The result of one image, as in files; the fields are the columns, in their order.
 
-    path: as given, see text.name_text. error: why there is no score, else "".
+    path: as given, see text.name_text. kind, reasons: empty, no weights predict them yet. error: why there is no
+    score, else "".
     extra: fields that only JSON lines have.
     """
 
     path: str
     score: float | None = None
+    lower: float | None = None
+    upper: float | None = None
     uncertainty: float | None = None
+    standard_error: float | None = None
+    grade: str = ""
+    kind: str = ""
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
     tiles: int | None = None
@@ -48,27 +55,28 @@ class Row:
     def is_scored(self) -> bool:
         return self.score is not None
 
+    def setting(self, name: str) -> Any:
+        """A setting of a row of JSON lines: as the row names it, else the default."""
+        settings = self.extra.get("settings")
+        own = settings if isinstance(settings, dict) else {}
+        return own.get(name, DEFAULT_SETTINGS.get(name))
+
+
+def changed_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that differ from their defaults, to be stored in rows; `settings` may hold columns as well."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in COLUMNS and not (name in DEFAULT_SETTINGS and DEFAULT_SETTINGS[name] == value)
+    }
+
 
 def scored_row(path: str, result: ScoreResult, extra: dict[str, Any]) -> Row:
-    """The row of a scored image. extra: further fields, after the tile scores and notes."""
-    return Row(
-        path=path,
-        score=round(result.score, DECIMALS),
-        uncertainty=round(result.uncertainty, DECIMALS),
-        width=result.width,
-        height=result.height,
-        tiles=len(result.tiles),
-        mode=result.mode,
-        precision=result.precision,
-        weights=result.weights,
-        extra={
-            "tile_scores": [{"x": tile.x, "y": tile.y, "score": round(tile.score, DECIMALS)} for tile in result.tiles],
-            "tile_total": result.tile_total,
-            "standard_error": round(result.standard_error, DECIMALS),
-            "notes": list(result.notes),
-            **extra,
-        },
-    )
+    """The row of a scored image. extra: further fields of JSON lines, after the tile scores."""
+    values = result.to_row(path)
+    values |= {name: tuple(values[name]) for name in ("reasons", "notes")}
+    tile_scores = [{"x": tile.x, "y": tile.y, "score": round(tile.score, DECIMALS)} for tile in result.tiles]
+    return Row(**values, extra={"tile_scores": tile_scores, "tile_total": result.tile_total, **extra})
 
 
 def error_row(path: str, error: str, extra: dict[str, Any]) -> Row:

@@ -9,8 +9,11 @@ from typing import Any
 
 from hiqa_cli.errors import UsageError, os_reason
 
-from .codec import FULL_JSON_LINES, decode_json, each_line
+from .codec import RowReader
+from .json_rows import FULL_JSON_LINES, decode_json
 from .row import Row
+
+HINT = "score its images again by hiqa score --jsonl"
 
 
 def is_saved_run(path: str) -> bool:
@@ -47,9 +50,9 @@ class SavedRun:
         """(offset, row) of every image. UsageError if the file cannot be read or hiqa did not write it."""
         try:
             with open(self.name, "rb") as file:
-                for start, _, row in each_line(file, FULL_JSON_LINES, self.name):
-                    if row is not None and (row.is_scored or row.path not in self._superseded):
-                        yield start, row
+                for saved in RowReader(file, FULL_JSON_LINES, self.name, HINT):
+                    if saved.row.is_scored or saved.row.path not in self._superseded:
+                        yield saved.start, saved.row
         except OSError as error:
             raise UsageError(f"{self.name} cannot be read: {os_reason(error)}") from error
 
@@ -58,12 +61,6 @@ class SavedRun:
         with open(self.name, "rb") as file:
             file.seek(offset)
             return decode_json(file.readline())
-
-    def stride_of(self, row: Row) -> int | None:
-        """The distance between a row's tiles in px, if the row has it."""
-        settings: dict[str, Any] = row.extra.get("settings") or {}
-        stride = settings.get("stride")
-        return stride if isinstance(stride, int) else None
 
 
 def read_saved_run(path: str) -> SavedRun:
@@ -84,7 +81,7 @@ def read_saved_run(path: str) -> SavedRun:
             (run.modes, row.mode),
             (run.precisions, row.precision),
             (run.versions, row.extra.get("version")),
-            (run.strides, run.stride_of(row)),
+            (run.strides, _stride_of(row)),
         )
         for known, value in values:
             if value and value not in known:
@@ -94,6 +91,12 @@ def read_saved_run(path: str) -> SavedRun:
         raise UsageError(f"{path} holds no row", "give a file that hiqa score --jsonl wrote")
     run.torn = _is_torn(path, last)
     return run
+
+
+def _stride_of(row: Row) -> int | None:
+    """The distance between a row's tiles in px."""
+    stride = row.setting("stride")
+    return stride if isinstance(stride, int) else None
 
 
 def _is_torn(path: str, last: int) -> bool:

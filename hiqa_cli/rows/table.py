@@ -18,7 +18,7 @@ from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import OutputError, UsageError, cannot_write, os_reason
 from hiqa_cli.output_checks import check_output_file
 
-from .codec import SavedRow, TableFormat, path_key, read_rows
+from .codec import RowReader, SavedRow, TableFormat, path_key
 from .row import Row
 
 COPY_BYTES = 1 << 20
@@ -38,7 +38,8 @@ class IfExists(Enum):
 class Table:
     """One --csv or --jsonl file.
 
-    name: the path as given. path: the file itself, links followed. rows: rows of an earlier run, to be resumed.
+    name: the path as given. path: the file itself, links followed. form: in the order of columns that the file has.
+    rows: rows of an earlier run, to be resumed.
     """
 
     def __init__(self, name: str, form: TableFormat, if_exists: IfExists) -> None:
@@ -76,7 +77,9 @@ class Table:
             raise UsageError(f"{self.form.option} {self.name}: --resume needs a regular file")
         try:
             with open(self.path, "rb") as file:
-                self.rows, self._complete = read_rows(file, self.form, self.name)
+                reader = RowReader(file, self.form, self.name)
+                self.rows = list(reader)
+                self.form, self._complete = reader.form, reader.complete
         except OSError as error:
             raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
 

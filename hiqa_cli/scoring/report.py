@@ -13,7 +13,8 @@ from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title
-from hiqa_cli.rows.codec import JSON_LINES, decode_json, path_key
+from hiqa_cli.rows.codec import path_key
+from hiqa_cli.rows.json_rows import JSON_LINES, decode_json
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
 

@@ -16,7 +16,7 @@ from .inputs import Input
 from .output_paths import OutputPaths
 
 # Settings of a JSON line that change scores: a table must not mix rows that differ in one of them.
-SCORE_SETTINGS = ("mode", "stride", "tolerance", "max_tiles", "precision", "device", "engine")
+SCORE_SETTINGS = ("stride", "tolerance", "max_tiles", "device", "backend")
 
 
 @dataclass
@@ -92,8 +92,8 @@ def _left_over(
 def check_rows_fit(tables: Sequence[Table], weights: str, version: str, settings: dict[str, Any]) -> None:
     """Raise UsageError if an earlier row was scored with other weights or settings than this run's.
 
-    A JSON line has all settings; a CSV row has weights, mode, precision and, implied by the number of tiles, the stride
-    (unless the image was scored by a sample of its tiles).
+    Every row has weights, mode, precision and, implied by the number of tiles, the stride (unless the image was scored
+    by a sample of its tiles); a JSON line has version and settings as well.
     """
     for table in tables:
         for saved in table.rows:
@@ -121,8 +121,7 @@ def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) 
     ]
     if not scoring.samples(row.width, row.height):
         pairs.append(("tiles", row.tiles, tiles))
-    if row.extra:  # a JSON line
-        earlier = row.extra["settings"]
+    if "version" in row.extra:  # a JSON line
         pairs.append(("version", row.extra["version"], version))
-        pairs += [(name, earlier.get(name), settings.get(name)) for name in SCORE_SETTINGS]
+        pairs += [(name, row.setting(name), settings.get(name)) for name in SCORE_SETTINGS]
     return next((f"{name} {before}, now {now}" for name, before, now in pairs if str(before) != str(now)), "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import Protocol
 
 from hiqa_cli.console.text import count, escape_for_pipe, escape_for_terminal
 from hiqa_cli.errors import cannot_write
-from hiqa_cli.rows.codec import encode_cells, encode_csv, encode_json
-from hiqa_cli.rows.row import COLUMNS, Row
+from hiqa_cli.rows.codec import TableFormat
+from hiqa_cli.rows.csv_rows import CSV
+from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.rows.row import Row
 
 from .summary import RunSummary
 
@@ -60,9 +61,9 @@ class NullPrinter:
 class FilePrinter:
     """The rows of --csv or --jsonl, on standard output."""
 
-    def __init__(self, header: bytes, encode: Callable[[Row], bytes]) -> None:
-        self._pending = header
-        self._encode = encode
+    def __init__(self, form: TableFormat) -> None:
+        self._pending = form.header
+        self._encode = form.encode
 
     def show(self, row: Row) -> None:
         self._write(self._encode(row))
@@ -99,14 +100,13 @@ class TerminalPrinter:
         if not self._rows:
             self._print(Text(f" score     ±  {BAR_HEADER}  quality    image", style="bold"))
         self._rows += 1
-        grade = _grade(row.score)
-        style = GRADE_STYLES[grade]
+        style = GRADE_STYLES.get(row.grade, "")
         self._print(
             Text.assemble(
                 (f"{row.score:6.2f}", "bold"),
                 (f"{row.uncertainty:6.1f}  ", "dim"),
                 (bar(row.score), style),
-                (f"  {grade:<9}  ", style),
+                (f"  {row.grade:<9}  ", style),
                 escape_for_terminal(row.path),
             )
         )
@@ -163,9 +163,9 @@ def make_printer(*, csv: bool, json_lines: bool, order: str, worst: int | None) 
     """The printer for standard output: CSV or JSON if asked for, else by whether it is a terminal."""
     printer: RowPrinter
     if csv:
-        printer = FilePrinter(encode_cells(COLUMNS), encode_csv)
+        printer = FilePrinter(CSV)
     elif json_lines:
-        printer = FilePrinter(b"", encode_json)
+        printer = FilePrinter(JSON_LINES)
     elif sys.stdout.isatty():
         printer = TerminalPrinter()
     else:
@@ -184,9 +184,3 @@ def bar(score: float) -> str:
     eighths = round(min(max(score, 0.0), 100.0) / 100 * BAR_CELLS * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(BAR_CELLS)
-
-
-def _grade(score: float) -> str:
-    from hiqa_cli.engine.config import grade
-
-    return grade(score)

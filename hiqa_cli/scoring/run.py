@@ -14,8 +14,10 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
-from hiqa_cli.rows.codec import CSV, JSON_LINES
-from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, error_row, scored_row
+from hiqa_cli.rows.codec import TableFormat
+from hiqa_cli.rows.csv_rows import CSV
+from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
 from .inputs import Input, Inputs, find_inputs, real_paths
@@ -114,7 +116,7 @@ def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[OutputP
 
 
 def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
-    wanted = [(options.csv, CSV), (options.jsonl, JSON_LINES)]
+    wanted: list[tuple[str | None, TableFormat]] = [(options.csv, CSV), (options.jsonl, JSON_LINES)]
     tables = [Table(name, form, options.if_exists) for name, form in wanted if name is not None and name != STDOUT]
     if len(tables) == 2 and tables[0].path == tables[1].path:
         raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
@@ -160,16 +162,17 @@ def _map_names(target: OutputPaths) -> dict[str, str]:
 
 
 def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
-    """The settings that JSON lines hold."""
-    own = {} if scorer is None else dict(scorer.settings)
-    own.pop("hiqa", None)  # rows have fields for version and weights
-    own.pop("weights", None)
-    return {
+    """The settings of the run: what scores depend on, and what the user chose."""
+    backend = options.backend
+    chosen = {"batch_size": backend.batch_size, "threads": backend.threads}
+    settings = {
         **asdict(options.scoring),
-        **own,
-        "max_pixels": options.limits.max_pixels,
-        "max_bytes": options.limits.max_bytes,
+        **asdict(options.limits),
+        **{name: value for name, value in chosen.items() if value is not None},
     }
+    if scorer is not None:
+        settings |= {"backend": scorer.backend.name, "device": scorer.device, "precision": scorer.precision}
+    return settings
 
 
 @dataclass
@@ -219,7 +222,8 @@ class ScoreRun:
             self.report.finish()
 
     def _add(self, job: Job, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
-        extra = {"version": __version__, "settings": self.settings}
+        changed = changed_settings(self.settings)
+        extra: dict[str, Any] = {"version": __version__, **({"settings": changed} if changed else {})}
         if isinstance(outcome, HiqaError):
             row = error_row(job.name, name_text(str(outcome)), extra)
             self.messages.error(f"{job.name}: {row.error}")

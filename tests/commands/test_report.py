@@ -224,8 +224,9 @@ def test_comparing_runs_with_different_settings_warns(
     scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(scored.home)
-    other = Path("out.jsonl").read_bytes().replace(b'"stride": 128', b'"stride": 256')
-    Path("other.jsonl").write_bytes(other)
+    lines = [json.loads(line) for line in Path("out.jsonl").read_bytes().splitlines()]
+    assert not any("settings" in line for line in lines)  # a stride of 128 is the default
+    Path("other.jsonl").write_text("".join(json.dumps({**line, "settings": {"stride": 256}}) + "\n" for line in lines))
     assert run(["report", "--compare", "out.jsonl", "other.jsonl", "-o", "differently.html"]) == 0
     assert "strides 128 and 256" in capsys.readouterr().err
     assert "strides 128 and 256" in block(scored.home / "differently.html", "facts")["warning"]

@@ -17,8 +17,9 @@ from support.process import HIQA, Finished, RunHiqa, environment, picture_bytes,
 
 from hiqa_cli import __version__
 from hiqa_cli.commands.app import run
+from hiqa_cli.engine.config import grade
+from hiqa_cli.engine.row_schema import COLUMNS
 from hiqa_cli.errors import OutputError, UsageError, WeightsError
-from hiqa_cli.rows.row import COLUMNS
 
 ODD_NAMES = os.name == "posix" and os.uname().sysname == "Linux"  # file systems elsewhere refuse them
 pytestmark = pytest.mark.skipif(not ODD_NAMES, reason="names of any bytes need Linux")
@@ -103,6 +104,9 @@ def test_csv_has_a_row_for_every_input_in_order(folder_run: FolderRun, tiny_weig
     assert (good["width"], good["height"], good["tiles"]) == ("300", "280", "4")
     assert (good["weights"], good["error"]) == (identity, "")
     assert float(good["uncertainty"]) > 0
+    assert 0 <= float(good["lower"]) <= float(good["score"]) <= float(good["upper"]) <= 100
+    assert (good["grade"], good["standard_error"], good["notes"]) == (grade(float(good["score"])), "0.0", "")
+    assert "reflected to 256x256" in rows[0]["notes"]
     for bad in rows[4:]:
         assert bad["error"]
         assert not any(bad[column] for column in COLUMNS[1:-1])
@@ -119,7 +123,7 @@ def test_json_lines_tell_tiles_maps_notes_version_and_settings(folder_run: Folde
     assert mean == pytest.approx(big["score"], abs=1e-3)
     assert big["tiles"] == 4
     assert big["maps"] == {kind: f"maps/photos/sub/a b.{kind}.png" for kind in KINDS}
-    assert (big["version"], big["settings"]["stride"]) == (__version__, 64)
+    assert (big["version"], big["settings"]) == (__version__, {"stride": 64})  # what differs from the defaults
     assert "reflected" in " ".join(lines[0]["notes"])
     assert lines[4]["score"] is None
     assert "maps" not in lines[4]

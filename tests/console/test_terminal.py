@@ -93,7 +93,7 @@ def test_no_color_removes_every_style(no_color: str, tmp_path: Path) -> None:
         "from hiqa_cli.rows.row import Row\n"
         "from hiqa_cli.scoring.row_printer import make_printer\n"
         "printer = make_printer(csv=False, json_lines=False, order='', worst=None)\n"
-        "printer.show(Row('a.png', 33.3, 1.0))\n"
+        "printer.show(Row('a.png', score=33.3, uncertainty=1.0, grade='poor'))\n"
     )
     _, seen, _ = at_terminal(command=["-c", script], cwd=tmp_path, NO_COLOR=no_color)
     assert "33.30" in seen

@@ -253,3 +253,10 @@ def test_tiles_that_give_the_score_are_among_those_that_give_pictures() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
         Scoring(**wrong)  # type: ignore[arg-type]
+
+
+def test_one_tile_of_several_says_that_its_error_is_unknown(scorer: Scorer) -> None:
+    result = scorer.score(picture(600, 300), scoring=Scoring(max_tiles=1))
+    row = result.to_row("a")
+    assert (row["tiles"], row["standard_error"], row["lower"], row["upper"]) == (1, None, 0.0, 100.0)
+    assert result.notes == ("sampled: 1 of 6 tiles, standard error unknown",)

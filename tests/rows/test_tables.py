@@ -6,13 +6,17 @@ import csv
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hiqa_cli.engine.row_schema import COLUMNS
 from hiqa_cli.errors import OutputError, UsageError
-from hiqa_cli.rows.codec import CSV, JSON_LINES, TableFormat, encode_csv, encode_json
-from hiqa_cli.rows.row import COLUMNS, Row
+from hiqa_cli.rows.codec import TableFormat
+from hiqa_cli.rows.csv_rows import CSV
+from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
 from hiqa_cli.scoring.inputs import Input
 from hiqa_cli.scoring.resume import check_rows_fit, plan_resume
@@ -24,13 +28,33 @@ SETTINGS = {
     "max_tiles": 96,
     "precision": "fp32",
     "device": "cpu",
+    "backend": "torch",
 }
-EXTRA = {"version": "9", "settings": SETTINGS}
-HEADER = "path,score,uncertainty,width,height,tiles,mode,precision,weights,error\n"
+EXTRA = {"version": "9"}
+HEADER = (
+    "path,score,lower,upper,uncertainty,standard_error,grade,kind,reasons,notes,width,height,tiles,mode,precision,"
+    "weights,error\n"
+)
 
 
 def scored(path: str, score: float = 50.0) -> Row:
-    return Row(path, score, 2.5, 300, 200, 2, "fast", "fp32", "0123abcd", extra=EXTRA)
+    return Row(
+        path,
+        score=score,
+        lower=max(score - 2.5, 0.0),
+        upper=min(score + 2.5, 100.0),
+        uncertainty=2.5,
+        standard_error=0.0,
+        grade="fair",
+        notes=("frame 1 of 2", "reflected to 300x256"),
+        width=300,
+        height=200,
+        tiles=2,
+        mode="fast",
+        precision="fp32",
+        weights="0123abcd",
+        extra=EXTRA,
+    )
 
 
 def failed(path: str) -> Row:
@@ -64,30 +88,29 @@ def test_the_columns_are_the_documented_ones() -> None:
 
 
 def test_an_error_row_has_no_numbers() -> None:
-    assert encode_csv(failed("a.png")) == b"a.png,,,,,,,,,truncated\n"
-    fields = json.loads(encode_json(failed("a.png")))
-    assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 8, "truncated"]
+    assert CSV.encode(failed("a.png")) == b"a.png,,,,,,,,,,,,,,,,truncated\n"
+    fields = json.loads(JSON_LINES.encode(failed("a.png")))
+    assert list(fields) == [*COLUMNS, "version"]
+    assert [fields[column] for column in COLUMNS] == ["a.png", *[None] * 7, [], [], *[None] * 6, "truncated"]
 
 
 def test_only_bytes_that_are_not_utf8_are_escaped() -> None:
     row = scored("caf\udce9 é\t\\ \n.png")
-    text = encode_csv(row).decode()
+    text = CSV.encode(row).decode()
     assert next(csv.reader(io.StringIO(text, newline="")))[0] == "caf\\udce9 é\t\\ \n.png"
-    assert b'"caf\\udce9 \xc3\xa9' in encode_json(row)
-    assert json.loads(encode_json(row))["path"] == row.path
+    assert b'"caf\\udce9 \xc3\xa9' in JSON_LINES.encode(row)
+    assert json.loads(JSON_LINES.encode(row))["path"] == row.path
 
 
 def test_a_json_line_is_one_line_for_any_name() -> None:
-    assert encode_json(scored("a\nb\u2028\r.png")).count(b"\n") == 1
+    assert JSON_LINES.encode(scored("a\nb\u2028\r.png")).count(b"\n") == 1
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
 def test_rows_are_read_back_as_they_were_written(form: TableFormat, tmp_path: Path) -> None:
     rows = [scored("a b.png"), failed('b\n,".png'), scored("c.png", 0.25)]
     table = Table(str(write(tmp_path / "t", form, *rows)), form, IfExists.RESUME)
-    assert [(r.row.path, r.row.score, r.row.error) for r in table.rows] == [
-        (row.path, row.score, row.error) for row in rows
-    ]
+    assert [one.row if form is JSON_LINES else replace(one.row, extra=EXTRA) for one in table.rows] == rows
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
@@ -136,10 +159,10 @@ def test_resuming_drops_a_torn_last_line_and_skips_finished_images(form: TableFo
 
 
 def test_a_record_torn_inside_a_quoted_name_is_dropped(tmp_path: Path) -> None:
-    torn = encode_csv(scored('x\n".png'))[:6]
+    torn = CSV.encode(scored('x\n".png'))[:6]
     path = write(tmp_path / "t.csv", CSV, scored("a.png"), tail=torn)
     resume(path, CSV, ["a.png"], [])
-    assert path.read_text() == HEADER + encode_csv(scored("a.png")).decode()
+    assert path.read_text() == HEADER + CSV.encode(scored("a.png")).decode()
 
 
 def test_a_torn_header_is_rewritten(tmp_path: Path) -> None:
@@ -152,7 +175,7 @@ def test_an_error_row_is_replaced_in_its_place(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("a"), failed("b"), scored("c"), failed("d"))
     resume(path, CSV, ["a", "b", "c", "d", "e"], [scored("b"), failed("d"), scored("e")])
     assert path.read_bytes() == CSV.header + b"".join(
-        map(encode_csv, [scored("a"), scored("b"), scored("c"), failed("d"), scored("e")])
+        map(CSV.encode, [scored("a"), scored("b"), scored("c"), failed("d"), scored("e")])
     )
     assert os.listdir(tmp_path) == ["t.csv"]
 
@@ -163,13 +186,13 @@ def test_the_run_after_a_killed_one_removes_superseded_rows(
     path = write(tmp_path / "t.csv", CSV, failed("a"), scored("b"), scored("a"))
     finished = resume(path, CSV, ["a", "b"], [])
     assert [row is not None for row in finished] == [True, True]
-    assert path.read_bytes() == CSV.header + encode_csv(scored("b")) + encode_csv(scored("a"))
+    assert path.read_bytes() == CSV.header + CSV.encode(scored("b")) + CSV.encode(scored("a"))
 
 
 def test_a_run_stopped_early_keeps_the_errors_it_did_not_retry(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, failed("a"), failed("b"))
     resume(path, CSV, ["a", "b"], [scored("a")])
-    assert path.read_bytes() == CSV.header + encode_csv(scored("a")) + encode_csv(failed("b"))
+    assert path.read_bytes() == CSV.header + CSV.encode(scored("a")) + CSV.encode(failed("b"))
 
 
 def test_rows_of_other_images_are_kept_and_counted(tmp_path: Path) -> None:
@@ -206,7 +229,7 @@ def test_standard_input_is_never_finished(tmp_path: Path) -> None:
     assert plan_resume([table], [Input("-")], [None]).finished == [None]
 
 
-@pytest.mark.parametrize("text", ["my notes\n", "my notes", "path,score\na,1\n", "a,b,c"])
+@pytest.mark.parametrize("text", ["my notes\n", "my notes", "path,mos\na,1\n", "a,b,c"])
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
 def test_a_file_that_hiqa_did_not_write_is_refused_and_unchanged(form: TableFormat, text: str, tmp_path: Path) -> None:
     path = tmp_path / "notes"
@@ -217,7 +240,7 @@ def test_a_file_that_hiqa_did_not_write_is_refused_and_unchanged(form: TableForm
 
 
 def test_a_row_whose_score_is_no_number_is_refused_by_row_number(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", CSV, tail=b"a,x,1,1,1,1,fast,fp32,0123abcd,\n")
+    path = write(tmp_path / "t.csv", CSV, tail=CSV.encode(scored("a")).replace(b"50.0", b"x"))
     with pytest.raises(UsageError, match="row 2"):
         Table(str(path), CSV, IfExists.RESUME)
 
@@ -275,4 +298,4 @@ def test_a_row_written_just_before_a_signal_is_kept(tmp_path: Path, monkeypatch:
         table.append(scored("b"))
     monkeypatch.undo()
     table.close()
-    assert path.read_bytes() == CSV.header + encode_csv(scored("a")) + encode_csv(scored("b"))
+    assert path.read_bytes() == CSV.header + CSV.encode(scored("a")) + CSV.encode(scored("b"))

@@ -15,6 +15,7 @@ from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.outputs.pictures import open_sinks
 from hiqa_cli.engine.outputs.sinks import Sink, TileSink, compose_strip
 from hiqa_cli.engine.results import ScoreResult, TileScore
+from hiqa_cli.engine.row_schema import MOST
 from hiqa_cli.engine.tiling.aggregate import Aggregate, aggregate_for, blend_grid
 from hiqa_cli.engine.tiling.blending import CorrectionBlender, ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile
@@ -138,7 +139,8 @@ class ImageState:
         scores = [tile.score for tile in tiles]
         score = float(np.mean(scores, dtype=np.float64))
         predicted_error = float(np.mean([tile.predicted_error for tile in tiles], dtype=np.float64))
-        uncertainty = math.hypot(calibration.half_width(score, scores, predicted_error), Z80 * error)
+        half_width = calibration.half_width(score, scores, predicted_error)
+        uncertainty = min(math.hypot(half_width, Z80 * error), MOST)  # infinite after one tile of several
         for sink in self._sinks:
             sink.finish(score, uncertainty)
         for sink in self._sinks:
@@ -180,4 +182,5 @@ def sample_note(aggregate: Aggregate) -> str:
     scored = len(aggregate.tiles)
     if aggregate.standard_error == 0.0 and scored == aggregate.total:
         return ""
-    return f"sampled: {scored:,} of {aggregate.total:,} tiles, standard error {aggregate.standard_error:.2f}"
+    error = f"{aggregate.standard_error:.2f}" if math.isfinite(aggregate.standard_error) else "unknown"
+    return f"sampled: {scored:,} of {aggregate.total:,} tiles, standard error {error}"
