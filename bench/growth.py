@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hiqa_cli.engine.benchmark import generated_images
-from hiqa_cli.engine.timing import median_seconds, seconds_of
+from hiqa_cli.engine.speed.benchmark import generated_images
+from hiqa_cli.engine.speed.timing import median_seconds, seconds_of
 
 SIZES = {0.2: (512, 384), 1: (1156, 866), 4: (2310, 1732), 12: (4000, 3000), 50: (8166, 6124), 100: (11548, 8660)}
 COUNTS = (1, 10, 100, 1000)
@@ -27,7 +27,7 @@ IMPORT = "import torch, cv2"
 # Runs hiqa and prints the peak memory of its process, which a parent process cannot query.
 CHILD = """
 import sys
-from hiqa_cli.engine.benchmark import peak_memory
+from hiqa_cli.engine.speed.benchmark import peak_memory
 from hiqa_cli.commands.app import run
 code = run(sys.argv[1:])
 print(peak_memory(), file=sys.stderr)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.engine.timing import median_seconds, seconds_of
+from hiqa_cli.engine.speed.timing import median_seconds, seconds_of
 
 HERE = Path(__file__).parent
 PEERS = ("wadiqam_nr", "musiq", "topiq_nr", "hyperiqa", "cnniqa", "brisque")
@@ -72,7 +72,7 @@ def measure(workers: list[Worker], rounds: int) -> dict[str, dict[str, dict[str,
 
 def measure_whole(python: str, names: list[str], threads: int, rounds: int) -> dict[str, dict[str, float]]:
     """number of files -> name -> median seconds of a process from start to end, hiqa in its default precision."""
-    from hiqa_cli.engine.benchmark import generated_images
+    from hiqa_cli.engine.speed.benchmark import generated_images
 
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -25,7 +25,7 @@ import numpy as np
 # a peer's environment has no hiqa: the timing core, which needs nothing else, comes from this checkout
 sys.path.append(str(Path(__file__).parent.parent))
 
-from hiqa_cli.engine.timing import seconds_of
+from hiqa_cli.engine.speed.timing import seconds_of
 
 SEED = 3
 

@@ -27,8 +27,8 @@ from .help import INPUT, OUTPUT, on_command_line
 from .options import whole_number
 
 if TYPE_CHECKING:
-    from hiqa_cli.engine.benchmark import BenchResult
     from hiqa_cli.engine.results import ScoreResult
+    from hiqa_cli.engine.speed.benchmark import BenchResult
 
 DEFAULT_SIZE, DEFAULT_COUNT = "1080x800", 20
 
@@ -85,8 +85,8 @@ def bench(
     say = Messages(quiet=quiet)
     width, height = size_of(size)
     scorer = load_scorer(backend, say)
-    from hiqa_cli.engine.benchmark import bench as measure
-    from hiqa_cli.engine.benchmark import generated_images
+    from hiqa_cli.engine.speed.benchmark import bench as measure
+    from hiqa_cli.engine.speed.benchmark import generated_images
 
     sources: list[Path | bytes]
     sources = [*files_of(images, recursive)] if images else [*generated_images(width, height, count)]

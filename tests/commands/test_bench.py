@@ -12,9 +12,9 @@ from support.sample_images import photograph
 from support.tiny_weights import write_tiny_weights
 
 from hiqa_cli.commands.app import run
-from hiqa_cli.engine.benchmark import convolution_shapes, generated_images, time_convolutions
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.speed.benchmark import convolution_shapes, generated_images, time_convolutions
 from hiqa_cli.errors import ImageError, UsageError
 from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets import Sample

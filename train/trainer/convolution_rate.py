@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.timing import median_seconds, seconds_of
+from hiqa_cli.engine.speed.timing import median_seconds, seconds_of
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.onednn.packing import Layout

@@ -18,7 +18,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from hiqa_cli.engine.timing import add_seconds, median_seconds, no_wait, seconds_of
+from hiqa_cli.engine.speed.timing import add_seconds, median_seconds, no_wait, seconds_of
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import Recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from hiqa_cli.engine.timing import median_seconds, seconds_of
+from hiqa_cli.engine.speed.timing import median_seconds, seconds_of
 from hiqa_train.data.distortion_groups import GROUP
 
 from .distributed import RunDevice

@@ -18,17 +18,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from hiqa_cli.engine.backends.torch_backend import TorchBackend
+from hiqa_cli.engine.config import TILE, Scoring
+from hiqa_cli.engine.results import ScoreResult
+from hiqa_cli.engine.scorer import Job, Scorer
+from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.source import Limits, read_bytes
 from hiqa_cli.networks.hiqa import HiqaNet
 
-from .backends.torch_backend import TorchBackend
-from .config import TILE, Scoring
-from .results import ScoreResult
-from .scorer import Job, Scorer
-from .tiling.grid import cut_tile, plan_tiles
 from .timing import add_seconds, median_seconds, seconds_of
 
 STAGES = ("read", "decode", "tile", "G", "R", "write")
