@@ -71,7 +71,7 @@ def _decode_with_library(held: list[bytearray | bytes], header: Header) -> np.nd
 
 def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.ndarray:
     try:
-        from .opencv import cv2
+        from .opencv import cv2, silence
     except DependencyError as error:
         raise ImageError(f"16-bit or rare {header.format}: {error.message}", error.hint) from None
     if header.verify:
@@ -81,7 +81,8 @@ def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.nda
         flags = cv2.IMREAD_UNCHANGED
     pixels, message = None, ""
     try:
-        pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
+        with silence():
+            pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
     except cv2.error as failure:
         message = " ".join((failure.err or "").split())
     if pixels is None:

@@ -1,10 +1,13 @@
 """The only place that imports OpenCV: `from hiqa_cli.images.opencv import cv2`.
 
-Silences OpenCV's log (hiqa reports in one line what is wrong with an image) and sets its thread pool to one thread:
-decoding uses none, and torch needs the cores. Importing this module raises DependencyError if cv2 cannot be loaded.
+Importing this module raises DependencyError if cv2 cannot be loaded. It changes none of OpenCV's settings.
 """
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hiqa_cli.errors import DependencyError
 
@@ -26,16 +29,29 @@ try:
 except ImportError as error:
     raise explain(error) from error
 
-SILENT, WARNING = 0, 3  # OpenCV's log levels
+_SILENT = 0  # a level of OpenCV's log
+_lock = threading.Lock()
+_decoding = 0  # threads inside silence()
+_level = _SILENT  # the caller's level, while any thread is inside
 
 
-def set_log_level(level: int) -> None:
-    """Set the level of OpenCV's log on standard error. The function moved within OpenCV's API after 4.8."""
-    logging = getattr(getattr(cv2, "utils", None), "logging", cv2)
-    logging.setLogLevel(level)
+@contextmanager
+def silence() -> Iterator[None]:
+    """Lower the level of OpenCV's log to nothing for a while: hiqa reports itself what is wrong with an image."""
+    global _decoding, _level
+    # The functions moved within OpenCV's API after 4.8.
+    log = getattr(getattr(cv2, "utils", None), "logging", cv2)
+    with _lock:
+        if not _decoding:
+            _level = log.setLogLevel(_SILENT)
+        _decoding += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _decoding -= 1
+            if not _decoding:
+                log.setLogLevel(_level)
 
 
-cv2.setNumThreads(1)
-set_log_level(SILENT)
-
-__all__ = ["SILENT", "WARNING", "cv2", "explain", "set_log_level"]
+__all__ = ["cv2", "explain", "silence"]

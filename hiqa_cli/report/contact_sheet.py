@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import io
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli.engine.config import grade
+from hiqa_cli.engine.outputs.area import reduce_by_area, to_uint8
 from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
 from hiqa_cli.engine.outputs.draw_text import PAPER, draw_text
 from hiqa_cli.engine.outputs.panel import FAINT
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE, check_webp
-from hiqa_cli.images.opencv import cv2
 
 from .entry import ReportEntry, RunFacts
 
@@ -40,7 +41,7 @@ class ContactSheet:
     """Keeps the worst entries of a run in memory and draws them at the end."""
 
     def __init__(self, target: Path, worst: int) -> None:
-        """worst: number of images shown. Raises DependencyError if OpenCV lacks WebP."""
+        """worst: number of images shown. Raises DependencyError if Pillow lacks WebP."""
         check_webp()
         self._target = target
         self._worst = worst
@@ -114,16 +115,15 @@ def _draw_photo(room: np.ndarray, photo: np.ndarray) -> None:
     scale = min(room.shape[0] / photo.shape[0], room.shape[1] / photo.shape[1], 1.0)
     if scale < 1.0:
         size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-        photo = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+        photo = to_uint8(reduce_by_area(photo, *size))
     y, x = (room.shape[0] - photo.shape[0]) // 2, (room.shape[1] - photo.shape[1]) // 2
     room[y : y + photo.shape[0], x : x + photo.shape[1]] = photo
 
 
 def _decode(webp: bytes) -> np.ndarray:
-    pixels = cv2.imdecode(np.frombuffer(webp, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError("OpenCV cannot read the WebP that it wrote")
-    return pixels[..., ::-1]
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(webp)).convert("RGB"))
 
 
 def _short_ascii(path: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 from support.sample_images import photograph
@@ -16,7 +17,6 @@ from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.speed.benchmark import convolution_shapes, generated_images, time_convolutions
 from hiqa_cli.errors import ImageError, UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets import Sample
 from hiqa_train.evaluation.clean.mode_comparison import Differences, draw, measure_modes, measure_sampling
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import pytest
 from support.database_trees import write_biq2021
 from support.photographs import photograph
 from support.tiny_weights import write_tiny_weights
 
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets.readers.biq2021 import read_biq2021
 
 

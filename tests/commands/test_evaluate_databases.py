@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -20,7 +21,6 @@ from hiqa_cli.commands.app import run
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.splits import draw_splits, write_splits
 from hiqa_train.datasets import open_dataset
 

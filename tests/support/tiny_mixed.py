@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from hiqa_cli.images.opencv import cv2
+import cv2
+
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS
 from hiqa_train.data.splits import split_samples

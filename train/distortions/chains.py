@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from hiqa_cli.images.opencv import cv2
+from hiqa_train.opencv import cv2
 
 from .blur import blur, defocus, denoise, downscale, motion_blur, unsharp
 from .codecs import jpeg

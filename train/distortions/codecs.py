@@ -12,7 +12,7 @@ import numpy as np
 
 from hiqa_cli.errors import DependencyError
 from hiqa_cli.images.decoder_stderr import capture_decoder_output
-from hiqa_cli.images.opencv import cv2
+from hiqa_train.opencv import cv2
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
 # fmt: off

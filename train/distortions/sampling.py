@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from hiqa_cli.images.opencv import cv2
+from hiqa_train.opencv import cv2
 
 from . import chains
 from .blur import add_noise_and_denoise, blur, defocus, downscale, motion_blur, pixelate, unsharp, zero_bordered_blur

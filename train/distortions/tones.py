@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_cli.images.opencv import cv2
+from hiqa_train.opencv import cv2
 
 from .pixels import Random, as_float, to_8bit, white
 

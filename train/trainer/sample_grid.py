@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.atomic import write_bytes
-from hiqa_cli.images.opencv import cv2
+from hiqa_train.opencv import cv2
 
 ROWS = 4
 GREY = 0.5

@@ -1,4 +1,4 @@
-"""False colour: tables whose steps look even, on scales that are the same for all images, and the scale as a legend."""
+"""False colour on scales that are the same for all images, and the scale as a legend."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hiqa_cli.engine.config import GRADES
-from hiqa_cli.images.opencv import cv2
 
+from .colour_tables import INFERNO, VIRIDIS
 from .draw_text import INK, PAPER, draw_text
 
 LETTERS = 9.0  # px, height of capitals at unit 1; the lengths below are also px at unit 1
@@ -19,12 +19,6 @@ HEADING = 46  # title and unit above a vertical bar
 LEGEND_WIDTH = 128
 LEGEND_HEIGHT = 176  # the least for a vertical scale with six labels
 LEGEND_TALLEST = 420
-
-
-def colour_table(map_number: int) -> np.ndarray:
-    """An OpenCV colour map as a table (256, 3) uint8 RGB."""
-    steps = np.arange(256, dtype=np.uint8)[:, None]
-    return np.ascontiguousarray(cv2.applyColorMap(steps, map_number)[:, 0, ::-1])
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ DISCREPANCY_SCALE = ColourScale(
     low=0.0,
     high=48.0,
     ticks=((0.0, "0"), (3.0, "3"), (6.0, "6"), (12.0, "12"), (24.0, "24"), (48.0, "48+")),
-    table=colour_table(cv2.COLORMAP_INFERNO),
+    table=INFERNO,
     power=0.5,
 )
 
@@ -79,7 +73,7 @@ QUALITY_SCALE = ColourScale(
     low=0.0,
     high=100.0,
     ticks=tuple((20.0 * step, str(20 * step)) for step in range(6)),
-    table=colour_table(cv2.COLORMAP_VIRIDIS),
+    table=VIRIDIS,
     bands=GRADES,
 )
 

@@ -1,35 +1,48 @@
-"""Draw text on pictures: OpenCV's fonts, drawn four times as large and reduced, which smooths them."""
+"""Draw text on pictures: in Pillow's own typeface, four times as large, and reduced, so that any size is possible."""
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from hiqa_cli.images.opencv import cv2
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 FINER = 4  # factor of the larger drawing
-FONT = cv2.FONT_HERSHEY_SIMPLEX
-CAPITAL = 21.0  # px, height of a capital letter at font scale 1
+CAPITAL = 0.7  # height of a capital letter, as a part of the font size
+BOLD = 0.02  # strokes grow by this part of the font size on both sides
 INK = (32, 32, 36)
 PAPER = (255, 255, 255)
 
 
+@functools.lru_cache(maxsize=32)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    from PIL import ImageFont  # here and below: most runs draw nothing, and Pillow takes a moment to load
+
+    return ImageFont.load_default(size)
+
+
 def text_mask(text: str, height: float, bold: bool = False) -> tuple[np.ndarray, int]:
     """Coverage 0..1, (h, w) float32, of ASCII text whose capitals are `height` px high, and the number of rows above
-    the capitals (strokes are round, and some letters are taller)."""
-    scale = FINER * height / CAPITAL
-    thickness = max(1, round(FINER * height * (0.17 if bold else 0.11)))
-    (width, above), below = cv2.getTextSize(text, FONT, scale, thickness)
-    border = thickness + FINER
-    rows = (above + below + 2 * border) // FINER * FINER + FINER
-    columns = (width + 2 * border) // FINER * FINER + FINER
-    large = np.zeros((rows, columns), np.uint8)
-    cv2.putText(large, text, (border, border + above), FONT, scale, 255, thickness, cv2.LINE_AA)
-    small = cv2.resize(large, (columns // FINER, rows // FINER), interpolation=cv2.INTER_AREA)
+    the capitals (some letters are taller)."""
+    from PIL import Image, ImageDraw
+
+    size = max(1, round(FINER * height / CAPITAL))
+    stroke = max(1, round(BOLD * size)) if bold else 0
+    font = _font(size)
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(text, anchor="ls", stroke_width=stroke))
+    above = -(-max(0, -top) // FINER) + 1  # rows of the result above the baseline
+    columns = -(-(right - left) // FINER) + 1
+    rows = above + -(-max(0, bottom) // FINER) + 1
+    large = Image.new("L", (columns * FINER, rows * FINER))
+    ImageDraw.Draw(large).text((-left, above * FINER), text, 255, font, "ls", stroke_width=stroke)
+    small = np.asarray(large.reduce(FINER))
     used = np.flatnonzero(small.max(axis=0))
     if len(used):
         small = small[:, used[0] : used[-1] + 1]
-    line = (border + above) // FINER  # the baseline
-    return small.astype(np.float32) / np.float32(255.0), line - round(height)
+    return small.astype(np.float32) / np.float32(255.0), above - round(height)
 
 
 def draw_text(

@@ -13,10 +13,11 @@ import numpy as np
 from hiqa_cli.engine.config import GRADES, grade
 from hiqa_cli.engine.tiling.grid import TileGrid
 
+from .area import AreaReducer, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, draw_horizontal_legend
 from .draw_text import INK, PAPER, draw_text
 from .png_writer import PngWriter, own_text
-from .sinks import AreaReducer, Strip, to_uint8
+from .sinks import Strip
 
 LARGEST_SIDE = 2400  # px
 # Lengths in px at unit 1:

@@ -7,6 +7,7 @@ pictures that `--maps` wrote.
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 from collections.abc import Sequence
@@ -18,12 +19,12 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.tiling.blending import ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid
 from hiqa_cli.errors import DependencyError
-from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.sniff import HIQA_WEBP_CHUNK
 
+from .area import AreaReducer, reduce_by_area, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE
 from .png_writer import own_text
-from .sinks import AreaReducer, Strip, compose_strip, to_uint8
+from .sinks import Strip, compose_strip
 
 LARGE_SIDE = 1280  # px, the longer side of the large preview: a laptop's screen
 THUMBNAIL_SIDE = 320  # px: 160 px of a page on a high-density screen
@@ -139,7 +140,9 @@ def reduce_to(pixels: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 or uint16 -> uint8 RGB with the longer side at most `side` px."""
     height, width = pixels.shape[:2]
     size = fit(width, height, side)
-    return as_uint8(pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    if size == (width, height):
+        return as_uint8(pixels)
+    return to_uint8(reduce_by_area(pixels, *size) * np.float32(255.0 / np.iinfo(pixels.dtype).max))
 
 
 def as_uint8(pixels: np.ndarray) -> np.ndarray:
@@ -186,11 +189,12 @@ def encode_preview(
 
 
 def check_webp() -> None:
-    """Raises DependencyError where this OpenCV cannot write WebP."""
-    if not cv2.haveImageWriter(".webp"):
+    """Raises DependencyError where this Pillow cannot write WebP."""
+    from PIL import features
+
+    if not features.check("webp"):
         raise DependencyError(
-            f"this build of OpenCV ({cv2.__version__}) cannot write WebP, which reports need",
-            "pip install opencv-python, or opencv-python-headless",
+            "this build of Pillow cannot write WebP, which reports need", "pip install --force-reinstall Pillow"
         )
 
 
@@ -199,14 +203,13 @@ def stamped_webp(pixels: np.ndarray, quality: int, text: str) -> bytes:
 
     The extended file format (RFC 9649, section 2.7) allows unknown chunks after the image; readers skip them.
     """
+    from PIL import Image
+
     height, width = pixels.shape[:2]
-    ok, data = cv2.imencode(".webp", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, quality])
-    if not ok:
-        raise DependencyError(
-            f"OpenCV could not write a WebP of {width} x {height} px", "install another build of OpenCV"
-        )
+    encoded = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, "WEBP", quality=quality)
     size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    body = _chunk(b"VP8X", bytes(4) + size) + data.tobytes()[RIFF_HEAD:]
+    body = _chunk(b"VP8X", bytes(4) + size) + encoded.getvalue()[RIFF_HEAD:]
     body += _chunk(HIQA_WEBP_CHUNK, text.encode("latin-1"))
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 

@@ -8,8 +8,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from hiqa_cli.images.opencv import cv2
-
 
 @dataclass(frozen=True)
 class Strip:
@@ -117,39 +115,3 @@ class ArraySink:
 
     def abandon(self) -> None:
         """Not used."""
-
-
-class AreaReducer:
-    """Reduces an image of width x height px that comes in strips to `columns` x `rows` px (neither larger): every pixel
-    counts with the area that it covers."""
-
-    def __init__(self, width: int, height: int, columns: int, rows: int, channels: int) -> None:
-        self._width = width
-        self._height = height
-        self._sum = np.zeros((rows, columns, channels), np.float32)
-
-    def add(self, y: int, strip: np.ndarray) -> None:
-        """Add the rows from y on, (n, W, channels) or (n, W)."""
-        rows, columns, channels = self._sum.shape
-        part: np.ndarray = strip.reshape(len(strip), self._width, channels).astype(np.float32)
-        if columns < self._width:
-            part = cv2.resize(part, (columns, len(strip)), interpolation=cv2.INTER_AREA)
-        scale = rows / self._height
-        first = int(y * scale)
-        last = min(int(np.ceil((y + len(strip)) * scale)), rows)
-        # Row k of the result covers rows k/scale .. (k+1)/scale of the source.
-        upper = np.arange(first, last)[:, None] / scale
-        row = np.arange(y, y + len(strip))[None]
-        overlap = np.minimum(upper + 1 / scale, row + 1) - np.maximum(upper, row)
-        weights = (np.clip(overlap, 0.0, None) * scale).astype(np.float32)
-        added = weights @ part.reshape(len(strip), columns * channels)
-        self._sum[first:last] += added.reshape(-1, columns, channels)
-
-    def result(self) -> np.ndarray:
-        """The reduced image (rows, columns, channels) float32, once all rows have been added."""
-        return self._sum
-
-
-def to_uint8(numbers: np.ndarray) -> np.ndarray:
-    """Values on the scale 0..255 as uint8, rounded to nearest."""
-    return np.rint(np.clip(numbers, 0.0, 255.0)).astype(np.uint8)

@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional
 
@@ -24,7 +26,6 @@ from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Scorer
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.source import Limits, read_bytes
 from hiqa_cli.networks.hiqa import HiqaNet
@@ -78,11 +79,12 @@ def generated_images(width: int, height: int, count: int) -> list[bytes]:
     for _ in range(count):
         picture = np.zeros((height, width, 3), np.float32)
         for scale in (2, 8, 32, 128):
-            small = rng.normal(0, 16, (height // scale + 2, width // scale + 2, 3)).astype(np.float32)
-            picture += cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-        ok, data = cv2.imencode(".jpg", np.clip(picture + 128, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])
-        assert ok
-        files.append(data.tobytes())
+            small = rng.normal(0, 16, (3, height // scale + 2, width // scale + 2)).astype(np.float32)
+            for channel, noise in enumerate(small):
+                larger = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+                picture[:, :, channel] += np.asarray(larger)
+        pixels = np.clip(picture + 128, 0, 255).astype(np.uint8)
+        files.append(simplejpeg.encode_jpeg(pixels, quality=90, colorsubsampling="420"))
     return files
 
 

@@ -32,7 +32,7 @@ class ComparePage:
     def __init__(self, target: Path, title: str, runs: tuple[RunFacts, RunFacts], budget: int, expected: int) -> None:
         """runs: facts about both. budget: size limit of the page in bytes.
 
-        Raises OutputError; DependencyError if OpenCV lacks WebP.
+        Raises OutputError; DependencyError if Pillow lacks WebP.
         """
         check_webp()
         self._runs = runs

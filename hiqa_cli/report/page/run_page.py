@@ -25,7 +25,7 @@ class RunPage:
     """Writes the entries of a run as they arrive; keeps none in memory."""
 
     def __init__(self, target: Path, title: str, budget: int, expected: int) -> None:
-        """budget: size limit of the page in bytes. Raises OutputError; DependencyError if OpenCV lacks WebP."""
+        """budget: size limit of the page in bytes. Raises OutputError; DependencyError if Pillow lacks WebP."""
         check_webp()
         document = Document(title, "run.html", ("run.js",))
         self._writer = PageWriter(target, document, budget, expected)

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from support.tiny_weights import write_tiny_weights
 
+from hiqa_cli.engine.outputs.area import AreaReducer
 from hiqa_cli.engine.outputs.colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE
 from hiqa_cli.engine.outputs.panel import LARGEST_SIDE, lay_out
-from hiqa_cli.engine.outputs.sinks import AreaReducer
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.images.read import is_hiqa_output

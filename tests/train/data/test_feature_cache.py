@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,6 @@ from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.feature_cache import CELL, FeatureCache, ImageFeatures
 from hiqa_train.data.scored_images import ScoredImage, open_samples
 from hiqa_train.data.sources.cached_features import CachedFeatureFixedPatches, CachedFeaturePatches

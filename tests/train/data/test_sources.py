@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from support.photographs import photograph
 
 from hiqa_cli.errors import DatasetError, OutputError, UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_cli.images.read import read_picture
 from hiqa_train import distortions
 from hiqa_train.data import image_cache as cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,6 @@ from support.tiny_weights import tiny_networks
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.sources.mixed import PHOTOGRAPHS
 from hiqa_train.data.whole_image import (

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from hiqa_cli.images.opencv import cv2
 from hiqa_train import distortions
 from hiqa_train.distortions import Random
 from hiqa_train.distortions.codecs import CHROMA, LUMA, jpeg_bytes, unlimited_table

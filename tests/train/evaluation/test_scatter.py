@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from hiqa_cli.errors import OutputError
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.datasets import Sample
 from hiqa_train.evaluation.correlation import Logistic
 from hiqa_train.evaluation.predict import Prediction

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import signal
 
+import cv2
 import numpy as np
 import pytest
 from support.photographs import photograph
@@ -13,7 +14,6 @@ from support.tiny_training import options, short_recipe
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.opencv import cv2
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.evaluation.clean.ladders import measure_ladders
 from hiqa_train.evaluation.clean.psnr_gain import measure_gains, psnr

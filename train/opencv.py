@@ -1,0 +1,9 @@
+"""OpenCV as training and evaluation use it: on one thread, since torch and the loader's workers need the cores."""
+
+from __future__ import annotations
+
+from hiqa_cli.images.opencv import cv2
+
+cv2.setNumThreads(1)
+
+__all__ = ["cv2"]
