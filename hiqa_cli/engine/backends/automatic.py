@@ -19,7 +19,7 @@ import numpy as np
 from hiqa_cli._version import __version__
 from hiqa_cli.atomic import write_json
 from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.timing import seconds_of
+from hiqa_cli.engine.speed.timing import seconds_of
 from hiqa_cli.errors import OutputError
 
 from .backend import Backend
