@@ -63,26 +63,26 @@ class ConvolutionRate:
 
 def multiplications(network: nn.Module, batch: torch.Tensor) -> float:
     """Multiplications of one forward pass."""
-    with FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(batch)
     return counter.get_total_flops() / 2
 
 
-@torch.inference_mode()
 def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> ConvolutionRate:
     """Time G and R, as scoring runs them, on the CPU in "fp32" or "bf16"."""
     loaded = load_weights(weights)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     network = HiqaNet(loaded.generator, loaded.regressor).eval()
     one_tile = multiplications(network, torch.rand(1, 3, TILE, TILE))
-    network.pack(Layout(TILES, TILE, dtype)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    tiles = torch.rand(TILES, 3, TILE, TILE).to(memory_format=torch.channels_last)
-    plain = PlainConvolution(precision)
-    calls = plain.calls_for(TILES * one_tile)
-    measures = {
-        "networks": partial(seconds_of, partial(network, tiles)),
-        "convolution": partial(seconds_of, partial(plain.run, calls)),
-    }
-    seconds = median_seconds(measures, rounds)
+    with torch.inference_mode():  # not above: torch before 2.5 counts nothing in it
+        network.pack(Layout(TILES, TILE, dtype)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        tiles = torch.rand(TILES, 3, TILE, TILE).to(memory_format=torch.channels_last)
+        plain = PlainConvolution(precision)
+        calls = plain.calls_for(TILES * one_tile)
+        measures = {
+            "networks": partial(seconds_of, partial(network, tiles)),
+            "convolution": partial(seconds_of, partial(plain.run, calls)),
+        }
+        seconds = median_seconds(measures, rounds)
     as_many = TILES * one_tile / (calls * plain.MULTIPLICATIONS)
     return ConvolutionRate(precision, one_tile / 1e9, seconds["networks"], seconds["convolution"] * as_many)

@@ -49,6 +49,9 @@ class RecordingBackend:
     def settings(self) -> Mapping[str, str | int]:
         return self._backend.settings
 
+    def enter_process(self) -> None:
+        self._backend.enter_process()
+
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
         outputs = self._backend.predict_tiles(tiles, corrections, features=True)
         assert outputs.features is not None
