@@ -57,6 +57,8 @@ class HallucinateOptions:
 
 
 def hallucinate(
+    backend: common.Networks,
+    limits: common.FileLimits,
     images: common.Images = None,
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
@@ -79,14 +81,6 @@ def hallucinate(
         ),
     ] = False,
     overwrite: common.Overwrite = False,
-    device: common.Device = BackendOptions.device,
-    backend: common.Backend = BackendOptions.backend,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    max_pixels: common.MaxPixels = Limits.max_pixels,
-    max_bytes: common.MaxBytes = Limits.max_bytes,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
@@ -111,8 +105,8 @@ def hallucinate(
             output=output,
             panel=panel,
             overwrite=overwrite,
-            limits=Limits(max_pixels, max_bytes),
-            backend=BackendOptions(device, precision, batch_size, threads, weights, backend),
+            limits=limits,
+            backend=backend,
             quiet=quiet,
             verbose=verbose,
         )

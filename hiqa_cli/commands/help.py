@@ -15,8 +15,8 @@ from hiqa_cli.errors import UsageError
 
 from .groups import expand_groups
 
-# headings; options without one are listed under GENERAL
-INPUT, OUTPUT, SCORING, TRAINING, GENERAL, ADVANCED = (
+# headings, in the order of the help; options without one are listed under GENERAL
+HEADINGS = INPUT, OUTPUT, SCORING, TRAINING, GENERAL, ADVANCED = (
     "Input",
     "Output",
     "Scoring",
@@ -24,7 +24,6 @@ INPUT, OUTPUT, SCORING, TRAINING, GENERAL, ADVANCED = (
     "General",
     "Advanced",
 )
-LAST = (GENERAL, ADVANCED)
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 EXIT_CODES = "Exit codes:"
 
@@ -33,13 +32,13 @@ class GroupedCommand(TyperCommand):
     """A command whose help lists arguments and options under the heading that each names (`rich_help_panel`)."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """The sections in the order of their first option, LAST at the end."""
+        """The sections in the order of HEADINGS."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = _help_record(param, ctx)
             if record is not None:
                 sections.setdefault(getattr(param, "rich_help_panel", None) or GENERAL, []).append(record)
-        for heading in [*(name for name in sections if name not in LAST), *(name for name in LAST if name in sections)]:
+        for heading in sorted(sections, key=HEADINGS.index):
             with formatter.section(heading):
                 formatter.write_dl(sections[heading])
 

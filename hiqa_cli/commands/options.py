@@ -15,13 +15,13 @@ import typer
 
 from hiqa_cli.console.messages import did_you_mean
 from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
-from hiqa_cli.engine.config import BACKENDS, MODES, TILE, Scoring
+from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.scoring.options import BackendOptions
 
 from .groups import OptionGroup
-from .help import ADVANCED, INPUT, OUTPUT, SCORING, on_command_line
+from .help import ADVANCED, INPUT, OUTPUT, SCORING
 
 SORT_ORDERS = ("score", "path")
 
@@ -132,11 +132,12 @@ Tolerance = Annotated[
     ),
 ]
 MaxTiles = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--max-tiles",
         metavar="N",
         parser=whole_number("--max-tiles"),
+        show_default=str(DEFAULT_MAX_TILES),
         help="Sample at most N tiles of images that are larger than N tiles.",
         rich_help_panel=ADVANCED,
     ),
@@ -263,12 +264,36 @@ Torch = Annotated[
         weights=WeightsFolder,
     ),
 ]
+Networks = Annotated[
+    BackendOptions,
+    OptionGroup(
+        BackendOptions,
+        device=Device,
+        backend=Backend,
+        precision=Precision,
+        batch_size=BatchSize,
+        threads=Threads,
+        weights=WeightsFolder,
+    ),
+]
+FileLimits = Annotated[Limits, OptionGroup(Limits, max_pixels=MaxPixels, max_bytes=MaxBytes)]
 
 
-def scoring_from(
-    context: typer.Context, mode: str, stride: int, tolerance: float, max_tiles: int, all_tiles: bool
+def sampled_scoring(
+    mode: str = Scoring.mode,
+    stride: int = Scoring.stride,
+    tolerance: float = Scoring.tolerance,
+    max_tiles: int | None = None,
+    all_tiles: bool = False,
 ) -> Scoring:
-    """The scoring that the options describe. UsageError for values out of range and for options that contradict."""
-    if all_tiles and on_command_line(context, "max_tiles"):
+    """Scoring as the options describe it. UsageError for values out of range and for options that contradict."""
+    if all_tiles and max_tiles is not None:
         raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
-    return Scoring(mode, stride, tolerance, None if all_tiles else max_tiles)
+    sample = DEFAULT_MAX_TILES if max_tiles is None else max_tiles
+    return Scoring(mode, stride, tolerance, None if all_tiles else sample)
+
+
+SampledScoring = Annotated[
+    Scoring,
+    OptionGroup(sampled_scoring, mode=Mode, stride=Stride, tolerance=Tolerance, max_tiles=MaxTiles, all_tiles=AllTiles),
+]

@@ -10,18 +10,16 @@ import typer
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, name_text
-from hiqa_cli.engine.config import DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.rows.saved_run import is_saved_run
 from hiqa_cli.rows.table import IfExists
-from hiqa_cli.scoring.options import BackendOptions, ScoreOptions
+from hiqa_cli.scoring.options import ScoreOptions
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .help import INPUT, OUTPUT, on_command_line
-from .options import points, scoring_from, whole_number
+from .options import points, whole_number
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
 SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")
@@ -29,6 +27,9 @@ SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")
 
 def report(
     context: typer.Context,
+    scoring: common.SampledScoring,
+    backend: common.Networks,
+    limits: common.FileLimits,
     images: Annotated[
         list[str] | None,
         typer.Argument(
@@ -83,19 +84,6 @@ def report(
         ),
     ] = WORST,
     overwrite: common.Overwrite = False,
-    mode: common.Mode = Scoring.mode,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    tolerance: common.Tolerance = Scoring.tolerance,
-    max_tiles: common.MaxTiles = DEFAULT_MAX_TILES,
-    all_tiles: common.AllTiles = False,
-    backend: common.Backend = BackendOptions.backend,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    max_pixels: common.MaxPixels = Limits.max_pixels,
-    max_bytes: common.MaxBytes = Limits.max_bytes,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
@@ -120,8 +108,6 @@ def report(
     if png and on_command_line(context, "embed_limit_mb"):
         raise UsageError("--embed-limit-mb limits an HTML page, --png writes an image", "give one of them")
     target = ReportTarget(output or (DEFAULT_SHEET if png else DEFAULT_PAGE), "--output", embed_limit_mb, png, worst)
-    limits = Limits(max_pixels, max_bytes)
-    scoring = scoring_from(context, mode, stride, tolerance, max_tiles, all_tiles)
     say = Messages(quiet=quiet, verbose=verbose)
     runs = [path for path in images or () if is_saved_run(path)]
     if runs or compare is not None:
@@ -152,7 +138,7 @@ def report(
                 worst=None,
                 scoring=scoring,
                 limits=limits,
-                backend=BackendOptions(device, precision, batch_size, threads, weights, backend),
+                backend=backend,
                 quiet=quiet,
                 verbose=verbose,
                 report=target,

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.engine.config import DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
-from hiqa_cli.scoring.options import BackendOptions, ScoreOptions, if_exists_policy
+from hiqa_cli.scoring.options import ScoreOptions, if_exists_policy
 
 from . import options as common
 from .help import OUTPUT, on_command_line
-from .options import one_of, points, scoring_from, whole_number
+from .options import one_of, points, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -79,6 +77,9 @@ Worst = Annotated[
 
 def score(
     context: typer.Context,
+    scoring: common.SampledScoring,
+    backend: common.Networks,
+    limits: common.FileLimits,
     images: common.Images = None,
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
@@ -92,19 +93,6 @@ def score(
     sort: Sort = None,
     worst: Worst = None,
     min_score: MinScore = None,
-    mode: common.Mode = Scoring.mode,
-    device: common.Device = BackendOptions.device,
-    stride: common.Stride = Scoring.stride,
-    tolerance: common.Tolerance = Scoring.tolerance,
-    max_tiles: common.MaxTiles = DEFAULT_MAX_TILES,
-    all_tiles: common.AllTiles = False,
-    backend: common.Backend = BackendOptions.backend,
-    precision: common.Precision = BackendOptions.precision,
-    batch_size: common.BatchSize = BackendOptions.batch_size,
-    threads: common.Threads = BackendOptions.threads,
-    weights: common.WeightsFolder = BackendOptions.weights,
-    max_pixels: common.MaxPixels = Limits.max_pixels,
-    max_bytes: common.MaxBytes = Limits.max_bytes,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
@@ -139,9 +127,9 @@ def score(
             min_score=min_score,
             order=sort or "",
             worst=worst,
-            scoring=scoring_from(context, mode, stride, tolerance, max_tiles, all_tiles),
-            limits=Limits(max_pixels, max_bytes),
-            backend=BackendOptions(device, precision, batch_size, threads, weights, backend),
+            scoring=scoring,
+            limits=limits,
+            backend=backend,
             quiet=quiet,
             verbose=verbose,
             report=None if report is None else ReportTarget(report, "--report", embed_limit_mb),
