@@ -197,7 +197,7 @@ def _run_jobs(
 ) -> tuple[int, int]:
     """Score the jobs and print the paths written; (images written, images failed)."""
     written = failed = 0
-    progress = ImageProgress(len(jobs), wanted=not options.quiet)
+    progress = ImageProgress(len(jobs), enabled=not options.quiet)
     messages.clear = progress.cleared
     try:
         with score_jobs(scorer, jobs, Scoring()) as outcomes:

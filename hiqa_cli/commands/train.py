@@ -173,7 +173,7 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     leads = is_leader()
-    progress = StageProgress(wanted=leads and not quiet)
+    progress = StageProgress(enabled=leads and not quiet)
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
     default_recipe = DEFAULT if not clean_images else RELEASE if dataset else SYNTHETIC
     chosen = load_recipe(recipe or default_recipe)
@@ -206,7 +206,7 @@ def train(
     if result is None:
         checkpoint = f"stopped; resume from the checkpoint in {folder} with --resume"
         say.warn(checkpoint if folder.exists() else "stopped before the first step")
-        return 128 + stop.asked
+        return 128 + stop.signal
     return ExitCode.OK
 
 

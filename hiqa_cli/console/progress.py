@@ -22,11 +22,11 @@ REFRESH_RATE = 4  # per second
 class ProgressLine:
     """A line that is redrawn with the current text; does nothing if standard error is no terminal."""
 
-    def __init__(self, text: Callable[[], str], *, wanted: bool) -> None:
+    def __init__(self, text: Callable[[], str], *, enabled: bool) -> None:
         self._draw = text
         self._live: Live | None = None
         can_redraw = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        if wanted and can_redraw:
+        if enabled and can_redraw:
             self._live = self._line()
             self._live.start(refresh=True)
 
@@ -78,11 +78,11 @@ class ProgressLine:
 class ImageProgress(ProgressLine):
     """The progress of a number of images."""
 
-    def __init__(self, total: int, *, wanted: bool) -> None:
+    def __init__(self, total: int, *, enabled: bool) -> None:
         self._total = total
         self._done = 0
         self._start = time.monotonic()
-        super().__init__(self._progress, wanted=wanted and total > 0)
+        super().__init__(self._progress, enabled=enabled and total > 0)
 
     def _progress(self) -> str:
         return progress_text(self._done, self._total, time.monotonic() - self._start)
@@ -95,9 +95,9 @@ class ImageProgress(ProgressLine):
 class StageProgress(ProgressLine):
     """The progress of a training stage."""
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, *, enabled: bool) -> None:
         self._latest: Progress | None = None
-        super().__init__(lambda: "" if self._latest is None else stage_text(self._latest), wanted=wanted)
+        super().__init__(lambda: "" if self._latest is None else stage_text(self._latest), enabled=enabled)
 
     def advance(self, progress: Progress) -> None:
         """Show this state."""

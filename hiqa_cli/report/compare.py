@@ -48,7 +48,7 @@ def compare_saved_runs(
     title = " and ".join(names)
     facts = (run_facts(runs[0], names[0], None), run_facts(runs[1], names[1], None))
     page = ComparePage(target.path, title, facts, target.embed_limit_bytes, len(matching.pairs))
-    progress = ImageProgress(len(matching.pairs), wanted=not messages.quiet)
+    progress = ImageProgress(len(matching.pairs), enabled=not messages.quiet)
     messages.clear = progress.cleared
     try:
         for pair in _pairs(runs, rows, matching, limits):

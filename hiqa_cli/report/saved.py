@@ -30,7 +30,7 @@ def report_saved_run(
         messages.warn(f"{path}: last line is incomplete; the run is unfinished or was interrupted")
     title = report_title([path])
     report = open_report(target, title, run.count)
-    progress = ImageProgress(run.count, wanted=not messages.quiet)
+    progress = ImageProgress(run.count, enabled=not messages.quiet)
     messages.clear = progress.cleared
     without_preview = 0
     rows = ((row, None) for _, row in run.rows())

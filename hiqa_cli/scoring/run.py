@@ -198,7 +198,7 @@ class ScoreRun:
 
     def score(self, scorer: Scorer | None, jobs: Sequence[Job]) -> None:
         """Score the jobs and write their rows; after an interrupt, the rows so far stay and are shown."""
-        progress = ImageProgress(len(jobs), wanted=not self.options.quiet)
+        progress = ImageProgress(len(jobs), enabled=not self.options.quiet)
         self.messages.clear = progress.cleared
         try:
             for table in self.tables:

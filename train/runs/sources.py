@@ -38,7 +38,7 @@ def open_databases(
     """Decode the images of the databases into the cache. Raises RunStopped if a signal arrives meanwhile."""
 
     def check_stop() -> None:
-        if stop.asked:
+        if stop.signal:
             raise RunStopped
 
     folder = options.cache or default_cache_folder()

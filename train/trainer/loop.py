@@ -37,18 +37,18 @@ class TrainingDivergedError(HiqaError):
 class StopSignal:
     """On the first SIGINT or SIGTERM the loop saves a checkpoint and ends; a second signal acts as before.
 
-    A signal that is ignored (nohup, a background job) stays ignored.
+    signal: its number, 0 before. A signal that is ignored (nohup, a background job) stays ignored.
     """
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.signal = 0
         self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         for number, handler in self._before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(number, self._ask)
+                signal.signal(number, self._stop)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = number
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
         for one, handler in self._before.items():
             signal.signal(one, handler)
 
@@ -165,7 +165,7 @@ def run_stage(
         losses = to_floats(stage.step(step, pieces))
         not_finite = next((name for name, value in losses.items() if not math.isfinite(value)), None)
         diverges = monitor.diverges(losses[stage.main_loss])
-        asked, failed = run_device.largest([float(stop.asked), float(not_finite is not None or diverges)])
+        signalled, failed = run_device.largest([float(stop.signal), float(not_finite is not None or diverges)])
         if failed:
             raise divergence_error(stage, step, not_finite, losses, batch.files, last_file)
         log.add(losses, stage.main_loss, len(batch.files) * run_device.world, waited)
@@ -185,11 +185,11 @@ def run_stage(
                 save(best_file, done)
         if run_device.leads and (done % settings.pictures_every == 0 or done == stage.steps):
             write_sample_grid(folder / "pictures" / f"{done:07}.png", stage.samples())
-        if done % settings.checkpoint_every == 0 or done == stage.steps or asked:
+        if done % settings.checkpoint_every == 0 or done == stage.steps or signalled:
             save(last_file, done)
         listener.advance(stage.name, done, stage.steps, log)
-        if asked and done < stage.steps:
-            stop.asked = int(asked)
+        if signalled and done < stage.steps:
+            stop.signal = int(signalled)
             run_device.wait()
             return False
     run_device.wait()

@@ -101,7 +101,7 @@ def build_dataset(
     for kind in chosen_types:
         if kind not in edition.types:
             raise UsageError(f"--types {kind}: {name} has no such type", f"it has {', '.join(map(str, edition.types))}")
-    progress = ImageProgress(len(chosen_scenes) * len(chosen_types) * len(edition.levels), wanted=not quiet)
+    progress = ImageProgress(len(chosen_scenes) * len(chosen_types) * len(edition.levels), enabled=not quiet)
     try:
         built = build(name, source, tree, scores, chosen_scenes, chosen_types, progress.advance)
     finally:
@@ -151,7 +151,7 @@ def measure_dataset(
     done = measure.read_measured(rows) if rows is not None and rows.exists() else []
     if rows is not None and not rows.exists():
         measure.write_header(rows)
-    progress = ImageProgress(len(measure.present(tree)) - len(done), wanted=not quiet)
+    progress = ImageProgress(len(measure.present(tree)) - len(done), enabled=not quiet)
 
     def keep(row: measure.TypeMeasurement) -> None:
         if rows is not None:

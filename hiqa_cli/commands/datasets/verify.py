@@ -59,7 +59,7 @@ def verify_dataset(
     except DatasetError as error:
         say.error(str(error))
         return ExitCode.FAILED
-    progress = ImageProgress(len(files_of(dataset)), wanted=not quiet)
+    progress = ImageProgress(len(files_of(dataset)), enabled=not quiet)
     try:
         result = verify(dataset, DATABASES.get(name), progress.advance)
     finally:

@@ -250,7 +250,7 @@ class DatabaseEvaluator:
         from hiqa_train.evaluation.predict import WeightsPredictor, predict_all
         from hiqa_train.evaluation.score_cache import ScoreCache
 
-        progress = ImageProgress(len(choice.samples), wanted=not self._say.quiet)
+        progress = ImageProgress(len(choice.samples), enabled=not self._say.quiet)
         try:
             with ScoreCache(self._cache_file(choice) if self._options.cached else None) as cache:
                 if len(cache):

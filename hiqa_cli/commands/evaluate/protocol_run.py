@@ -123,7 +123,7 @@ def evaluate_protocol(
     )
     if results is None:
         say.warn("stopped; run the same command again to resume")
-        return 128 + stop.asked
+        return 128 + stop.signal
     summaries = [row for method in chosen for row in summarise(results[method.name])]
     print_results(study, splits, results, summaries, options, files.show_literature)
     write_files(summaries, splits, options, files)
@@ -209,7 +209,7 @@ def make_method(
 @contextmanager
 def scoring_progress(say: Messages, images: int) -> Iterator[Callable[[], None]]:
     """A progress line while images are scored; yields a function to call after each."""
-    progress = ImageProgress(images, wanted=not say.quiet)
+    progress = ImageProgress(images, enabled=not say.quiet)
     with _messages_above(progress, say):
         yield progress.advance
 
@@ -217,7 +217,7 @@ def scoring_progress(say: Messages, images: int) -> Iterator[Callable[[], None]]
 @contextmanager
 def training_progress(say: Messages) -> Iterator[Callable[[Progress], None]]:
     """A progress line while a network is trained; yields a function that takes the progress."""
-    progress = StageProgress(wanted=not say.quiet)
+    progress = StageProgress(enabled=not say.quiet)
     with _messages_above(progress, say):
         yield progress.advance
 

@@ -109,7 +109,7 @@ def test_a_stopped_g_resumes_to_the_same_weights(grounds, tmp_path: Path, monkey
 
         def __init__(self) -> None:
             super().__init__()
-            self.asked = signal.SIGTERM
+            self.signal = signal.SIGTERM
 
     with monkeypatch.context() as patch:
         patch.setattr(generators, "StopSignal", Impatient)

@@ -252,7 +252,7 @@ def test_a_stopped_run_resumes_bit_for_bit(tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGTERM)
 
     assert train_databases([part], recipe, halted, options(tmp_path / "cache", on_progress=watch), stop, quiet) is None
-    assert stop.asked == signal.SIGTERM
+    assert stop.signal == signal.SIGTERM
     assert read_checkpoint(halted / "generator" / LAST)["step"] == 3
     assert train_databases([part], recipe, halted, options(tmp_path / "cache", resume=True), StopSignal(), quiet)
     for stage in ("alone", "generator"):

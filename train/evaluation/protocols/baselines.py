@@ -70,7 +70,7 @@ class NaturalScenes:
         rows = []
         with ScoreCache(self.features) as cache:
             for sample in samples:
-                if stop.asked:
+                if stop.signal:
                     return None
                 try:
                     rows.append(self.features_of(sample.path, cache))

@@ -148,7 +148,7 @@ def _run_split(
         return read_result(file, method.name, eval_split.number)
     report(f"{method.name}, split {eval_split.number}: {_sizes(eval_split)}")
     fitted = method.fit(eval_split, folder / "training", stop, report)
-    if fitted is None or stop.asked:
+    if fitted is None or stop.signal:
         return None
     measured: dict[str, tuple[TypeAgreement, ...]] = {}
     record: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def _run_split(
             progress(len(test.samples)) as advance,
         ):
             predictions = predict_all(
-                fitted.predictor, test.samples, root, cache, advance=advance, stopped=lambda: bool(stop.asked)
+                fitted.predictor, test.samples, root, cache, advance=advance, stopped=lambda: bool(stop.signal)
             )
         if predictions is None:
             return None

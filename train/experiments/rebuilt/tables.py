@@ -181,7 +181,7 @@ def go(given: argparse.Namespace) -> int:
             is None
         ):
             report("stopped; run the same command to resume")
-            return 128 + stop.asked
+            return 128 + stop.signal
     results = {word: finished(eval_splits, method, given.out) for word, method in rows.items()}
     results = {word: found for word, found in results.items() if found}
     if given.table == "within":
