@@ -116,8 +116,9 @@ def train(
         str | None,
         typer.Option(
             "--vgg",
-            metavar="FILE|download|off",
-            help="VGG-19 weights for the perceptual loss.",
+            metavar="FILE|download|trunk|off",
+            show_default="VGG-19 where it is in the cache, else trunk",
+            help="Network of the perceptual loss: VGG-19, or the trunk of hiqa's weights.",
             rich_help_panel=TRAINING,
         ),
     ] = None,
@@ -239,7 +240,7 @@ class Training:
         self.opened = open_databases(given, options, test_scenes, say.warn) if given.names else None
         options = options if self.opened is None else self.opened.options
         has_references = bool(clean_images) or self.opened is None or self.opened.has_references
-        self.recipe, vgg_file = choose_vgg(recipe, vgg, options, say.warn, has_references=has_references)
+        self.recipe, vgg_file = choose_vgg(recipe, vgg, options, say.warn, has_references=has_references, out=out)
         self.options = dataclasses.replace(options, vgg=vgg_file)
 
     def train(self) -> Path | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,14 +80,24 @@ def open_databases(
 
 
 def choose_vgg(
-    recipe: Recipe, vgg: str | None, options: RunOptions, report: Report, *, has_references: bool
+    recipe: Recipe,
+    vgg: str | None,
+    options: RunOptions,
+    report: Report,
+    *,
+    has_references: bool,
+    out: Path | None = None,
 ) -> tuple[Recipe, Path | None]:
-    """The recipe, without its VGG term if vgg is "off", and the file of VGG-19's weights if a stage to run needs it.
+    """The recipe, without its perceptual loss if vgg is "off", and the file of VGG-19's weights for that loss.
 
-    Asks on a terminal whether to download the weights. UsageError if they are needed and not available.
+    The file is None where no stage to run has that loss, and where it compares features of the trunk of hiqa's weights:
+    with "trunk", and without --vgg where VGG-19 is not in the cache, or where the resumed run in `out` took the trunk.
+    UsageError if VGG-19 is asked for, or the resumed run took it, and it is not available.
     """
-    from hiqa_train.losses.vgg_weights import ADDRESS, MEGABYTES, cached, download
+    from hiqa_train.losses.perceptual import TRUNK
+    from hiqa_train.losses.vgg_weights import MEGABYTES, cached, download
     from hiqa_train.recipes.schema import GeneratorStage
+    from hiqa_train.runs.run_record import recorded_perceptual
     from hiqa_train.stages.plan import vgg_layers
 
     if vgg == "off":
@@ -100,24 +109,22 @@ def choose_vgg(
     running = [name for name, stage in recipe.stages.items() if stage.kind in kinds]
     if not (has_references and vgg_layers(recipe, running)):
         return recipe, None
-    if vgg is not None and vgg != "download":
+    if vgg is not None and vgg not in ("download", TRUNK):
         if not Path(vgg).is_file():
-            raise UsageError(f"--vgg {vgg}: no such file", "expected VGG-19's weights, download or off")
+            raise UsageError(f"--vgg {vgg}: no such file", "expected VGG-19's weights, download, trunk or off")
         return recipe, Path(vgg)
     held = cached()
-    if held is not None:
-        return recipe, held
-    if os.environ.get("WORLD_SIZE", "1") != "1":
+    before = recorded_perceptual(out) if out is not None and options.resume else None
+    if vgg is None and before is not None and before["network"] != TRUNK and held is None:
+        raise UsageError(f"the run in {out} uses VGG-19, which is not in the cache", "give its --vgg FILE or download")
+    if vgg == TRUNK or (vgg is None and (held is None or (before is not None and before["network"] == TRUNK))):
+        report(
+            "perceptual loss: lower layers of the trunk of hiqa's weights, whose training scenes count as this run's; "
+            f"--vgg download takes VGG-19 ({MEGABYTES} MB)"
+        )
+        return recipe, None
+    if held is None and os.environ.get("WORLD_SIZE", "1") != "1":
         raise UsageError(
             "VGG-19's weights cannot be downloaded under torchrun", "give --vgg FILE, or download them first"
         )
-    if vgg == "download":
-        return recipe, download(report)
-    how = "give --vgg FILE, --vgg download or --vgg off"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"the recipe {recipe.name} needs VGG-19's weights in training", how)
-    sys.stderr.write(f"hiqa: the recipe needs VGG-19's weights: download {MEGABYTES} MB from {ADDRESS}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("VGG-19's weights were not downloaded", how)
-    return recipe, download(report)
+    return recipe, download(report) if held is None else held

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import io
 import json
 import sys
 import types
@@ -33,13 +32,6 @@ def quiet(line: str) -> None:
     """Nobody listens."""
 
 
-class Terminal(io.StringIO):
-    """Standard input or error of a person."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -50,18 +42,6 @@ def test_defaults_in_the_help_are_those_of_a_run_and_of_drawn_splits():
     assert inspect.signature(train).parameters["seed"].default == RunOptions().seed
     (option,) = inspect.signature(expand_groups(splits)).parameters["num_splits"].annotation.__metadata__
     assert option.show_default.startswith(f"{COUNT},")
-
-
-def test_on_a_terminal_it_asks_once_for_vgg19_and_takes_no_for_an_answer(empty_cache, monkeypatch):
-    asked = Terminal()
-    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
-    monkeypatch.setattr(sys, "stderr", asked)
-    with pytest.raises(UsageError, match="were not downloaded; give --vgg FILE, --vgg download or --vgg off"):
-        choose_vgg(load_recipe("best"), None, RunOptions(), quiet, has_references=True)
-    assert asked.getvalue() == (
-        "hiqa: the recipe needs VGG-19's weights: download 548 MB from "
-        "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth? [y/N] "
-    )
 
 
 def test_vgg19_is_asked_for_only_where_a_stage_that_runs_needs_it(empty_cache):

@@ -24,6 +24,7 @@ from hiqa_train.stages.frozen import FrozenGenerator
 from hiqa_train.trainer.distributed import frozen
 from hiqa_train.trainer.network_trainer import Loss
 
+from .perceptual import PerceptualFeatures
 from .score_maps import MappedRegressor
 from .terms import (
     PIXEL_LOSSES,
@@ -35,7 +36,6 @@ from .terms import (
     relative_score_loss,
     score_loss,
 )
-from .vgg import Vgg19Features
 
 LOCAL_CHANNELS = 2  # of mdsi.local_quality_loss()
 
@@ -157,10 +157,15 @@ class RegressorObjective(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureNetworks:
-    """The networks of the feature losses: VGG19 (4), and psi, an R trained on distorted images only (5)."""
+    """The networks of the feature losses: phi (4), and psi, an R trained on distorted images only (5)."""
 
-    vgg: Vgg19Features | None
+    perceptual: PerceptualFeatures | None
     psi: Regressor | None
+
+    def to(self, device: torch.device) -> FeatureNetworks:
+        """The networks on a device."""
+        perceptual = None if self.perceptual is None else self.perceptual.to(device)
+        return FeatureNetworks(perceptual, None if self.psi is None else self.psi.to(device))
 
 
 def centre_crop(batch: Tensor, side: int) -> Tensor:
@@ -172,13 +177,15 @@ def centre_crop(batch: Tensor, side: int) -> Tensor:
 def feature_losses(
     features: FeatureNetworks, hallucination: Tensor, reference: Tensor, layer: int
 ) -> dict[str, Tensor]:
-    """l_v (4) and l_q (5) by name, as far as their networks are given. layer: of psi, 1 to 4."""
+    """l_v (4) under its network's `term`, and l_q (5) as "psi", as far as their networks are given. layer: of psi, 1 to
+    4."""
     losses = {}
-    if features.vgg is not None:
+    phi = features.perceptual
+    if phi is not None:
         with torch.no_grad():
-            targets = features.vgg(reference)
-        pairs = zip(features.vgg(hallucination), targets, strict=True)
-        losses["vgg"] = torch.stack([feature_loss(a, b) for a, b in pairs]).mean()
+            targets = phi(reference)
+        pairs = zip(phi(hallucination), targets, strict=True)
+        losses[phi.term] = torch.stack([feature_loss(a, b) for a, b in pairs]).mean()
     if features.psi is not None:
         with torch.no_grad():
             target = features.psi.quality_features(reference)[layer - 1]
@@ -203,7 +210,8 @@ class GeneratorObjective(nn.Module):
         super().__init__()
         self.network, self.recipe, self.score_weight = network, recipe, score_weight
         self._features = (features,)  # in a tuple, so that torch does not register them as submodules
-        self.weights = {"vgg": recipe.vgg_weight, "psi": recipe.psi_weight}
+        phi = {} if features.perceptual is None else {features.perceptual.term: recipe.vgg_weight}
+        self.weights = {**phi, "psi": recipe.psi_weight}
 
     def forward(self, batch: Batch, critics: FrozenCritics, with_features: bool) -> Loss:
         recipe = self.recipe

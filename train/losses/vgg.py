@@ -7,6 +7,7 @@ is: `conv1_1.weight` or `features.0.weight`.
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from torch.nn import functional
 
 from hiqa_cli.errors import UsageError
 
+VGG19 = "vgg19"
 OXFORD_MEAN_BGR = (103.939, 116.779, 123.68)
 TORCHVISION_MEAN, TORCHVISION_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The 16 convolutions in order; a 2x2 maximum pooling follows the last of each block.
@@ -32,6 +34,7 @@ class Vgg19Features(nn.Module):
 
     mean: Tensor
     factor: Tensor
+    term = "vgg"  # the loss's name in metrics
 
     def __init__(self, file: Path, layers: tuple[str, ...] = ("conv2_2", "conv3_2")) -> None:
         """Raises UsageError for an unreadable file, or one without a convolution up to the last of `layers`."""
@@ -59,6 +62,8 @@ class Vgg19Features(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("factor", torch.tensor(factor).view(1, 3, 1, 1))
         self.requires_grad_(False)
+        origin = "oxford" if self.oxford else "torchvision"
+        self.identity = {"network": VGG19, "origin": origin, "layers": list(layers), "weights": weights_digest(self)}
 
     def forward(self, image: Tensor) -> list[Tensor]:
         x = image.flip(1) * 255 if self.oxford else image
@@ -71,6 +76,14 @@ class Vgg19Features(nn.Module):
             if layer in self.layers:
                 features.append(x)
         return features
+
+
+def weights_digest(network: nn.Module) -> str:
+    """16 hex digits of the sha256 of a network's parameters, as float32."""
+    digest = hashlib.sha256()
+    for parameter in network.parameters():
+        digest.update(parameter.detach().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

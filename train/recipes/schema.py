@@ -88,12 +88,14 @@ class RegressorStage:
 
 @dataclass(frozen=True)
 class GeneratorStage:
-    """Train G to predict the reference: pixel loss, VGG19's (4) and psi's (5) feature losses, adversarial loss (8).
+    """Train G to predict the reference: pixel loss, perceptual (4) and psi's (5) feature losses, adversarial loss (8).
 
     pixel: "mse", or "relative" (losses.terms.relative_pixel_loss). first_stack_weight: of the pixel loss of earlier
         stacks.
+    vgg_weight: of the perceptual loss, whose network is VGG19, at `vgg_layers`, or the trunk of hiqa's weights
+        (losses/perceptual.py); the run decides, and records it.
     psi: the regressor stage whose R gives the quality features. psi_layer: which of R's four stages.
-    features_from: share of the steps after which the feature losses of VGG19 and psi start. They are computed at every
+    features_from: share of the steps after which the feature losses (4) and (5) start. They are computed at every
         `features_every`-th step, on the central `features_patch` px.
     adversarial: "none"; "plain" (d_fake is always 0); "quality" (d_fake by formula (7)). It starts after the share
         `adversarial_from` of the steps. judge: optimiser of the two-input R of formula (7), trained from the first
@@ -206,8 +208,8 @@ class RunSettings:
     *_every: in steps.
     pieces: number of micro-batches of a batch, whose gradients are averaged: less memory, and batch norms over one
         micro-batch.
-    workers: processes that cut patches. validation_pictures: largest number of validation images of a database,
-        `validation_patches` patches of each.
+    workers: processes that cut patches; their number changes no patch and no order, so a run may resume with another.
+    validation_pictures: largest number of validation images of a database, `validation_patches` patches of each.
     half_width_pictures, half_width_versions: the uncertainty is fitted on at most so many validation images of each
         database, and on about so many distorted versions of clean validation images in all.
     half_width_growth: by database, how many times larger errors are on images that R was not trained on.

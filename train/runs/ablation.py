@@ -17,29 +17,31 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_train.data.image_cache import default_cache_folder
-from hiqa_train.data.leakage import RUN_RECORD
+from hiqa_train.data.leakage import RUN_RECORD, refuse_leakage
 from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
+from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.stages.initialise import TrainedNetworks
-from hiqa_train.stages.plan import generator_stage
+from hiqa_train.stages.plan import generator_stage, vgg_layers
 from hiqa_train.trainer.checkpoint import BEST, LAST, RESUME_HINT
 from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal
 
 from .options import RunOptions
 from .run import train_databases
+from .run_record import PERCEPTUAL, recorded_perceptual
 
 VARIANTS = ("BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle")
 # Figure 4, on TID2008: SROCC, PLCC (medians of ten splits). The paper has no oracle there.
@@ -55,10 +57,11 @@ PAPER = {
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One variant, measured on the test part."""
+    """One variant, measured on the test part. perceptual: the identity of its perceptual loss's network, if any."""
 
     variant: str
     agreement: Agreement
+    perceptual: Mapping[str, Any] | None
 
 
 def variant(recipe: Recipe, name: str) -> Recipe:
@@ -98,6 +101,12 @@ def run_ablation(
         raise UsageError(f"{part.name}: the ablation needs every image's reference", "TID2008 is the paper's")
     if not options.resume and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", "give --resume to continue it, or another --out")
+    layers = vgg_layers(recipe, list(recipe.stages))
+    if layers:
+        phi = load_perceptual(options.vgg, layers).identity
+        tested = (sample.scene for sample in test)
+        whose = "the perceptual loss's network, the trunk of hiqa's weights"
+        refuse_leakage(perceptual_scenes(phi), tested, whose, "give --vgg FILE, download or off")
     rows = []
     trained: dict[str, Path] = {}
     for name in VARIANTS:
@@ -108,7 +117,7 @@ def run_ablation(
         report(f"ablation: {name}")
         if train_databases([part], changed, where, mine, stop, report) is None:
             return None
-        rows.append(AblationRow(name, measure_variant(where, changed, mine, test)))
+        rows.append(AblationRow(name, measure_variant(where, changed, mine, test), recorded_perceptual(where)))
         report(f"ablation: {name}: SROCC {rows[-1].agreement.srocc:.3f}, PLCC {rows[-1].agreement.plcc:.3f}")
     write_rows(out / "ablation.json", part.name, rows)
     return rows
@@ -153,15 +162,17 @@ def measure_variant(where: Path, recipe: Recipe, options: RunOptions, test: Sequ
 
 def write_rows(path: Path, database: str, rows: Sequence[AblationRow]) -> None:
     """The table as JSON. OutputError."""
-    data = {"database": database, "rows": {row.variant: asdict(row.agreement) for row in rows}}
-    write_json(path, data)
+    of_rows = {row.variant: {**asdict(row.agreement), PERCEPTUAL: row.perceptual} for row in rows}
+    write_json(path, {"database": database, "rows": of_rows})
 
 
 def table(database: str, rows: Sequence[AblationRow]) -> list[str]:
     """The table as text, beside the paper's numbers."""
+    networks = sorted({row.perceptual["network"] for row in rows if row.perceptual is not None})
     lines = [
         f"ablation on {database}'s test part ({rows[0].agreement.images} images, one split), the paper's figure 4",
-        "(TID2008, medians of ten splits; it has no oracle there)",
+        "(TID2008, medians of ten splits; it has no oracle there);",
+        f"perceptual loss: {', '.join(networks) or 'none'}",
         f"{'':<8}{'SROCC':>8}{'PLCC':>8}   {'paper':>8}{'':>8}",
     ]
     for row in rows:

@@ -25,7 +25,7 @@ class RunOptions:
     init_generator: where the G comes from that the generator stage starts with, as for `generator`; its size must be
         the recipe's.
     init_regressor: where the R comes from that the last regressor stage starts with (see `initialise.load_regressor`).
-    vgg: a file with the weights of VGG19's convolutions; None if the recipe's VGG term is off.
+    vgg: a file with the weights of VGG19's convolutions, for the perceptual loss; None for the trunk of hiqa's weights.
     kinds: the kinds of stages to run ("generator", "regressor", "joint"), None for all. Stages that these build on must
         be finished in OUT.
     cache: the folder of decoded images, None for hiqa's folder in the user's cache.

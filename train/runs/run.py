@@ -10,19 +10,14 @@ A resumed run skips finished stages and continues a stopped one from its last ch
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-import torch
-
-from hiqa_cli._version import __version__
-from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
-from hiqa_train.losses.vgg import Vgg19Features
+from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.schema import JointStage, Recipe, RegressorStage
 from hiqa_train.stages.factory import StageFactory
@@ -34,7 +29,7 @@ from hiqa_train.stages.initialise import (
     load_regressor,
 )
 from hiqa_train.stages.plan import generator_stage, last_regressor, make_plan, missing_needs, vgg_layers
-from hiqa_train.trainer.checkpoint import LAST, first_difference
+from hiqa_train.trainer.checkpoint import LAST
 from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
@@ -42,6 +37,7 @@ from hiqa_train.trainer.time_estimate import estimate
 
 from .options import RunOptions, RunStopped
 from .release import release
+from .run_record import PERCEPTUAL, check_record, recorded_perceptual, run_identity, write_record
 from .sources import open_databases, open_mixed, open_photographs
 
 Report = Callable[[str], None]
@@ -131,9 +127,12 @@ class Run:
         if options.init_regressor is not None:
             last = last_regressor(recipe)
             init_regressor = last, load_regressor(options.init_regressor, recipe.stages[last])
+        layers = vgg_layers(recipe, self.plan.stages)
+        perceptual = load_perceptual(options.vgg, layers) if layers else None
+        # stages of an earlier call may have used one
+        self.phi = recorded_perceptual(out) if perceptual is None else perceptual.identity
         self.trained_scenes = self._trained_scenes()
-        vgg = self._vgg()
-        self.factory = StageFactory(recipe, data, run_device, options.seed, vgg, init_generator, init_regressor)
+        self.factory = StageFactory(recipe, data, run_device, options.seed, perceptual, init_generator, init_regressor)
         self.factory.check(self.plan.stages)  # before anything is written
 
     def _trained_scenes(self) -> frozenset[str] | None:
@@ -146,19 +145,11 @@ class Run:
             known.append(trained_scenes(options.init_generator))
         if options.init_regressor is not None:
             known.append(initial_trained_scenes(options.init_regressor))
+        known.append(perceptual_scenes(self.phi))
         scenes: frozenset[str] | None = self.data.scenes()
         for other in known:
             scenes = None if scenes is None else all_trained_scenes(scenes, other)
         return scenes
-
-    def _vgg(self) -> Vgg19Features | None:
-        layers = vgg_layers(self.recipe, self.plan.stages)
-        if not layers:
-            return None
-        if self.options.vgg is None:
-            hint = "give --vgg FILE, --vgg download or --vgg off"
-            raise UsageError("the recipe's VGG term needs VGG19's weights", hint)
-        return Vgg19Features(self.options.vgg, layers)
 
     def execute(self) -> Path | None:
         """Run the stages of the plan, then write the weights."""
@@ -216,19 +207,12 @@ class Run:
     def _write_record(self) -> None:
         """Write run.json, or compare it on resume. UsageError if OUT holds a different run."""
         if self.run_device.leads:
-            described = {"recipe": self.recipe.to_dict(), "seed": self.options.seed, "material": self.data.describe()}
-            identity = json.loads(json.dumps(described))
+            identity = run_identity(self.recipe, self.options.seed, self.data.describe(), self.phi)
             path = self.out / RUN_RECORD
             if path.exists():
-                found = json.loads(path.read_text(encoding="utf-8"))
-                difference = first_difference({key: found.get(key) for key in identity}, identity)
-                if difference:
-                    raise UsageError(f"{path} is of another run: {difference}", "give another --out")
+                check_record(path, identity)
             else:
-                versions = {"hiqa": __version__, "torch": str(torch.__version__)}
-                scenes = None if self.trained_scenes is None else sorted(self.trained_scenes)
-                record = {"versions": versions, "seen_scenes": scenes, "record": dict(self.options.record)}
-                write_json(path, {**identity, **record})
+                write_record(path, identity, self.trained_scenes, self.options)
                 if self.options.on_start is not None:
                     self.options.on_start(self.out)
         self.run_device.wait()
@@ -263,7 +247,12 @@ class Run:
             generator,
             self.finished.regressor(best),
             self.data,
-            {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors},
+            {
+                "recipe": self.recipe.to_dict(),
+                "released_stage": best,
+                "validation_error": errors,
+                PERCEPTUAL: self.phi,
+            },
             self.trained_scenes,
             self.report,
             anchored=isinstance(regressor_recipe, RegressorStage) and regressor_recipe.relative_share > 0,

@@ -10,8 +10,8 @@ from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.sources.database import DatabaseSource
 from hiqa_train.data.sources.protocol import DataSource, stage_seed
 from hiqa_train.losses.objectives import FeatureNetworks
+from hiqa_train.losses.perceptual import PerceptualFeatures
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.losses.vgg import Vgg19Features
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import TrainingStage
@@ -30,7 +30,7 @@ OF_PHOTOGRAPHS = ("relative_share", "order_weight")  # fields of a regressor sta
 class StageFactory:
     """Builds the stages of one run.
 
-    vgg: phi of formula (4), None if no stage uses it.
+    perceptual: phi of formula (4), None if no stage uses it.
     init_generator: a G to start the generator stage from, None for random weights.
     init_regressor: the name of a stage, and an R that it starts from instead of the recipe's `begin`. A stage that
         trains beside a frozen prior takes all but the prior from it; stages that train a prior from scratch start from
@@ -42,7 +42,7 @@ class StageFactory:
     data: DataSource
     run_device: RunDevice
     seed: int
-    vgg: Vgg19Features | None
+    perceptual: PerceptualFeatures | None
     init_generator: Generator | None = None
     init_regressor: tuple[str, MappedRegressor] | None = None
     init_two_input: MappedRegressor | None = None
@@ -131,4 +131,4 @@ class StageFactory:
 
     def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> FeatureNetworks:
         psi = networks.regressor(recipe.psi).regressor if recipe.psi_weight else None
-        return FeatureNetworks(self.vgg if recipe.vgg_weight else None, psi)
+        return FeatureNetworks(self.perceptual if recipe.vgg_weight else None, psi)

@@ -85,10 +85,7 @@ class GeneratorTraining:
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.run_device, self.databases = run_device, databases
-        self.features = FeatureNetworks(
-            features.vgg.to(run_device.device) if features.vgg is not None and recipe.vgg_weight else None,
-            features.psi.to(run_device.device) if features.psi is not None and recipe.psi_weight else None,
-        )
+        self.features = features.to(run_device.device)
         torch.manual_seed(seed)
         self.network = Generator(networks.generator)
         if init_generator is not None:
@@ -97,6 +94,7 @@ class GeneratorTraining:
                 raise UsageError(f"--init-from: {sizes}", "change the recipe's networks")
             self.network.load_state_dict(init_generator.state_dict())
         objective = GeneratorObjective(self.network, recipe, self.features)
+        self.weights = objective.weights
         self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, run_device)
         self.trainers: dict[str, Any] = {"generator": self.trainer}
         self.features_start = round(recipe.steps * recipe.features_from)
@@ -195,8 +193,7 @@ class GeneratorTraining:
             return found | feature_losses(self.features, predicted, wanted, recipe.psi_layer)
 
         found = hallucination_measures(generator, losses, self.validation)
-        error = found["pixel"]
-        error += recipe.vgg_weight * found.get("vgg", 0.0) + recipe.psi_weight * found.get("psi", 0.0)
+        error = found["pixel"] + sum(weight * found.get(name, 0.0) for name, weight in self.weights.items())
         measures = {"error": error, **found}
         if recipe.adversarial == "quality":
             two_input = self.update_epsilon()

@@ -57,10 +57,7 @@ class JointTraining:
         torch.manual_seed(seed)
         self.generator = generator.requires_grad_(True)
         self.regressor = regressor.requires_grad_(True)
-        used = FeatureNetworks(
-            features.vgg.to(run_device.device) if features.vgg is not None and generator_recipe.vgg_weight else None,
-            features.psi.to(run_device.device) if features.psi is not None and generator_recipe.psi_weight else None,
-        )
+        used = features.to(run_device.device)
         objective = GeneratorObjective(self.generator, generator_recipe, used, score_weight=recipe.score_weight)
         self.generator_trainer = NetworkTrainer(
             objective, self.generator, recipe.generator_learning, recipe.steps, run_device

@@ -4,8 +4,9 @@ Patches per second count complete steps as the training loop runs them. The shar
 
     (multiplications of a step / its seconds) / (those of a plain 3x3 convolution of 128 channels / its seconds)
 
-with forward and backward of a step, in the precision of training, both timed in alternating rounds. Python's share is
-the time of a step outside torch's operators, as torch's profiler measures it.
+with forward and backward of a step, in the precision of training, both timed in alternating rounds. Of the time of a
+step itself, without waiting and moving, Python's share is what lies outside torch's operators, as torch's profiler
+measures it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from hiqa_cli.engine.speed.timing import add_seconds, median_seconds, no_wait, seconds_of
+from hiqa_train.data.batch import Batch
 from hiqa_train.data.sources.protocol import DataSource
-from hiqa_train.losses.vgg import Vgg19Features
+from hiqa_train.losses.perceptual import load_perceptual
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.stages.factory import StageFactory
@@ -32,6 +34,7 @@ from .distributed import RunDevice, join_processes
 from .loop import TrainingStage, load_batches, to_floats
 
 ROUNDS = 3
+STEP = "step"
 PIECES = ("waiting for the loader", "moving and converting", "torch's operators", "Python")
 
 
@@ -62,8 +65,8 @@ def profile_stages(data: DataSource, recipe: Recipe, options: RunOptions) -> lis
         plan = make_plan(recipe, data, has_generator=options.generator is not None, kinds=options.kinds)
         ready = load_generator(options.generator) if plan.has_generator else None
         layers = vgg_layers(recipe, plan.stages)
-        vgg = Vgg19Features(options.vgg, layers) if layers and options.vgg is not None else None
-        factory = StageFactory(recipe, data, run_device, options.seed, vgg)
+        perceptual = load_perceptual(options.vgg, layers) if layers else None
+        factory = StageFactory(recipe, data, run_device, options.seed, perceptual)
         untrained = UntrainedNetworks(recipe, len(data.names), ready)
         return [profile_stage(factory.build(name, untrained), recipe, run_device) for name in plan.stages]
 
@@ -82,22 +85,32 @@ class StageTiming:
 
     def reset(self) -> None:
         """Forget the seconds so far."""
-        self.seconds = dict.fromkeys(PIECES, 0.0)
+        self.seconds = dict.fromkeys((*PIECES[:2], STEP), 0.0)
 
     def run(self) -> None:
         """One turn of steps."""
         for _ in range(self.turn):
-            with add_seconds(self.seconds, PIECES[0]):
-                batch = next(self.batches)
-            with add_seconds(self.seconds, PIECES[1]):
-                pieces = batch.to(self.run_device.device).micro_batches(self.pieces)
-            to_floats(self.stage.step(self.number, pieces))
+            self.step([self.fetch()])
+
+    def fetch(self) -> list[Batch]:
+        """The pieces of the next batch, on the device."""
+        with add_seconds(self.seconds, PIECES[0]):
+            batch = next(self.batches)
+        with add_seconds(self.seconds, PIECES[1]):
+            return batch.to(self.run_device.device).micro_batches(self.pieces)
+
+    def step(self, batches: list[list[Batch]]) -> None:
+        """A step on each of these batches, in pieces."""
+        for pieces in batches:
+            with add_seconds(self.seconds, STEP):
+                to_floats(self.stage.step(self.number, pieces))
             self.number += 1
 
 
 def profile_stage(stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -> StageProfile:
     """Count the multiplications of a few steps, time them against the plain convolution, and profile them."""
     steps = StageTiming(stage, recipe, run_device)
+    steps.run()  # not counted: the first step with an adversarial loss also measures R on the validation part
     with FlopCounterMode(display=False) as counter:
         steps.run()
     multiplications = counter.get_total_flops() / 2
@@ -111,16 +124,17 @@ def profile_stage(stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -
     }
     medians = median_seconds(timed, ROUNDS)
     seconds = medians["steps"]
-    waited, moved = (steps.seconds[name] / (ROUNDS + 1) for name in PIECES[:2])
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if run_device.device.type == "cuda" else [])]
+    total = sum(steps.seconds.values())
+    waited, moved, stepping = (part / total for part in steps.seconds.values())
+    batches = [steps.fetch() for _ in range(steps.turn)]
     with profile(activities=activities) as profiler:
-        profiled_seconds = seconds_of(steps.run)
+        profiled_seconds = seconds_of(partial(steps.step, batches))
     events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
     inside = sum(event.self_cpu_time_total for event in events) / 1e6
     # the profiler slows down operators and Python alike: take its shares, not its times
-    python = max(0.0, 1 - inside / profiled_seconds)
-    shares = dict(zip(PIECES, (waited / seconds, moved / seconds, 0.0, python), strict=True))
-    shares[PIECES[2]] = max(0.0, 1 - sum(shares.values()))
+    operators = min(1.0, inside / profiled_seconds)
+    shares = dict(zip(PIECES, (waited, moved, stepping * operators, stepping * (1 - operators)), strict=True))
     return StageProfile(
         stage.name,
         run_device.precision,

@@ -203,6 +203,7 @@ def make_method(
         partial(training_progress, say),
         methods.init_from,
         methods.whole_views,
+        has_references,
     )
 
 

@@ -91,8 +91,9 @@ Vgg = Annotated[
     str | None,
     typer.Option(
         "--vgg",
-        metavar="FILE|download|off",
-        help="VGG-19 weights for the perceptual loss.",
+        metavar="FILE|download|trunk|off",
+        show_default="VGG-19 where it is in the cache, else trunk",
+        help="Network of the perceptual loss: VGG-19, or the trunk of hiqa's weights.",
         rich_help_panel=TRAINING,
     ),
 ]

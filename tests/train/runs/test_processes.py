@@ -214,8 +214,6 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_resume(table, tmp_path):
         (["train"], 2, "no training data: give --dataset, --clean-images or both"),
         (["train", "--dataset", "live"], 2, "HIQA_LIVE_ROOT"),
         (["train", "--dataset", "TABLE"], 2, "the direction of the scores is not known; give --higher-is-better"),
-        (["train", "--dataset", "TABLE", "--higher-is-better"], 2,
-         "the recipe best needs VGG-19's weights in training; give --vgg FILE, --vgg download or --vgg off"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--vgg", "/no"], 2, "--vgg /no: no such file"),
         (["train", "--dataset", "TABLE", "--higher-is-better", "--recipe", "bets"], 2, "no such recipe: bets"),
         (["train", "--dataset", "WRONG", "--higher-is-better"], 2, "has no column 'score', found path, mos"),

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,10 +21,12 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.leakage import RUN_RECORD, TrainedScenes, manifest_scenes, refuse_leakage, trained_scenes
 from hiqa_train.evaluation.cached_predictor import cached_predictor
 from hiqa_train.evaluation.predict import Predictor, WeightsPredictor
+from hiqa_train.losses.perceptual import TRUNK, load_perceptual, perceptual_scenes
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases
 from hiqa_train.stages.initialise import initial_trained_scenes
+from hiqa_train.stages.plan import vgg_layers
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.metrics_log import Progress
 
@@ -95,6 +98,7 @@ class TrainedHiqa:
     generator, init_regressor: a trained G, and an R to start from; neither may have been trained on a test scene.
     cached_features: run G once on each whole image, in training and in the test.
     progress: a context that gives the callback for a training's progress.
+    has_references: whether any training image has a reference, so that a G can be trained.
     """
 
     recipe: Recipe
@@ -106,10 +110,20 @@ class TrainedHiqa:
     progress: Callable[[], AbstractContextManager[Callable[[Progress], None]]] = no_progress
     init_regressor: Path | None = None
     cached_features: bool = False
+    has_references: bool = True
+
+    @cached_property
+    def perceptual(self) -> dict[str, Any] | None:
+        """The identity of the perceptual loss's network, None if no G is trained with one."""
+        trains_g = self.has_references and self.generator is None
+        layers = vgg_layers(self.recipe, list(self.recipe.stages)) if trains_g else ()
+        return load_perceptual(self.vgg, layers).identity if layers else None
 
     @property
     def name(self) -> str:
-        return f"{self.kind}-{self.recipe.name}"
+        # a row of its own: results with another perceptual loss are those of another method
+        uses_trunk = self.perceptual is not None and self.perceptual["network"] == TRUNK
+        return f"{self.kind}-{self.recipe.name}{'-trunk' if uses_trunk else ''}"
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -121,17 +135,21 @@ class TrainedHiqa:
         }
         if self.init_regressor is not None:
             settings["begin"] = initial_trained_scenes(self.init_regressor).weights_id
+        if self.perceptual is not None:
+            settings["perceptual"] = self.perceptual
         return settings | ({"whole_views": True} if self.cached_features else {})
 
     def check(self, eval_splits: list[EvaluationSplit]) -> None:
+        tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
+        if self.perceptual is not None and any(_has_references(eval_split) for eval_split in eval_splits):
+            whose = "the perceptual loss's network, the trunk of hiqa's weights"
+            refuse_leakage(perceptual_scenes(self.perceptual), tested, whose, "give --vgg FILE, download or off")
         # without references no G can be trained, and the installed weights' G is used
         uses_own = self.kind == "hiqa" and not all(_has_references(eval_split) for eval_split in eval_splits)
         if self.generator is not None or uses_own:
             whose = "the G of hiqa's weights" if self.generator is None else f"--generator {self.generator}"
-            tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
             refuse_leakage(trained_scenes(self.generator), tested, whose, "give a G that was trained on other scenes")
         if self.init_regressor is not None:
-            tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
             hint = "give an R that was trained on other scenes"
             refuse_leakage(
                 initial_trained_scenes(self.init_regressor), tested, f"--init-from {self.init_regressor}", hint

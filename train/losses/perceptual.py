@@ -1,0 +1,70 @@
+"""The network of the perceptual loss, formula (4): VGG19, or the lower layers of the trunk that comes with hiqa.
+
+Losses in features of different networks are different losses. Each network therefore has an identity of plain values,
+which a run records and compares on resume: its name, its layers, and a digest of the weights that it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hiqa_cli.engine.weights import load_weights
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
+from hiqa_cli.networks.regressor import to_range
+from hiqa_train.data.leakage import TrainedScenes, trained_scenes
+
+from .vgg import VGG19, Vgg19Features, weights_digest
+
+TRUNK = "trunk"
+# Blocks of EfficientNet-Lite0 before its first three reductions: 16, 24 and 40 channels at 1/2, 1/4 and 1/8. On
+# TID2013-rebuilt, differences to the true reference in these three order distortions as well as in all five scales.
+TRUNK_BLOCKS = (0, 2, 4)
+
+
+class TrunkFeatures(nn.Module):
+    """(B, 3, H, W) RGB in 0..1 -> features (B, C, H/2, W/2), (B, C, H/4, W/4), ... of `blocks`. The weights are frozen.
+
+    blocks: numbers in `EfficientNetLite.blocks`, ascending.
+    """
+
+    term = TRUNK  # the loss's name in metrics
+
+    def __init__(self, trunk: EfficientNetLite, blocks: tuple[int, ...] = TRUNK_BLOCKS) -> None:
+        super().__init__()
+        self.stem, self.blocks, self.layers = trunk.stem, trunk.blocks[: blocks[-1] + 1], blocks
+        self.requires_grad_(False)
+        self.identity = {"network": TRUNK, "layers": list(blocks), "weights": weights_digest(self)}
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x, features = functional.relu6(self.stem(to_range(image))), []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in self.layers:
+                features.append(x)
+        return features
+
+
+PerceptualFeatures = TrunkFeatures | Vgg19Features
+
+
+def load_perceptual(vgg: Path | None, vgg_layers: tuple[str, ...]) -> PerceptualFeatures:
+    """VGG19 from a file, or without one the trunk of hiqa's weights. Raises UsageError or WeightsError."""
+    if vgg is not None:
+        return Vgg19Features(vgg, vgg_layers)
+    prior = load_weights(None).regressor.prior
+    if prior is None:
+        raise UsageError("hiqa's weights have no trunk for the perceptual loss", "give --vgg FILE, download or off")
+    return TrunkFeatures(prior.trunk)
+
+
+def perceptual_scenes(identity: Mapping[str, Any] | None) -> TrainedScenes:
+    """The scenes that a perceptual network of this identity was trained on. VGG19 has none: it knows ImageNet alone."""
+    if identity is None or identity["network"] == VGG19:
+        return TrainedScenes(VGG19, frozenset())
+    return trained_scenes(None)
