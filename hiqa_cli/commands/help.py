@@ -44,12 +44,13 @@ class GroupedCommand(TyperCommand):
 
 
 def _help_record(param: Any, ctx: Any) -> tuple[str, str] | None:
-    """(names and value, description) of a parameter; Typer puts a default that is a text in brackets of its own."""
+    """(names and value, description) of a parameter. Typer puts a default that is a text in brackets of its own, and
+    some versions escape the bracket before "default" for rich, which does not print this help."""
     if param.param_type_name == "argument":
         name = param.metavar or param.human_readable_name
         return f"{name}..." if param.nargs == -1 else name, param.help or ""
     record = param.get_help_record(ctx)
-    return record and (record[0], re.sub(r"default: \((.*)\)\]$", r"default: \1]", record[1]))
+    return record and (record[0], re.sub(r"default: \((.*)\)\]$", r"default: \1]", record[1]).replace("\\[", "["))
 
 
 class CommandGroup(TyperGroup):

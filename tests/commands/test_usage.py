@@ -155,8 +155,8 @@ def test_images_that_are_not_there_are_errors_and_need_no_weights(run_hiqa: RunH
     done = run_hiqa("score", "nope.png", "*.gif", "--csv", "-", cwd=tmp_path)
     assert done.code == 1
     assert done.lines[1:] == [
-        "nope.png,,,,,,,,,no such file or folder",
-        "*.gif,,,,,,,,,the pattern matches nothing",
+        f"nope.png{16 * ','}no such file or folder",
+        f"*.gif{16 * ','}the pattern matches nothing",
     ]
     assert done.messages[0] == "hiqa: nope.png: no such file or folder"
 

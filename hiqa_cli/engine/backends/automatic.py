@@ -143,9 +143,9 @@ class BackendChoice:
             return None
         counts = {f"{number} threads": number for number in (most, most // 2)}
 
-        def run(number: int) -> None:
+        def run(number: int) -> object:
             torch.set_num_threads(number)
-            self._run(precision)
+            return self._run(precision)
 
         ways = {name: partial(run, number) for name, number in counts.items()}
         chosen = most
@@ -157,10 +157,10 @@ class BackendChoice:
             torch.set_num_threads(chosen)
         return measured
 
-    def _run(self, precision: str) -> None:
+    def _run(self, precision: str) -> object:
         random = np.random.default_rng(0)
         tiles = random.integers(0, 256, (TILES, TILE, TILE, 3), np.uint8)
-        self[precision].predict_tiles(list(tiles), corrections=False)
+        return self[precision].predict_tiles(list(tiles), corrections=False)
 
 
 def choose(key: str, ways: Mapping[str, Callable[[], object]], tiles: int) -> Measurement | None:

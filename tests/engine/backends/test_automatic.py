@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,25 +21,31 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def taking(seconds: float) -> Callable[[], None]:
-    return partial(time.sleep, seconds)
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ways return how long they take; a real clock on a busy machine would decide by chance."""
+    monkeypatch.setattr(automatic, "seconds_of", lambda run: run())
+
+
+def taking(seconds: float) -> Callable[[], float]:
+    return lambda: seconds
 
 
 @pytest.mark.parametrize(("bf16", "chosen"), [(0.030, "fp32"), (0.018, "fp32"), (0.010, "bf16")])
 def test_another_way_is_chosen_only_where_it_saves_a_fifth(bf16: float, chosen: str) -> None:
     found = measure({"fp32": taking(0.020), "bf16": taking(bf16)}, tiles=2)
     assert found.chosen == chosen
-    assert found.milliseconds["fp32"] == pytest.approx(10, rel=0.4)
+    assert found.milliseconds["fp32"] == 10
     assert f"chosen: {chosen}" in str(found)
 
 
 def test_a_choice_is_kept_by_its_key_and_made_again_for_other_ways() -> None:
     ways = {"fp32": taking(0.005), "bf16": taking(0.001)}
     assert choose("here", ways, 1).chosen == "bf16"
-    slower_now = {"fp32": taking(0), "bf16": taking(0.005)}
+    slower_now = {"fp32": taking(0.0), "bf16": taking(0.005)}
     assert choose("here", slower_now, 1).chosen == "bf16"
     assert choose("elsewhere", slower_now, 1).chosen == "fp32"
-    assert choose("here", {"fp32": taking(0)}, 1).chosen == "fp32"
+    assert choose("here", {"fp32": taking(0.0)}, 1).chosen == "fp32"
     assert set(json.loads(cache_file().read_text())) == {"here", "elsewhere"}
 
 
@@ -49,7 +53,7 @@ def test_a_choice_is_kept_by_its_key_and_made_again_for_other_ways() -> None:
 def test_a_cache_that_is_damaged_is_measured_anew(content: str) -> None:
     cache_file().parent.mkdir(parents=True)
     cache_file().write_text(content)
-    assert choose("here", {"fp32": taking(0.002), "bf16": taking(0)}, 1).chosen == "bf16"
+    assert choose("here", {"fp32": taking(0.002), "bf16": taking(0.0)}, 1).chosen == "bf16"
     assert json.loads(cache_file().read_text())["here"]["chosen"] == "bf16"
 
 
@@ -66,13 +70,13 @@ def test_a_bf16_that_is_slower_here_is_not_chosen_whatever_the_processor_claims(
     tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "cpu_bf16_flags", lambda: (True, True))
-    sleep = {"bf16": 0.05, "fp32": 0.0}
+    seconds = {"bf16": 0.05, "fp32": 0.01}
     run = automatic.BackendChoice._run
-    monkeypatch.setattr(automatic.BackendChoice, "_run", lambda self, name: (time.sleep(sleep[name]), run(self, name)))
+    monkeypatch.setattr(automatic.BackendChoice, "_run", lambda self, name: (run(self, name), seconds[name])[1])
     first = Scorer.load(tiny_weights, device="cpu")
     assert first.precision == "fp32"
     assert "chosen: fp32" in first.choice
-    sleep["fp32"] = 1.0  # kept: not measured again
+    seconds["fp32"] = 1.0  # kept: not measured again
     assert Scorer.load(tiny_weights, device="cpu").precision == "fp32"
     assert Scorer.load(tiny_weights, device="cpu", precision="bf16").choice == ""
 
@@ -83,7 +87,7 @@ def test_half_of_the_threads_are_taken_where_they_are_faster(
     before, set_to = torch.get_num_threads(), []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
-    monkeypatch.setattr(automatic.BackendChoice, "_run", lambda self, name: time.sleep(0.01 if set_to[-1] == 8 else 0))
+    monkeypatch.setattr(automatic.BackendChoice, "_run", lambda self, name: 0.02 if set_to[-1] == 8 else 0.01)
     scorer = Scorer.load(tiny_weights, device="cpu", precision="fp32")
     assert "chosen: 4 threads" in scorer.choice
     assert set_to[-1] == 4
