@@ -6,7 +6,6 @@ import numpy as np
 
 from hiqa_cli.errors import DependencyError, ImageError
 
-from .decoder_stderr import capture_decoder_output
 from .formats.bmp import decode_bmp
 from .formats.gif import clear_outside_frame
 from .formats.jpeg import decode_jpeg
@@ -51,9 +50,6 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
             check_rows(held[0])
         held[0] = without_ancillary_chunks(held[0])
     held[0] = patched(held[0], header.patches)
-    if header.noisy:
-        with capture_decoder_output():
-            return _decode_with_library(held, header), ()
     return _decode_with_library(held, header), ()
 
 
@@ -74,8 +70,6 @@ def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.nda
         from .opencv import cv2, silence
     except DependencyError as error:
         raise ImageError(f"16-bit or rare {header.format}: {error.message}", error.hint) from None
-    if header.verify:
-        decode_with_pillow(held[0], header)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     if header.alpha:
         flags = cv2.IMREAD_UNCHANGED

@@ -23,8 +23,6 @@ class Header:
     frames: pictures in the file; the first is read.
     orientation: EXIF orientation 1..8 of the stored picture.
     decoder: "simplejpeg", "Pillow" (8 bits), "OpenCV" (more) or "hiqa" itself.
-    noisy: libtiff decompresses it, and prints what is wrong on standard error.
-    verify: decode with Pillow first, whose errors name the damage.
     patches: (offset, bytes) to write over the file's bytes before they are decoded: both Pillow and OpenCV apply a
         TIFF's orientation tag, and libjpeg reports a harmless oddity in place of later damage.
     data_end: offset of the end marker of a JPEG of one scan, else 0.
@@ -48,8 +46,6 @@ class Header:
     frames: int = 1
     orientation: int = 1
     decoder: str = "Pillow"
-    noisy: bool = False
-    verify: bool = False
     patches: tuple[tuple[int, bytes], ...] = ()
     data_end: int = 0
     interlaced: bool = False

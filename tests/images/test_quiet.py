@@ -14,7 +14,6 @@ import pytest
 from support import sample_images as make
 
 from hiqa_cli.errors import ImageError
-from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.read import decode_picture
 
 PHOTO = make.photograph()
@@ -54,11 +53,63 @@ def test_opencv_prints_nothing_about_a_damaged_file_and_keeps_its_settings(capfd
     assert capfd.readouterr().err == ""
 
 
-def test_lines_of_other_threads_on_stderr_are_forwarded(capfd: pytest.CaptureFixture[str]) -> None:
-    with capture_decoder_output() as lines:
-        os.write(2, b"\n12 % done\rLZWDecode: Not enough data\nsomebody's error\n\n")
-    assert lines == ["LZWDecode: Not enough data"]
-    assert capfd.readouterr().err.replace("\r", "|") == "\n12 % done|somebody's error\n\n"
+def test_sound_pictures_are_read_while_another_thread_logs_of_damage(capfd: pytest.CaptureFixture[str]) -> None:
+    sound = (JPEG, *(make.pillow(PHOTO, "TIFF", compression=kind) for kind in ("tiff_lzw", "packbits", "jpeg")))
+    lines = ("upload of 17.jpg failed: premature end of stream", "LZWDecode: Not enough data at scanline 3")
+    ended = threading.Event()
+    written = 0
+
+    def log() -> None:
+        nonlocal written
+        while not ended.is_set():
+            os.write(2, f"{lines[written % 2]}\n".encode())
+            written += 1
+
+    thread = threading.Thread(target=log)
+    thread.start()
+    try:
+        notes = [decode_picture(data).notes for _ in range(20) for data in sound]
+    finally:
+        ended.set()
+        thread.join()
+    assert notes == [()] * len(notes)
+    assert capfd.readouterr().err.splitlines() == [lines[number % 2] for number in range(written)]
+
+
+def test_reading_opens_no_file_and_touches_no_descriptor(tmp_path: Path) -> None:
+    """A container that is read-only and has no /tmp reads, too."""
+    files = {
+        "a.jpg": JPEG,
+        "damaged.jpg": JPEG[: len(JPEG) // 2] + b"\xff\xd9",
+        "lzw.tif": make.pillow(PHOTO, "TIFF", compression="tiff_lzw"),
+        "damaged.tif": make.tiff(b"\x80\x0b" * 100, (96, 64), tags={259: (3, [5])}),
+        "deep.png": make.encode(PHOTO.astype(np.uint16) * 257, ".png"),
+        "a.avif": make.pillow(PHOTO, "AVIF"),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    code = (
+        "import os, sys\n"
+        "from hiqa_cli.errors import ImageError\n"
+        "from hiqa_cli.images.read import read_picture\n"
+        "import cv2\n"
+        "touched = []\n"
+        "def note(event, found):\n"
+        "    if event == 'open' and (found[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT): touched.append(found)\n"
+        "    if event.startswith(('tempfile.', 'shutil.')): touched.append(event)\n"
+        "sys.addaudithook(note)\n"
+        "def dup(*found): touched.append(found)\n"
+        "os.dup = os.dup2 = dup\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: read_picture(name)\n"
+        "    except ImageError as error: print(error)\n"
+        "sys.exit(str(touched) if touched else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, *files], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 2
 
 
 def test_messages_of_concurrent_decoders_are_not_mixed_up() -> None:

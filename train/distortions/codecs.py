@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.errors import DependencyError
-from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_train.opencv import cv2
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
@@ -70,8 +69,8 @@ def unlimited_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     tables = [unlimited_table(LUMA, quality), unlimited_table(CHROMA, quality)]
     file = io.BytesIO()
     picture = pillow().fromarray(image)
-    with capture_decoder_output():  # libjpeg warns of every table beyond 255
-        picture.save(file, "JPEG", qtables=tables, subsampling="4:2:0")
+    # Progressive, which changes no pixel: in baseline files libjpeg warns of tables beyond 255.
+    picture.save(file, "JPEG", qtables=tables, subsampling="4:2:0", progressive=True)
     return decode(np.frombuffer(file.getvalue(), np.uint8))
 
 

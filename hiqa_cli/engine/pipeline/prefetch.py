@@ -7,7 +7,6 @@ first, and a consumer that calls take(wait=False) never waits for a job that has
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -16,7 +15,6 @@ import numpy as np
 
 from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
-from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.picture import Picture, picture_from_array
 from hiqa_cli.images.read import decode_picture, read_picture
 
@@ -65,19 +63,12 @@ class Prefetcher:
             self._change.notify_all()
 
     def close(self) -> None:
-        """Stop reading.
-
-        Waits for a decoder that is running, since it has redirected standard error, which the caller is about to
-        write to, but not for a silent pipe.
-        """
+        """Stop reading, without waiting long for a decoder that is running or for a silent pipe."""
         with self._change:
             self._closed = True
             self._ready.clear()
             self._change.notify_all()
         self._thread.join(CLOSE_TIMEOUT)
-        if self._thread.is_alive():
-            with contextlib.suppress(OSError), capture_decoder_output():
-                pass
 
     def _read_all(self) -> None:
         try:

@@ -7,7 +7,6 @@ wrongly is corrected after decoding (see `Header`) or refused here by name.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -16,19 +15,20 @@ import numpy as np
 from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.header import EXTRA_CHANNEL_IGNORED, Data, Header, damaged, truncated, unpack, unsupported
 
+from .tiff_data import DEFLATE, JPEG, LZMA, LZW, PACKBITS, check_data
+
 NAME = "TIFF"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _MOST_PAGES = 10_000
-_INFLATED_AT_ONCE = 2**22  # bytes
-_DEFLATE = (8, 32946)
-_COMPRESSIONS = (1, 2, 3, 4, 5, 7, *_DEFLATE, 32773)  # plain, fax, LZW, JPEG, deflate, PackBits
-_PILLOW_COMPRESSIONS = (34925, 50000, 50001)  # LZMA, Zstandard, WebP
+_COMPRESSIONS = (1, 2, 3, 4, LZW, JPEG, *DEFLATE, PACKBITS)  # 1: plain, 2 to 4: fax
+_PILLOW_COMPRESSIONS = (LZMA, 50000, 50001)  # the latter: Zstandard, WebP
 _MOST_PIXELS = 80_000_000  # Pillow refuses a TIFF of twice this, and warns above it
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR = 273, 274, 277, 279, 284
 ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
+JPEG_TABLES = 347
 ICC, CFA, LINEAR_RAW, DNG_VERSION = 34675, 32803, 34892, 50706
 _PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
 _BITS = {
@@ -119,12 +119,29 @@ def read_tiff(data: Data) -> Header:
     if compression not in (_COMPRESSIONS if int(bits[0]) > 8 else (*_COMPRESSIONS, *_PILLOW_COMPRESSIONS)):
         _refuse(f"compression {compression}")
     kind = _picture_kind(reader, tags, {int(value) for value in bits[:samples]}, samples)
-    _check_extents(reader, tags, compression)
-    _check_amount(reader, tags, kind, (width, height), int(bits[0]) * samples)
-    return _header(reader, tags, kind, (width, height), int(bits[0]), reader.next(first))
+    parts = _parts(reader, tags, compression)
+    needed = _needed(reader, tags, kind, (width, height), int(bits[0]) * samples)
+    if len(parts) < len(needed):
+        unit = "tiles" if TILE_OFFSETS in tags else "strips"
+        raise damaged(NAME, f"{len(parts)} {unit} where {width} x {height} px need {len(needed)}")
+    if compression == 1 and TILE_OFFSETS not in tags and kind != "YCbCr":
+        stated, expected = sum(len(part) for part in parts), sum(need or 0 for need in needed)
+        if stated < expected:
+            raise damaged(NAME, f"{stated:,} bytes of pixels where the size needs {expected:,}")
+    tables = bytes(reader.raw(tags[JPEG_TABLES])) if JPEG_TABLES in tags else b""
+    notes = check_data(parts[: len(needed)], needed, compression, tables)
+    return _header(reader, tags, kind, (width, height), int(bits[0]), tuple(notes), reader.next(first))
 
 
-def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, after: int) -> Header:
+def _header(
+    reader: _Reader,
+    tags: dict[int, _Tag],
+    kind: str,
+    size: tuple[int, int],
+    bits: int,
+    notes: tuple[str, ...],
+    after: int,
+) -> Header:
     extra = reader.values(tags.get(EXTRA_SAMPLES))
     samples = reader.value(tags.get(SAMPLES), 1)
     extended = kind in ("grey", "RGB") and samples in (2, 4)
@@ -135,7 +152,6 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
     deep = bits > 8 or large or rare
     orientation = reader.value(tags.get(ORIENTATION), 1)
     profile = bytes(reader.raw(tags[ICC])) if ICC in tags else b""
-    compression = reader.value(tags.get(COMPRESSION), 1)
     return Header(
         NAME,
         *size,
@@ -145,15 +161,13 @@ def _header(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, 
         patches=_upright(reader, tags[ORIENTATION]) if orientation != 1 else (),
         alpha=alpha,
         decoder="OpenCV" if deep else "Pillow",
-        noisy=compression not in (1, *_DEFLATE),
-        verify=bits > 8 and not large and compression not in (1, *_DEFLATE),
         # Inside OpenCV, libtiff multiplies 8-bit colours itself where the file has not done so.
         premultiplied=alpha and (int(extra[0]) == 1 or (deep and bits == 8)),
         inverted=bits > 8 and reader.value(tags.get(PHOTOMETRIC), 1) == 0,
         full_scale=(2**bits - 1) << (16 - bits) if 8 < bits < 16 else None,
         cmyk=kind == "CMYK",
         profile=profile,
-        remarks=(EXTRA_CHANNEL_IGNORED,) if extended and not alpha else (),
+        remarks=notes + ((EXTRA_CHANNEL_IGNORED,) if extended and not alpha else ()),
     )
 
 
@@ -204,69 +218,50 @@ def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
         unsupported("camera raw (TIFF-based)")
 
 
-def _check_extents(reader: _Reader, tags: dict[int, _Tag], compression: int) -> None:
-    """Check that every strip or tile is within the file, and its checksum if it is deflated."""
+def _parts(reader: _Reader, tags: dict[int, _Tag], compression: int) -> list[memoryview]:
+    """The data of every strip or tile; ImageError if one is not within the file."""
     tiled = TILE_OFFSETS in tags
     starts = reader.values(tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS))
     sizes = reader.values(tags.get(TILE_BYTES if tiled else STRIP_BYTES))
     if not len(starts):
         raise damaged(NAME, "no picture data")
+    size = np.uint64(len(reader.data))
     if not len(sizes) and len(starts) == 1 and compression == 1:
-        return  # old writers omit the size of a single plain strip; libtiff computes it
+        # Old writers omit the size of a single plain strip; libtiff computes it.
+        sizes = size - np.minimum(starts, size)
     if len(sizes) != len(starts):
         raise damaged(NAME, f"{len(starts)} strips or tiles, but {len(sizes)} sizes")
     # A sum could wrap around: compare with the rest of the file instead.
-    size = np.uint64(len(reader.data))
     outside = (starts > size) | (sizes > size - np.minimum(starts, size))
     if outside.any():
         part = "tile" if tiled else "strip"
         place = f"{int(outside.argmax()) + 1:,} of {len(starts):,}"
         raise truncated(NAME, reader.data, f"before or inside {part} {place}")
-    if compression in _DEFLATE:
-        _check_deflated(reader.data, starts, sizes)
+    view = memoryview(reader.data).toreadonly()
+    return [view[start : start + length] for start, length in zip(starts.tolist(), sizes.tolist(), strict=True)]
 
 
-def _check_amount(reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int) -> None:
-    """Check the number of strips or tiles, and of bytes in plain strips, against the size.
+def _needed(
+    reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int
+) -> list[int] | list[None]:
+    """Decoded bytes of each strip or tile of the picture; None for YCbCr, whose chroma may be smaller.
 
-    Decoders leave missing ones black.
+    bits: of a pixel, all samples together.
     """
     width, height = size
+    planes = reader.value(tags.get(SAMPLES), 1) if reader.value(tags.get(PLANAR), 1) == 2 else 1
     if TILE_OFFSETS in tags:
         across, down = reader.value(tags.get(TILE_WIDTH), 0), reader.value(tags.get(TILE_HEIGHT), 0)
-        need = -(-width // across) * -(-height // down) if across and down else 0
-        found, part = tags[TILE_OFFSETS].count, "tiles"
+        if not across or not down:
+            raise damaged(NAME, f"tiles of {across} x {down} px")
+        rows = [down] * (-(-width // across) * -(-height // down))
     else:
-        rows = reader.value(tags.get(ROWS_PER_STRIP), height)
-        need, found = -(-height // rows) if rows else 0, tags[STRIP_OFFSETS].count
-        part = "strips"
-    if not need or found < need:
-        raise damaged(NAME, f"{found} {part} where {width} x {height} px need {need}")
-    plain = reader.value(tags.get(COMPRESSION), 1) == 1 and part == "strips"
-    if plain and kind != "YCbCr" and STRIP_BYTES in tags:
-        stated = int(reader.values(tags[STRIP_BYTES]).sum())
-        planes = bits // 8 if reader.value(tags.get(PLANAR), 1) == 2 else 1  # of 8 bits each
-        expected = height * planes * (-(-width * (bits // planes) // 8))
-        if stated < expected:
-            raise damaged(NAME, f"{stated:,} bytes of pixels where the size needs {expected:,}")
-
-
-def _check_deflated(data: Data, starts: np.ndarray, sizes: np.ndarray) -> None:
-    """Check the checksums, which libtiff never reads because it stops after the last row."""
-    with memoryview(data) as view:
-        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-            if not size:
-                continue  # a sparse tile
-            stream = zlib.decompressobj()
-            rest: memoryview | bytes = view[start : start + size]
-            try:
-                while rest and not stream.eof:
-                    stream.decompress(rest, _INFLATED_AT_ONCE)
-                    rest = stream.unconsumed_tail
-            except zlib.error:
-                raise damaged(NAME, f"compressed data at byte {start:,} do not inflate") from None
-            if not stream.eof:
-                raise damaged(NAME, f"compressed data at byte {start:,} end too soon")
+        across, down = width, reader.value(tags.get(ROWS_PER_STRIP), height)
+        if not down:
+            raise damaged(NAME, "strips of 0 rows")
+        rows = [min(down, height - top) for top in range(0, height, down)]
+    row = -(-across * (bits // planes) // 8)
+    return [None] * (len(rows) * planes) if kind == "YCbCr" else [row * count for count in rows] * planes
 
 
 def _pages(reader: _Reader, after: int) -> int:

@@ -23,7 +23,6 @@ from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.errors import HiqaError, ImageError, OutputError
-from hiqa_cli.images.decoder_stderr import capture_decoder_output
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.networks.hiqa import HiqaNet, HiqaOutput
 
@@ -240,24 +239,6 @@ def test_closing_a_stream_stops_reading_and_removes_half_pictures(scorer: Scorer
     seen = len(read)
     time.sleep(0.3)
     assert len(read) == seen < 1000
-
-
-def test_a_stream_that_is_closed_waits_for_a_decoder_that_has_standard_error(
-    scorer: Scorer,
-) -> None:
-    begun, ended = threading.Event(), threading.Event()
-
-    def decode() -> None:
-        with capture_decoder_output():
-            begun.set()
-            time.sleep(1.0)
-            ended.set()
-
-    results = scorer.score_stream([good("a"), job("slow", decode, grey(5))])
-    next(results)
-    assert begun.wait(PATIENCE)
-    results.close()
-    assert ended.is_set()
 
 
 def test_a_stream_that_is_closed_does_not_wait_for_a_silent_pipe(scorer: Scorer) -> None:
