@@ -1,7 +1,9 @@
 """Atomic writes: a file or folder gets its name once it is complete; a kill leaves the old one or the new one.
 
 Data goes to a temporary name in the same folder, which is then renamed. Temporary names that are still registered when
-the process ends, by an error or by a signal between any two steps, are removed then.
+the process ends, by an error or by a signal between any two steps, are removed then. What a SIGKILL leaves is removed
+by the next process that writes into the folder: a process holds a lock on each of its temporary files, which the system
+releases however the process ends. (Not on Windows: there an open file cannot be removed, which serves as well.)
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -18,9 +21,18 @@ from typing import Any, BinaryIO
 
 from .errors import cannot_write
 
-WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
-_unfinished: set[Path] = set()
+BINARY = getattr(os, "O_BINARY", 0)
+REUSE = os.O_RDWR | os.O_CREAT | os.O_TRUNC | BINARY
+CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | BINARY
+TEMPORARY_NAME = re.compile(r"\.hiqa-[0-9a-f]{12}\.part")
+
+_unfinished: dict[Path, int | None] = {}  # temporary name -> descriptor that holds its lock
+_swept: set[Path] = set()  # folders without leftovers of killed processes
 
 
 @contextlib.contextmanager
@@ -38,11 +50,14 @@ def atomic_file(
     """
     target = Path(os.path.realpath(path)) if preserve else path
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary or temporary_path(target)
-    _unfinished.add(temporary)
     mode = 0o600 if preserve else 0o666  # a private file stays private while it is written
+    if temporary is None:
+        temporary, descriptor = _create_temporary(target, mode)
+    else:
+        _unfinished[temporary] = None
+        descriptor = os.open(temporary, REUSE, mode)
     try:
-        with open(os.open(temporary, WRITE_FLAGS, mode), "wb") as file:
+        with open(descriptor, "wb") as file:
             yield file
             if sync:
                 file.flush()
@@ -61,9 +76,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Where several processes create the same folder at once, one of theirs remains, complete. OSError is passed on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = temporary_path(path), temporary_path(path)
+    temporary, old = make_temporary_folder(path, 0o700), temporary_path(path)
     try:
-        temporary.mkdir(mode=0o700)
         yield temporary
         with contextlib.suppress(FileNotFoundError):
             os.replace(path, old)
@@ -93,16 +107,112 @@ def write_json(path: Path, data: Any) -> None:
 
 def temporary_path(target: Path) -> Path:
     """A new name in the target's folder, removed when the process ends; pass it to commit() or discard()."""
+    remove_leftovers(target.parent)
     # Independent of the target's name, which may be as long as a name can be.
     path = target.parent / f".hiqa-{secrets.token_hex(6)}.part"
-    _unfinished.add(path)
+    _unfinished[path] = None
     return path
+
+
+def open_temporary(target: Path) -> tuple[Path, BinaryIO]:
+    """A new file under a temporary name, see temporary_path(), open for writing and reading. OSError is passed on."""
+    path, descriptor = _create_temporary(target, 0o666)
+    return path, open(descriptor, "w+b")
+
+
+def _create_temporary(target: Path, mode: int) -> tuple[Path, int]:
+    while True:
+        path = temporary_path(target)
+        try:
+            descriptor = os.open(path, CREATE, mode)
+        except OSError:
+            del _unfinished[path]
+            raise
+        if _lock_temporary(path, os.dup(descriptor)):
+            return path, descriptor
+        os.close(descriptor)
+
+
+def make_temporary_folder(target: Path, mode: int = 0o777) -> Path:
+    """A new folder under a temporary name, see temporary_path(). OSError is passed on."""
+    while True:
+        path = temporary_path(target)
+        path.mkdir(mode)
+        if fcntl is None or _lock_temporary(path, os.open(path, os.O_RDONLY)):
+            return path
+
+
+def _lock_temporary(path: Path, descriptor: int) -> bool:
+    """Hold the lock of a new temporary file until commit() or discard(). False if another process took the file for a
+    leftover just now, and removes it."""
+    if fcntl is None:
+        os.close(descriptor)  # Windows renames no file that is open
+        return True
+    if try_lock(descriptor) is False or not is_open_file(descriptor, path):
+        os.close(descriptor)
+        del _unfinished[path]
+        return False
+    _unfinished[path] = descriptor
+    return True
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Lock an open file for this process, without waiting: True; False if another process has locked it; None where
+    the file system has no locks. The lock ends with the last copy of the descriptor."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):  # the second is Windows' word for it
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def is_open_file(descriptor: int, path: Path) -> bool:
+    """Whether a name still is that of an open file, which another process may have removed or replaced."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of processes that were killed; does nothing the second time, and ignores disk errors."""
+    folder = Path(os.path.abspath(folder))
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    own = {path.name for path in _unfinished}
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if TEMPORARY_NAME.fullmatch(entry.name)]
+        for name in names:
+            if name not in own:
+                _remove_leftover(folder / name)
+
+
+def _remove_leftover(path: Path) -> None:
+    """Remove a temporary file unless a process is writing it, or may be."""
+    if fcntl is None:
+        discard(path)  # the system refuses, if so
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if try_lock(descriptor):
+                discard(path)
+        finally:
+            os.close(descriptor)
 
 
 def commit(temporary: Path, target: Path) -> None:
     """Rename a complete file or folder to its target, replacing a file of that name. OSError is passed on."""
     os.replace(temporary, target)
-    _unfinished.discard(temporary)
+    _forget(temporary)
 
 
 def discard(temporary: Path) -> None:
@@ -112,7 +222,14 @@ def discard(temporary: Path) -> None:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
-    _unfinished.discard(temporary)
+    _forget(temporary)
+
+
+def _forget(temporary: Path) -> None:
+    """A temporary name is no longer in use: release its lock."""
+    descriptor = _unfinished.pop(temporary, None)
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 @atexit.register

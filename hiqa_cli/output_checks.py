@@ -1,12 +1,41 @@
-"""Checks of output files and folders before any work: can they be written, and may they be replaced?"""
+"""Checks of output files and folders before any work: can they be written, may they be replaced, and does no other run
+write them?"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
+from .atomic import is_open_file, remove_leftovers, try_lock
 from .errors import UsageError, os_reason
+
+FileId: TypeAlias = tuple[int, int] | str
+"""A file by device and inode, so that all its hard links count as one; by its real path where it has no inode."""
+
+
+def file_id(path: str | Path) -> FileId | None:
+    """What tells a file from others, whatever its name; None if there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def file_ids(paths: Iterable[str | Path]) -> set[FileId]:
+    """The files that exist under these names."""
+    return {found for found in map(file_id, paths) if found is not None}
+
+
+def is_same_target(one: str | Path, other: str | Path) -> bool:
+    """Whether two output files are one, links followed, whether they exist or not."""
+    found = file_id(one)
+    return os.path.realpath(one) == os.path.realpath(other) or (found is not None and found == file_id(other))
 
 
 def check_output_file(path: str | Path, option: str, *, in_place: bool = False) -> os.stat_result | None:
@@ -55,3 +84,52 @@ def check_output_folder(folder: Path) -> None:
         raise UsageError(f"{nearest} is not a folder", f"{folder} cannot be created or written to")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UsageError(f"{nearest} cannot be written to", "give another folder")
+
+
+@contextlib.contextmanager
+def claimed_outputs(*targets: tuple[str, str | Path | None]) -> Iterator[None]:
+    """Keep other runs from writing the same files, for the length of the block or the life of the process.
+
+    targets: (option, file or None). Also removes what killed processes left in the files' folders. UsageError if
+    another run has one of them. The claim is a lock on a hidden file in the target's folder; where that cannot be, in
+    a folder of another user's or on a file system without locks, there is no claim. Devices and pipes have none either.
+    """
+    with contextlib.ExitStack() as claims:
+        claimed = set()
+        for option, target in targets:
+            path = None if target is None else Path(os.path.realpath(target))
+            if path is None or path in claimed or (path.exists() and not path.is_file()):
+                continue
+            claimed.add(path)
+            remove_leftovers(path.parent)
+            name = hashlib.sha256(os.fsencode(os.path.normcase(path.name))).hexdigest()[:12]
+            if not claims.enter_context(_held_lock(path.with_name(f".hiqa-{name}.lock"))):
+                raise UsageError(
+                    f"{option} {target}: another run is writing it", "wait until it has ended, or give another file"
+                )
+        yield
+
+
+@contextlib.contextmanager
+def _held_lock(path: Path) -> Iterator[bool]:
+    """Lock a file, which is created and removed again; False if another process has locked it."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            yield True
+            return
+        free = try_lock(descriptor)
+        if free is False or is_open_file(descriptor, path):
+            break
+        os.close(descriptor)  # the process that had it removed it just now
+    try:
+        yield free is not False
+    finally:
+        if free is not False and os.name != "nt":
+            with contextlib.suppress(OSError):
+                path.unlink()
+        os.close(descriptor)
+        if free is not False and os.name == "nt":  # which removes no open file
+            with contextlib.suppress(OSError):
+                path.unlink()

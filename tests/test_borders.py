@@ -39,7 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "hiqa_cli.images": {"hiqa_cli.errors"},
     "hiqa_cli.networks": set(),
     "hiqa_cli.atomic": {"hiqa_cli.errors"},
-    "hiqa_cli.output_checks": {"hiqa_cli.errors"},
+    "hiqa_cli.output_checks": {"hiqa_cli.errors", "hiqa_cli.atomic"},
     "hiqa_cli.errors": set(),
     "hiqa_cli._version": set(),
     "hiqa_train": {*BASE, *MODELS},

@@ -11,6 +11,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, name_text
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import claimed_outputs
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.rows.saved_run import is_saved_run
 from hiqa_cli.rows.table import IfExists
@@ -117,11 +118,15 @@ def report(
     if compare is not None:
         from hiqa_cli.report.compare import compare_saved_runs
 
-        code = compare_saved_runs(*compare, target, overwrite=overwrite, limits=limits, messages=say)
+        with claimed_outputs((target.option, target.path)):
+            code = compare_saved_runs(*compare, target, overwrite=overwrite, limits=limits, messages=say)
     elif runs:
         from hiqa_cli.report.saved import report_saved_run
 
-        code = report_saved_run(runs[0], target, min_score=min_score, overwrite=overwrite, limits=limits, messages=say)
+        with claimed_outputs((target.option, target.path)):
+            code = report_saved_run(
+                runs[0], target, min_score=min_score, overwrite=overwrite, limits=limits, messages=say
+            )
     else:
         code = report_images(
             ScoreOptions(

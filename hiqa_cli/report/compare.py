@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from hiqa_cli._version import __version__
@@ -12,6 +11,7 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
+from hiqa_cli.output_checks import file_ids
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
@@ -32,7 +32,7 @@ def compare_saved_runs(
     Raises UsageError if a run cannot be read, no images match or the page must not be written, OutputError if writing
     fails.
     """
-    check_report(target, {os.path.realpath(path) for path in (first, second)}, may_exist=overwrite)
+    check_report(target, file_ids([first, second]), may_exist=overwrite)
     runs = read_saved_run(first), read_saved_run(second)
     rows = _row_offsets(runs[0]), _row_offsets(runs[1])
     matching = match_paths(*([path for _, path in run] for run in rows))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_message, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_new_file, check_output_file
+from hiqa_cli.output_checks import FileId, check_new_file, check_output_file, file_id
 
 from .contact_sheet import ContactSheet
 from .entry import ReportEntry, RunFacts
@@ -39,17 +39,17 @@ class RunReport(ReportOutput, Protocol):
         """Add one image. Raises OutputError."""
 
 
-def check_report(target: ReportTarget, sources: Iterable[str], *, may_exist: bool) -> None:
+def check_report(target: ReportTarget, sources: Collection[FileId], *, may_exist: bool) -> None:
     """Raise UsageError, before any work starts, if the report cannot or must not be written.
 
-    sources: real paths of the files that the report is made from, never overwritten. may_exist: whether an existing
+    sources: the files that the report is made from, never overwritten. may_exist: whether an existing
     report may be replaced.
     """
     path, option = target.path, target.option
     if str(path) == "-":
         raise UsageError(f"{option}: expected a file, found -", "to write a file of that name, give ./-")
     check_output_file(path, option)
-    if os.path.realpath(path) in set(sources):
+    if file_id(path) in sources:
         raise UsageError(f"{option} {path}: is one of the input files", "give another path")
     check_new_file(path, option, overwrite=may_exist)
     assets = assets_folder(path)

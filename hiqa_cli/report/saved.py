@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count
 from hiqa_cli.images.source import Limits
+from hiqa_cli.output_checks import file_ids
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
 from .entries import entries_from_rows
@@ -24,7 +23,7 @@ def report_saved_run(
 
     Raises UsageError if the run cannot be read or the report must not be written, OutputError if writing fails.
     """
-    check_report(target, {os.path.realpath(path)}, may_exist=overwrite)
+    check_report(target, file_ids([path]), may_exist=overwrite)
     run = read_saved_run(path)
     if run.torn:
         messages.warn(f"{path}: last line is incomplete; the run is unfinished or was interrupted")

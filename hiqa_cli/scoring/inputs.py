@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError, os_reason
 from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_hiqa_output
+from hiqa_cli.output_checks import FileId, file_ids
 
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -196,9 +197,9 @@ def _is_hidden(entry: os.DirEntry[str]) -> bool:
     return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0))
 
 
-def real_paths(inputs: Iterable[Input]) -> set[str]:
-    """The real files of the inputs, which must never be overwritten."""
-    return {os.path.realpath(image.path) for image in inputs if not image.problem and not image.is_standard_input}
+def input_files(inputs: Iterable[Input]) -> set[FileId]:
+    """The files of the inputs, which must never be overwritten."""
+    return file_ids(image.path for image in inputs if not image.problem and not image.is_standard_input)
 
 
 def read_file_list(source: str, *, nul_separated: bool) -> list[str]:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_output_folder
+from hiqa_cli.output_checks import check_output_folder, file_id
 
-from .inputs import Input, real_paths
+from .inputs import Input, input_files
 
 PANEL = "panel"
 STANDARD_INPUT_FILE = "\0"  # stands for standard input; no file can have this name
@@ -138,9 +138,9 @@ def check_output_paths(
         if os.path.commonpath([os.path.realpath(parent), inside]) != inside:
             raise UsageError(f"{parent} is a link that leads out of {folder}", "give another folder")
     existing = [path for path in sorted(targets) if os.path.lexists(path)]
-    sources = real_paths(inputs) if existing else set()
+    sources = input_files(inputs) if existing else set()
     for path in existing:
-        if os.path.realpath(path) in sources:
+        if file_id(path) in sources:
             raise UsageError(f"{path} is one of the input images", "give another folder")
         if path.is_dir():
             raise UsageError(f"{path} is a folder, expected a picture or nothing")

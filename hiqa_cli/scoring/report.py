@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hiqa_cli._version import __version__
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
+from hiqa_cli.output_checks import FileId, is_same_target
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title
@@ -18,8 +19,8 @@ from hiqa_cli.rows.json_rows import JSON_LINES, decode_json
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
 
-from .inputs import Input, real_paths
-from .options import ScoreOptions
+from .inputs import Input, input_files
+from .options import STDOUT, ScoreOptions
 from .resume import ResumePlan
 
 if TYPE_CHECKING:
@@ -32,16 +33,16 @@ def check_report_target(options: ScoreOptions, images: Sequence[Input]) -> None:
     target = options.report
     if target is None:
         return
-    tables = {os.path.realpath(name) for name in (options.csv, options.jsonl) if name}
-    if os.path.realpath(target.path) in tables:
+    tables = [name for name in (options.csv, options.jsonl) if name is not None and name != STDOUT]
+    if any(is_same_target(target.path, name) for name in tables):
         raise UsageError(f"{target.option} and a table are the same file: {target.path}", "give another file")
     may_exist = options.if_exists is not IfExists.REFUSE
     check_report(target, sources_of(images, target), may_exist=may_exist)
 
 
-def sources_of(images: Sequence[Input], target: ReportTarget) -> set[str]:
-    """The real paths of the inputs, if the report could be one of them."""
-    return real_paths(images) if os.path.lexists(target.path) else set()
+def sources_of(images: Sequence[Input], target: ReportTarget) -> set[FileId]:
+    """The files of the inputs, if the report could be one of them."""
+    return input_files(images) if os.path.lexists(target.path) else set()
 
 
 def with_preview(outputs: Outputs) -> Outputs:

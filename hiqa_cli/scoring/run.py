@@ -14,13 +14,14 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
+from hiqa_cli.output_checks import claimed_outputs, file_id, file_ids, is_same_target
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import JSON_LINES
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
-from .inputs import Input, Inputs, find_inputs, real_paths
+from .inputs import Input, Inputs, find_inputs, input_files
 from .items import check_standard_input, job_for, load_scorer, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, plan_output_paths
@@ -39,6 +40,14 @@ MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 def run_score(options: ScoreOptions) -> int:
     """Score what the options name; returns the exit code. Raises HiqaError if it cannot start or its output fails."""
     check_conflicts(options)
+    tables = (("--csv", options.csv), ("--jsonl", options.jsonl))
+    targets = [(option, None if name == STDOUT else name) for option, name in tables]
+    report = options.report
+    with claimed_outputs(*targets, *([] if report is None else [(report.option, report.path)])):
+        return _run_claimed(options)
+
+
+def _run_claimed(options: ScoreOptions) -> int:
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
     inputs = find_inputs(
         options.images,
@@ -118,12 +127,14 @@ def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[OutputP
 def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
     wanted: list[tuple[str | None, TableFormat]] = [(options.csv, CSV), (options.jsonl, JSON_LINES)]
     tables = [Table(name, form, options.if_exists) for name, form in wanted if name is not None and name != STDOUT]
-    if len(tables) == 2 and tables[0].path == tables[1].path:
+    if len(tables) == 2 and is_same_target(tables[0].path, tables[1].path):
         raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
-    existing = [table for table in tables if os.path.exists(table.path)]
-    sources = real_paths(images) if existing else set()
-    for table in existing:
-        if table.path in sources:
+    existing = file_ids(table.path for table in tables)
+    sources = input_files(images) if existing else set()
+    for table in tables:
+        if options.files_from is not None and is_same_target(table.path, options.files_from):
+            raise UsageError(f"{table.name} is the list of --files-from", "give another file")
+        if file_id(table.path) in sources:
             raise UsageError(f"{table.name} is one of the input images", "give another file")
     return tables
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hiqa_cli.atomic import atomic_file, atomic_folder, write_bytes, write_json
+from hiqa_cli import atomic
+from hiqa_cli.atomic import (
+    atomic_file,
+    atomic_folder,
+    make_temporary_folder,
+    open_temporary,
+    remove_leftovers,
+    write_bytes,
+    write_json,
+)
 from hiqa_cli.errors import OutputError, UsageError
-from hiqa_cli.output_checks import check_new_file, check_output_file, check_output_folder
+from hiqa_cli.output_checks import (
+    check_new_file,
+    check_output_file,
+    check_output_folder,
+    claimed_outputs,
+    file_id,
+    is_same_target,
+)
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and links")
 
@@ -105,3 +124,90 @@ def test_an_output_folder_is_checked_by_its_nearest_existing_parent(tmp_path: Pa
         check_output_folder(tmp_path / "file" / "a")
     with pytest.raises(UsageError, match="expected a folder, found -"):
         check_output_folder(Path("-"))
+
+
+@contextlib.contextmanager
+def process_that_did(work: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Another process that has done this work and waits; gives a function that kills it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            _kept = work()
+            os.write(writing, b"x")
+            while True:
+                signal.pause()
+        finally:
+            os._exit(1)
+    os.close(writing)
+
+    def kill() -> None:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    try:
+        assert os.read(reading, 1), "the work failed"
+        yield kill
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            kill()
+        os.close(reading)
+
+
+@posix_only
+def test_what_a_killed_process_left_is_removed_by_the_next_write_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin() -> object:
+        make_temporary_folder(tmp_path / "folder").joinpath("x").write_bytes(b"half")
+        return open_temporary(tmp_path / "file"), open_temporary(tmp_path / "closed")[1].close()
+
+    monkeypatch.setattr(atomic, "_swept", set())
+    with process_that_did(begin) as kill:
+        remove_leftovers(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 3  # at work
+        kill()
+    monkeypatch.setattr(atomic, "_swept", set())
+    (tmp_path / ".hiqa-notes.part").write_bytes(b"of somebody else")
+    write_bytes(tmp_path / "new", b"data")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hiqa-notes.part", "new"]
+
+
+@posix_only
+def test_a_file_that_another_run_writes_is_refused_until_that_run_is_gone_however_it_ends(tmp_path: Path) -> None:
+    target, link = tmp_path / "out.csv", tmp_path / "link.csv"
+    link.symlink_to(target)
+
+    def begin() -> object:
+        claim = claimed_outputs(("--csv", target))
+        claim.__enter__()
+        return claim
+
+    with process_that_did(begin) as kill:
+        for path in (target, link):
+            with pytest.raises(UsageError, match="csv: another run is writing it; wait"), claimed_outputs(("-o", path)):
+                pytest.fail("two runs write one file")
+        with claimed_outputs(("--csv", tmp_path / "other.csv")):
+            pass
+        kill()
+    for _ in range(2):
+        with claimed_outputs(("--csv", target), ("--jsonl", None)):
+            pass
+    assert list(tmp_path.iterdir()) == [link]
+
+
+def test_a_device_and_a_folder_that_cannot_be_written_to_are_not_claimed(tmp_path: Path) -> None:
+    targets = [("--csv", path) for path in (os.devnull, tmp_path / "missing" / "out.csv")]
+    with claimed_outputs(*targets), claimed_outputs(*targets):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_hard_links_are_one_file(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"")
+    os.link(one, other)
+    assert file_id(one) == file_id(other) is not None
+    assert is_same_target(one, other)
+    assert is_same_target(tmp_path / "new", tmp_path / "." / "new")
+    assert not is_same_target(one, tmp_path / "new")
+    assert file_id(tmp_path / "new") is None

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import commit, discard, temporary_path
+from hiqa_cli.atomic import commit, discard, open_temporary
 from hiqa_cli.errors import OutputError, cannot_write
 from hiqa_cli.images.sniff import HIQA_PNG_KEY
 
@@ -80,12 +80,9 @@ class PngWriter:
             return target
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._temporary = temporary_path(target)
-            return open(self._temporary, "xb")
+            self._temporary, file = open_temporary(target)
+            return file
         except OSError as error:
-            if self._temporary is not None:
-                discard(self._temporary)
-                self._temporary = None
             raise self._failure(error) from error
 
     def write(self, rows: np.ndarray) -> None:

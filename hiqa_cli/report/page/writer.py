@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from hiqa_cli.atomic import commit, discard, temporary_path
+from hiqa_cli.atomic import commit, discard, make_temporary_folder, open_temporary, temporary_path
 from hiqa_cli.errors import cannot_write
 
 from .document import Document, as_json
@@ -52,7 +52,7 @@ class PageWriter:
         self._count = 0
         self._folder: Path | None = None
         self._temporaries: list[Path] = []
-        self._rows, self._embedded = self._new_file(), self._new_file()
+        (_, self._rows), (_, self._embedded) = self._new_file(), self._new_file()
         self._complete = (0, 0)  # bytes of both files up to the last complete entry: a signal may interrupt add()
 
     def add(
@@ -119,7 +119,7 @@ class PageWriter:
         with self._os_errors():
             for file, size in zip((self._rows, self._embedded), self._complete, strict=True):
                 file.truncate(size)
-            page = self._new_file()
+            place, page = self._new_file()
             page_facts = {**facts, "folder": self._folder_url}
             self._put(page, self._document.before_rows(page_facts, self._folder is not None))
             _append(page, self._rows)
@@ -129,7 +129,7 @@ class PageWriter:
             self._put(page, self._document.end())
             for file in (page, self._rows, self._embedded):
                 file.close()
-            self._put_in_place(Path(page.name))
+            self._put_in_place(place)
         self.abandon()
         return None if self._folder is None else assets_folder(self._target)
 
@@ -151,17 +151,16 @@ class PageWriter:
         for path in self._temporaries:
             discard(path)
 
-    def _new_file(self) -> BinaryIO:
+    def _new_file(self) -> tuple[Path, BinaryIO]:
         with self._os_errors():
-            path = temporary_path(self._target)
+            path, file = open_temporary(self._target)
             self._temporaries.append(path)
-            return open(path, "w+b")
+            return path, file
 
     def _write_to_folder(self, name: str, data: bytes) -> None:
         if self._folder is None:
-            folder = temporary_path(self._target)
+            folder = make_temporary_folder(self._target)
             self._temporaries.append(folder)
-            folder.mkdir()
             (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
             self._folder = folder
         (self._folder / name).write_bytes(data)
