@@ -12,13 +12,17 @@ from hiqa_cli.images.source import Limits
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+    from PIL import Image
 
     from hiqa_cli.images.picture import Picture
 
     from .outputs.preview import PreviewSlot
     from .outputs.sinks import ArraySlot
 
-ImageSource: TypeAlias = Union[str, os.PathLike[str], bytes, BinaryIO, io.RawIOBase, "np.ndarray", "Picture"]
+ImageSource: TypeAlias = Union[
+    str, os.PathLike[str], bytes, BinaryIO, io.RawIOBase, "np.ndarray", "torch.Tensor", "Image.Image", "Picture"
+]
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,19 @@ class Outputs:
 
 NO_OUTPUTS = Outputs()
 DEFAULT_LIMITS = Limits()
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
     """One image to score.
 
-    source: a path; the bytes of an image file; a binary stream, read to its end; an array, (H, W, 3) RGB or (H, W)
-        grey, uint8, uint16 or floating point in 0..1; or a decoded Picture.
+    source: what Scorer.score() takes as `image`; a stream is read to its end.
     name: for the caller's messages; of a path, by default, the path itself.
     outputs: pictures to write.
     limits: the largest image that is read.
     problem: why the image cannot be read, where the caller knows already: becomes the ImageError of this job.
     token: the caller's own; comes back with the result.
+    bgr: the colours of the source, an array or a tensor, are in the order BGR, as OpenCV's are.
     """
 
     source: ImageSource
@@ -67,6 +70,7 @@ class Job:
     limits: Limits = DEFAULT_LIMITS
     problem: str = ""
     token: object = None
+    bgr: bool = False
 
     def __post_init__(self) -> None:
         if not self.name and isinstance(self.source, str | os.PathLike):

@@ -51,6 +51,7 @@ class ScoreResult:
     hallucination: None, or (H, W, 3) uint8 RGB: G's estimate of the undistorted image.
     discrepancy: None, or (H, W, 3) float32, signed, distorted minus hallucination, in units of the full range
         (-1..1): formula (10) without the absolute value.
+    distorted: None, or with the hallucination the image as it was scored, (H, W, 3) uint8 RGB, upright, at full size.
     """
 
     score: float
@@ -68,6 +69,7 @@ class ScoreResult:
     exif: tuple[tuple[str, str], ...] = ()
     hallucination: np.ndarray | None = None
     discrepancy: np.ndarray | None = None
+    distorted: np.ndarray | None = None
 
     def to_row(self, path: str = "") -> dict[str, Any]:
         """The result as a row of a table, column -> value, in the order of CSV and JSON lines.

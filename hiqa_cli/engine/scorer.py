@@ -13,17 +13,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Literal, overload
 
 from hiqa_cli._version import __version__
-from hiqa_cli.errors import HiqaError, ImageError, WeightsError
+from hiqa_cli.errors import HiqaError, WeightsError
 from hiqa_cli.images.source import Limits
 
 from .config import DEFAULT_BACKEND, Scoring
-from .job import DEFAULT_LIMITS, NO_OUTPUTS, ImageSource, Job, Outputs
+from .job import DEFAULT_LIMITS, ImageSource, Job, Outputs
 from .loading import Loaded, LoadSettings, load
-from .outputs.sinks import ArraySlot
+from .pipeline.many import check_images, check_on_error, job_of, results_of
 from .pipeline.stream import ScoreStream
 from .results import ScoreResult
 
@@ -117,28 +118,86 @@ class Scorer:
         hallucination: bool = False,
         discrepancy: bool = False,
         limits: Limits = DEFAULT_LIMITS,
+        bgr: bool = False,
     ) -> ScoreResult:
         """Score one image.
 
-        image: a path; the bytes of an image file; a binary stream; an array, (H, W, 3) RGB or (H, W) grey, uint8,
-            uint16 or floating point in 0..1; or a Picture. Any size from 1x1; a side below 256 px is extended to it
-            by reflection, which `notes` reports.
+        image: a path; the bytes of an image file; a binary stream; an array, (H, W) or (H, W, 1) grey, (H, W, 3) RGB
+            or (H, W, 4) with alpha, uint8, uint16 or floating point in 0..1, of which 1e-3 beyond is clipped; a torch
+            tensor (3, H, W), (1, H, W) or (4, H, W) of these types; a Pillow image; or a Picture. Any size from 1x1;
+            a side below 256 px is extended to it by reflection, which `notes` reports.
         stride: px between tiles, 1..256, in place of `scoring.stride`; smaller takes longer.
         scoring: mode, and how large images are sampled.
         hallucination, discrepancy: return these arrays, (H, W, 3), in the result.
         limits: the largest file and image that is read.
+        bgr: the array or tensor has its colours in the order BGR, as OpenCV's have.
 
-        Raises ImageError where the image cannot be read or scored, UsageError for a wrong stride.
+        Raises ImageError where the image is of another kind, or cannot be read or scored; UsageError for a wrong
+        stride.
         """
-        arrays = ArraySlot(hallucination, discrepancy)
-        outputs = Outputs(arrays=arrays) if hallucination or discrepancy else NO_OUTPUTS
-        with self.score_stream([Job(image, outputs=outputs, limits=limits)], stride=stride, scoring=scoring) as stream:
-            ((_, outcome),) = stream
-        if isinstance(outcome, ImageError) and isinstance(image, str | os.PathLike):
-            raise ImageError(f"{os.fspath(image)}: {outcome.message}", outcome.hint)
-        if isinstance(outcome, HiqaError):
-            raise outcome
-        return dataclasses.replace(outcome, hallucination=arrays.hallucination, discrepancy=arrays.discrepancy)
+        job = job_of(image, hallucination, discrepancy, limits, bgr)
+        stream = self.score_stream([job], stride=stride, scoring=scoring)
+        (result,) = results_of(stream, raises=True, numbered=False)
+        assert isinstance(result, ScoreResult)
+        return result
+
+    @overload
+    def score_many(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        on_error: Literal["raise"] = "raise",
+        stride: int | None = None,
+        scoring: Scoring = DEFAULT_SCORING,
+        hallucination: bool = False,
+        discrepancy: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        bgr: bool = False,
+    ) -> Iterator[ScoreResult]: ...
+
+    @overload
+    def score_many(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        on_error: Literal["return"],
+        stride: int | None = None,
+        scoring: Scoring = DEFAULT_SCORING,
+        hallucination: bool = False,
+        discrepancy: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        bgr: bool = False,
+    ) -> Iterator[ScoreResult | HiqaError]: ...
+
+    def score_many(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        on_error: Literal["raise", "return"] = "raise",
+        stride: int | None = None,
+        scoring: Scoring = DEFAULT_SCORING,
+        hallucination: bool = False,
+        discrepancy: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        bgr: bool = False,
+    ) -> Iterator[ScoreResult | HiqaError]:
+        """Score many images: an iterator over their results in order, each as soon as it is ready.
+
+        Images share batches, and are read ahead on threads. Arrays, tensors and streams may be used again as soon as
+        the iterable is asked for its next image.
+
+        images: any iterable of what score() takes, or an array (N, H, W, C) or tensor (N, C, H, W). It is iterated
+            over on a thread of its own, a few images ahead.
+        on_error: "raise" the ImageError of the first image that cannot be read or scored, after the results of those
+            before it; or "return" the error in its place and go on.
+        The other arguments are those of score().
+
+        Raises UsageError for a single image in place of several, and for a wrong `on_error` or stride; while
+        iterating also what score_stream() raises.
+        """
+        raises = check_on_error(on_error)
+        jobs = (job_of(image, hallucination, discrepancy, limits, bgr) for image in check_images(images))
+        return results_of(self.score_stream(jobs, stride=stride, scoring=scoring), raises=raises, numbered=True)
 
     def score_stream(
         self, jobs: Iterable[Job], *, stride: int | None = None, scoring: Scoring = DEFAULT_SCORING

@@ -35,7 +35,7 @@ from .icc_profile import is_srgb, profile_name, srgb_converter
 from .normalise import BACKGROUND, Convert, apply_orientation, to_rgb
 from .picture import Picture, narrow_range
 from .sniff import HIQA_PNG_KEY, IMAGE_SUFFIXES, SNIFFED, is_hiqa_output, sniff
-from .source import Limits, read_bytes
+from .source import Limits, check_size, read_bytes
 
 __all__ = [
     "HIQA_PNG_KEY",
@@ -62,22 +62,33 @@ _READERS: dict[str, Callable[[Data], Header]] = {
 DEFAULT_LIMITS = Limits()
 
 
+Reserve = Callable[[int], None]
+
+
+def no_reserve(pixels: int) -> None:
+    """The default for `reserve`: decode at once."""
+
+
 def read_picture(
-    source: str | bytes | os.PathLike | BinaryIO | io.RawIOBase, limits: Limits = DEFAULT_LIMITS
+    source: str | bytes | os.PathLike | BinaryIO | io.RawIOBase,
+    limits: Limits = DEFAULT_LIMITS,
+    reserve: Reserve = no_reserve,
 ) -> Picture:
     """Read an image from a path (str, bytes or PathLike) or from a binary stream.
+
+    reserve: called with the number of pixels before they are decoded; returns when there is memory for them.
 
     Raises ImageError, without the path in its message, if the image is missing, unreadable, not a file, empty, not an
     image, unsupported, truncated, damaged or too large.
     """
-    return _decode([read_bytes(source, limits)], limits)
+    return _decode([read_bytes(source, limits)], limits, reserve)
 
 
-def decode_picture(data: bytes | bytearray, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def decode_picture(data: bytes | bytearray, limits: Limits = DEFAULT_LIMITS, reserve: Reserve = no_reserve) -> Picture:
     """Like `read_picture`, from bytes in memory, which stay unchanged."""
     if len(data) > limits.max_bytes:
         raise ImageError(f"larger than the limit of {limits.max_bytes:,} bytes: {len(data):,}")
-    return _decode([bytes(data)], limits)
+    return _decode([bytes(data)], limits, reserve)
 
 
 def read_header(data: Data) -> Header:
@@ -88,24 +99,41 @@ def read_header(data: Data) -> Header:
         raise ImageError(f"truncated image: {len(data):,} bytes end inside the header") from error
 
 
-def _decode(held: list[bytearray | bytes], limits: Limits) -> Picture:
+def _decode(held: list[bytearray | bytes], limits: Limits, reserve: Reserve) -> Picture:
     """held: a list with the only reference to the file's bytes, so that `decode` can free them."""
     header = read_header(held[0])
-    pixels = header.width * header.height
-    if pixels > limits.max_pixels:
-        size = f"{header.width} x {header.height} = {pixels:,} pixels"
-        raise ImageError(f"{size}, more than the limit of {limits.max_pixels:,}", "raise max_pixels (--max-pixels)")
+    check_size(header.width, header.height, limits)
     check_decoder_limits(header, len(held[0]))
+    reserve(header.width * header.height)
     try:
         decoded, damage = decode(held, header)
+    except MemoryError as error:
+        raise _too_little_memory(header) from error
+    pixels = [decoded]
+    del decoded
+    return finish_picture(pixels, header, damage)
+
+
+def finish_picture(held: list[np.ndarray], header: Header, damage: tuple[str, ...] = ()) -> Picture:
+    """Make decoded pixels RGB, sRGB, opaque and upright.
+
+    held: a list with the only reference to them, (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8 or
+        uint16; three channels may be changed in place. damage: notes. Raises ImageError for a lack of memory.
+    """
+    try:
+        decoded = held.pop()
         convert, colour_note = _colour_conversion(header, decoded)
         rgb, composited = to_rgb(decoded, header, convert)
         del decoded
         upright = apply_orientation(rgb, header.orientation)
     except MemoryError as error:
-        raise ImageError(f"not enough memory for {header.width} x {header.height} px") from error
+        raise _too_little_memory(header) from error
     notes = _notes(header, composited, colour_note) + narrow_range(upright) + damage
     return Picture(upright, header.format, notes, header.exif)
+
+
+def _too_little_memory(header: Header) -> ImageError:
+    return ImageError(f"not enough memory for {header.width} x {header.height} px")
 
 
 def _colour_conversion(header: Header, decoded: np.ndarray) -> tuple[Convert | None, str]:

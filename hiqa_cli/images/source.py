@@ -31,6 +31,14 @@ class Limits:
     max_bytes: int = 2 * 2**30
 
 
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Raise ImageError for an image of more pixels than the limit."""
+    pixels = width * height
+    if pixels > limits.max_pixels:
+        size = f"{width} x {height} = {pixels:,} pixels"
+        raise ImageError(f"{size}, more than the limit of {limits.max_pixels:,}", "raise max_pixels (--max-pixels)")
+
+
 def read_bytes(source: str | bytes | os.PathLike | BinaryIO | io.RawIOBase, limits: Limits) -> bytearray:
     """All bytes of a path (str, bytes, PathLike) or binary stream. Raises ImageError, without the path."""
     if not isinstance(source, str | bytes | os.PathLike):

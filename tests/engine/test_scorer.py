@@ -158,26 +158,6 @@ def test_arrays_of_every_kind_that_mean_the_same_score_the_same(scorer: Scorer) 
     assert scorer.score(grey).score == scorer.score(np.dstack([grey] * 3)).score
 
 
-@pytest.mark.parametrize(
-    ("array", "reason"),
-    [
-        (np.zeros((4, 4, 4), np.uint8), r"an array of shape \(4, 4, 4\)"),
-        (np.zeros((0, 4, 3), np.uint8), r"an array of shape \(0, 4, 3\)"),
-        (np.zeros(7, np.uint8), r"an array of shape \(7,\)"),
-        (np.zeros((4, 4), np.int32), "an array of dtype int32"),
-        (np.zeros((4, 4), bool), "an array of dtype bool"),
-        (np.full((4, 4), 255.0), "a float64 array with values from 255 to 255"),
-        (np.full((4, 4), -0.5, np.float32), r"a float32 array with values from -0.5 to -0.5"),
-        (np.full((4, 4), np.nan), "with values from nan to nan"),
-    ],
-)
-def test_an_array_of_another_kind_is_refused_with_what_was_found(
-    scorer: Scorer, array: np.ndarray, reason: str
-) -> None:
-    with pytest.raises(ImageError, match=f"{reason}; expected .* uint8, uint16, or floating"):
-        scorer.score(array)
-
-
 def test_a_path_is_read_and_a_path_that_cannot_be_is_named(scorer: Scorer, tmp_path: Path) -> None:
     array = picture(64, 64)
     assert cv2.imwrite(str(tmp_path / "a.png"), array[:, :, ::-1])

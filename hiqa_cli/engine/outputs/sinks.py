@@ -77,12 +77,14 @@ def compose_strip(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:
 
 @dataclass
 class ArraySlot:
-    """Takes the whole hallucination (H, W, 3) uint8 RGB and discrepancy (H, W, 3) float32, as far as wanted."""
+    """Takes the whole hallucination and, with it, the distorted image, (H, W, 3) uint8 RGB, and the discrepancy map,
+    (H, W, 3) float32, as far as wanted."""
 
     wants_hallucination: bool
     wants_discrepancy: bool
     hallucination: np.ndarray | None = None
     discrepancy: np.ndarray | None = None
+    distorted: np.ndarray | None = None
 
 
 class ArraySink:
@@ -95,12 +97,15 @@ class ArraySink:
         shape = (height, width, 3)
         self._slot = slot
         self._hallucination = np.empty(shape, np.uint8) if slot.wants_hallucination else None
+        self._distorted = np.empty(shape, np.uint8) if slot.wants_hallucination else None
         self._discrepancy = np.empty(shape, np.float32) if slot.wants_discrepancy else None
 
     def add_strip(self, strip: Strip) -> None:
         rows = slice(strip.y, strip.y + len(strip.hallucination))
         if self._hallucination is not None:
             self._hallucination[rows] = strip.hallucination
+        if self._distorted is not None:
+            self._distorted[rows] = strip.distorted
         if self._discrepancy is not None:
             self._discrepancy[rows] = strip.discrepancy
 
@@ -112,6 +117,7 @@ class ArraySink:
 
     def commit(self) -> None:
         self._slot.hallucination, self._slot.discrepancy = self._hallucination, self._discrepancy
+        self._slot.distorted = self._distorted
 
     def abandon(self) -> None:
         """Not used."""

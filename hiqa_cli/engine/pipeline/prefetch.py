@@ -1,7 +1,9 @@
-"""Read the next images on a thread of their own while the networks work on earlier ones.
+"""Read the next images on threads of their own while the networks work on earlier ones.
 
-Reading pauses while PREFETCH_IMAGES pictures wait to be taken, or while the pictures in memory, waiting or in use, have
-PREFETCH_PIXELS or more. Small images therefore fill batches, a second large picture is never held beside the
+One thread iterates over the jobs, and takes over arrays, streams and other objects that their owner may change; up to
+READERS threads read and decode files. Reading pauses while PREFETCH_IMAGES images wait to be taken, or while the
+pictures in memory, waiting or in use, have PREFETCH_PIXELS or more: pictures are decoded in any order, but get their
+room in the order of the jobs. Small images therefore fill batches, a second large picture is never held beside the
 first, and a consumer that calls take(wait=False) never waits for a job that has not arrived.
 """
 
@@ -9,48 +11,62 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
-
-import numpy as np
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
-from hiqa_cli.images.picture import Picture, picture_from_array
-from hiqa_cli.images.read import decode_picture, read_picture
+from hiqa_cli.images.picture import Picture
+
+from .sources import is_readable_later, or_error, read_content, take_over
 
 PREFETCH_PIXELS = 16_000_000
 PREFETCH_IMAGES = 64
-CLOSE_TIMEOUT = 0.5  # s that close() waits for the reading thread
+READERS = 4  # a slow disk or network is waited for in parallel; a CPU's networks need few
+CLOSE_TIMEOUT = 0.5  # s that close() waits for the reading threads
 POLL = 0.2  # s; some systems deliver Ctrl-C only between waits
 
 
+class Slot:
+    """The place of a job in the order; `image` is set once it is read."""
+
+    def __init__(self, job: Job, number: int) -> None:
+        self.job = job
+        self.number = number
+        self.image: Picture | HiqaError | None = None
+        self.reserved = 0  # px, while its picture is being decoded
+
+
 class Prefetcher:
-    """Reads jobs in order on a thread; take() returns (job, picture or error)."""
+    """Reads jobs on threads; take() returns (job, picture or error) in order."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._jobs = jobs
-        self._ready: deque[tuple[Job, Picture | HiqaError]] = deque()
-        self._held = 0  # px of pictures read and not yet released
+        self._slots: deque[Slot] = deque()  # not yet taken, in order
+        self._unread: deque[Slot] = deque()  # files for the readers
+        self._turn = 0  # number of the job that gets its room next
+        self._held = 0  # px of pictures read or being decoded, and not yet released
         self._ended = False
         self._closed = False
         self._fault: BaseException | None = None
         self._change = threading.Condition()
-        # A daemon: a blocking read from a silent pipe must not keep the process alive.
-        self._thread = threading.Thread(target=self._read_all, name="hiqa-reader", daemon=True)
-        self._thread.start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._iterate, "hiqa-iterator")
 
     def take(self, wait: bool) -> tuple[Job, Picture | HiqaError] | None:
-        """The next image; None at the end, or, without `wait`, where none is ready.
+        """The next image; None at the end, or, without `wait`, where it is not ready.
 
         Raises an exception of the `jobs` iterable, but only if `wait` is set: a caller that does not wait still has
         images in progress, whose results come first.
         """
         with self._change:
-            while wait and not self._ready and not self._ended:
+            while wait and not self._first_is_ready() and not (self._ended and not self._slots):
                 self._change.wait(POLL)
-            if self._ready:
+            if self._first_is_ready():
                 self._change.notify_all()
-                return self._ready.popleft()
+                slot = self._slots.popleft()
+                assert slot.image is not None
+                return slot.job, slot.image
             if wait and self._fault is not None:
                 fault, self._fault = self._fault, None
                 raise fault
@@ -66,19 +82,33 @@ class Prefetcher:
         """Stop reading, without waiting long for a decoder that is running or for a silent pipe."""
         with self._change:
             self._closed = True
-            self._ready.clear()
+            self._slots.clear()
+            self._unread.clear()
             self._change.notify_all()
-        self._thread.join(CLOSE_TIMEOUT)
+        for thread in self._threads:
+            thread.join(CLOSE_TIMEOUT / len(self._threads))
 
-    def _read_all(self) -> None:
+    def _start(self, work: Callable[[], None], name: str) -> None:
+        # A daemon: a blocking read from a silent pipe must not keep the process alive.
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _first_is_ready(self) -> bool:
+        return bool(self._slots) and self._slots[0].image is not None
+
+    def _iterate(self) -> None:
         try:
-            for job in self._jobs:
+            for number, job in enumerate(self._jobs):
+                slot = Slot(job, number)
+                if not self._wait(lambda: len(self._slots) < PREFETCH_IMAGES and self._has_room()):
+                    return
                 with self._change:
-                    while self._is_full() and not self._closed:
-                        self._change.wait()
-                    if self._closed:
-                        return
-                self._add(job, read_job(job))
+                    self._slots.append(slot)
+                if is_readable_later(job):
+                    self._hand_to_readers(slot)
+                elif not self._take_over(slot):
+                    return
         except BaseException as error:  # raised by the caller's iterable: take() raises it again
             self._fault = error
         finally:
@@ -86,38 +116,60 @@ class Prefetcher:
                 self._ended = True
                 self._change.notify_all()
 
-    def _is_full(self) -> bool:
-        return self._held >= PREFETCH_PIXELS or len(self._ready) >= PREFETCH_IMAGES
-
-    def _add(self, job: Job, image: Picture | HiqaError) -> None:
+    def _hand_to_readers(self, slot: Slot) -> None:
         with self._change:
-            if isinstance(image, Picture):
-                self._held += image.width * image.height
-            self._ready.append((job, image))
+            self._unread.append(slot)
+            self._change.notify_all()
+        if len(self._threads) <= min(slot.number + 1, READERS):
+            self._start(self._read_files, "hiqa-reader")
+
+    def _take_over(self, slot: Slot) -> bool:
+        """Read what only the iterating thread may read; False where the reader was closed meanwhile."""
+        if not self._wait(lambda: self._turn == slot.number and self._has_room()):
+            return False
+        self._finish(slot, or_error(lambda: read_content(take_over(slot.job), slot.job)))
+        return True
+
+    def _read_files(self) -> None:
+        while self._wait(lambda: bool(self._unread) or self._ended):
+            with self._change:
+                if not self._unread:
+                    if self._ended:
+                        return
+                    continue
+                slot = self._unread.popleft()
+            self._read_file(slot)
+
+    def _read_file(self, slot: Slot) -> None:
+        if not self._wait(self._has_room):
+            return
+        image = or_error(lambda: read_content(take_over(slot.job), slot.job, partial(self._reserve, slot)))
+        if slot.reserved or self._wait(lambda: self._turn == slot.number):
+            self._finish(slot, image)
+
+    def _reserve(self, slot: Slot, pixels: int) -> None:
+        """Wait until a picture may be decoded."""
+        if not self._wait(lambda: self._turn == slot.number and self._has_room()):
+            raise ImageError("stopped before it was read")
+        with self._change:
+            slot.reserved = pixels
+            self._held += pixels
+            self._turn += 1
             self._change.notify_all()
 
+    def _finish(self, slot: Slot, image: Picture | HiqaError) -> None:
+        with self._change:
+            self._turn += not slot.reserved
+            self._held += (image.width * image.height if isinstance(image, Picture) else 0) - slot.reserved
+            slot.image = image
+            self._change.notify_all()
 
-def read_job(job: Job) -> Picture | HiqaError:
-    """The picture of a job, or the error that reading it raised."""
-    try:
-        return _read(job)
-    except HiqaError as error:
-        return error
-    except MemoryError:
-        return ImageError("not enough memory to hold this image")
-    except Exception as error:  # an unexpected error of a decoder costs its own image, not the stream
-        reason = " ".join(str(error).split())
-        return ImageError(f"cannot be read ({type(error).__name__}: {reason})")
+    def _has_room(self) -> bool:
+        return self._held < PREFETCH_PIXELS
 
-
-def _read(job: Job) -> Picture:
-    source = job.source
-    if job.problem:
-        raise ImageError(job.problem)
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, np.ndarray):
-        return picture_from_array(source)
-    if isinstance(source, bytes | bytearray):
-        return decode_picture(source, job.limits)
-    return read_picture(source, job.limits)
+    def _wait(self, condition: Callable[[], bool]) -> bool:
+        """Wait until a condition holds; False where close() was called."""
+        with self._change:
+            while not self._closed and not condition():
+                self._change.wait()
+            return not self._closed

@@ -1,0 +1,118 @@
+"""What callers may hand over as an image, and how it becomes a Picture.
+
+A path, or the bytes of a file, are read later, on any thread. Everything else is taken over at once, on the thread that
+iterates: its owner may change an array, move on in a stream, or close a file, as soon as the next image is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import BinaryIO, TypeGuard
+
+import numpy as np
+
+from hiqa_cli.engine.job import Job
+from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.images.picture import Picture
+from hiqa_cli.images.read import Reserve, decode_picture, no_reserve, read_picture
+
+from .arrays import is_pillow_image, is_tensor, picture_from_array, picture_from_pillow, picture_from_tensor
+
+EXPECTED = (
+    "expected a path, the bytes of an image file, a binary stream, a numpy array, a torch tensor (3, H, W), "
+    "a Pillow image or a Picture"
+)
+Content = str | os.PathLike[str] | bytes | Picture
+
+
+def is_readable_later(job: Job) -> bool:
+    """Whether take_over() returns the job's source as it is."""
+    return not job.problem and isinstance(job.source, str | os.PathLike | bytes)
+
+
+def take_over(job: Job) -> Content:
+    """The job's source as something that nobody else changes; raises ImageError, one line, for a wrong object."""
+    source = job.source
+    if job.problem:
+        raise ImageError(job.problem)
+    if isinstance(source, np.ndarray):
+        return picture_from_array(source, job.bgr)
+    if is_tensor(source):
+        return picture_from_tensor(source, job.bgr)
+    if job.bgr:
+        remedy = "leave it out: the order of the colours is known"
+        raise ImageError(f"bgr=True is for arrays and tensors, found {type_name(source)}", remedy)
+    if isinstance(source, str | os.PathLike | bytes):
+        return source
+    if isinstance(source, Picture):
+        return checked(source)
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if is_pillow_image(source):
+        return picture_from_pillow(source, job.limits)
+    if is_binary_stream(source):
+        return read_picture(source, job.limits)
+    raise wrong_object(source)
+
+
+def read_content(content: Content, job: Job, reserve: Reserve = no_reserve) -> Picture:
+    """The picture of what take_over() returned. Raises ImageError.
+
+    reserve: called with the number of pixels before a file is decoded.
+    """
+    if isinstance(content, Picture):
+        return content
+    if isinstance(content, bytes):
+        return decode_picture(content, job.limits, reserve)
+    return read_picture(content, job.limits, reserve)
+
+
+def or_error(read: Callable[[], Picture]) -> Picture | HiqaError:
+    """The picture, or the error that reading it raised."""
+    try:
+        return read()
+    except HiqaError as error:
+        return error
+    except MemoryError:
+        return ImageError("not enough memory to hold this image")
+    except Exception as error:  # an unexpected error of a decoder costs its own image, not the stream
+        reason = " ".join(str(error).split())
+        return ImageError(f"cannot be read ({type(error).__name__}: {reason})")
+
+
+def is_binary_stream(source: object) -> TypeGuard[BinaryIO]:
+    """Whether `source` is a stream that does not give text."""
+    readable = callable(getattr(source, "read", None)) or callable(getattr(source, "readinto", None))
+    return readable and not isinstance(source, io.TextIOBase)
+
+
+def checked(picture: Picture) -> Picture:
+    """The picture itself; ImageError where its pixels are not what a Picture promises."""
+    pixels = picture.pixels
+    fits = isinstance(pixels, np.ndarray) and pixels.ndim == 3 and pixels.shape[2] == 3 and 0 not in pixels.shape
+    if not fits or pixels.dtype not in (np.uint8, np.uint16):
+        found = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type_name(pixels)
+        raise ImageError(f"a Picture with pixels {found}", "expected (H, W, 3) uint8 or uint16; give the array itself")
+    return picture
+
+
+def wrong_object(source: object) -> ImageError:
+    """The error that names what was given in place of an image, and what to do."""
+    if source is None:
+        return ImageError("None in place of an image", EXPECTED)
+    if isinstance(source, io.TextIOBase):
+        return ImageError("a text stream in place of an image", "open the file with mode 'rb'")
+    if isinstance(source, list | tuple | set | frozenset | Mapping | Iterator | range):
+        return ImageError(f"one image expected, found {type_name(source)}", "for several images use score_many()")
+    if hasattr(source, "__array__") or hasattr(source, "__array_interface__"):
+        return ImageError(f"{type_name(source)} in place of an image", "convert it with numpy.asarray()")
+    return ImageError(f"{type_name(source)} in place of an image", EXPECTED)
+
+
+def type_name(value: object) -> str:
+    """A type as in "an object of type list", with its module unless it is a built-in one."""
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"an object of type {module}{kind.__qualname__}"
