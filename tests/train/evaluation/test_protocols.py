@@ -43,7 +43,7 @@ LOADING = Loading("cpu", "fp32", None, None, Scoring(stride=256, max_tiles=None)
 class Never:
     """Never stops."""
 
-    asked = 0
+    signal = 0
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_images_scored_before_a_stop_are_not_scored_again(small: Dataset, tmp_pa
             self.left = images
 
         @property
-        def asked(self) -> int:
+        def signal(self) -> int:
             self.left -= 1
             return 15 if self.left < 0 else 0
 
