@@ -7,12 +7,13 @@ Coordinates are pixels of the upright image, origin at the top left.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from .row_schema import COLUMNS, DECIMALS, rating_columns
+from .config import grade
+from .row_schema import COLUMNS, DECIMALS, LEAST, MOST, rating_columns
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class TileScore:
     predicted_error: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ScoreResult:
     """The result for one image.
 
@@ -71,6 +72,71 @@ class ScoreResult:
     discrepancy: np.ndarray | None = None
     distorted: np.ndarray | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """Whether every field is equal, arrays value by value."""
+        if not isinstance(other, ScoreResult):
+            return NotImplemented
+        mine, theirs = (tuple(getattr(one, name) for name in FIELDS) for one in (self, other))
+        return mine == theirs and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            if getattr(self, name) is not None and getattr(other, name) is not None
+            else getattr(self, name) is getattr(other, name)
+            for name in ARRAYS
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, name) for name in FIELDS))
+
+    def __repr__(self) -> str:
+        count = len(self.tiles)
+        parts = [
+            f"{self.score:.2f} +/- {self.uncertainty:.2f} points ({grade(self.score)})",
+            f"{self.width}x{self.height} px",
+            f"{count if count == self.tile_total else f'{count} of {self.tile_total}'} tiles",
+            f"{self.mode} {self.precision}",
+            *(f"{name} {value.shape}" for name in ARRAYS if (value := getattr(self, name)) is not None),
+            *self.notes,
+        ]
+        return f"<ScoreResult {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the facts as a table, and the panel where the result has its hallucination."""
+        from .outputs.notebook import panel_png, table_html
+
+        panel = None
+        if self.distorted is not None and self.hallucination is not None:
+            panel = panel_png(self.distorted, self.hallucination, self.score, self.uncertainty, self.weights)
+        facts = {
+            "score": f"{self.score:.2f} +/- {self.uncertainty:.2f} points, {grade(self.score)}",
+            "size": f"{self.width} x {self.height} px",
+            "tiles": f"{len(self.tiles)} of {self.tile_total}, mode {self.mode}, {self.precision}",
+            "weights": self.weights,
+            **({"notes": "; ".join(self.notes)} if self.notes else {}),
+            **dict(self.exif),
+        }
+        return table_html(facts, panel)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain values that JSON and pandas take, with unrounded points, without arrays.
+
+        lower, upper: the interval score +/- uncertainty, cut to 0..100. tiles: their number. `standard_error` is None
+            where it is infinite. notes: a list. exif: a dictionary.
+        """
+        row = self.to_row()
+        finite = math.isfinite(self.standard_error)
+        return {
+            "score": self.score,
+            "lower": max(LEAST, self.score - self.uncertainty),
+            "upper": min(MOST, self.score + self.uncertainty),
+            "uncertainty": self.uncertainty,
+            "standard_error": self.standard_error if finite else None,
+            **{name: row[name] for name in ("grade", "notes", "width", "height", "tiles")},
+            "tile_total": self.tile_total,
+            "stride": self.stride,
+            **{name: row[name] for name in ("mode", "precision", "weights")},
+            "exif": dict(self.exif),
+        }
+
     def to_row(self, path: str = "") -> dict[str, Any]:
         """The result as a row of a table, column -> value, in the order of CSV and JSON lines.
 
@@ -93,3 +159,7 @@ class ScoreResult:
             "error": "",
         }
         return {column: values[column] for column in COLUMNS}
+
+
+ARRAYS = ("hallucination", "discrepancy", "distorted")
+FIELDS = tuple(field.name for field in fields(ScoreResult) if field.name not in ARRAYS)
