@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -58,11 +58,15 @@ class Batch:
     position: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device, in the form that the networks take."""
+        """The batch on a device, in the form that the networks take. From pinned memory the copies run beside the
+        device's work."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
 
         def channels_first(tensor: Tensor) -> Tensor:
             # (B, P, P, 3) permuted to (B, 3, P, P) is channels_last without a copy
-            return tensor.to(device).permute(0, 3, 1, 2).float()
+            return moved(tensor).permute(0, 3, 1, 2).float()
 
         def image(tensor: Tensor) -> Tensor:
             return channels_first(tensor).div_(255)
@@ -70,13 +74,35 @@ class Batch:
         return Batch(
             image(self.distorted),
             None if self.reference is None else image(self.reference),
-            None if self.quality is None else self.quality.to(device),
-            self.database.to(device),
-            self.group.to(device),
+            None if self.quality is None else moved(self.quality),
+            moved(self.database),
+            moved(self.group),
             self.files,
             None if self.cached_inputs is None else self.cached_inputs.map(channels_first),
-            None if self.has_reference is None else self.has_reference.to(device),
-            self.position,
+            None if self.has_reference is None else moved(self.has_reference),
+            self.position,  # used on the host
+        )
+
+    def pin_memory(self) -> Batch:
+        """The batch in pinned memory; torch's DataLoader calls this where it is told to pin."""
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """The function applied to every tensor that is there."""
+
+        def of(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else function(tensor)
+
+        return Batch(
+            function(self.distorted),
+            of(self.reference),
+            of(self.quality),
+            function(self.database),
+            function(self.group),
+            self.files,
+            None if self.cached_inputs is None else self.cached_inputs.map(function),
+            of(self.has_reference),
+            of(self.position),
         )
 
     def micro_batches(self, count: int) -> list[Batch]:
@@ -85,20 +111,7 @@ class Batch:
         return [self._slice(slice(n * size, (n + 1) * size)) for n in range(count)]
 
     def _slice(self, rows: slice) -> Batch:
-        def of(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor[rows]
-
-        return Batch(
-            self.distorted[rows],
-            of(self.reference),
-            of(self.quality),
-            self.database[rows],
-            self.group[rows],
-            self.files[rows],
-            None if self.cached_inputs is None else self.cached_inputs.map(lambda tensor: tensor[rows]),
-            of(self.has_reference),
-            of(self.position),
-        )
+        return replace(self._map(lambda tensor: tensor[rows]), files=self.files[rows])
 
 
 class PatchSource(Protocol):

@@ -8,6 +8,7 @@ Wang, CVPR 2018.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -164,8 +165,14 @@ class FeatureNetworks:
 
     def to(self, device: torch.device) -> FeatureNetworks:
         """The networks on a device."""
-        perceptual = None if self.perceptual is None else self.perceptual.to(device)
-        return FeatureNetworks(perceptual, None if self.psi is None else self.psi.to(device))
+
+        def laid_out(network: nn.Module) -> Any:
+            return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        return FeatureNetworks(
+            None if self.perceptual is None else laid_out(self.perceptual),
+            None if self.psi is None else laid_out(self.psi),
+        )
 
 
 def centre_crop(batch: Tensor, side: int) -> Tensor:

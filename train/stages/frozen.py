@@ -33,7 +33,7 @@ class FrozenGenerator:
     def __init__(self, generator: Generator, run_device: RunDevice, batch: int, side: int) -> None:
         """batch, side: of the usual input, for which the packed network is laid out; others work, too."""
         self.config = generator.config
-        self.plain = generator.to(run_device.device)
+        self.plain = generator.to(run_device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         dtype = torch.bfloat16 if run_device.precision == "bf16" else torch.float32
         self._packed: PackedGeneratorHalf | None = None
         if run_device.device.type == "cpu" and is_packable(dtype):

@@ -49,13 +49,13 @@ class Threshold:
 
     def __init__(self) -> None:
         self.epsilon: float | None = None
-        self.shares: list[float] = []
+        self.shares: list[Tensor] = []  # scalars on the device: reading one would wait for the step
 
     def state(self) -> dict[str, Any]:
-        return {"epsilon": self.epsilon, "shares": list(self.shares)}
+        return {"epsilon": self.epsilon, "shares": [float(share) for share in self.shares]}
 
     def load(self, state: dict[str, Any]) -> None:
-        self.epsilon, self.shares = state["epsilon"], list(state["shares"])
+        self.epsilon, self.shares = state["epsilon"], [torch.tensor(share) for share in state["shares"]]
 
 
 class GeneratorTraining:
@@ -147,7 +147,7 @@ class GeneratorTraining:
             triples = [(p.reference, h, f) for p, h, f in zip(pieces, made, fakes, strict=True)]
             d_losses, _ = self.discriminator_trainer.train_step(step, triples)
             losses |= {"discriminator": d_losses["discriminator"], "d_fake": d_losses["d_fake"]}
-            self.threshold.shares.append(float(d_losses["d_fake"]))
+            self.threshold.shares.append(d_losses["d_fake"])
         return losses
 
     @torch.no_grad()
@@ -205,7 +205,7 @@ class GeneratorTraining:
         shares, self.threshold.shares = self.threshold.shares, []
         if self.recipe.adversarial != "quality" or not shares:
             return []
-        share = sum(shares) / len(shares)
+        share = sum(float(share) for share in shares) / len(shares)
         low, high = INEFFECTIVE
         if low <= share <= high:
             return []

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -15,15 +16,19 @@ from torch.nn.parallel import DistributedDataParallel
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.engine.backends.memory import keep_freed_memory
 
+LONGEST_WAIT = timedelta(days=2)  # of one process for another
+
 
 @dataclass(frozen=True)
 class RunDevice:
-    """device: of this process. precision: "fp32", or "bf16" for autocast. rank: of this process, among `world`."""
+    """device: of this process. precision: "fp32", or "bf16" for autocast. rank: of this process, among `world`.
+    hosts: the processes as a group that communicates between CPUs; None: torch's default group."""
 
     device: torch.device
     precision: str
     rank: int = 0
     world: int = 1
+    hosts: Any = None
 
     @property
     def leads(self) -> bool:
@@ -47,17 +52,17 @@ class RunDevice:
             tensor.div_(self.world)
 
     def largest(self, values: list[float]) -> list[float]:
-        """For each value, the largest of all processes."""
+        """For each value, the largest of all processes. Between hosts, so that it waits for no work on a device."""
         if self.world == 1:
             return values
-        found = torch.tensor(values, dtype=torch.float64, device=self.device)
-        distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
+        found = torch.tensor(values, dtype=torch.float64)
+        distributed.all_reduce(found, op=distributed.ReduceOp.MAX, group=self.hosts)
         return [float(value) for value in found.tolist()]
 
     def wait(self) -> None:
-        """Wait for all processes."""
+        """Wait for all processes, for as long as it takes: one may validate or fit for hours."""
         if self.world > 1:
-            distributed.barrier()
+            distributed.barrier(group=self.hosts)
 
 
 @contextlib.contextmanager
@@ -74,10 +79,12 @@ def join_processes(device: str, precision: str) -> Iterator[RunDevice]:
     number = int(os.environ.get("LOCAL_RANK", "0"))
     if cuda:
         torch.cuda.set_device(number)
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=LONGEST_WAIT)
     try:
+        # NCCL's collectives would wait for the device, and its barrier ends a run in which one process is long busy
+        hosts = distributed.new_group(backend="gloo", timeout=LONGEST_WAIT)
         here = torch.device(placed.device, number) if cuda else torch.device(placed.device)
-        yield RunDevice(here, placed.precision, rank, world)
+        yield RunDevice(here, placed.precision, rank, world, hosts)
     finally:
         distributed.destroy_process_group()
 

@@ -22,6 +22,7 @@ from hiqa_train.recipes.schema import RunSettings
 
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from .distributed import RunDevice
+from .loss_reader import LossReader, StepLosses
 from .metrics_log import MetricsLog, ProgressListener
 from .sample_grid import SampleGrid, write_sample_grid
 
@@ -156,22 +157,36 @@ def run_stage(
                 },
             )
 
+    def check(found: StepLosses) -> bool:
+        """Log a step's losses. Returns whether a process was told to stop; raises if the losses of one diverge."""
+        not_finite = next((name for name, value in found.losses.items() if not math.isfinite(value)), None)
+        diverges = monitor.diverges(found.losses[stage.main_loss])
+        signalled, failed = run_device.largest([float(stop.signal), float(not_finite is not None or diverges)])
+        if failed:
+            raise divergence_error(stage, found.step, not_finite, found.losses, found.files, last_file)
+        log.add(found.losses, stage.main_loss, len(found.files) * run_device.world, found.waited)
+        if signalled:
+            stop.signal = int(signalled)
+        return bool(signalled)
+
     batches = load_batches(stage, settings, run_device, first)
+    reader = LossReader(run_device.device)
     for step in range(first, stage.steps):
         begin = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - begin
         pieces = batch.to(run_device.device).micro_batches(settings.pieces)
-        losses = to_floats(stage.step(step, pieces))
-        not_finite = next((name for name, value in losses.items() if not math.isfinite(value)), None)
-        diverges = monitor.diverges(losses[stage.main_loss])
-        signalled, failed = run_device.largest([float(stop.signal), float(not_finite is not None or diverges)])
-        if failed:
-            raise divergence_error(stage, step, not_finite, losses, batch.files, last_file)
-        log.add(losses, stage.main_loss, len(batch.files) * run_device.world, waited)
+        ready = reader.add(step, stage.step(step, pieces), batch.files, waited)
         done = step + 1
         validates = done % settings.validate_every == 0 or done == stage.steps
-        if done % settings.log_every == 0 or validates:
+        logs = validates or done % settings.log_every == 0
+        saves = done % settings.checkpoint_every == 0 or done == stage.steps
+        signalled = False
+        for found in ready:
+            signalled = check(found) or signalled
+        for found in reader.flush() if signalled or logs or saves else ():
+            signalled = check(found) or signalled
+        if logs:
             log.write(done, {"epoch": round(done * stage.batch / stage.source.epoch_length, 4)}, listener)
         if validates:
             measures = stage.validate(done)
@@ -185,11 +200,10 @@ def run_stage(
                 save(best_file, done)
         if run_device.leads and (done % settings.pictures_every == 0 or done == stage.steps):
             write_sample_grid(folder / "pictures" / f"{done:07}.png", stage.samples())
-        if done % settings.checkpoint_every == 0 or done == stage.steps or signalled:
+        if saves or signalled:
             save(last_file, done)
         listener.advance(stage.name, done, stage.steps, log)
         if signalled and done < stage.steps:
-            stop.signal = int(signalled)
             run_device.wait()
             return False
     run_device.wait()
@@ -199,7 +213,7 @@ def run_stage(
 def load_batches(stage: TrainingStage, settings: RunSettings, run_device: RunDevice, first: int) -> Iterator[Batch]:
     """This process's share of the stage's batches, from step `first` on."""
     batches = BatchDataset(stage.source, stage.batch, first, stage.steps, run_device.rank, run_device.world)
-    workers = min(settings.workers, os.cpu_count() or 1)  # torch warns of more than there are cores
+    workers = loader_workers(settings.workers, run_device)
     return iter(
         DataLoader(
             batches,
@@ -213,16 +227,19 @@ def load_batches(stage: TrainingStage, settings: RunSettings, run_device: RunDev
     )
 
 
+def loader_workers(wanted: int, run_device: RunDevice) -> int:
+    """Processes that draw batches: as many as the recipe has, at most one a core; beside a GPU, which takes patches
+    much faster than a core draws them, every core but one of this process's share."""
+    cores = os.cpu_count() or 1  # torch warns of more than there are
+    if run_device.device.type != "cuda":
+        return min(wanted, cores)
+    return max(wanted, cores // run_device.world - 1, 1)
+
+
 def ignore_signals(worker: int) -> None:
     """Ignore signals in a loader's worker, which ends with its process: a signal to the group must not lose batches."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def to_floats(losses: dict[str, Tensor]) -> dict[str, float]:
-    """All losses as floats, in one transfer from the device."""
-    values = torch.stack([loss.detach().float() for loss in losses.values()]).tolist()
-    return dict(zip(losses, values, strict=True))
 
 
 def divergence_error(

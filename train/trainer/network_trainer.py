@@ -122,8 +122,9 @@ class AveragedWeights:
     def update(self, network: nn.Module, step: int) -> None:
         """Follow `network`; faster in early steps, so that its random initialisation fades."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
+        mine: list[Tensor] = list(self.network.parameters())
+        theirs: list[Tensor] = list(network.parameters())
+        torch._foreach_lerp_(mine, theirs, 1 - decay)  # one kernel for all on a GPU; the same values as lerp_()
         for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
             kept.copy_(current)
 
@@ -150,12 +151,14 @@ def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 def build_optimiser(parameters: list[nn.Parameter], settings: OptimiserSettings) -> torch.optim.Optimizer:
+    on_gpu = any(parameter.is_cuda for parameter in parameters)
+    kernels = {"fused": True} if on_gpu else {"foreach": True}
     make: dict[str, Callable[[], torch.optim.Optimizer]] = {
         "sgd": lambda: torch.optim.SGD(
             parameters, lr=settings.rate, momentum=0.9, weight_decay=settings.weight_decay, foreach=True
         ),
         "adamw": lambda: torch.optim.AdamW(
-            parameters, lr=settings.rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, foreach=True
+            parameters, lr=settings.rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, **kernels
         ),
     }
     return make[settings.optimiser]()

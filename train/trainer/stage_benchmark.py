@@ -31,7 +31,7 @@ from hiqa_train.stages.plan import make_plan, vgg_layers
 
 from .convolution_rate import PlainConvolution
 from .distributed import RunDevice, join_processes
-from .loop import TrainingStage, load_batches, to_floats
+from .loop import TrainingStage, load_batches
 
 ROUNDS = 3
 STEP = "step"
@@ -103,7 +103,7 @@ class StageTiming:
         """A step on each of these batches, in pieces."""
         for pieces in batches:
             with add_seconds(self.seconds, STEP):
-                to_floats(self.stage.step(self.number, pieces))
+                torch.stack([loss.detach().float() for loss in self.stage.step(self.number, pieces).values()]).tolist()
             self.number += 1
 
 

@@ -8,8 +8,7 @@ import signal
 import pytest
 import torch
 from support.tiny_mixed import quiet, recipe, write_mixed
-from support.tiny_training import options
-from support.trees import assert_equal
+from support.tiny_training import assert_equal, options
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.recipes.schema import Recipe
