@@ -90,7 +90,8 @@ def test_the_ablation_prints_its_table_with_the_papers_numbers(run_hiqa: RunHiqa
     cache = tmp_path / "cache"
     done = run_hiqa("train", "ablation", *trees["tid2013"], "--recipe", recipe, "--out", out, "--cache-dir", cache)
     assert done.code == 0, done.messages
-    rows = [line.split() for line in done.lines[3:]]
+    assert done.lines[2] == "perceptual loss: none"
+    rows = [line.split() for line in done.lines[4:]]
     assert [row[0] for row in rows] == ["BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle"]
     assert all(-1 <= float(value) <= 1 for row in rows for value in row[1:3])
     assert rows[0][3:] == ["0.755", "0.800"]
