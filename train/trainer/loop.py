@@ -210,9 +210,12 @@ def run_stage(
     return True
 
 
-def load_batches(stage: TrainingStage, settings: RunSettings, run_device: RunDevice, first: int) -> Iterator[Batch]:
-    """This process's share of the stage's batches, from step `first` on."""
-    batches = BatchDataset(stage.source, stage.batch, first, stage.steps, run_device.rank, run_device.world)
+def load_batches(
+    stage: TrainingStage, settings: RunSettings, run_device: RunDevice, first: int, last: int | None = None
+) -> Iterator[Batch]:
+    """This process's share of the stage's batches, from step `first` to before `last`; None: to the stage's end."""
+    last = stage.steps if last is None else last
+    batches = BatchDataset(stage.source, stage.batch, first, last, run_device.rank, run_device.world)
     workers = loader_workers(settings.workers, run_device)
     return iter(
         DataLoader(

@@ -34,6 +34,7 @@ from .distributed import RunDevice, join_processes
 from .loop import TrainingStage, load_batches
 
 ROUNDS = 3
+TURNS = ROUNDS + 5  # that are run in all, with warm-up, count and profile
 STEP = "step"
 PIECES = ("waiting for the loader", "moving and converting", "torch's operators", "Python")
 
@@ -80,7 +81,9 @@ class StageTiming:
         self.turn = getattr(getattr(stage, "generator_recipe", stage.recipe), "features_every", 1)  # type: ignore[attr-defined]
         self.first = max(0, (stage.steps - 200) // self.turn * self.turn)
         self.number = self.first
-        self.batches: Iterator = load_batches(stage, recipe.watch, run_device, self.first)
+        # more than are timed, also of a stage with few steps: patches of any number can be drawn
+        last = self.first + self.turn * TURNS
+        self.batches: Iterator = load_batches(stage, recipe.watch, run_device, self.first, last)
         self.reset()
 
     def reset(self) -> None:
