@@ -9,7 +9,7 @@ import warnings
 from .console import interrupts, streams
 from .console.exit_codes import ExitCode, code_for_error
 from .console.messages import write_message
-from .errors import HiqaError, os_reason
+from .errors import DependencyError, HiqaError, os_reason
 
 
 def main() -> None:
@@ -50,6 +50,12 @@ def _guarded(arguments: list[str]) -> int:
         return ExitCode.FAILED
     except Exception as error:
         _show_traceback(arguments)
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("hiqa_train"):
+            missing = DependencyError(
+                "training and databases need an installed hiqa, found a bare checkout", "pip install -e ."
+            )
+            write_message(str(missing))
+            return code_for_error(missing)
         write_message(
             f"internal error: {type(error).__name__}: {error}; this is a bug in hiqa, please report it with the"
             f" output of --verbose"

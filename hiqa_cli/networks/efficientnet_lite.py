@@ -1,8 +1,8 @@
-"""The trunk of EfficientNet-Lite0, of which R's prior is made.
+"""The trunk of EfficientNet-Lite0, the network of R's prior.
 
-EfficientNet (Tan and Le, ICML 2019) in its "Lite" variant: no squeeze and excitation, ReLU6 in place of swish, batch
-norms folded into the convolutions before them. Its input is the image alone, as in the ImageNet training of the
-filters; the discrepancy map, faint compared with the image, would be lost among them.
+EfficientNet (Tan and Le, ICML 2019) in its "Lite" variant: no squeeze-and-excitation, ReLU6 in place of swish, and
+batch norms folded into the preceding convolutions. Its input is the image alone, as in the ImageNet training of the
+filters; a discrepancy map, faint next to the image, would hardly affect them.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class DepthwiseConvolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.is_grad_enabled():
-            result: Tensor = _WideBackward.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+            result: Tensor = _Float32Backward.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
             return result
         return super().forward(x)
 
 
-class _WideBackward(torch.autograd.Function):
-    """A depthwise convolution in bf16 with gradients in float32, which takes a fifth of the time on a CPU, since oneDNN
-    has no depthwise backward pass in bf16."""
+class _Float32Backward(torch.autograd.Function):
+    """A bf16 depthwise convolution with gradients in float32: five times as fast on a CPU, because oneDNN has no
+    depthwise backward pass in bf16."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:

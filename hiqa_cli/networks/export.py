@@ -1,8 +1,9 @@
 """G and R for export to backends other than torch.
 
-The same function as `HiqaNet`, arranged so that it loses little in bf16 where the backend decides what is rounded: the
-inputs are 8-bit levels, which bf16 represents exactly; the weights of the first filters are split into two parts; the
-difference is clamped without adding it to the image; and R2 and the prior are networks of their own, kept in float32.
+They compute the same as `HiqaNet`, but lose little precision in bf16, where the backend decides what to round: inputs
+are 8-bit levels, which bf16 represents exactly; the weights of the first filters are split into rounded values and
+remainders; the correction is clamped without being added to the image; and R2 and the prior are separate networks,
+which stay in float32.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .onednn.packing import LEVELS, in_two_parts
+from .onednn.packing import LEVELS, high_low_split
 from .regressor import Prior, Regressor, pooled
 
 
-class OfLevels(nn.Module):
-    """A first convolution whose first `channels` inputs are an image in -gain..gain. These are scaled to levels
-    (-127.5..127.5) and given twice: once for the weights rounded to bf16, once for the remainders."""
+class LevelsConvolution(nn.Module):
+    """A first convolution whose first `channels` inputs are an image in -gain..gain.
+
+    Scales these to levels (-127.5..127.5) and uses them twice: with weights rounded to bf16, and with the remainders.
+    """
 
     def __init__(self, convolution: nn.Conv2d, channels: int, gain: float) -> None:
         super().__init__()
         self.channels, self.factor = channels, LEVELS / gain
         weight = convolution.weight.detach()
-        of_image = in_two_parts(weight[:, :channels] / self.factor, torch.bfloat16)
+        of_image = high_low_split(weight[:, :channels] / self.factor, torch.bfloat16)
         weight = torch.cat([of_image, weight[:, channels:]], dim=1)
         self.convolution = nn.Conv2d(
             weight.shape[1], weight.shape[0], weight.shape[2], int(convolution.stride[0]), int(convolution.padding[0])
@@ -38,22 +41,24 @@ class OfLevels(nn.Module):
 
 
 class ExportedTiles(nn.Module):
-    """Levels (B, H, W, 3) -> joined features without the prior's (B, H/32, W/32, C), and the correction (B, H, W, 3) in
-    units of the image in 0..1; H and W multiples of G's divisor. Modifies the given networks, whose batch norms must be
-    folded."""
+    """Levels (B, H, W, 3) -> joined features without the prior's (B, H/32, W/32, C), and correction (B, H, W, 3) in
+    units of 0..1.
+
+    H and W must be multiples of G's divisor. Modifies the given networks, whose batch norms must be folded.
+    """
 
     def __init__(self, generator: Generator, regressor: Regressor) -> None:
         super().__init__()
-        generator.enter = OfLevels(generator.enter, 12, 1.0)  # type: ignore[assignment]
+        generator.enter = LevelsConvolution(generator.enter, 12, 1.0)  # type: ignore[assignment]
         first = regressor.trunk.conv[0]
         assert isinstance(first, nn.Conv2d)
-        regressor.trunk.conv[0] = OfLevels(first, 3, 2.0)
+        regressor.trunk.conv[0] = LevelsConvolution(first, 3, 2.0)
         self.generator, self.regressor = generator, regressor
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         image = as_image(levels)
         generated = self.generator(image)
-        # clamp(image + correction, 0, 1) - image, without the rounding of the image in the difference
+        # clamp(image + correction, 0, 1) - image, without rounding the sum
         difference = torch.minimum(torch.maximum(generated.correction, -image), 1 - image)
         quality = self.regressor.trunk_features(image, -difference)[-1]
         features = self.regressor.joined(quality, generated.semantic)

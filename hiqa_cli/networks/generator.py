@@ -2,9 +2,9 @@
 
 Lin and Wang, CVPR 2018, section 3.1: a stacked hourglass (Newell et al., ECCV 2016) from image to image.
 Differences: the stem of the pose network (7x7, stride 4, batch norm) discards the detail that image quality depends
-on. Here the finest scale is half the resolution, reached without loss by pixel-unshuffle, with few channels there and
-more below; there is no normalisation; and G predicts a *correction* that is added to its input, so that an undistorted
-image passes through unchanged.
+on. Here a pixel-unshuffle reaches the finest scale, half the resolution, without loss; channels are few there and
+increase at coarser scales; nothing is normalised; and G predicts a *correction* that is added to its input, so that an
+undistorted image can pass unchanged.
 
 `H_{m,n}` is the output of the m-th residual block of the encoder of stack n (section 3.3). With five scales,
 1/2 to 1/32, `H_{5,2}` has 8x8 positions for a 256x256 tile, as many as R's last features.
@@ -56,7 +56,8 @@ class Hallucination(NamedTuple):
 
 
 class Residual(nn.Module):
-    """(B, C, H, W) -> same: two plain 3x3 convolutions; the second starts small, the block near identity."""
+    """(B, C, H, W) -> same: two plain 3x3 convolutions, the second initialised small, so that the block starts near
+    identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -88,8 +89,8 @@ class Hourglass(nn.Module):
         if self.inner is None:
             return self.decode(kept), kept
         low, deepest = self.inner(self.down(kept))  # (B, C', H/2, W/2)
-        risen = functional.pixel_shuffle(self.up(low), 2)  # (B, C, H, W)
-        return self.decode(kept + risen), deepest
+        upsampled = functional.pixel_shuffle(self.up(low), 2)  # (B, C, H, W)
+        return self.decode(kept + upsampled), deepest
 
 
 class Generator(nn.Module):
@@ -138,7 +139,7 @@ class Generator(nn.Module):
 
 @torch.no_grad()
 def shrink(convolution: nn.Conv2d, factor: float) -> None:
-    """Make a convolution start small: its random weights times `factor`, zero bias."""
+    """Scale a convolution's random initial weights by `factor`, and zero its bias."""
     convolution.weight.mul_(factor)
     if convolution.bias is not None:
         convolution.bias.zero_()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .generator import Generator
-from .onednn.packing import Layout, is_packable, pixels_of_places
+from .onednn.packing import Layout, depth_to_space, is_packable
 from .onednn.regressor import PackedHiqa
 from .regressor import Regressor, pooled
 
@@ -24,7 +24,7 @@ class HiqaOutput(NamedTuple):
     prediction: (B, 2) float32, scores in 0..1, higher is better, and predicted errors (`Regressor`).
     features: (B, C, H/32, W/32), the features that R2 pools.
     distorted: (B, 3, H, W), the input, uint8 or float32.
-    difference: the correction, (B, 3, H, W) or as 2x2 places (B, 12, H/2, W/2).
+    difference: the correction, (B, 3, H, W), or (B, 12, H/2, W/2) in space-to-depth form.
     """
 
     prediction: Tensor
@@ -41,7 +41,7 @@ class HiqaOutput(NamedTuple):
     def correction(self) -> Tensor:
         """(B, 3, H, W) float32, hallucination minus distorted after clamping: the negative discrepancy map."""
         is_places = self.difference.shape[1] != self.distorted.shape[1]
-        return pixels_of_places(self.difference) if is_places else self.difference
+        return depth_to_space(self.difference) if is_places else self.difference
 
     @property
     def hallucination(self) -> Tensor:
@@ -71,7 +71,7 @@ class HiqaNet(nn.Module):
         self._packed: PackedHiqa | None = None  # replaces the modules once it is set
 
     def pack(self, layout: Layout) -> HiqaNet:
-        """Lay the float32 weights out for oneDNN, for scoring only, where the CPU supports it, and set the precision.
+        """Pack the float32 weights for oneDNN, for scoring only, if the CPU supports it, and set the precision.
 
         Returns itself.
         """
@@ -113,7 +113,7 @@ class HiqaNet(nn.Module):
         distorted = as_floats(distorted)
         inside = distorted.to(self.dtype)
         generated = self.generator(inside)
-        # In float32: in bf16 the difference would be lost in the rounding of the image itself.
+        # In bf16 the rounding of the image would exceed the difference.
         hallucination = (distorted + generated.correction.float()).clamp(0, 1)
         return GeneratorOutput(distorted, inside, hallucination - distorted, generated.semantic)
 

@@ -17,8 +17,8 @@ photographs. Its rating of the photograph and R1's rating of the distortions are
 
     score = logistic(prior(I_d) + R2(F))
 
-The two are trained separately, the prior on subjective scores of photographs: training that compares versions of one
-photograph would make its filters forget what they know about photographs.
+The two are trained separately, the prior on human scores of photographs: training on versions of one photograph would
+make its filters forget what they have learned about photographs.
 
 R can also predict its own error (not in the paper): a small network on the activations of the heads' hidden units,
 fitted after everything else.
@@ -52,11 +52,11 @@ class RegressorConfig:
     semantic_channels: of `H_{5,2}`. hidden: units of each head.
     blocks: per stage of R1 (ResNet-18: 2); 0: no R1, the prior alone gives the score.
     stem: side of R1's first filters in px (ResNet-18: 7).
-    discrepancy, semantic: the paper's two ideas: neither is its baseline BL, the discrepancy map alone is HCM, both are
-        HSF (ablation, figure 4).
+    discrepancy, semantic: the paper's two additions; without both, R is its baseline BL, with the discrepancy map HCM,
+        with both HSF (ablation, figure 4).
     absolute_map: R1 gets |I_d - G(I_d)|, as in formula (10), in place of the signed difference.
     prior: NO_PRIOR or LITE.
-    doubt: whether R predicts its own error. doubt_units: hidden units of the network for that.
+    doubt: whether R predicts its own error. doubt_units: hidden units of that network, the error head.
     """
 
     width: int = 48
@@ -74,7 +74,7 @@ class RegressorConfig:
 
     def __post_init__(self) -> None:
         if not self.blocks and (self.prior == NO_PRIOR or self.discrepancy or self.semantic):
-            raise ValueError("without R1 a prior is needed, and neither discrepancy map nor G's features can be used")
+            raise ValueError("without R1 a prior is required, and the discrepancy map and G's features cannot be used")
         if self.doubt != (self.doubt_units > 0):
             raise ValueError(f"a network that predicts errors needs hidden units, found {self.doubt_units}")
 
@@ -104,7 +104,7 @@ class Head(nn.Module):
 
 
 class ErrorHead(nn.Module):
-    """Activations of the heads' hidden units (B, inputs) -> predicted errors (B, 1): logarithms of the factor on the
+    """Activations of the heads' hidden units (B, inputs) -> predicted errors (B, 1): the logarithm of a factor on the
     half-width of a score (`Calibration`)."""
 
     def __init__(self, inputs: int, units: int) -> None:
@@ -155,7 +155,7 @@ class Regressor(nn.Module):
 
     @property
     def heads(self) -> list[Head]:
-        """The heads of R1 and of the prior, as far as present."""
+        """The heads of R1 and of the prior, those that exist."""
         own = [self.head] if self.config.blocks else []
         return own if self.prior is None else [*own, self.prior.head]
 

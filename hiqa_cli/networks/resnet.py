@@ -1,4 +1,4 @@
-"""The convolutions of ResNet-18 (He et al., CVPR 2016), of which R1 is made, with or without batch norms."""
+"""The trunk of ResNet-18 (He et al., CVPR 2016), the network R1, with or without batch norms."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BasicBlock(nn.Module):
 
 
 class PointwiseConvolution(nn.Conv2d):
-    """A 1x1 convolution of few channels that trains by taking every stride-th pixel first, which gives the same sums.
+    """A strided 1x1 convolution of few channels that subsamples its input first while training: the same result.
 
     oneDNN 3.12 corrupts memory in the backward pass of a strided 1x1 convolution with fewer input channels than one of
     its blocks holds (uxlfoundation/oneDNN issue 6035).

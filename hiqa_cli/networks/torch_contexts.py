@@ -16,8 +16,8 @@ RANDOM = (Tensor.normal_, Tensor.uniform_)
 class SkipInit(TorchFunctionMode):
     """Build networks without initialising their weights, which load_state_dict() then replaces.
 
-    Drawing random numbers takes longer than reading weights from a file. (The "meta" device takes longer still:
-    torch imports its compiler for what is done to them.)
+    Drawing random numbers takes longer than reading weights from a file. (The "meta" device is slower still, because
+    torch then imports its compiler.)
     """
 
     def __torch_function__(

@@ -237,6 +237,20 @@ def test_an_internal_error_is_one_line_and_verbose_shows_where(tmp_path: Path) -
         assert (b"Traceback" in done.stderr) is bool(arguments)
 
 
+def test_a_bare_checkout_says_that_training_needs_an_install() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['hiqa_train'] = None  # as if hiqa was not installed\n"
+        "from hiqa_cli.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "datasets"], capture_output=True, env=environment(), check=False
+    )
+    expected = b"hiqa: training and databases need an installed hiqa, found a bare checkout; pip install -e .\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", expected)
+
+
 def test_a_folder_that_vanished_under_hiqa_is_one_line(run_hiqa: RunHiqa, tmp_path: Path) -> None:
     line = f"mkdir w && cd w && rmdir ../w && '{sys.executable}' -m hiqa_cli score a --csv x.csv"
     environ = environment()

@@ -20,7 +20,7 @@ from hiqa_cli.engine.tiling.windows import WindowPooler, side_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.onednn.packing import Layout, rounded_together
+from hiqa_cli.networks.onednn.packing import Layout, round_with_error_feedback
 from hiqa_cli.networks.regressor import LITE
 
 EXACT, FAST = Scoring("exact"), Scoring("fast")
@@ -78,7 +78,7 @@ def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs(row_by_r
     generator = torch.Generator().manual_seed(0)
     weight, bias = torch.randn(64, 200, generator=generator), 3 * torch.randn(64, generator=generator)
     means = torch.rand(*([64] if row_by_row else []), 200, generator=generator) + 0.01
-    together, offset = rounded_together(weight, bias, means, torch.bfloat16)
+    together, offset = round_with_error_feedback(weight, bias, means, torch.bfloat16)
     for rounded, own in ((together, weight), (offset, bias)):
         assert torch.equal(rounded, rounded.bfloat16().float())
         assert ((rounded - own).abs() <= 1.5 * 2**-7 * own.abs()).all()

@@ -17,7 +17,7 @@ from hiqa_cli.engine.scorer import Job, Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
 from hiqa_cli.errors import ImageError, UsageError
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.networks.onednn.regressor import EARLY, usual_means
+from hiqa_cli.networks.onednn.regressor import EARLY, typical_means
 
 FP32 = 1e-3  # points
 BF16 = 0.02
@@ -235,6 +235,6 @@ def test_the_prior_is_rounded_to_bf16_alike_by_any_number_of_threads() -> None:
     means = []
     for count in (1, 2):
         torch.set_num_threads(count)
-        means.append([mean for block in usual_means(trunk) if block is not None for mean in block])
+        means.append([mean for block in typical_means(trunk) if block is not None for mean in block])
     assert len(means[0]) == 2 * EARLY
     assert all(torch.equal(one, other) for one, other in zip(*means, strict=True))

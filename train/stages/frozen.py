@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.onednn.generator import PackedGeneratorHalf
-from hiqa_cli.networks.onednn.packing import LEVELS, Layout, is_packable, pixels_of_places, places_of_pixels
+from hiqa_cli.networks.onednn.packing import LEVELS, Layout, depth_to_space, is_packable, space_to_depth
 from hiqa_cli.networks.onednn.regressor import PackedEfficientNetLite
 from hiqa_cli.networks.regressor import Prior
 from hiqa_train.trainer.distributed import RunDevice
@@ -46,7 +46,7 @@ class FrozenGenerator:
             outputs = self.plain(distorted)
             return FrozenOutputs(outputs.hallucination.float().clamp(0, 1), outputs.semantic)
         _, correction, semantic = self._packed.run_generator(distorted)
-        return FrozenOutputs(distorted + pixels_of_places(correction), semantic)
+        return FrozenOutputs(distorted + depth_to_space(correction), semantic)
 
 
 class FrozenPrior:
@@ -66,5 +66,5 @@ class FrozenPrior:
         if self._packed is None:
             features: Tensor = self.plain(distorted)
             return features
-        levels = places_of_pixels(distorted * (2 * LEVELS)).sub_(LEVELS)
+        levels = space_to_depth(distorted * (2 * LEVELS)).sub_(LEVELS)
         return self._packed(levels)

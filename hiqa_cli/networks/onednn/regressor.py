@@ -1,4 +1,4 @@
-"""G and R for scoring on a CPU: the same function as `HiqaNet`, of packed convolutions (packing.py)."""
+"""G and R for scoring on a CPU: computes the same as `HiqaNet`, with packed convolutions (packing.py)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from .packing import (
     Layout,
     PackedConvolution,
     bias_of,
-    filter_of_places,
-    framed,
-    in_two_parts,
+    concat_padded,
+    high_low_split,
     packed,
-    rounded_together,
+    round_with_error_feedback,
+    space_to_depth_filter,
 )
 
-IMAGE_GAIN = 2 / LEVELS  # R wants its image in -2..2
-PLACE = 12  # channels of 2x2 places of an image
-EARLY = 8  # blocks whose weights are rounded together: those down to 1/16
-LARGE = 4  # blocks whose features are larger than a processor's cache where there are several tiles of them
-SMOOTH = 64  # px, the side of the picture that usual_means() takes
+IMAGE_GAIN = 2 / LEVELS  # R's image input is in -2..2
+DEPTH_CHANNELS = 12  # of an image in space-to-depth form
+EARLY = 8  # blocks, down to 1/16 of the resolution, whose weights are rounded with error feedback
+LARGE = 4  # blocks whose features of a whole batch exceed a processor's cache
+SMOOTH = 64  # px, side of the image that typical_means() uses
 
 
 class PackedBlock:
@@ -53,7 +53,7 @@ class PackedBlock:
 
 
 def _only_convolution(module: nn.Module) -> nn.Conv2d:
-    """The convolution of a Sequential of convolution and nothing (batch norms must be folded before)."""
+    """The convolution of a Sequential(convolution, Identity). TypeError if its batch norm is not folded."""
     assert isinstance(module, nn.Sequential)
     convolution, after = module
     if not isinstance(convolution, nn.Conv2d) or not isinstance(after, nn.Identity):
@@ -62,15 +62,18 @@ def _only_convolution(module: nn.Module) -> nn.Conv2d:
 
 
 class PackedTrunk:
-    """`Trunk` on 2x2 places (B, 12 or 24, H/2, W/2) of the image in LEVELS, once or (bf16) twice, and on those of the
-    map, or None -> its last features (B, 8w, H/32, W/32)."""
+    """`Trunk` -> its last features (B, 8w, H/32, W/32).
+
+    Inputs in space-to-depth form: the image in LEVELS, (B, 12, H/2, W/2), in bf16 the same channels twice; and the
+    discrepancy map (B, 12, H/2, W/2), or None.
+    """
 
     def __init__(self, trunk: Trunk, layout: Layout) -> None:
         conv = _only_convolution(trunk.conv)
-        weight = filter_of_places(conv.weight.detach()[:, :3] * IMAGE_GAIN)
-        of_map = filter_of_places(conv.weight.detach()[:, 3:] * DISCREPANCY_GAIN)
+        weight = space_to_depth_filter(conv.weight.detach()[:, :3] * IMAGE_GAIN)
+        of_map = space_to_depth_filter(conv.weight.detach()[:, 3:] * DISCREPANCY_GAIN)
         half = layout.shrunk(2)
-        weight = torch.cat([in_two_parts(weight, layout.dtype), of_map], dim=1)
+        weight = torch.cat([high_low_split(weight, layout.dtype), of_map], dim=1)
         reach = int(conv.padding[0])
         self.frame = (reach + 1) // 2, reach // 2
         self.conv = PackedConvolution(weight, bias_of(conv), replace(half, side=half.side + reach))
@@ -84,7 +87,7 @@ class PackedTrunk:
                 before = half.shrunk(2 ** (n + 1))
 
     def __call__(self, image: Tensor, discrepancy: Tensor | None) -> Tensor:
-        frame = framed([image] if discrepancy is None else [image, discrepancy], *self.frame)
+        frame = concat_padded([image] if discrepancy is None else [image, discrepancy], *self.frame)
         x = functional.max_pool2d(self.conv(frame, RELU), 3, stride=2, padding=1)
         for block in self.blocks:
             x = block(x)
@@ -92,14 +95,14 @@ class PackedTrunk:
 
 
 class TypicalMeans(NamedTuple):
-    """Of a block: means (channels,) of what its `filter` sees and of what its `project` sees."""
+    """Means (channels,) of the inputs of a block's `filter` and of its `project`."""
 
     filter: Tensor
     project: Tensor
 
 
 class PackedInvertedBlock:
-    """`InvertedBlock`; means: what its weights are rounded by where it is not in float32; None: one by one."""
+    """`InvertedBlock`. means: for rounding with error feedback below float32; None rounds each weight by itself."""
 
     def __init__(self, block: InvertedBlock, layout: Layout, means: TypicalMeans | None) -> None:
         after = layout.shrunk(block.filter.stride[0])
@@ -107,34 +110,36 @@ class PackedInvertedBlock:
         if means is None or layout.dtype == torch.float32:
             self.filter, self.project = packed(block.filter, layout), packed(block.project, after)
         else:
-            self.filter = packed_together(block.filter, layout, means.filter.unsqueeze(1))  # one channel a row
-            self.project = packed_together(block.project, after, means.project)
+            self.filter = packed_with_feedback(block.filter, layout, means.filter.unsqueeze(1))  # one channel a row
+            self.project = packed_with_feedback(block.project, after, means.project)
         self.is_residual = block.is_residual
 
     def __call__(self, x: Tensor) -> Tensor:
-        """`x` is overwritten where it is added to."""
+        """Overwrites `x` if the block is residual."""
         inner = self.filter(x if self.expand is None else self.expand(x, RELU6), RELU6)
         return self.project.add_to(x, inner) if self.is_residual else self.project(inner)
 
 
-def packed_together(module: nn.Conv2d, layout: Layout, means: Tensor) -> PackedConvolution:
-    """A convolution, rounded by rounded_together(); means: of its inputs."""
+def packed_with_feedback(module: nn.Conv2d, layout: Layout, means: Tensor) -> PackedConvolution:
+    """Pack a convolution, rounded by round_with_error_feedback(). means: of its inputs."""
     weight, bias = module.weight.detach(), bias_of(module)
     assert bias is not None
-    rows, bias = rounded_together(weight.flatten(1), bias, means, layout.dtype)
+    rows, bias = round_with_error_feedback(weight.flatten(1), bias, means, layout.dtype)
     return packed(module, layout, weight=rows.view_as(weight), bias=bias)
 
 
 @torch.no_grad()
-def usual_means(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
-    """For every block what it makes of a smooth picture; None for the later ones, whose rounding moves scores by
-    hundredths of a point. On one thread: the last digits of a convolution differ by their number, and other means round
-    other weights. (float64 would do as well and takes a second.)"""
+def typical_means(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
+    """Means of each block on a smooth image; None for later blocks, whose rounding changes scores by hundredths only.
+
+    Computed on one thread: the last digits of a convolution depend on the number of threads, and with them the rounded
+    weights. (float64 would also be stable, but takes a second.)
+    """
     with one_thread():
-        return _means_of_smooth(trunk)
+        return _means_on_smooth_image(trunk)
 
 
-def _means_of_smooth(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
+def _means_on_smooth_image(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
     noise = torch.rand(1, 3, SMOOTH // 8, SMOOTH // 8, generator=torch.Generator().manual_seed(0))
     smooth = functional.interpolate(noise, size=(SMOOTH, SMOOTH), mode="bilinear")
     means: list[TypicalMeans | None] = []
@@ -150,22 +155,21 @@ def _means_of_smooth(trunk: EfficientNetLite) -> list[TypicalMeans | None]:
 
 
 class PackedEfficientNetLite:
-    """`EfficientNetLite`, on what `PackedTrunk` takes of the image. Stem and first block are in float32 always: their
-    few channels hold the faint detail beside the picture's own brightness; rounded to bf16 they would move scores by
-    points.
+    """`EfficientNetLite`, on the same image input as `PackedTrunk`.
 
-    The first LARGE blocks take one tile after the other: what one of them writes is still in the processor's cache
-    when the next one reads it. For the later ones weights would be read more often than that saves.
+    Stem and first block always run in float32: their few channels carry faint detail on top of the brightness, and
+    rounding them to bf16 would change scores by points. The first LARGE blocks run tile by tile, so that their features
+    stay in the processor's cache; in later blocks, reading the weights more often would cost more than that saves.
     """
 
     def __init__(self, trunk: EfficientNetLite, layout: Layout) -> None:
         half = replace(layout, batch=1).shrunk(2)
         finest = replace(half, dtype=torch.float32)
-        stem = filter_of_places(trunk.stem.weight.detach() * IMAGE_GAIN)
+        stem = space_to_depth_filter(trunk.stem.weight.detach() * IMAGE_GAIN)
         self.stem = PackedConvolution(stem, bias_of(trunk.stem), replace(finest, side=half.side + 1))
         self.dtype = layout.dtype
         self.blocks = []
-        for number, (block, means) in enumerate(zip(trunk.blocks, usual_means(trunk), strict=True)):
+        for number, (block, means) in enumerate(zip(trunk.blocks, typical_means(trunk), strict=True)):
             assert isinstance(block, InvertedBlock)
             self.blocks.append(PackedInvertedBlock(block, half if number else finest, means))
             half = half.shrunk(block.filter.stride[0])
@@ -180,15 +184,15 @@ class PackedEfficientNetLite:
         return self.top(x, RELU6)
 
     def _large(self, image: Tensor) -> Tensor:
-        exact = image[:, :PLACE].float()  # in bf16 the image is there twice
-        x = self.blocks[0](self.stem(framed([exact], 1, 0), RELU6)).to(self.dtype)
+        exact = image[:, :DEPTH_CHANNELS].float()  # bf16 inputs hold the image twice
+        x = self.blocks[0](self.stem(concat_padded([exact], 1, 0), RELU6)).to(self.dtype)
         for block in self.blocks[1:LARGE]:
             x = block(x)
         return x
 
 
 class PackedRegressor:
-    """R1, f of formula (11) and the prior on PackedGenerator's input and correction -> joined features
+    """R1, f of formula (11) and the prior: PackedGenerator's input and outputs -> joined features
     (B, C, H/32, W/32)."""
 
     def __init__(self, regressor: Regressor, layout: Layout) -> None:
@@ -202,7 +206,7 @@ class PackedRegressor:
         if self.trunk is not None:
             discrepancy = None
             if self.config.discrepancy:
-                # The correction is minus the discrepancy.
+                # The discrepancy is the negative correction.
                 discrepancy = correction.abs() if self.config.absolute_map else -correction
             parts.append(self.trunk(image, discrepancy))
         if self.prior is not None:
