@@ -47,6 +47,7 @@ class HallucinateOptions:
     recursive: bool
     files_from: str | None
     nul_separated: bool
+    exclude: tuple[str, ...]
     output: Path | None
     panel: bool
     overwrite: bool
@@ -63,6 +64,7 @@ def hallucinate(
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
+    exclude: common.Exclude = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +104,7 @@ def hallucinate(
             recursive=recursive,
             files_from=files_from,
             nul_separated=null,
+            exclude=tuple(exclude or ()),
             output=output,
             panel=panel,
             overwrite=overwrite,
@@ -120,6 +123,7 @@ def run_hallucinate(options: HallucinateOptions) -> int:
         recursive=options.recursive,
         files_from=options.files_from,
         nul_separated=options.nul_separated,
+        exclude=options.exclude,
     )
     check_standard_input(inputs.images)
     to_stdout = options.output is None and any(image.is_standard_input for image in inputs.images)
@@ -224,7 +228,7 @@ def _print_paths(target: OutputPaths | None) -> None:
 
 def _report_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:
     if not inputs.images:
-        messages.error("no image found: the list of files is empty")
+        messages.error(f"no image found: {inputs.why_empty}")
     elif failed or inputs.outputs_skipped:
         parts = [f"{count(written, 'image')} hallucinated"]
         parts += [f"{failed:,} failed"] if failed else []

@@ -18,7 +18,7 @@ from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
-from hiqa_cli.scoring.options import BackendOptions
+from hiqa_cli.scoring.options import BackendOptions, sampled_scoring
 
 from .groups import OptionGroup
 from .help import ADVANCED, INPUT, OUTPUT, SCORING
@@ -97,6 +97,16 @@ FilesFrom = Annotated[
 NulSeparated = Annotated[
     bool,
     typer.Option("--null", "-0", help="Paths of --files-from end in NUL (find -print0).", rich_help_panel=INPUT),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Leave out files and folders that match, as in .gitignore; repeatable.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
 ]
 
 # scoring
@@ -277,22 +287,6 @@ Networks = Annotated[
     ),
 ]
 FileLimits = Annotated[Limits, OptionGroup(Limits, max_pixels=MaxPixels, max_bytes=MaxBytes)]
-
-
-def sampled_scoring(
-    mode: str = Scoring.mode,
-    stride: int = Scoring.stride,
-    tolerance: float = Scoring.tolerance,
-    max_tiles: int | None = None,
-    all_tiles: bool = False,
-) -> Scoring:
-    """Scoring as the options describe it. UsageError for values out of range and for options that contradict."""
-    if all_tiles and max_tiles is not None:
-        raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
-    sample = DEFAULT_MAX_TILES if max_tiles is None else max_tiles
-    return Scoring(mode, stride, tolerance, None if all_tiles else sample)
-
-
 SampledScoring = Annotated[
     Scoring,
     OptionGroup(sampled_scoring, mode=Mode, stride=Stride, tolerance=Tolerance, max_tiles=MaxTiles, all_tiles=AllTiles),

@@ -43,6 +43,7 @@ def report(
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
+    exclude: common.Exclude = None,
     compare: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -134,6 +135,7 @@ def report(
                 recursive=recursive,
                 files_from=files_from,
                 nul_separated=null,
+                exclude=tuple(exclude or ()),
                 csv=None,
                 jsonl=None,
                 maps=None,

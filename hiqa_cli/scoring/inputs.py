@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError, os_reason
-from hiqa_cli.images.sniff import IMAGE_SUFFIXES, is_hiqa_output
+from hiqa_cli.images.sniff import is_hiqa_output
 from hiqa_cli.output_checks import FileId, file_ids
+
+from .exclusion import Exclusion
+from .walk import Kind, is_searched, walk
 
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -45,17 +48,34 @@ class Input:
 
 @dataclass
 class Inputs:
-    """All inputs, in order. outputs_skipped: number of pictures in folders that hiqa wrote."""
+    """All inputs, in order.
+
+    outputs_skipped: number of pictures in folders that hiqa wrote. excluded: number of files and folders left out, by
+    --exclude or as folders of the system.
+    """
 
     images: list[Input] = field(default_factory=list)
     outputs_skipped: int = 0
+    excluded: int = 0
+
+    @property
+    def why_empty(self) -> str:
+        """Why there are no images at all."""
+        return f"--exclude leaves out all {self.excluded:,} named" if self.excluded else "the list of files is empty"
 
 
-def find_inputs(paths: Iterable[str], *, recursive: bool, files_from: str | None, nul_separated: bool) -> Inputs:
+def find_inputs(
+    paths: Iterable[str],
+    *,
+    recursive: bool,
+    files_from: str | None,
+    nul_separated: bool,
+    exclude: Sequence[str] = (),
+) -> Inputs:
     """Find the inputs that the command line names.
 
-    A path or pattern that matches nothing becomes an Input with a problem. Raises UsageError if nothing is named,
-    standard input is used twice, or the list cannot be read.
+    exclude: see `Exclusion`. A path or pattern that matches nothing becomes an Input with a problem. Raises UsageError
+    if nothing is named, standard input is used twice, the list cannot be read, or a pattern to exclude makes no sense.
     """
     given = list(paths)
     uses = given.count(STANDARD_INPUT) + (files_from == STANDARD_INPUT)
@@ -65,28 +85,80 @@ def find_inputs(paths: Iterable[str], *, recursive: bool, files_from: str | None
         raise UsageError("-0 needs --files-from", "give --files-from FILE or -")
     if not given and files_from is None:
         raise UsageError("no image given", "give files, folders, - or --files-from")
-    found = Inputs()
+    search = Search(recursive, Exclusion(exclude))
     for path in given:
         if path == STANDARD_INPUT:
-            found.images.append(Input(path))
+            search.found.images.append(Input(path))
         else:
-            _add_argument(path, recursive, found)
+            search.add_argument(path)
     if files_from is not None:
         for path in read_file_list(files_from, nul_separated=nul_separated):
-            _add_path(path, recursive, found)
-    return found
+            search.add_path(path)
+    return search.found
 
 
-def _add_argument(path: str, recursive: bool, found: Inputs) -> None:
-    """Add a path, or the matches of a pattern unless a file has exactly this name."""
-    if os.path.lexists(path) or not glob.has_magic(path):
-        _add_path(path, recursive, found)
-        return
-    matches = sorted(glob.glob(path, recursive=True))
-    if not matches:
-        found.images.append(Input(path, _plain_folder(path), "the pattern matches nothing"))
-    for match in matches:
-        _add_path(match, recursive, found)
+class Search:
+    """Collects inputs in `found`, in the order of the arguments."""
+
+    def __init__(self, recursive: bool, exclusion: Exclusion) -> None:
+        self.found = Inputs()
+        self._recursive = recursive
+        self._exclusion = exclusion
+
+    def add_argument(self, path: str) -> None:
+        """Add a path, or the matches of a pattern unless a file has exactly this name."""
+        if os.path.lexists(path) or not glob.has_magic(path):
+            self.add_path(path)
+            return
+        folder = _plain_folder(path)
+        is_excluded = self._exclusion.below(folder)
+        matches = [match for match in sorted(glob.glob(path, recursive=True)) if _is_wanted(match)]
+        if not matches:
+            self.found.images.append(Input(path, folder, "the pattern matches nothing"))
+        for match in matches:
+            if is_excluded(os.path.relpath(match, folder), os.path.isdir(match)):
+                self.found.excluded += 1
+            else:
+                self._add(match)
+
+    def add_path(self, path: str) -> None:
+        """Add a file, or the images of a folder; what is not there becomes an Input with a problem."""
+        if self._exclusion.named(path, os.path.isdir(path)):
+            self.found.excluded += 1
+        else:
+            self._add(path)
+
+    def _add(self, path: str) -> None:
+        problem = _missing(path)
+        if not problem and os.path.isdir(path):
+            self._add_folder(path)
+        else:
+            folder = os.curdir if "\0" in path else os.path.dirname(path) or os.curdir
+            self.found.images.append(Input(path, folder, problem))
+
+    def _add_folder(self, folder: str) -> None:
+        """Add the images of a folder; a folder without images is an error."""
+        number: Counter[Kind] = Counter()
+        outputs = 0
+        for entry in walk(folder, self._recursive, self._exclusion.below(folder)):
+            if entry.kind is Kind.IMAGE and is_hiqa_output(entry.path):
+                outputs += 1
+                continue
+            number[entry.kind] += 1
+            if entry.kind in (Kind.IMAGE, Kind.PROBLEM):
+                self.found.images.append(Input(entry.path, folder, entry.problem))
+        self.found.outputs_skipped += outputs
+        self.found.excluded += number[Kind.EXCLUDED]
+        if not number[Kind.IMAGE] + number[Kind.PROBLEM]:
+            details = [f"{count(outputs, 'picture')} written by hiqa skipped"] if outputs else []
+            details += [f"{number[Kind.EXCLUDED]:,} excluded"] if number[Kind.EXCLUDED] else []
+            details += ["give -r to read its subfolders"] if number[Kind.FOLDER] else []
+            self.found.images.append(Input(folder, folder, "; ".join(["no image in this folder", *details])))
+
+
+def _is_wanted(match: str) -> bool:
+    """Whether a match of a pattern is a folder, or a file that a search reads."""
+    return os.path.isdir(match) or is_searched(match)
 
 
 def _plain_folder(pattern: str) -> str:
@@ -95,17 +167,6 @@ def _plain_folder(pattern: str) -> str:
     while folder and glob.has_magic(folder):
         folder = os.path.dirname(folder)
     return folder or os.curdir
-
-
-def _add_path(path: str, recursive: bool, found: Inputs) -> None:
-    problem = _missing(path)
-    if problem:
-        folder = os.curdir if "\0" in path else os.path.dirname(path) or os.curdir
-        found.images.append(Input(path, folder, problem))
-    elif os.path.isdir(path):
-        _add_folder(path, recursive, found)
-    else:
-        found.images.append(Input(path, os.path.dirname(path) or os.curdir))
 
 
 def _missing(path: str) -> str:
@@ -121,80 +182,6 @@ def _missing(path: str) -> str:
     except OSError as error:
         return os_reason(error)
     return ""
-
-
-def _add_folder(folder: str, recursive: bool, found: Inputs) -> None:
-    """Add the images of a folder; a folder without images is an error."""
-    images_before, outputs_before = len(found.images), found.outputs_skipped
-    has_folders = False
-    for path, problem in _walk(folder, recursive):
-        if problem is None:
-            has_folders = True
-        elif problem:
-            found.images.append(Input(path, folder, problem))
-        elif is_hiqa_output(path):
-            found.outputs_skipped += 1
-        else:
-            found.images.append(Input(path, folder))
-    if len(found.images) == images_before:
-        skipped = found.outputs_skipped - outputs_before
-        details = [f"{count(skipped, 'picture')} written by hiqa skipped"] if skipped else []
-        details += ["give -r to read its subfolders"] if has_folders and not recursive else []
-        reason = "; ".join(["no image in this folder", *details])
-        found.images.append(Input(folder, folder, reason))
-
-
-def _walk(folder: str, recursive: bool) -> Iterator[tuple[str, str | None]]:
-    """(path, problem) of a folder's contents, sorted by name.
-
-    problem: "" for a file with the suffix of an image; None for a subfolder, if not recursive. Skips hidden names and
-    links to folders.
-    """
-    open_folders = [_listing(folder)]  # a stack instead of recursion: folders may be very deep
-    while open_folders:
-        entry = next(open_folders[-1], None)
-        if entry is None:
-            open_folders.pop()
-        elif isinstance(entry, tuple):
-            yield entry
-        elif entry.name.startswith(".") or _is_hidden(entry):
-            continue
-        elif entry.is_dir(follow_symlinks=False):
-            if recursive:
-                open_folders.append(_listing(entry.path))
-            else:
-                yield entry.path, None
-        elif _has_image_suffix(entry.name) and not _links_to_folder(entry):
-            yield entry.path, ""
-
-
-def _listing(folder: str) -> Iterator[os.DirEntry[str] | tuple[str, str]]:
-    """The entries of a folder, sorted by name, or (folder, problem) if it cannot be listed."""
-    try:
-        with os.scandir(folder) as entries:
-            return iter(sorted(entries, key=lambda entry: entry.name))
-    except OSError as error:
-        return iter([(folder, f"the folder cannot be read: {os_reason(error)}")])
-
-
-def _has_image_suffix(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def _links_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a circular link, or no permission: reading the file will report it
-        return False
-
-
-def _is_hidden(entry: os.DirEntry[str]) -> bool:
-    """Whether the entry has Windows' hidden attribute."""
-    try:
-        attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
-    except OSError:
-        return False
-    return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 0))
 
 
 def input_files(inputs: Iterable[Input]) -> set[FileId]:

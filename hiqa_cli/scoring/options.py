@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
+from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
@@ -37,6 +37,7 @@ class ScoreOptions:
     recursive: bool
     files_from: str | None
     nul_separated: bool
+    exclude: tuple[str, ...]
     csv: str | None
     jsonl: str | None
     maps: Path | None
@@ -51,6 +52,20 @@ class ScoreOptions:
     verbose: bool
     report: ReportTarget | None = None
     shows_rows: bool = True
+
+
+def sampled_scoring(
+    mode: str = Scoring.mode,
+    stride: int = Scoring.stride,
+    tolerance: float = Scoring.tolerance,
+    max_tiles: int | None = None,
+    all_tiles: bool = False,
+) -> Scoring:
+    """Scoring as the options describe it. UsageError for values out of range and for options that contradict."""
+    if all_tiles and max_tiles is not None:
+        raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
+    sample = DEFAULT_MAX_TILES if max_tiles is None else max_tiles
+    return Scoring(mode, stride, tolerance, None if all_tiles else sample)
 
 
 def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:

@@ -11,7 +11,7 @@ from hiqa_cli._version import __version__
 from hiqa_cli.console.interrupts import Interrupted
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
-from hiqa_cli.console.text import name_text
+from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.output_checks import claimed_outputs, file_id, file_ids, is_same_target
@@ -54,7 +54,10 @@ def _run_claimed(options: ScoreOptions) -> int:
         recursive=options.recursive,
         files_from=options.files_from,
         nul_separated=options.nul_separated,
+        exclude=options.exclude,
     )
+    if inputs.excluded:
+        messages.detail(f"{count(inputs.excluded, 'file or folder', 'files and folders')} left out")
     check_standard_input(inputs.images)
     check_report_target(options, inputs.images)
     targets = _map_targets(options, inputs.images)
@@ -269,7 +272,7 @@ class ScoreRun:
     def end(self, inputs: Inputs) -> int:
         """Write the summary to standard error; returns the exit code."""
         if not inputs.images:
-            self.messages.error("no image found: the list of files is empty")
+            self.messages.error(f"no image found: {inputs.why_empty}")
         elif self.summary.needs_summary:
             self.messages.warn(self.summary.summary())
         return self.summary.exit_code
