@@ -103,7 +103,7 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="PATTERN",
-        help="Leave out files and folders that match, as in .gitignore; repeatable.",
+        help="Leave out what matches, as in .gitignore; repeatable.",
         show_default=False,
         rich_help_panel=INPUT,
     ),
