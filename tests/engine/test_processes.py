@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.process import in_fork
+from support.process import CHECKOUT, TIMEOUT, in_fork
 from support.tiny_weights import write_tiny_weights
 
 from hiqa_cli import Job, Outputs, Scorer
-from hiqa_cli.errors import UsageError, WeightsError
+from hiqa_cli.engine.backends.automatic import can_keep
+from hiqa_cli.engine.backends.openvino_models import cache_folder
+from hiqa_cli.errors import OutputError, UsageError, WeightsError
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (300, 520, 3), dtype=np.uint8)
 SAME = 1e-3  # points; one thread and two round alike to this
@@ -130,3 +134,44 @@ def test_other_weights_in_the_same_folder_are_refused(tmp_path: Path) -> None:
     write_tiny_weights(tmp_path, seed=1)
     with pytest.raises(WeightsError, match=rf"are \w{{8}}, those of the pickled .* were {scorer.weights_id}; give"):
         pickle.loads(data)
+
+
+# A read-only root would need more rights than these: what programs write to, and where they look for users, is enough.
+CONTAINER = """
+set -e
+mount --bind /dev/null /etc/passwd
+for folder in /var/tmp /dev/shm /tmp; do mount -t tmpfs -o ro none $folder; done
+cd /tmp
+exec env -i "$@"
+"""
+
+
+@pytest.mark.slow
+def test_a_container_without_a_folder_for_temporary_files_home_or_user_name_scores() -> None:
+    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None or subprocess.run([*namespace, "true"], check=False).returncode:
+        pytest.skip("this system gives tests no mounts of their own")
+    if CHECKOUT.is_relative_to("/tmp"):
+        pytest.skip("the checkout lies in /tmp")
+    environment = [f"PYTHONPATH={CHECKOUT}", "OMP_NUM_THREADS=1", "PATH=/usr/bin:/bin"]
+    program = (
+        "import tempfile, os; from hiqa_cli import Scorer\n"
+        "try: tempfile.gettempdir(); raise SystemExit('there is a folder for temporary files')\n"
+        "except FileNotFoundError: pass\n"
+        f"scorer = Scorer.load(precision='fp32'); print(scorer.score({str(CHECKOUT / 'examples/coffee.png')!r}).width)"
+    )
+    command = [*namespace, "sh", "-c", CONTAINER, "sh", *environment, sys.executable, "-B", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert (done.stdout, done.stderr) == ("384\n", "")
+
+
+def test_a_user_without_a_home_folder_gets_no_folder_named_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as without HOME and user name
+    monkeypatch.chdir(tmp_path)
+    assert not can_keep()
+    with pytest.raises(OutputError, match="cannot be written: the user has no home folder; set XDG_CACHE_HOME"):
+        cache_folder()
+    assert list(tmp_path.iterdir()) == []

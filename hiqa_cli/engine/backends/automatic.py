@@ -23,6 +23,7 @@ from hiqa_cli.engine.speed.timing import seconds_of
 from hiqa_cli.errors import OutputError
 
 from .backend import Backend
+from .cache import user_cache
 
 MEASUREMENTS = "measurements.json"  # in the user's cache: key -> Measurement
 WORTHWHILE = 0.8  # another way than the default is taken for at most this share of the default's time
@@ -45,10 +46,8 @@ class Measurement:
 
 
 def cache_file() -> Path:
-    """Where measurements are kept."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("hiqa", appauthor=False) / MEASUREMENTS
+    """Where measurements are kept; FileNotFoundError without a home folder."""
+    return user_cache() / MEASUREMENTS
 
 
 def read_measurement(key: str, ways: Mapping[str, object]) -> Measurement | None:
@@ -84,7 +83,7 @@ def can_keep() -> bool:
         probe = cache_file().with_suffix(".probe")
         probe.touch()
         probe.unlink()
-    except (OSError, RuntimeError):  # RuntimeError: no home folder
+    except OSError:
         return False
     return True
 

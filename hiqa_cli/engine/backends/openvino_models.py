@@ -19,10 +19,12 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.manifest import Manifest
 from hiqa_cli.errors import DeviceError, cannot_write
 
+from .cache import user_cache
 from .openvino_library import import_converter, import_openvino
 
 FORM = 2  # of the networks' inputs and outputs; raise it when these change
 PROCESSOR = "CPU"  # OpenVINO's name of the device
+OTHER_CACHE = "set XDG_CACHE_HOME to a writable folder, or use --backend torch"
 TILES_FILE, HEAD_FILE, PRIOR_FILE, ABOUT = "tiles.blob", "head.blob", "prior.blob", "about.json"
 
 
@@ -41,10 +43,11 @@ class OpenvinoModels:
 
 
 def cache_folder() -> Path:
-    """The user's cache of compiled networks."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("hiqa", appauthor=False) / "openvino"
+    """The user's cache of compiled networks; OutputError without a home folder."""
+    try:
+        return user_cache() / "openvino"
+    except FileNotFoundError as error:
+        raise cannot_write("the cache of compiled networks", error, OTHER_CACHE) from error
 
 
 def made_for(core: Any, manifest: Manifest) -> dict[str, Any]:
@@ -127,8 +130,7 @@ def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) ->
             about = {"made_for": wanted, "files": _sums(data)}
             (new / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        hint = "set XDG_CACHE_HOME to a writable folder, or use --backend torch"
-        raise cannot_write(folder, error, hint) from error
+        raise cannot_write(folder, error, OTHER_CACHE) from error
 
 
 def _sums(data: dict[str, bytes]) -> dict[str, str]:
