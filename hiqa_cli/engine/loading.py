@@ -12,7 +12,7 @@ from hiqa_cli.errors import UsageError
 
 from .backends.automatic import BackendChoice, Measurement
 from .backends.backend import Backend
-from .backends.devices import BATCH_SIZE, Placement, hardware_name, has_bf16, place
+from .backends.devices import BATCH_SIZE, Placement, default_batch_size, hardware_name, has_bf16, place
 from .calibration import Calibration
 from .config import BACKENDS, OPENVINO
 from .weights import load_weights
@@ -83,7 +83,7 @@ def load_torch(settings: LoadSettings) -> Loaded:
     from .backends.torch_backend import TorchBackend
 
     start_threads(settings.threads, settings.warn)
-    size = settings.batch_size if settings.batch_size is not None else BATCH_SIZE[placement.device]
+    size = settings.batch_size if settings.batch_size is not None else default_batch_size(placement)
     loaded = load_weights(settings.weights)
 
     def build(precision: str) -> Backend:

@@ -46,6 +46,14 @@ class RecordingBackend:
         return self._backend.batch_size
 
     @property
+    def tiles_at_once(self) -> int:
+        return self._backend.tiles_at_once
+
+    @property
+    def readers(self) -> int:
+        return self._backend.readers
+
+    @property
     def settings(self) -> Mapping[str, str | int]:
         return self._backend.settings
 

@@ -17,6 +17,8 @@ from hiqa_cli.errors import UsageError
 # How torch, oneDNN, OpenVINO and drivers word it where they raise no MemoryError.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
 
+READERS = 4  # a slow disk or network is waited for in parallel; a CPU's networks need few
+
 
 class TileOutOfMemoryError(Exception):
     """Memory ran out on a single tile: number `index` of those given to predict_tiles()."""
@@ -66,6 +68,14 @@ class Backend(Protocol):
 
     name: str
     batch_size: int
+
+    @property
+    def tiles_at_once(self) -> int:
+        """Number of tiles that predict_tiles() is best given: one batch, or several where batches overlap."""
+
+    @property
+    def readers(self) -> int:
+        """Threads that read and decode files ahead."""
 
     @property
     def settings(self) -> Mapping[str, str | int]:

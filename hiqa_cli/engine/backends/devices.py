@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
-BATCH_SIZE = {"cpu": 8, "cuda": 32, "mps": 32}  # default number of tiles at once
+BATCH_SIZE = {"cpu": 8, "mps": 32}  # default number of tiles at once; on CUDA by free memory
+LARGEST_BATCH, SMALLEST_BATCH = 128, 8  # on CUDA
+BYTES_A_TILE = {
+    "fp32": 128 * 2**20,
+    "bf16": 64 * 2**20,
+}  # upper bounds: the feature maps of G and R that live at a time
 CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # names in torch.cpu.get_capabilities() and in CPUINFO
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -138,3 +143,21 @@ def usable_processors() -> int:
     """Logical processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return (os.cpu_count() or 1) if affinity is None else len(affinity(0))
+
+
+def default_batch_size(placement: Placement) -> int:
+    """Tiles at once; on CUDA by the memory that is free."""
+    if placement.device != "cuda":
+        return BATCH_SIZE[placement.device]
+    import torch
+
+    free, _ = torch.cuda.mem_get_info()
+    return batch_size_for(free, placement.precision)
+
+
+def batch_size_for(free: int, precision: str) -> int:
+    """The power of two from SMALLEST_BATCH to LARGEST_BATCH that takes at most half of `free` bytes."""
+    size = LARGEST_BATCH
+    while size > SMALLEST_BATCH and size * BYTES_A_TILE[precision] > free // 2:
+        size //= 2
+    return size

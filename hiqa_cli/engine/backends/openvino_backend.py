@@ -21,7 +21,7 @@ from hiqa_cli.engine.weights import read_facts
 from hiqa_cli.errors import DeviceError
 
 from .automatic import BackendChoice
-from .backend import Backend, TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
+from .backend import READERS, Backend, TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
 from .devices import Placement, check_device, hardware_name, known_precision, usable_processors
 from .openvino_library import import_openvino
 from .openvino_models import PROCESSOR, OpenvinoModels, folder_for, keep_models, made_for, make_models, read_models
@@ -85,6 +85,16 @@ class OpenvinoBackend:
         """See `Backend`."""
         if self._process != os.getpid():
             raise lost_in_fork("OpenVINO's threads", self._process, 'use the backend "torch"')
+
+    @property
+    def tiles_at_once(self) -> int:
+        """See `Backend`."""
+        return self.batch_size
+
+    @property
+    def readers(self) -> int:
+        """See `Backend`."""
+        return READERS
 
     @property
     def settings(self) -> dict[str, str | int]:

@@ -1,15 +1,14 @@
 """Run the networks in torch: inference mode, precision, batch shapes and memory are settled here alone.
 
 A tile's score does not depend on the other tiles of its batch: to 1e-3 points in float32, to 0.02 in bf16. Batches have
-few shapes (padded to a power of two on a CPU, to the full size in bf16 elsewhere), because kernels are compiled for
-each shape and round differently. R's heads always run in float32.
+few shapes (padded to a power of two), because kernels are chosen and compiled for each shape and round differently. R's
+heads always run in float32. On CUDA batches overlap (`cuda`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -21,10 +20,13 @@ from hiqa_cli.errors import DeviceError
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.onednn.packing import Layout
 
-from .backend import TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
-from .devices import Placement
+from .backend import READERS, TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
+from .cuda import CudaRunner
+from .devices import Placement, usable_processors
 from .memory import keep_freed_memory
 from .threads import is_fork
+
+BATCHES_AT_ONCE = 4  # that a CUDA device is given together, so that they overlap
 
 
 class TorchBackend:
@@ -53,6 +55,7 @@ class TorchBackend:
         self._placement = placement
         self._on_warning = on_warning
         self.batch_size = batch_size
+        self._cuda = CudaRunner(self.network) if placement.device == "cuda" else None
         self._process = os.getpid()
 
     def enter_process(self) -> None:
@@ -63,6 +66,16 @@ class TorchBackend:
             torch.set_num_threads(1)
 
     @property
+    def tiles_at_once(self) -> int:
+        """See `Backend`."""
+        return self.batch_size if self._cuda is None else BATCHES_AT_ONCE * self.batch_size
+
+    @property
+    def readers(self) -> int:
+        """See `Backend`. A GPU is fed by all cores."""
+        return READERS if self._placement.device == "cpu" else max(READERS, usable_processors())
+
+    @property
     def settings(self) -> dict[str, str | int]:
         return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
@@ -71,11 +84,13 @@ class TorchBackend:
         parts: list[TileOutputs] = []
         first = 0
         while first < len(tiles):
-            batch = tiles[first : first + self.batch_size]
-            outputs = self._try(batch, corrections, features)
+            # all that are left on CUDA, where batches overlap, else one batch
+            overlaps = self._cuda is not None and self.batch_size > 1
+            some = tiles[first:] if overlaps else tiles[first : first + self.batch_size]
+            outputs = self._try(some, corrections, features)
             if outputs is not None:
                 parts.append(outputs)
-                first += len(batch)
+                first += len(some)
             elif self.batch_size == 1:
                 raise TileOutOfMemoryError(first)
             else:
@@ -101,8 +116,8 @@ class TorchBackend:
 
     def _halve(self) -> None:
         before, self.batch_size = self.batch_size, self.batch_size // 2
-        if self._placement.device == "cuda":
-            torch.cuda.empty_cache()
+        if self._cuda is not None:
+            self._cuda.forget()
         elif self._placement.device == "mps":
             torch.mps.empty_cache()
         self._on_warning(f"out of memory at batch size {before}, continuing with {self.batch_size}")
@@ -110,25 +125,31 @@ class TorchBackend:
     def make_batch(self, tiles: Sequence[np.ndarray]) -> torch.Tensor:
         """Tiles (TILE, TILE, 3) uint8 or uint16 -> (B, 3, TILE, TILE) on the device, padded to one of few B: uint8
         where all tiles are, else float32 in 0..1."""
+        return self._host_batch(tiles).to(self._placement.device, non_blocking=True)
+
+    def _host_batch(self, tiles: Sequence[np.ndarray]) -> torch.Tensor:
+        """make_batch() before it goes to the device; for CUDA in pinned memory."""
         # uint8 moves a quarter of the memory that float32 does. (torch had no uint16 before 2.3.)
         in_bytes = all(tile.dtype == np.uint8 for tile in tiles)
-        batch = np.zeros((self._padded_size(len(tiles)), TILE, TILE, 3), np.uint8 if in_bytes else np.float32)
-        for place, tile in zip(batch, tiles, strict=False):
+        shape = (min(1 << (len(tiles) - 1).bit_length(), self.batch_size), TILE, TILE, 3)
+        pinned = self._cuda is not None
+        batch = torch.zeros(shape, dtype=torch.uint8 if in_bytes else torch.float32, pin_memory=pinned)
+        for place, tile in zip(batch.numpy(), tiles, strict=False):
             place[:] = tile if in_bytes else tile / np.float32(np.iinfo(tile.dtype).max)
         # A (B, 3, H, W) view of (B, H, W, 3) is channels_last already.
-        images = torch.from_numpy(batch).permute(0, 3, 1, 2)
-        if self._placement.device == "cuda":
-            return images.pin_memory().to("cuda", non_blocking=True)
-        return images.to(self._placement.device)
+        return batch.permute(0, 3, 1, 2)
 
-    def _padded_size(self, count: int) -> int:
-        """The batch size for `count` tiles."""
-        if self._placement.device == "cpu":
-            return min(1 << (count - 1).bit_length(), self.batch_size)
-        return self.batch_size if self._placement.precision == "bf16" else count
+    def _overlapping(self, runner: CudaRunner, tiles: Sequence[np.ndarray], c: bool, f: bool) -> TileOutputs:
+        """Batches of at most `batch_size` tiles, several under way at once. c, f: corrections, features."""
+        parts = (tiles[first : first + self.batch_size] for first in range(0, len(tiles), self.batch_size))
+        batches = ((len(part), self._host_batch(part)) for part in parts)
+        found = (outputs.arrays() for outputs in runner.run(batches, c, f))
+        return TileOutputs.concatenate([TileOutputs(to_points(p), *rest) for p, *rest in found])
 
     def _forward(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool) -> TileOutputs:
-        with torch.inference_mode(), deterministic_kernels(self._placement.device):
+        if self._cuda is not None:
+            return self._overlapping(self._cuda, tiles, corrections, features)
+        with torch.inference_mode():
             output = self.network(self.make_batch(tiles))
             count = len(tiles)
             return TileOutputs(
@@ -156,16 +177,6 @@ def device_failure(device: str, error: Exception) -> DeviceError:
     """The first line of a driver's message, as an error."""
     reason = (str(error).strip() or "no reason given").splitlines()[0]
     return DeviceError(f"device {device} cannot be used: {reason}", "use --device cpu, or free the device")
-
-
-@contextlib.contextmanager
-def deterministic_kernels(device: str) -> Iterator[None]:
-    """On CUDA: deterministic kernels, and float32 without TF32."""
-    if device != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
 
 
 def fold_batch_norms(network: nn.Module) -> None:

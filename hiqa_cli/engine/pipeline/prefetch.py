@@ -1,10 +1,11 @@
 """Read the next images on threads of their own while the networks work on earlier ones.
 
 One thread iterates over the jobs, and takes over arrays, streams and other objects that their owner may change; up to
-READERS threads read and decode files. Reading pauses while PREFETCH_IMAGES images wait to be taken, or while the
-pictures in memory, waiting or in use, have PREFETCH_PIXELS or more: pictures are decoded in any order, but get their
-room in the order of the jobs. Small images therefore fill batches, a second large picture is never held beside the
-first, and a consumer that calls take(wait=False) never waits for a job that has not arrived.
+`readers` threads read and decode files. Reading pauses while PREFETCH_IMAGES images wait to be taken, or while the
+pictures in memory, waiting or in use, have PREFETCH_PIXELS or more (in proportion more where there are more readers
+than READERS): pictures are decoded in any order, but get their room in the order of the jobs. Small images therefore
+fill batches, a second large picture is never held beside the first, and a consumer that calls take(wait=False) never
+waits for a job that has not arrived.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from hiqa_cli.engine.backends.backend import READERS
 from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
@@ -22,7 +24,6 @@ from .sources import is_readable_later, or_error, read_content, take_over
 
 PREFETCH_PIXELS = 16_000_000
 PREFETCH_IMAGES = 64
-READERS = 4  # a slow disk or network is waited for in parallel; a CPU's networks need few
 CLOSE_TIMEOUT = 0.5  # s that close() waits for the reading threads
 POLL = 0.2  # s; some systems deliver Ctrl-C only between waits
 
@@ -40,8 +41,10 @@ class Slot:
 class Prefetcher:
     """Reads jobs on threads; take() returns (job, picture or error) in order."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[Job], readers: int = READERS) -> None:
         self._jobs = jobs
+        self._readers = readers
+        self._pixels = PREFETCH_PIXELS * max(readers, READERS) // READERS
         self._slots: deque[Slot] = deque()  # not yet taken, in order
         self._unread: deque[Slot] = deque()  # files for the readers
         self._turn = 0  # number of the job that gets its room next
@@ -120,7 +123,7 @@ class Prefetcher:
         with self._change:
             self._unread.append(slot)
             self._change.notify_all()
-        if len(self._threads) <= min(slot.number + 1, READERS):
+        if len(self._threads) <= min(slot.number + 1, self._readers):
             self._start(self._read_files, "hiqa-reader")
 
     def _take_over(self, slot: Slot) -> bool:
@@ -165,7 +168,7 @@ class Prefetcher:
             self._change.notify_all()
 
     def _has_room(self) -> bool:
-        return self._held < PREFETCH_PIXELS
+        return self._held < self._pixels
 
     def _wait(self, condition: Callable[[], bool]) -> bool:
         """Wait until a condition holds; False where close() was called."""

@@ -53,7 +53,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self._precision = precision
         self._weights_id = weights_id
         self._active: deque[ImageState] = deque()  # in the order of the jobs
-        self._reader = Prefetcher(jobs)
+        self._reader = Prefetcher(jobs, backend.readers)
         self._closed = False
 
     def __next__(self) -> tuple[Job, ScoreResult | HiqaError]:
@@ -100,7 +100,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
     def _next_batch(self) -> Batch:
         """The tiles to run next; empty where a result is ready, or no image is left."""
         batch: Batch = []
-        while len(batch) < self._backend.batch_size:
+        while len(batch) < self._backend.tiles_at_once:
             state = next((state for state in self._active if state.has_tiles), None)
             if state is not None:
                 batch.append((state, state.next_tile()))
