@@ -75,7 +75,7 @@ def ablation_table(results: Results) -> list[str]:
     """As figure 4, with the differences from BL and from the row before on the same splits, which are more reliable
     than differences of medians."""
     lines = table_head(
-        ["row", "splits", "SROCC", "PLCC", "SROCC above BL's", "above the row before", "paper: SROCC", "PLCC"]
+        ["row", "splits", "SROCC", "PLCC", "difference from BL", "from the row before", "paper: SROCC", "PLCC"]
     )
     before: Sequence[SplitResult] = ()
     for row, found in results.items():
