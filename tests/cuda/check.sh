@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# What hiqa does on a CUDA device, in about four minutes: correctness against the CPU, then tables of speed.
+# Needs torch (2.11 or later) and numpy; nothing is installed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+exec python3 -u tests/cuda/checks.py "$@"
