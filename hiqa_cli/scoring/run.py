@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hiqa_cli._version import __version__
@@ -95,11 +95,17 @@ def _run_claimed(options: ScoreOptions) -> int:
 
 
 def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job], messages: Messages) -> Scorer | None:
-    """The scorer; None if no image can be scored and no earlier row must be checked."""
-    old_rows = any(saved.row.is_scored for table in tables for saved in table.rows)
-    if old_rows or any(not job.problem for job in jobs):
-        return load_scorer(options.backend, messages)
-    return None
+    """The scorer; None if no image can be scored and no earlier row must be checked.
+
+    The precision `auto` is that of earlier rows: a measurement must not make a resumed run disagree with its beginning.
+    """
+    precisions = [saved.row.precision for table in tables for saved in table.rows if saved.row.is_scored]
+    if not precisions and all(job.problem for job in jobs):
+        return None
+    backend = options.backend
+    if precisions and backend.precision == "auto":
+        backend = replace(backend, precision=precisions[0])
+    return load_scorer(backend, messages)
 
 
 def _printer(options: ScoreOptions) -> RowPrinter:
