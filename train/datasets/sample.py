@@ -14,8 +14,8 @@ Part = Literal["training", "validation", "test"]
 class ScoreScale:
     """A kind of score: its nominal range, the range outside which a score must be an error, and its direction.
 
-    kind: "MOS" (mean opinion score) or "DMOS" (difference to the undistorted image). The kind does not imply the
-        direction: in KADID-10k's column `dmos`, high values are good.
+    kind: "MOS" (mean opinion score) or "DMOS" (differential, relative to the undistorted image). The kind does not
+        imply the direction: in KADID-10k's column `dmos`, high values are good.
     """
 
     kind: Literal["MOS", "DMOS"]

@@ -16,7 +16,7 @@ from .pixels import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, und
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur by OpenCV with 8 bits, its kernel size and its border."""
+    """Gaussian blur by OpenCV in 8 bits, with its default kernel size and border."""
     return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
@@ -59,7 +59,7 @@ def pixelate(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def unsharp(image: np.ndarray, amount: float, sigma: float = 1.0) -> np.ndarray:
-    """Unsharp masking: `amount` times the difference to a Gaussian blur added (KADID-10k's type 24: 1..12)."""
+    """Unsharp masking: adds `amount` times the difference from a Gaussian blur (KADID-10k's type 24: 1..12)."""
     values = as_float(image)
     return to_8bit(values + amount * (values - cv2.GaussianBlur(values, (0, 0), sigma)))
 

@@ -1,7 +1,7 @@
 """Realistic sequences of mild distortions, in the order in which they happen to photographs.
 
-Every function takes a (H, W, 3) uint8 RGB picture and a random generator, which decides about steps and strengths, and
-returns a picture of the same size.
+Every function takes a (H, W, 3) uint8 RGB image and a random generator, which determines steps and strengths, and
+returns an image of the same size.
 """
 
 from __future__ import annotations

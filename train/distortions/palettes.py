@@ -1,7 +1,7 @@
 """Colour quantisation: an adaptive palette after Wu, and error diffusion after Floyd and Steinberg.
 
-Like MATLAB's `rgb2ind(image, colours)`, with which TID2013's type 22 seems to be made: a palette of minimum variance,
-looked up on a grid of 32 levels per channel.
+Like MATLAB's `rgb2ind(image, colours)`, which TID2013's type 22 seems to use: a minimum-variance palette, looked up on
+a grid of 32 levels per channel.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def minimum_variance_palette(image: np.ndarray, colours: int) -> np.ndarray:
     sums = np.stack([np.bincount(number, pixels[:, c]) for c in range(3)], axis=1)
     squares = np.bincount(number, np.square(pixels.astype(float)).sum(axis=1))
     cells = np.stack(np.unravel_index(used, (FINE, FINE, FINE)), axis=1)
-    # The numbers break ties, because boxes have no order.
+    # Numbers break ties, because boxes are not ordered.
     serial = count()
     waiting = [(0.0, 0, next(serial), Box(cells, counts.astype(float), sums, squares))]
     while len(waiting) < colours and waiting[0][-1].last >= 0:

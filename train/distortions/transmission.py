@@ -1,6 +1,6 @@
 """Transmission errors: files with bit errors, decoded by an ordinary decoder; TID2013's types 12 and 13.
 
-Every picture is (H, W, 3) uint8 RGB. All functions need Pillow, whose decoders tolerate damage. Errors that the decoder
+Images are (H, W, 3) uint8 RGB. All functions need Pillow, whose decoders tolerate damage. Errors that the decoder
 refuses (a forged marker, a broken header) are drawn again.
 """
 

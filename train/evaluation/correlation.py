@@ -24,7 +24,7 @@ Values = Sequence[float] | np.ndarray
 
 MIN_IMAGES = 5  # four parameters fit four points exactly
 CONFIDENCE = 0.95
-MAX_STEPS = 200  # of a fit; scores on a straight line have no best logistic, only wider and wider ones
+MAX_STEPS = 200  # of a fit; scores on a straight line have no best logistic, only ever wider ones
 RESAMPLE_STEPS = 20  # of a fit that starts from the curve for all images
 
 

@@ -19,7 +19,7 @@ from .score_cache import Key, ScoreCache, key_of
 
 @dataclass(frozen=True)
 class UnscoredImage:
-    """An image as a method gets it: its file, and its reference for full-reference methods. No score."""
+    """What a method gets of an image: its file and, for full-reference methods, its reference; no score."""
 
     path: Path
     reference: Path | None

@@ -1,6 +1,6 @@
 """Keeps the numbers of each image as they are computed, so that a stopped evaluation resumes.
 
-One line of JSON per image, written in one call; a line that a kill cut short is dropped, and its image computed again.
+One line of JSON per image, written in one call; a line that a kill cut short is dropped, and its image recomputed.
 The key of an image is its path below the database, its size and its modification time: a changed file is computed
 again.
 """

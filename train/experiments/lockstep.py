@@ -1,6 +1,6 @@
 """Trains several Rs in lockstep on the same patches; they differ in their other inputs.
 
-Distorting patches costs more than a step of a network on them, and is done once for all of them here.
+Distorting patches takes longer than a training step on them, and is done once for all networks here.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class LockstepTraining:
 
 
 def split_checkpoint(folder: Path, stages: Sequence[RegressorTraining]) -> None:
-    """Write the checkpoint of the finished stage as one checkpoint of each R, in `folder`/NAME, as if that R had been
-    trained by itself. All are of the last step. OutputError.
+    """Split the checkpoint of the finished stage into one for each R, in `folder`/NAME, as if that R had been trained
+    by itself. All are of the last step. OutputError.
     """
     state = read_checkpoint(folder / NAME / LAST)
     for stage in stages:

@@ -3,9 +3,9 @@
     python -m hiqa_train.experiments.prune_channels --weights WEIGHTS --width 32 --clean-images DIR --out NARROW
     hiqa train ... --init-from NARROW      (with regressor_width = 32 in the recipe)
 
-Every layer keeps the channels that matter most: those with the largest product of their variation over distorted
-images and the weights of the next layers on them. The mean of the others moves into the biases of the next layers.
-NARROW scores nearly as well as WEIGHTS and states no uncertainty; it is a start for training.
+Every layer keeps the channels with the largest product of their variation over distorted images and the next layers'
+weights on them. The means of the others are added to the biases of the next layers. NARROW scores nearly as well as
+WEIGHTS and states no uncertainty: use it as initial weights.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class PrunedNetworks:
             if number:
                 use[f"out{number - 1}"] = use_of(weight_of(block.conv1), weight_of(block.shortcut))
         importance = {name: found[name][1] * use[name] for name in use}
-        # the first block adds its input to its output: both must keep the same channels
+        # the first block is residual: its input and output must keep the same channels
         importance["out0"] = importance["out0"] + found["stem"][1] * use_of(weight_of(blocks[0].conv1))
         counts = {"project": 8 * width} | {f"{place}{n}": width * 2**n for place in ("in", "out") for n in range(4)}
         self.kept = {name: importance[name].topk(count).indices.sort().values for name, count in counts.items()}

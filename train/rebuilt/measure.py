@@ -1,4 +1,4 @@
-"""Compares a rebuilt TID2013 with the original: PSNR and SSIMULACRA of every image and the published ones.
+"""Compares a rebuilt TID2013 with the original by the PSNR and SSIMULACRA of every image.
 
 SSIMULACRA (Sneyers, 2016) is measured by `ssimulacra_main` of Debian's libjxl-devtools, if it is installed. Its values
 are slightly below the published ones on identical images, so they are divided by their ratio on the exact types.
@@ -8,7 +8,7 @@ Classes, by PSNR's deviation from the published one in dB and SSIMULACRA's mean 
     exact        no image beyond 0.001 dB
     same level   other random draws: at each level the mean over scenes within 0.1 dB, no scene beyond 0.5, and
                  SSIMULACRA's mean, divided by its ratio, within 15 % of the published one; one strength for all
-                 scenes, unless the database itself adjusted each image to a PSNR
+                 scenes, unless the database's authors adjusted each image to a PSNR
     alike        another codec, denoiser or implementation of the distortion, adjusted to the published PSNR image by
                  image (same bounds); SSIMULACRA's rank correlation with the published values over scenes and levels at
                  least 0.9

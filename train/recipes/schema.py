@@ -47,8 +47,8 @@ class RegressorStage:
     mean_with: a stage of the same network, whose weights are averaged with this stage's at its end; "" for none.
         Weights between two tasks can be better than either end (Wortsman et al., CVPR 2022).
     relative_share: in training on databases and clean images together, the share of a clean image's error that is
-        measured from its group's mean error (losses.terms.relative_score_loss): the quality of the photograph itself is
-        left to human scores.
+        measured from its group's mean error (losses.terms.relative_score_loss): human scores then decide the quality of
+        the photograph itself.
     order_weight: unless 0, clean images are trained by losses.terms.order_loss only, with this weight.
         order_margin: its margin.
     ranking_weight: of the ranking of versions of one image. local_weight: of the local quality loss, computed from the
@@ -60,8 +60,8 @@ class RegressorStage:
     squares: whether images with human scores are cut into squares of four patches and scored as mode "fast" does
         (data/whole_image.py), or into single patches.
     kept_share: the share of R1's addition to the prior's logit that is kept at the end of the stage.
-    learns: "all" of R; "prior": R consists of its prior only; "distortions": the prior is frozen as its stage has left
-        it, and R1 learns an addition to its logit. Without a prior: "all".
+    learns: "all" of R; "prior": R consists of its prior only; "distortions": the prior of an earlier stage is frozen,
+        and R1 learns an addition to its logit. Without a prior: "all".
     """
 
     kind: Literal["regressor"]

@@ -1,8 +1,8 @@
 """Frozen networks that a training regressor takes its inputs from: G, and the prior of an R that has one.
 
-On a CPU they are packed as for scoring, so that R trains on exactly the values that it gets when it scores; in bf16 the
-plain modules differ by up to half an 8-bit level (G) or by points of the score (prior). Packed networks are faster,
-too.
+On a CPU they are packed as for scoring, so that R trains on exactly the inputs that it gets in scoring; in bf16 the
+plain modules differ by up to half an 8-bit level (G) or by points of the score (prior). Packed networks are also
+faster.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Networks that stages and the release start from: of finished stages, of weights, or random ones for timing."""
+"""Initial networks of stages and of the release: from finished stages, from weights, or random ones for timing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
 def result_of(described: dict[str, Any]) -> str:
     """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST if
-    validation errors of different steps do not compare. They do not in a generator stage, whose losses join over time,
-    nor with a `relative_share`, which leaves the level of the scores open."""
+    validation errors of different steps are not comparable: in a generator stage, whose losses are added over time, and
+    with a `relative_share`, which leaves the level of the scores open."""
     not_comparable = described["kind"] == "generator" or bool(described["recipe"].get("relative_share"))
     return LAST if not_comparable else BEST
 
@@ -115,7 +115,7 @@ def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
         network = MappedRegressor(load_weights(where).regressor, 1)
         inputs = (network.regressor.config.discrepancy, network.regressor.config.semantic)
         if not all(has or not had for has, had in zip(_inputs(stage), inputs, strict=True)):
-            raise UsageError(f"--init-from {where}: its R has inputs that the stage lacks", "give an R on images alone")
+            raise UsageError(f"--init-from {where}: its R has inputs that the stage lacks", "give an R on images only")
         return network.eval().requires_grad_(False)
     folders = [where] if (where / LAST).exists() else [path.parent for path in sorted(where.glob(f"*/{LAST}"))]
     found: dict[tuple[bool, bool], Path] = {}

@@ -91,8 +91,8 @@ def last_regressor(recipe: Recipe) -> str:
 
 
 def continues_from_regressor(recipe: Recipe) -> bool:
-    """Whether the last regressor stage trains a part of R (the prior, or what is added to it) and can start from a
-    whole one."""
+    """Whether the last regressor stage trains only a part of R (the prior, or R1 beside it) and can start from a
+    complete R."""
     stages = [stage for stage in recipe.stages.values() if isinstance(stage, RegressorStage)]
     return bool(stages) and stages[-1].learns != "all"
 
@@ -103,7 +103,7 @@ def generator_stage(recipe: Recipe) -> str:
 
 
 def vgg_layers(recipe: Recipe, stages: Sequence[str]) -> tuple[str, ...]:
-    """The VGG19 layers that the stages use; none if the VGG term is off."""
+    """The layers of the perceptual loss that the stages use; none if it is off."""
     for name in stages:
         stage = recipe.stages[name]
         if isinstance(stage, JointStage):

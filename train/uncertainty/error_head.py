@@ -5,8 +5,8 @@ mean output of the error head over its windows. Both are fitted together by the 
 of the logarithms of the errors, which is minimal if the wanted share of the errors lies within the half-width. The head
 is not linear: units that mark reliable scores of photographs mark unreliable ones of distorted versions.
 
-A few hundred noisy errors are little to train on. The head therefore has few hidden units and dropout on its inputs,
-and is an ensemble of networks from different random weights, merged into one network.
+A few hundred noisy errors are little training data. The head therefore has few hidden units and dropout on its inputs,
+and is an ensemble of networks with different random initial weights, merged into one network.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def fit_error_head(examples: ErrorExamples, covered: float) -> FittedErrorHead:
     features = torch.from_numpy((examples.features - middle) / width).float()
     logs = torch.from_numpy(np.log(np.maximum(examples.errors, MIN_ERROR))).float()
     weights = torch.from_numpy(examples.weights).float()
-    # on so small a network, threads would wait more than they compute
+    # on such a small network, threads would wait longer than they compute
     with one_thread(), torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         networks = ErrorHeadEnsemble(examples.activations.shape[2], features.shape[1], float(logs.quantile(covered)))
@@ -133,7 +133,7 @@ class ErrorHeadEnsemble(nn.Module):
 
     @torch.no_grad()
     def merged(self, mean: Tensor, gain: Tensor) -> ErrorHead:
-        """One error head that gives the mean of all, on activations before they are normalised by `mean` and `gain`."""
+        """One error head that predicts the mean of all, on activations not yet normalised by `mean` and `gain`."""
         one = ErrorHead(len(mean), NETWORKS * UNITS)
         weight = self.hidden.weight * gain
         one.hidden.weight.copy_(weight)

@@ -66,7 +66,7 @@ def case_weights(cases: list[IntervalCase]) -> np.ndarray:
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) -> float:
-    """The smallest of the values that have at least the share `quantile` of the weight at or below them."""
+    """The smallest value with at least the share `quantile` of the weight at or below it."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) / weights.sum()
     return float(values[order][np.searchsorted(reached, quantile)])

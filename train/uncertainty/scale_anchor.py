@@ -1,9 +1,9 @@
 """Anchors the scale at the end of a training with a `relative_share`, which orders images but leaves their level open.
 
 A gain and a shift of R's last logit give the scores of distorted validation photographs the mean and the standard
-deviation of their targets by full-reference measure. (A fit by least mean error would draw all scores together, the
-more the less R knows, and make stated uncertainties too narrow for distorted images.) The order of tiles stays, and so
-do the qualities that the maps to databases give.
+deviation of their full-reference targets. (A fit by least mean error would shrink the range of the scores, the more
+the weaker R is, and make stated uncertainties too narrow for distorted images.) The order of tiles and the qualities
+that the maps to databases give do not change.
 """
 
 from __future__ import annotations

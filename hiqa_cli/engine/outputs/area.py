@@ -1,4 +1,4 @@
-"""Reduce pictures by area: every pixel counts with the area that it covers."""
+"""Reduce images by area averaging: every pixel is weighted by the area that it covers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ _ROWS = 64  # reduced at once
 
 
 class AreaReducer:
-    """Reduces an image of width x height px that comes in strips to `columns` x `rows` px (neither larger): every pixel
-    counts with the area that it covers."""
+    """Reduces an image of width x height px, given in strips, to `columns` x `rows` px, which must not be larger."""
 
     def __init__(self, width: int, height: int, columns: int, rows: int, channels: int) -> None:
         self._width = width

@@ -1,4 +1,4 @@
-"""False colour on scales that are the same for all images, and the scale as a legend."""
+"""False colour on fixed scales, the same for all images, and their legends."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LEGEND_TALLEST = 420
 
 @dataclass(frozen=True)
 class ColourScale:
-    """A range of numbers and its colours; numbers outside it get the colour of the nearer end.
+    """A range of numbers and its colours. Numbers outside get the colour of the nearer end.
 
     title, unit: labels of the legend.
     ticks: (number, label). bands: names of equal parts of the scale, from its low end.
-    power: 1 for a linear scale; below 1, small numbers get more of it.
+    power: 1 for a linear scale; below 1, small numbers take up more of it.
     """
 
     title: str

@@ -1,6 +1,6 @@
-"""The colour maps inferno and viridis of Stéfan van der Walt and Nathaniel Smith (CC0), whose steps look even.
+"""The perceptually uniform colour maps inferno and viridis of Stéfan van der Walt and Nathaniel Smith (CC0).
 
-Every fifth of 256 colours, hexadecimal; the others lie between their neighbours, one level off at most.
+Every fifth of 256 colours, hexadecimal; the others are interpolated, at most one level off.
 """
 
 from __future__ import annotations

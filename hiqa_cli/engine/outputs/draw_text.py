@@ -1,4 +1,4 @@
-"""Draw text on pictures: in Pillow's own typeface, four times as large, and reduced, so that any size is possible."""
+"""Draw text on images: Pillow's built-in font, drawn four times as large and reduced, so that any size is possible."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from PIL import ImageFont
 
 FINER = 4  # factor of the larger drawing
-CAPITAL = 0.7  # height of a capital letter, as a part of the font size
-BOLD = 0.02  # strokes grow by this part of the font size on both sides
+CAPITAL = 0.7  # height of a capital letter, as a fraction of the font size
+BOLD = 0.02  # added to both sides of a stroke, as a fraction of the font size
 INK = (32, 32, 36)
 PAPER = (255, 255, 255)
 

@@ -1,9 +1,9 @@
-"""Write a PNG one strip of rows at a time, so that no picture is held in memory as a whole.
+"""Write a PNG one strip of rows at a time, so that no whole image is held in memory.
 
 8 bits per channel, RGB or grey, not interlaced (ISO/IEC 15948). In photographs each row gets the filter with the
-smallest sum of absolute differences, as the specification advises (section 12.8), and zlib looks for runs only: the
-residual is noise, where longer matches cost time and, as measured, bytes. Pictures in false colour have few colours and
-are half as large without filters. A text chunk marks the picture as hiqa's own, so that hiqa never scores it.
+smallest sum of absolute differences, as the specification advises (section 12.8), and zlib searches for runs only:
+residuals are noise, in which longer matches cost time and, as measured, bytes. False-colour images have few colours and
+are half as large without filters. A text chunk marks the image as hiqa's own, so that hiqa never scores it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PngWriter:
     false_colour: whether the picture has few colours, which compress best without filters.
     text: value of the text chunk that marks the picture, Latin-1.
 
-    Raises OutputError where the target cannot be written, and BrokenPipeError where the reader of a stream is gone.
+    Raises OutputError if the target cannot be written, BrokenPipeError if the reader of a stream closed it.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class PngWriter:
 def filter_rows(rows: np.ndarray, above: np.ndarray, channels: int) -> bytes:
     """Filtered bytes of rows (n, m) uint8, each preceded by the number of its filter; above (m,): the row before them.
 
-    Tries the filters None, Sub, Up and Paeth of section 9; Average hardly ever wins.
+    Tries the filters None, Sub, Up and Paeth of section 9; Average is hardly ever the best.
     """
     upper = np.concatenate([above[None], rows[:-1]])
     left = np.zeros_like(rows)

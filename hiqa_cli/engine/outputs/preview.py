@@ -1,8 +1,7 @@
-"""The small pictures of a report: a thumbnail, and a larger preview with hallucination and maps.
+"""The small images of a report: a thumbnail, and a larger preview with hallucination and maps.
 
-All are WebP, reduced by area where the image is larger, never enlarged, and marked as hiqa's own, so that hiqa never
-scores what it wrote itself. They are made from strips while an image is scored, or later from the image file and the
-pictures that `--maps` wrote.
+All are WebP, reduced by area but never enlarged, and marked as hiqa's own, so that hiqa never scores its own output.
+They are made from strips while an image is scored, or later from the image file and the maps that `--maps` wrote.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Strip:
 class Sink(Protocol):
     """Takes an image's strips from the top down, then finish() and commit(), or abandon().
 
-    needs_corrections, needs_quality: whether add_strip() and add_quality() are to be called.
+    needs_corrections, needs_quality: whether add_strip() and add_quality() must be called.
     """
 
     needs_corrections: bool
@@ -88,7 +88,7 @@ class ArraySlot:
 
 
 class ArraySink:
-    """A sink that gathers whole arrays, for callers that want them in place of files."""
+    """A sink that collects whole arrays, for callers that need these instead of files."""
 
     needs_corrections = True
     needs_quality = False

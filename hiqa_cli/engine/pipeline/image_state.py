@@ -1,4 +1,4 @@
-"""The progress of one image: which tiles are next, what their outputs add up to, the result."""
+"""The state of one image: tiles to run, outputs accumulated so far, and the result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 %
 class ImageState:
     """One image from begin() to finish() or fail(), after which `outcome` is its result or error.
 
-    Only the rows that further tiles overlap are held in float; completed rows go to the sinks at once.
+    Holds in float only the rows that further tiles overlap; passes completed rows to the sinks at once.
     """
 
     _aggregate: Aggregate  # this and the following: set by begin()
@@ -70,7 +70,7 @@ class ImageState:
 
     @property
     def has_tiles(self) -> bool:
-        """Whether next_tile() has a tile to give now."""
+        """Whether next_tile() can return a tile now."""
         if self._picture is None:
             return False
         if self._next is None:
@@ -131,7 +131,7 @@ class ImageState:
         return self._picture is not None and self._rows_left == 0 and self._aggregate.is_complete
 
     def finish(self, calibration: Calibration, precision: str, weights_id: str) -> None:
-        """Make the result of a complete image and move its outputs into place; raises HiqaError where that fails."""
+        """Set the result of a complete image and move its outputs into place. Raises HiqaError."""
         picture = self._picture
         if picture is None:
             raise ValueError("this image is finished or has failed")
@@ -178,7 +178,7 @@ class ImageState:
 
 
 def sample_note(aggregate: Aggregate) -> str:
-    """The note on a picture that was scored by a sample of its tiles, else empty."""
+    """The note on an image that was scored by a sample of its tiles, else empty."""
     scored = len(aggregate.tiles)
     if aggregate.standard_error == 0.0 and scored == aggregate.total:
         return ""

@@ -1,8 +1,8 @@
 """Score many images with full batches; results come in order, each as soon as it is ready.
 
-A batch takes tiles of the oldest unfinished image, then of the next images that are already read, and runs with what
-there is. While an image is unfinished the stream never waits for input, so that a result is never held back by a
-job that has not arrived.
+A batch takes tiles of the oldest unfinished image, then of the next images that are already read, and runs even if it
+is not full. While an image is unfinished, the stream never waits for input, so a job that has not arrived never delays
+a result.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Batch = list[tuple[ImageState, np.ndarray]]  # tiles, each with the image that i
 class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
     """Iterates over (job, result or error) in the order of the jobs.
 
-    close() stops early: nothing more is read, and partly written pictures are removed. Use the stream as a context
-    manager to close it whatever happens.
+    close() stops early: it stops reading and removes partly written pictures. Use the stream as a context manager to
+    close it in any case.
     """
 
     def __init__(

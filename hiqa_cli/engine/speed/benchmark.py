@@ -1,7 +1,7 @@
-"""Where the time of scoring goes: each stage, the complete pipeline, and how close that is to plain convolutions.
+"""Where scoring spends its time: each stage, the complete pipeline, and a comparison with plain convolutions.
 
-Stages are timed one after the other on the same images. In the pipeline a second thread reads and decodes while the
-networks run, so that it takes less than the sum of the stages.
+Stages are timed one after another on the same images. In the pipeline a second thread reads and decodes while the
+networks run, so it takes less than the sum of the stages.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class BenchResult:
 
     tiles: number of tiles that went through the networks.
     seconds: median of the complete pipeline; stages: each of STAGES by itself.
-    convolution_share: time of torch's plain convolutions of the same shapes, each by itself, over that of G and R.
+    convolution_share: time of torch's plain convolutions of the same shapes, timed individually, over that of G and R.
     tera_operations: rate of those convolutions in the networks' precision, 1e12 multiplications and additions per
         second.
     peak_bytes: peak memory of this process; 0 where the system does not report it.

@@ -1,7 +1,7 @@
 """The timing core of every speed measurement: warm-up, alternating rounds, medians.
 
-The speed of a shared machine drifts. Rounds therefore alternate between whatever is compared, so that a drift affects
-all alike; only ratios within one run are comparable. Imports nothing but the standard library.
+The speed of a shared machine drifts. Rounds therefore alternate between the candidates, so that a drift affects all
+alike; only ratios within one run are comparable. Imports the standard library only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from statistics import median
 
 
 def no_wait() -> None:
-    """Waits for nothing: for work that is done when its call returns."""
+    """Return at once: for work that is complete when its call returns."""
 
 
 def seconds_of(call: Callable[[], object], wait: Callable[[], None] = no_wait) -> float:
@@ -27,7 +27,7 @@ def seconds_of(call: Callable[[], object], wait: Callable[[], None] = no_wait) -
 def median_seconds(measures: Mapping[str, Callable[[], float]], rounds: int, *, warm_up: int = 1) -> dict[str, float]:
     """Median seconds of each measure over `rounds` rounds, each of which runs every measure once, in order.
 
-    measures: name -> function that returns its own seconds. warm_up: rounds before, which do not count.
+    measures: name -> function that returns its own seconds. warm_up: uncounted rounds before.
     """
     times: dict[str, list[float]] = {name: [] for name in measures}
     for turn in range(warm_up + rounds):

@@ -17,7 +17,7 @@ from hiqa_cli.engine.results import TileScore
 from .grid import TileGrid, plan_tiles
 from .windows import PredictPooled, WindowPooler
 
-AT_ONCE = 16  # tiles of a sample between two checks of its standard error
+AT_ONCE = 16  # sampled tiles between two checks of the standard error
 GOLDEN = 1.32471795724474602596  # real root of x^3 = x + 1: the plastic number, of the R2 sequence
 
 
@@ -31,10 +31,10 @@ class Aggregate(Protocol):
     needs_features: bool
 
     def next_place(self) -> tuple[int, int] | None:
-        """(x, y) of the next tile to run; None: none for now."""
+        """(x, y) of the next tile to run; None if there is none for now."""
 
     def receive(self, tile: TileScore, features: np.ndarray | None) -> None:
-        """Take a tile's outputs, in the order of next_place(), or of a denser grid; ignores tiles not its own."""
+        """Take a tile's outputs, in the order of next_place() or of a denser grid, whose other tiles it ignores."""
 
     @property
     def is_complete(self) -> bool:
@@ -46,7 +46,7 @@ class Aggregate(Protocol):
 
     @property
     def standard_error(self) -> float:
-        """Of the mean, in points, from sampling; 0 where no tile was left out."""
+        """Sampling error of the mean, in points; 0 if every tile was scored."""
 
 
 class TileMean:
@@ -170,8 +170,8 @@ class SampledMean:
 
 
 def spread_order(grid: TileGrid) -> list[tuple[int, int]]:
-    """All places of a grid in an order of which any first part is spread evenly: Roberts' R2 sequence, which extends
-    the golden ratio to two dimensions."""
+    """All places of a grid, ordered so that every initial part is spread evenly over it: Roberts' R2 sequence, which
+    extends the golden ratio to two dimensions."""
     across, down = len(grid.xs), len(grid.ys)
     order: dict[tuple[int, int], None] = {}
     for n in range(8 * grid.count):  # enough for the sequence to hit nearly every place

@@ -1,9 +1,8 @@
 """Blend overlapping tiles into one image, without seams, a strip of rows at a time.
 
 Every tile is weighted by a raised cosine, highest in the middle, where the networks see most of the surroundings. Grid
-and window are products of columns and rows, so that the weights are normalised along each side separately, and add up
-to 1 at every pixel. Memory holds only rows that later tiles overlap, and only pixels of the image itself, without
-those added by reflection.
+and window are separable, so the weights are normalised along each side by itself and sum to 1 at every pixel. Memory
+holds only rows that later tiles overlap, and only pixels of the image, not those added by reflection.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ STRIP_PIXELS = 1_000_000
 
 
 def raised_cosine() -> np.ndarray:
-    """The window (TILE,) float64; small at both ends but never 0, since it becomes a divisor."""
+    """The window (TILE,) float64, small at both ends but never 0, because it becomes a divisor."""
     places = (np.arange(TILE) + 0.5) / TILE
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * places)
 
@@ -44,7 +43,7 @@ class SideWeights:
 
 
 def row_strips(grid: TileGrid, row: int) -> Iterator[tuple[int, int]]:
-    """(y, rows) of the strips that are complete with tile row number `row`, but were not before."""
+    """(y, rows) of the strips that tile row `row` completes."""
     first = grid.ys[row]
     last = grid.ys[row + 1] if row + 1 < len(grid.ys) else grid.height
     at_once = max(1, min(STRIP_ROWS, STRIP_PIXELS // grid.width))

@@ -1,8 +1,8 @@
 """The tile grid: fixed, without randomness, covering every pixel (section 3.4).
 
 Tiles of TILE x TILE px start every `stride` px; the last row and column are flush with the border. A side shorter than
-TILE is extended by reflection to the right and downwards, by index and tile by tile, so that an image of 1 x 100000 px
-never needs a copy of 256 x 100000.
+TILE is extended by reflection to the right and downwards. Each tile is reflected by index when it is cut, so that an
+image of 1 x 100000 px never needs a copy of 256 x 100000.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def plan_tiles(width: int, height: int, stride: int) -> TileGrid:
 
 def reflected_indices(start: int, length: int, count: int = TILE) -> np.ndarray:
     """Indices (count,) into a side of `length` px for places start .. start+count-1, reflected past
-    its end without repeating the border (as often as it takes; a side of 1 px repeats itself)."""
+    its end without repeating the border, several times if needed; a side of 1 px is repeated."""
     if length == 1:
         return np.zeros(count, dtype=np.intp)
     period = 2 * (length - 1)

@@ -1,10 +1,10 @@
 """Pool the scores of overlapping windows from the features of adjacent tiles: mode "fast".
 
-The networks run on adjacent tiles (the last of a row flush with the border), so that they see each pixel about once. A
+The networks run on adjacent tiles (the last of a row flush with the border), so each pixel is processed about once. A
 window of 256x256 px that overlaps up to four tiles is pooled from their last features: cells of 32x32 px, each weighted
-with the part of it that lies in the window; where two tiles overlap, the first one counts. A window that is itself a
-tile gets that tile's score. Every window thus contains the usual fraction of cells near a tile border, beyond which the
-networks see zeros; features computed on the whole image at once do not, and score some points lower.
+by the part of it inside the window; where two tiles overlap, the first one is used. A window that is itself a tile gets
+that tile's score. Every window thus has the usual fraction of cells next to the zero padding of a tile border; features
+computed on the whole image at once do not, and their scores are some points lower.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAX_DEPTH = 3  # levels of folders below the root that are searched
-MAX_FOLDERS = 2000  # a root that is a whole disk must not be searched to the end
+MAX_FOLDERS = 2000  # limits the search if the root is a whole disk
 IGNORED = {"__macosx"}
 
 
@@ -23,7 +23,7 @@ def fold(name: str) -> str:
 
 
 def _loose(name: str) -> str:
-    """Like `fold`, with blanks for underscores, which some copies have in their place."""
+    """Like `fold`, with blanks in place of underscores, as some copies have."""
     return fold(name).replace("_", " ")
 
 

@@ -115,7 +115,7 @@ def _below_header(
 
 
 def text(value: Any) -> str:
-    """A cell as text; a whole number, as which a workbook may store the name `1600`, without a decimal point."""
+    """A cell as text; whole numbers without a decimal point, because a workbook may store the name `1600` as 1600.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value).strip()

@@ -1,4 +1,4 @@
-"""From the rows of a score table to a `Dataset`: checks every score and finds every file."""
+"""Builds a `Dataset` from the rows of a score table: checks every score and finds every file."""
 
 from __future__ import annotations
 

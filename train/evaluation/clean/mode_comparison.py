@@ -1,4 +1,4 @@
-"""What the shortcuts of scoring cost: mode "fast" compared with "exact", sampled tiles with all tiles of a large image.
+"""The cost of approximate scoring: mode "fast" against "exact", sampled tiles against all tiles of a large image.
 
 Modes are compared on photographs with human scores, which shows how far scores differ and which mode agrees better with
 people. Samples are compared with all tiles of the same photograph, in the same mode.

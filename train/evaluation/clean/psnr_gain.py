@@ -1,7 +1,7 @@
 """The gain in PSNR of the hallucination over the distorted image, in dB, relative to the clean image.
 
-Measured over all values of 8-bit images, as `hiqa hallucinate` writes them. For comparison: the gain of simple OpenCV
-filters at the setting that is best on the same images, which favours the filters.
+Measured over all values of 8-bit images, as `hiqa hallucinate` writes them, and compared with simple OpenCV filters,
+each at its best setting on the same images, which favours the filters.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Test:
 
 @dataclass(frozen=True)
 class EvaluationSplit:
-    """A training and its tests. UsageError if a tested scene is, or may be, in a training or validation part."""
+    """One training with its tests. UsageError if a tested scene is, or may be, in a training or validation part."""
 
     number: int
     parts: tuple[DatabaseSplit, ...]

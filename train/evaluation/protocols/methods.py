@@ -59,7 +59,7 @@ class Method(Protocol):
         """UsageError, before any work, if a split cannot be run, or not without leakage."""
 
     def fit(self, eval_split: EvaluationSplit, folder: Path, stop: StopSignal, report: Report) -> FittedMethod | None:
-        """Train on the parts of a split, in a folder that may hold an earlier, stopped call's files. None if
+        """Train on the parts of a split, in a folder that may hold files of an earlier, stopped call. Returns None if
         stopped."""
 
 
@@ -97,7 +97,7 @@ class TrainedHiqa:
     kind: "hiqa" for the whole recipe, "baseline" for its R on distorted images alone (BL of the ablation).
     generator, init_regressor: a trained G, and an R to start from; neither may have been trained on a test scene.
     cached_features: run G once on each whole image, in training and in the test.
-    progress: a context that gives the callback for a training's progress.
+    progress: a context manager that yields the callback for a training's progress.
     has_references: whether any training image has a reference, so that a G can be trained.
     """
 
