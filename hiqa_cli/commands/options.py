@@ -19,6 +19,7 @@ from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Sco
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.scoring.options import BackendOptions, sampled_scoring
+from hiqa_cli.scoring.shard import Shard
 
 from .groups import OptionGroup
 from .help import ADVANCED, INPUT, OUTPUT, SCORING
@@ -70,6 +71,17 @@ def points(option: str) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def shard(value: str) -> Shard:
+    """A parser for I/N, 1/N to N/N."""
+    number, slash, total = value.partition("/")
+    digits = number + total
+    if not (slash and digits.isascii() and digits.isdecimal() and number and total and len(digits) < 19):
+        raise UsageError(f"--shard: expected I/N, from 1/N to N/N, found {value!r}")
+    if not 1 <= int(number) <= int(total):
+        raise UsageError(f"--shard: expected a number from 1 to {int(total):,} before the slash, found {value!r}")
+    return Shard(int(number), int(total))
 
 
 # input

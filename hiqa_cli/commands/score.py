@@ -10,10 +10,11 @@ import typer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.options import ScoreOptions, if_exists_policy
+from hiqa_cli.scoring.shard import Shard
 
 from . import options as common
-from .help import OUTPUT, on_command_line
-from .options import one_of, points, whole_number
+from .help import ADVANCED, OUTPUT, on_command_line
+from .options import one_of, points, shard, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -37,6 +38,16 @@ MapsFolder = Annotated[
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write an HTML page, see hiqa report.", rich_help_panel=OUTPUT),
+]
+ShardOption = Annotated[
+    Shard | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        parser=shard,
+        help="Score only share I of N, by a hash of the path; see hiqa merge.",
+        rich_help_panel=ADVANCED,
+    ),
 ]
 Resume = Annotated[
     bool,
@@ -85,6 +96,7 @@ def score(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     exclude: common.Exclude = None,
+    share: ShardOption = None,
     csv: CsvFile = None,
     jsonl: JsonLinesFile = None,
     maps: MapsFolder = None,
@@ -122,6 +134,7 @@ def score(
             files_from=files_from,
             nul_separated=null,
             exclude=tuple(exclude or ()),
+            shard=share,
             csv=csv,
             jsonl=jsonl,
             maps=maps,

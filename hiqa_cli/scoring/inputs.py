@@ -51,12 +51,13 @@ class Inputs:
     """All inputs, in order.
 
     outputs_skipped: number of pictures in folders that hiqa wrote. excluded: number of files and folders left out, by
-    --exclude or as folders of the system.
+    --exclude or as folders of the system. elsewhere: number of images of other shards.
     """
 
     images: list[Input] = field(default_factory=list)
     outputs_skipped: int = 0
     excluded: int = 0
+    elsewhere: int = 0
 
     @property
     def why_empty(self) -> str:
@@ -189,34 +190,35 @@ def input_files(inputs: Iterable[Input]) -> set[FileId]:
     return file_ids(image.path for image in inputs if not image.problem and not image.is_standard_input)
 
 
-def read_file_list(source: str, *, nul_separated: bool) -> list[str]:
-    """The names in a list (a file, or - for standard input), in order, without empty ones. Raises UsageError.
+def read_file_list(source: str, *, nul_separated: bool, option: str = "--files-from") -> list[str]:
+    """The names in a list (a file, or - for standard input), in order, without empty ones. Raises UsageError, which
+    names the option.
 
     Names are literal, as `find` prints them: a pattern or a single `-` in a list is a file of that name.
     """
-    data = _read_list(source).removeprefix(BYTE_ORDER_MARK)
+    data = _read_list(source, option).removeprefix(BYTE_ORDER_MARK)
     if nul_separated:
         return [os.fsdecode(name) for name in data.split(b"\0") if name]
     if b"\0" in data:
-        raise UsageError(f"{_list_name(source)} contains NUL characters", "for names that end in NUL, give -0")
+        raise UsageError(f"{_list_name(source, option)} contains NUL characters", "for names that end in NUL, give -0")
     lines = [os.fsdecode(line) for line in data.split(b"\n")]
     return [name for name in map(_strip_return, lines) if name]
 
 
-def _read_list(source: str) -> bytes:
+def _read_list(source: str, option: str) -> bytes:
     try:
         if source == STANDARD_INPUT:
             if sys.stdin is None:
-                raise UsageError("--files-from -: standard input is closed")
+                raise UsageError(f"{option} -: standard input is closed")
             return sys.stdin.buffer.read()
         with open(source, "rb") as file:
             return file.read()
     except OSError as error:
-        raise UsageError(f"{_list_name(source)} cannot be read: {os_reason(error)}") from error
+        raise UsageError(f"{_list_name(source, option)} cannot be read: {os_reason(error)}") from error
 
 
-def _list_name(source: str) -> str:
-    return "--files-from -" if source == STANDARD_INPUT else f"--files-from: {source}"
+def _list_name(source: str, option: str) -> str:
+    return f"{option} -" if source == STANDARD_INPUT else f"{option}: {source}"
 
 
 def _strip_return(name: str) -> str:

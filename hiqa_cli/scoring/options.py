@@ -11,6 +11,8 @@ from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.table import IfExists
 
+from .shard import Shard
+
 STDOUT = "-"
 
 
@@ -51,6 +53,7 @@ class ScoreOptions:
     quiet: bool
     verbose: bool
     report: ReportTarget | None = None
+    shard: Shard | None = None
     shows_rows: bool = True
 
 
@@ -79,6 +82,8 @@ def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
 
 def check_conflicts(options: ScoreOptions) -> None:
     """Raise UsageError for options that contradict each other."""
+    if options.shard is not None and "-" in options.images:
+        raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:
         raise UsageError("--csv - and --jsonl - both use standard output", "give a file to one of them")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from hiqa_cli._version import __version__
+from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.interrupts import Interrupted
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
@@ -60,8 +62,8 @@ def _run_claimed(options: ScoreOptions) -> int:
         messages.detail(f"{count(inputs.excluded, 'file or folder', 'files and folders')} left out")
     check_standard_input(inputs.images)
     check_report_target(options, inputs.images)
-    targets = _map_targets(options, inputs.images)
     tables = _tables(options, inputs.images)
+    targets = _own_share(options, inputs)
     plan = plan_resume(tables, inputs.images, targets)
     jobs = _jobs(options, inputs.images, targets, plan)
     scorer = _scorer(options, tables, jobs, messages)
@@ -119,17 +121,24 @@ def _printer(options: ScoreOptions) -> RowPrinter:
     )
 
 
-def _map_targets(options: ScoreOptions, images: Sequence[Input]) -> list[OutputPaths | None]:
-    if options.maps is None:
-        return [None] * len(images)
-    targets = plan_output_paths(images, options.maps, MAP_KINDS)
-    check_output_paths(
-        targets,
-        images,
-        options.maps,
-        may_exist=options.if_exists is not IfExists.REFUSE,
-        hint="keep it by --resume, replace it by --overwrite, or give another folder",
-    )
+def _own_share(options: ScoreOptions, inputs: Inputs) -> list[OutputPaths | None]:
+    """Leave the images of this run's shard in `inputs`. Returns where their maps go, which depends on all images."""
+    targets: list[OutputPaths | None] = [None] * len(inputs.images)
+    if options.maps is not None:
+        targets = plan_output_paths(inputs.images, options.maps, MAP_KINDS)
+    if options.shard is not None:
+        own = [options.shard.holds(image.path) for image in inputs.images]
+        inputs.elsewhere = own.count(False)
+        inputs.images = list(compress(inputs.images, own))
+        targets = list(compress(targets, own))
+    if options.maps is not None:
+        check_output_paths(
+            targets,
+            inputs.images,
+            options.maps,
+            may_exist=options.if_exists is not IfExists.REFUSE,
+            hint="keep it by --resume, replace it by --overwrite, or give another folder",
+        )
     return targets
 
 
@@ -277,6 +286,9 @@ class ScoreRun:
 
     def end(self, inputs: Inputs) -> int:
         """Write the summary to standard error; returns the exit code."""
+        if not inputs.images and inputs.elsewhere:
+            self.messages.warn(f"shard {self.options.shard} has none of {count(inputs.elsewhere, 'image')}")
+            return ExitCode.OK
         if not inputs.images:
             self.messages.error(f"no image found: {inputs.why_empty}")
         elif self.summary.needs_summary:
