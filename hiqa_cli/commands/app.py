@@ -21,7 +21,7 @@ from hiqa_cli._version import __version__
 from hiqa_cli.console.messages import closest_match, did_you_mean
 from hiqa_cli.errors import UsageError
 
-from .help import HELP_NAMES, add_command
+from .usage.help import HELP_NAMES, add_command
 
 COMMANDS = {  # name, also of its module and function -> summary, the first line of its help
     "score": "Score images from 0 (bad) to 100 (good).",

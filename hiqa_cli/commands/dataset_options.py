@@ -11,7 +11,7 @@ import typer
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import UsageError
 
-from .help import INPUT
+from .usage.help import INPUT
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Dataset

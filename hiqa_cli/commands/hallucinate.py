@@ -22,16 +22,11 @@ from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION
 from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
 from hiqa_cli.scoring.items import check_standard_input, job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.output_paths import (
-    PANEL,
-    OutputPaths,
-    check_output_paths,
-    plan_output_paths,
-)
+from hiqa_cli.scoring.output_paths import PANEL, OutputPaths, check_output_paths, plan_output_paths
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
-from .help import OUTPUT
+from .usage.help import OUTPUT
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.scorer import Scorer

@@ -17,7 +17,7 @@ from hiqa_cli.scoring.inputs import read_file_list
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
-from .help import INPUT, OUTPUT
+from .usage.help import INPUT, OUTPUT
 
 
 def merge(

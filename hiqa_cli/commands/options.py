@@ -1,87 +1,22 @@
-"""Options that several commands share, and the checks of their values.
-
-A wrong value is refused in one line: the option, what was expected, what was found, the nearest right word.
-"""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hiqa_cli.console.messages import did_you_mean
 from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Scoring
-from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.scoring.options import BackendOptions, sampled_scoring
-from hiqa_cli.scoring.shard import Shard
 
-from .groups import OptionGroup
-from .help import ADVANCED, INPUT, OUTPUT, SCORING
+from .usage.groups import OptionGroup
+from .usage.help import ADVANCED, INPUT, OUTPUT, SCORING
+from .usage.values import one_of, points, whole_number
 
 SORT_ORDERS = ("score", "path")
-
-
-def one_of(option: str, words: tuple[str, ...], variable: str = "") -> Callable[[str], str]:
-    """A parser for an option whose value is one of a few words.
-
-    variable: the environment variable that sets the option too; it is named where its value is wrong.
-    """
-
-    def parse(value: str) -> str:
-        if value in words:
-            return value
-        guess = did_you_mean(value, words) if value else ""
-        source = variable if variable and os.environ.get(variable) == value else option
-        raise UsageError(f"{source}: expected {', '.join(words)}; found {value!r}{guess}")
-
-    return parse
-
-
-def whole_number(option: str, least: int = 1, most: int | None = None) -> Callable[[str], int]:
-    """A parser for a whole number in decimal digits."""
-    span = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
-
-    def parse(value: str) -> int:
-        # Typer passes defaults through the parser as well: they are numbers already
-        text = str(value)
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-        if number is None or number < least or (most is not None and number > most):
-            raise UsageError(f"{option}: expected a whole number {span}; found {value!r}")
-        return number
-
-    return parse
-
-
-def points(option: str) -> Callable[[str], float]:
-    """A parser for a score or a difference of scores, 0 to 100."""
-
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not 0 <= number <= 100:  # NaN fails this as well
-            raise UsageError(f"{option}: expected a score from 0 to 100; found {value!r}")
-        return number
-
-    return parse
-
-
-def shard(value: str) -> Shard:
-    """A parser for I/N, 1/N to N/N."""
-    number, slash, total = value.partition("/")
-    digits = number + total
-    if not (slash and digits.isascii() and digits.isdecimal() and number and total and len(digits) < 19):
-        raise UsageError(f"--shard: expected I/N, from 1/N to N/N, found {value!r}")
-    if not 1 <= int(number) <= int(total):
-        raise UsageError(f"--shard: expected a number from 1 to {int(total):,} before the slash, found {value!r}")
-    return Shard(int(number), int(total))
 
 
 # input

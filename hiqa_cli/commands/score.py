@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from hiqa_cli.commands.usage.values import one_of, points, shard, whole_number
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.options import ScoreOptions, if_exists_policy
 from hiqa_cli.scoring.shard import Shard
 
 from . import options as common
-from .help import ADVANCED, OUTPUT, on_command_line
-from .options import one_of, points, shard, whole_number
+from .usage.help import ADVANCED, OUTPUT, on_command_line
 
 CsvFile = Annotated[
     str | None,

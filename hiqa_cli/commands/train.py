@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hiqa_cli.commands.usage.values import one_of, whole_number
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import StageProgress
@@ -18,9 +19,9 @@ from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 
 from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, HigherIsBetter, NominalRange, Roots
-from .help import ADVANCED, INPUT, OUTPUT, TRAINING
-from .options import Device, Precision, Quiet, Threads, one_of, whole_number
+from .options import Device, Precision, Quiet, Threads
 from .train_setup import choose_vgg, open_databases
+from .usage.help import ADVANCED, INPUT, OUTPUT, TRAINING
 
 if TYPE_CHECKING:
     from hiqa_train.data.sources.protocol import DataSource

@@ -144,8 +144,9 @@ def _write(index: sqlite3.Connection, parts: Sequence[Part], form: TableFormat, 
                     files[number] = open(parts[number].name, "rb")  # noqa: SIM115  (closed below)
                 line = _span(files[number], start, stop)
                 # the bytes themselves where the formats agree: fields of later versions stay
-                same = parts[number].form == form
-                new.write(line if same else form.encode(parts[number].form.decode(line)))
+                own = parts[number].form
+                same = (own.option, own.header) == (form.option, form.header)
+                new.write(line if same else form.encode(own.decode(line)))
                 result.rows += 1
                 result.errors += score is None
     except OSError as error:

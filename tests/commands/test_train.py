@@ -14,9 +14,9 @@ from support.tiny_training import open_table, options, short_recipe
 
 from hiqa_cli.commands.dataset_options import DatasetOptions
 from hiqa_cli.commands.evaluate.protocols import splits
-from hiqa_cli.commands.groups import expand_groups
 from hiqa_cli.commands.train import train
 from hiqa_cli.commands.train_setup import choose_vgg, open_databases
+from hiqa_cli.commands.usage.groups import expand_groups
 from hiqa_cli.console.progress import stage_text
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.splits import COUNT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hiqa_cli.commands.options import one_of, points, whole_number
+from hiqa_cli.commands.usage.values import one_of, points, whole_number
 from hiqa_cli.console.exit_codes import ExitCode, code_for_error
 from hiqa_cli.console.messages import closest_match
 from hiqa_cli.console.progress import clock, progress_text

@@ -21,7 +21,7 @@ def test_every_path_is_in_exactly_one_shard_and_shards_are_about_equal() -> None
 
 
 def test_a_share_depends_on_the_path_alone() -> None:
-    assert [n for n in range(1, 9) if Shard(n, 8).holds("a/b.jpg")] == [2]
+    assert [n for n in range(1, 9) if Shard(n, 8).holds("a/b.jpg")] == [1]
     assert [n for n in range(1, 9) if Shard(n, 8).holds("\udcff.jpg")]  # a name that is not UTF-8
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.commands.help import INPUT, OUTPUT
+from hiqa_cli.commands.usage.help import INPUT, OUTPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, escape_for_terminal, name_text

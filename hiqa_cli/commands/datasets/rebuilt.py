@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.commands.help import INPUT, OUTPUT
 from hiqa_cli.commands.options import Quiet
+from hiqa_cli.commands.usage.help import INPUT, OUTPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages, did_you_mean
 from hiqa_cli.console.progress import ImageProgress

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hiqa_cli.commands.dataset_options import AllowMissing, HigherIsBetter, NominalRange, direction_of
-from hiqa_cli.commands.help import INPUT
 from hiqa_cli.commands.options import Quiet
+from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hiqa_cli.commands.help import add_command, command_group
+from hiqa_cli.commands.usage.help import add_command, command_group
 from hiqa_cli.errors import UsageError
 
 from .clean_images import gains, ladders, people, uncertainty

@@ -11,8 +11,8 @@ import typer
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.commands import options as common
-from hiqa_cli.commands.groups import OptionGroup
-from hiqa_cli.commands.help import INPUT
+from hiqa_cli.commands.usage.groups import OptionGroup
+from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from hiqa_cli.commands import options as common
-from hiqa_cli.commands.groups import OptionGroup
-from hiqa_cli.commands.help import INPUT
-from hiqa_cli.commands.options import whole_number
+from hiqa_cli.commands.usage.groups import OptionGroup
+from hiqa_cli.commands.usage.help import INPUT
+from hiqa_cli.commands.usage.values import whole_number
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.scoring.options import BackendOptions

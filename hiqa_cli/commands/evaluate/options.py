@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from hiqa_cli.commands.dataset_options import AllowMissing, DatasetOptions, HigherIsBetter, NominalRange, Roots
-from hiqa_cli.commands.groups import OptionGroup
-from hiqa_cli.commands.help import INPUT, OUTPUT, SCORING
-from hiqa_cli.commands.options import Mode, Stride, whole_number
+from hiqa_cli.commands.options import Mode, Stride
+from hiqa_cli.commands.usage.groups import OptionGroup
+from hiqa_cli.commands.usage.help import INPUT, OUTPUT, SCORING
+from hiqa_cli.commands.usage.values import whole_number
 from hiqa_cli.engine.config import Scoring
 
 # input

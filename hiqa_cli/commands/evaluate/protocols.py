@@ -10,9 +10,9 @@ import typer
 
 from hiqa_cli.commands import options as common
 from hiqa_cli.commands.dataset_options import DatasetOptions, open_and_describe
-from hiqa_cli.commands.groups import OptionGroup
-from hiqa_cli.commands.help import INPUT, OUTPUT, TRAINING, on_command_line
-from hiqa_cli.commands.options import one_of, whole_number
+from hiqa_cli.commands.usage.groups import OptionGroup
+from hiqa_cli.commands.usage.help import INPUT, OUTPUT, TRAINING, on_command_line
+from hiqa_cli.commands.usage.values import one_of, whole_number
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError

@@ -156,7 +156,7 @@ def test_what_it_cannot_do_is_refused_in_a_line(
 @pytest.mark.slow
 def test_released_weights_score_an_example_as_torch_does_in_both_precisions(cache: Path) -> None:
     example = CHECKOUT / "examples" / "coffee_jpeg.jpg"
-    expected, _ = json.loads((Path(__file__).parents[2] / "golden" / "examples.json").read_text())["scores"][
+    expected, _ = json.loads((Path(__file__).parents[1] / "golden" / "examples.json").read_text())["scores"][
         example.name
     ]
     assert Scorer.load(backend="openvino", precision="fp32").score(example).score == pytest.approx(expected, abs=0.05)

@@ -14,7 +14,7 @@ import pytest
 
 from hiqa_cli import Scorer
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 GOLDEN = json.loads((Path(__file__).with_name("examples.json")).read_text(encoding="utf-8"))
 TOLERANCE = 0.1
 

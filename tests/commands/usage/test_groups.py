@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hiqa_cli.commands.groups import OptionGroup, expand_groups
+from hiqa_cli.commands.usage.groups import OptionGroup, expand_groups
 
 Width = Annotated[int, typer.Option("--width", help="Px.")]
 Names = Annotated[list[str] | None, typer.Option("--name", help="May be repeated.")]
