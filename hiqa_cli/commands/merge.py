@@ -11,7 +11,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count, escape_for_pipe
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_new_file, is_same_target
+from hiqa_cli.output_checks import check_new_file, claimed_outputs, is_same_target
 from hiqa_cli.rows.merge import FORMATS, format_of, merge_tables
 from hiqa_cli.scoring.inputs import read_file_list
 from hiqa_cli.scoring.row_printer import write
@@ -65,7 +65,8 @@ def merge(
     if null and against is None:
         raise UsageError("-0 needs --against", "give --against FILE or -")
     expected = [] if against is None else read_file_list(against, nul_separated=null, option="--against")
-    result = merge_tables(parts, output, expected)
+    with claimed_outputs(("--output", output)):
+        result = merge_tables(parts, output, expected)
     say = Messages(quiet=quiet)
     for name in result.incomplete:
         say.warn(f"{name}: its last line is incomplete and was left out")
