@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.database_trees import write_table
+from support.database_trees import write_live, write_table
 from support.process import HIQA, TIMEOUT, Finished, environment, obey_signals
 from support.tiny_training import SIZE, as_toml, assert_equal, short_recipe
 
@@ -206,6 +206,21 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_resume(table, tmp_path):
     assert errors.decode().splitlines()[-1] == f"hiqa: stopped; resume from the checkpoint in {out} with --resume"
     assert 3 <= read_checkpoint(out / "alone" / LAST)["step"] < 500
     assert os.listdir(out / "alone")
+
+
+def test_live_is_trained_on_as_typed_without_a_network_for_the_perceptual_loss(tmp_path):
+    root, record = write_live(tmp_path / "live", scenes=6), tmp_path / "run" / "run.json"
+    mine = {**environment(), "HIQA_LIVE_ROOT": str(root), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    child = subprocess.Popen(
+        [*HIQA, "train", "--dataset", "live", "--out", str(record.parent)], env=mine, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 3 * TIMEOUT
+    while not record.exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.kill()  # the recipe takes hours
+    _, errors = child.communicate(timeout=TIMEOUT)
+    assert json.loads(record.read_text())["perceptual"]["network"] == "trunk"
+    assert b"perceptual loss: lower layers of the trunk of hiqa's weights" in errors
 
 
 @pytest.mark.parametrize(
