@@ -1,15 +1,17 @@
 """Paths of the pictures that hiqa writes: unique, inside the output folder, and never those of inputs.
 
-The output folder mirrors the inputs' folders below their common root. A picture is named after the stem of its input;
-inputs of one folder with the same stem use their full names.
+The output folder mirrors the inputs' folders below their common root; where they have none but the root of the file
+system, below the last names of each given folder, as many as tell them apart. A picture is named after the stem of its
+input; inputs of one folder with the same stem use their full names.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,10 @@ def plan_output_paths(inputs: Sequence[Input], folder: Path, kinds: Sequence[str
 
     A file that is given twice has the same paths twice; different files never share a path.
     """
-    root = _common_root([_anchor(image) for image in inputs])
+    anchors = {anchor for anchor in map(_anchor, inputs) if anchor}
+    root = _common_root(anchors)
+    is_shared = len(Path(root).parts) > 1 or root in anchors
+    mirrored = {root: Path()} if is_shared else _mirrored(_outermost(anchors))
     places = [None if image.problem else _place(image, root) for image in inputs]
     names = _names({place for place in places if place is not None})
     plans: list[OutputPaths | None] = []
@@ -48,7 +53,7 @@ def plan_output_paths(inputs: Sequence[Input], folder: Path, kinds: Sequence[str
         if place is None:
             plans.append(None)
             continue
-        base = folder / _below(place[0], root) / names[place]
+        base = folder / _below(place[0], mirrored) / names[place]
         plans.append(OutputPaths({kind: Path(f"{base}.{kind}.png") for kind in kinds}))
     return plans
 
@@ -72,23 +77,44 @@ def _absolute(folder: str) -> str:
     return os.path.abspath(folder)
 
 
-def _common_root(anchors: Sequence[str]) -> str:
+def _common_root(anchors: Collection[str]) -> str:
     """The deepest folder that contains all, or "" if there is none (two drives, or standard input only)."""
-    folders = {anchor for anchor in anchors if anchor}
     try:
-        return os.path.commonpath(folders) if folders else ""
+        return os.path.commonpath(anchors) if anchors else ""
     except ValueError:  # different drives on Windows
         return ""
 
 
-def _below(folder: str, root: str) -> Path:
-    """The folder relative to the root; without a root, a drive's letter becomes a folder."""
-    if not folder:
-        return Path()
-    if root:
-        return Path(os.path.relpath(folder, root))
-    drive, rest = os.path.splitdrive(folder)
-    return Path(drive.strip(":\\/").replace("\\", "_") or "root") / rest.strip("\\/")
+def _outermost(anchors: Collection[str]) -> list[str]:
+    """The folders that lie in no other."""
+    return [one for one in sorted(anchors) if not any(other in map(str, Path(one).parents) for other in anchors)]
+
+
+def _mirrored(anchors: Sequence[str]) -> dict[str, Path]:
+    """Where each folder is mirrored: its last names, as many as keep its place from being another's or inside it."""
+    parts = {anchor: [re.sub(r"[:\\/]", "", part) or "root" for part in Path(anchor).parts] for anchor in anchors}
+    length = dict.fromkeys(anchors, 1)
+    while True:
+        places = {anchor: Path(*parts[anchor][-length[anchor] :]) for anchor in anchors}
+        clashing = [
+            one
+            for one in anchors
+            for other in anchors
+            if one != other and (places[one] == places[other] or places[other] in places[one].parents)
+        ]
+        longer = [anchor for anchor in clashing if length[anchor] < len(parts[anchor])]
+        if not longer:
+            return places
+        for anchor in set(longer):
+            length[anchor] += 1
+
+
+def _below(folder: str, mirrored: dict[str, Path]) -> Path:
+    """The place of a folder in the output folder."""
+    for anchor in (folder, *map(str, Path(folder).parents)) if folder else ():
+        if anchor in mirrored:
+            return mirrored[anchor] / os.path.relpath(folder, anchor)
+    return Path()
 
 
 def _names(places: set[tuple[str, str]]) -> dict[tuple[str, str], str]:

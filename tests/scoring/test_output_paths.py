@@ -47,6 +47,33 @@ def test_folders_are_mirrored_below_the_common_root() -> None:
     assert planned(inputs("p/x/a.jpg", "p/y/a.jpg", "p/b.jpg")) == ["x/a", "y/a", "b"]
 
 
+def places(*paths: str) -> list[str]:
+    """Where images are mirrored that need not exist."""
+    return planned([Input(path, os.path.dirname(path)) for path in paths])
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (("/mnt/photos/a.jpg", "/home/me/b.jpg"), ["photos/a", "me/b"]),
+        (("/mnt/photos/a.jpg", "/home/photos/a.jpg"), ["mnt/photos/a", "home/photos/a"]),
+        (("/mnt/photos/x/a.jpg", "/mnt/photos/b.jpg", "/home/me/c.jpg"), ["photos/x/a", "photos/b", "me/c"]),
+        (("/q/b/x/a.jpg", "/q/b/c.jpg", "/p/b/x/a.jpg"), ["b/x/a", "b/c", "x/a"]),
+        (("/mnt/b/a.jpg", "/home/b/x/a.jpg", "/tmp/x/a.jpg"), ["b/a", "home/b/x/a", "tmp/x/a"]),
+        (("/a.jpg", "/home/me/b.jpg"), ["a", "home/me/b"]),
+    ],
+)
+def test_folders_without_a_common_root_are_told_apart_by_their_last_names(
+    paths: tuple[str, ...], expected: list[str]
+) -> None:
+    assert places(*paths) == expected
+
+
+def test_an_absolute_path_beside_a_relative_one_makes_no_path_of_the_system(tmp_path: Path) -> None:
+    Path("mine").mkdir()
+    assert places("/etc/a.jpg", "mine/b.jpg") == ["etc/a", "mine/b"]
+
+
 def test_a_given_folder_is_the_root_whatever_it_contains() -> None:
     os.makedirs("p/one")
     Path("p/one/a.jpg").touch()
