@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from hiqa_cli.images.opencv import cv2
+from hiqa_cli.images.opencv import require
+
+require()
+
+import cv2  # noqa: E402
 
 cv2.setNumThreads(1)
 

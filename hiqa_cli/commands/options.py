@@ -192,6 +192,10 @@ MaxBytes = Annotated[
     ),
 ]
 
+Isolate = Annotated[
+    bool, typer.Option("--isolate", help="Decode in limited child processes.", rich_help_panel=ADVANCED)
+]
+
 # output
 EmbedLimitMb = Annotated[
     int,
@@ -231,6 +235,7 @@ Networks = Annotated[
         batch_size=BatchSize,
         threads=Threads,
         weights=WeightsFolder,
+        isolate=Isolate,
     ),
 ]
 FileLimits = Annotated[Limits, OptionGroup(Limits, max_pixels=MaxPixels, max_bytes=MaxBytes)]

@@ -25,6 +25,7 @@ from .config import DEFAULT_BACKEND, Scoring
 from .job import DEFAULT_LIMITS, ImageSource, Job, Outputs
 from .loading import Loaded, LoadSettings, load
 from .pipeline.many import check_images, check_on_error, job_of, results_of
+from .pipeline.sources import DIRECT, PictureReader
 from .pipeline.stream import ScoreStream
 from .results import ScoreResult
 
@@ -46,7 +47,7 @@ class Scorer:
     choice: what was measured to decide about "auto"; empty where nothing was.
     """
 
-    def __init__(self, loaded: Loaded, arguments: LoadSettings) -> None:
+    def __init__(self, loaded: Loaded, arguments: LoadSettings, reader: PictureReader = DIRECT) -> None:
         self.backend = loaded.backend
         self._calibration = loaded.calibration
         self.weights_id = loaded.weights_id
@@ -54,6 +55,7 @@ class Scorer:
         self.precision = loaded.placement.precision
         self.choice = loaded.choice
         self._arguments = arguments
+        self._reader = reader
 
     @classmethod
     def load(
@@ -66,6 +68,7 @@ class Scorer:
         batch_size: int | None = None,
         threads: int | None = None,
         on_warning: Callable[[str], None] | None = None,
+        isolate: bool = False,
     ) -> Scorer:
         """Load weights onto a device.
 
@@ -79,13 +82,15 @@ class Scorer:
         threads: CPU threads of the backend (with "torch": of the whole process); None: the backend's default, or half
             of it where that was measured to be faster by a fifth.
         on_warning: called with one-line warnings, such as a batch size halved for lack of memory.
+        isolate: decode files in child processes, with limits on memory, time and access to files, for pictures that
+            may have been made to do harm. Pictures that Pillow or the caller has opened are not isolated.
 
-        Raises WeightsError, DeviceError, UsageError; with "openvino" also DependencyError where it is not installed,
-        and OutputError where its compiled networks cannot be saved.
+        Raises WeightsError, DeviceError, UsageError; DependencyError where no child process starts; with "openvino"
+        also DependencyError where it is not installed, and OutputError where its compiled networks cannot be saved.
         """
         folder = None if weights is None else Path(os.path.abspath(weights))
-        arguments = LoadSettings(folder, backend, device, precision, batch_size, threads, on_warning)
-        return cls(load(arguments), arguments)
+        arguments = LoadSettings(folder, backend, device, precision, batch_size, threads, on_warning, isolate)
+        return build(arguments)
 
     def __reduce__(self) -> tuple[Callable[..., Scorer], tuple[LoadSettings, str]]:
         return unpickled, (self._arguments, self.weights_id)
@@ -221,12 +226,25 @@ class Scorer:
             scoring,
             precision=self.precision,
             weights_id=self.weights_id,
+            reader=self._reader,
         )
+
+
+def build(arguments: LoadSettings) -> Scorer:
+    """The Scorer that Scorer.load() returns."""
+    if not arguments.isolate:
+        return Scorer(load(arguments), arguments)
+    from hiqa_cli.images.isolation.reader import IsolatedReader
+
+    reader = IsolatedReader()  # starts while the weights are loaded
+    scorer = Scorer(load(arguments), arguments, reader)
+    reader.ready()
+    return scorer
 
 
 def load_again(arguments: LoadSettings, weights_id: str) -> Scorer:
     """Another Scorer with the same arguments; WeightsError where the folder holds other weights by now."""
-    scorer = Scorer(load(arguments), arguments)
+    scorer = build(arguments)
     if scorer.weights_id != weights_id:
         where = "the weights installed here" if arguments.weights is None else f"the weights in {arguments.weights}"
         raise WeightsError(

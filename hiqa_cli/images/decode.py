@@ -67,15 +67,18 @@ def _decode_with_library(held: list[bytearray | bytes], header: Header) -> np.nd
 
 def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.ndarray:
     try:
-        from .opencv import cv2, silence
+        from . import opencv
+
+        opencv.require()
     except DependencyError as error:
         raise ImageError(f"16-bit or rare {header.format}: {error.message}", error.hint) from None
+    cv2 = opencv.cv2
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     if header.alpha:
         flags = cv2.IMREAD_UNCHANGED
     pixels, message = None, ""
     try:
-        with silence():
+        with opencv.silence():
             pixels = cv2.imdecode(np.frombuffer(held.pop(), np.uint8), flags)
     except cv2.error as failure:
         message = " ".join((failure.err or "").split())

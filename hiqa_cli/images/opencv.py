@@ -1,6 +1,6 @@
-"""The only place that imports OpenCV: `from hiqa_cli.images.opencv import cv2`.
+"""The only place that imports OpenCV: `opencv.cv2`, once `opencv.require()` has not raised.
 
-Importing this module raises DependencyError if cv2 cannot be loaded. It changes none of OpenCV's settings.
+Changes none of OpenCV's settings.
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ def explain(error: ImportError) -> DependencyError:
     )
 
 
+_failure: DependencyError | None = None
 try:
     import cv2
 except ImportError as error:
-    raise explain(error) from error
+    _failure = explain(error)
+
+
+def require() -> None:
+    """Raise DependencyError if OpenCV could not be loaded."""
+    if _failure is not None:
+        raise _failure
+
 
 _SILENT = 0  # a level of OpenCV's log
 _lock = threading.Lock()
@@ -54,4 +62,4 @@ def silence() -> Iterator[None]:
                 log.setLogLevel(_level)
 
 
-__all__ = ["cv2", "explain", "silence"]
+__all__ = ["cv2", "require", "silence"]

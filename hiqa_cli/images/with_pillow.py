@@ -24,6 +24,11 @@ _PLUGINS = {
 _STRIP = 2**18  # pixels
 
 
+def modules() -> list[str]:
+    """The names of the modules that `decode_with_pillow` imports."""
+    return [f"PIL.{module}" for module, _ in _PLUGINS.values()]
+
+
 def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
     """Decode to (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8, as stored (not turned).
 

@@ -48,6 +48,7 @@ def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:
         batch_size=options.batch_size,
         threads=options.threads,
         on_warning=messages.warn,
+        isolate=options.isolate,
     )
     messages.detail(f"weights {scorer.weights_id}, {scorer.backend.name}, {scorer.device}, {scorer.precision}")
     if scorer.choice:

@@ -26,6 +26,7 @@ class BackendOptions:
     threads: int | None = None
     weights: Path | None = None
     backend: str = DEFAULT_BACKEND
+    isolate: bool = False
 
 
 @dataclass(frozen=True)

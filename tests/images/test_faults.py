@@ -11,9 +11,9 @@ from PIL import Image
 from support import faulty_images as faulty
 from support import sample_images as make
 
+from hiqa_cli.engine.pipeline.arrays import picture_from_array
 from hiqa_cli.errors import ImageError
 from hiqa_cli.images.normalise import BACKGROUND
-from hiqa_cli.images.picture import picture_from_array
 from hiqa_cli.images.read import decode_picture
 
 PHOTO = make.photograph()

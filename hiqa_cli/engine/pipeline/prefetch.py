@@ -20,7 +20,7 @@ from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
-from .sources import is_readable_later, or_error, read_content, take_over
+from .sources import DIRECT, PictureReader, is_readable_later, or_error, read_content, take_over
 
 PREFETCH_PIXELS = 16_000_000
 PREFETCH_IMAGES = 64
@@ -41,8 +41,9 @@ class Slot:
 class Prefetcher:
     """Reads jobs on threads; take() returns (job, picture or error) in order."""
 
-    def __init__(self, jobs: Iterable[Job], readers: int = READERS) -> None:
+    def __init__(self, jobs: Iterable[Job], readers: int = READERS, reader: PictureReader = DIRECT) -> None:
         self._jobs = jobs
+        self._reader = reader
         self._readers = readers
         self._pixels = PREFETCH_PIXELS * max(readers, READERS) // READERS
         self._slots: deque[Slot] = deque()  # not yet taken, in order
@@ -130,7 +131,7 @@ class Prefetcher:
         """Read what only the iterating thread may read; False where the reader was closed meanwhile."""
         if not self._wait(lambda: self._turn == slot.number and self._has_room()):
             return False
-        self._finish(slot, or_error(lambda: read_content(take_over(slot.job), slot.job)))
+        self._finish(slot, or_error(lambda: read_content(take_over(slot.job, self._reader), slot.job)))
         return True
 
     def _read_files(self) -> None:
@@ -146,9 +147,12 @@ class Prefetcher:
     def _read_file(self, slot: Slot) -> None:
         if not self._wait(self._has_room):
             return
-        image = or_error(lambda: read_content(take_over(slot.job), slot.job, partial(self._reserve, slot)))
+        image = or_error(lambda: self._content(slot))
         if slot.reserved or self._wait(lambda: self._turn == slot.number):
             self._finish(slot, image)
+
+    def _content(self, slot: Slot) -> Picture:
+        return read_content(take_over(slot.job), slot.job, self._reader, partial(self._reserve, slot))
 
     def _reserve(self, slot: Slot, pixels: int) -> None:
         """Wait until a picture may be decoded."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import BinaryIO, TypeGuard
+from typing import BinaryIO, Protocol, TypeGuard
 
 import numpy as np
 
 from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.images import read
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.images.read import Reserve, decode_picture, no_reserve, read_picture
+from hiqa_cli.images.read import Reserve, no_reserve
+from hiqa_cli.images.source import Limits
 
 from .arrays import is_pillow_image, is_tensor, picture_from_array, picture_from_pillow, picture_from_tensor
 
@@ -27,12 +29,30 @@ EXPECTED = (
 Content = str | os.PathLike[str] | bytes | Picture
 
 
+class PictureReader(Protocol):
+    """What reads files: the module `read` in this process, or an `IsolatedReader`."""
+
+    def read_picture(
+        self,
+        source: str | bytes | os.PathLike | BinaryIO | io.RawIOBase,
+        limits: Limits = ...,
+        reserve: Reserve = ...,
+    ) -> Picture:
+        """Read an image from a path or a stream. Raises ImageError."""
+
+    def decode_picture(self, data: bytes | bytearray, limits: Limits = ..., reserve: Reserve = ...) -> Picture:
+        """Read an image from the bytes of a file. Raises ImageError."""
+
+
+DIRECT: PictureReader = read
+
+
 def is_readable_later(job: Job) -> bool:
     """Whether take_over() returns the job's source as it is."""
     return not job.problem and isinstance(job.source, str | os.PathLike | bytes)
 
 
-def take_over(job: Job) -> Content:
+def take_over(job: Job, reader: PictureReader = DIRECT) -> Content:
     """The job's source as something that nobody else changes; raises ImageError, one line, for a wrong object."""
     source = job.source
     if job.problem:
@@ -53,11 +73,11 @@ def take_over(job: Job) -> Content:
     if is_pillow_image(source):
         return picture_from_pillow(source, job.limits)
     if is_binary_stream(source):
-        return read_picture(source, job.limits)
+        return reader.read_picture(source, job.limits)
     raise wrong_object(source)
 
 
-def read_content(content: Content, job: Job, reserve: Reserve = no_reserve) -> Picture:
+def read_content(content: Content, job: Job, reader: PictureReader = DIRECT, reserve: Reserve = no_reserve) -> Picture:
     """The picture of what take_over() returned. Raises ImageError.
 
     reserve: called with the number of pixels before a file is decoded.
@@ -65,8 +85,8 @@ def read_content(content: Content, job: Job, reserve: Reserve = no_reserve) -> P
     if isinstance(content, Picture):
         return content
     if isinstance(content, bytes):
-        return decode_picture(content, job.limits, reserve)
-    return read_picture(content, job.limits, reserve)
+        return reader.decode_picture(content, job.limits, reserve)
+    return reader.read_picture(content, job.limits, reserve)
 
 
 def or_error(read: Callable[[], Picture]) -> Picture | HiqaError:

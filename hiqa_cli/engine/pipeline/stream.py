@@ -23,6 +23,7 @@ from hiqa_cli.images.picture import Picture
 
 from .image_state import ImageState
 from .prefetch import Prefetcher
+from .sources import DIRECT, PictureReader
 
 Batch = list[tuple[ImageState, np.ndarray]]  # tiles, each with the image that it belongs to
 
@@ -43,6 +44,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         *,
         precision: str,
         weights_id: str,
+        reader: PictureReader = DIRECT,
     ) -> None:
         self._closed = True  # until reading has begun
         backend.enter_process()
@@ -53,7 +55,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self._precision = precision
         self._weights_id = weights_id
         self._active: deque[ImageState] = deque()  # in the order of the jobs
-        self._reader = Prefetcher(jobs, backend.readers)
+        self._reader = Prefetcher(jobs, backend.readers, reader)
         self._closed = False
 
     def __next__(self) -> tuple[Job, ScoreResult | HiqaError]:
