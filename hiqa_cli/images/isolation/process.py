@@ -108,7 +108,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        return self.end.alive and self.process == os.getpid()
+        return self.end.alive and self.process == os.getpid() and self._popen.poll() is None
 
     def _take(self, answer: dict[str, Any], limits: Limits) -> Picture:
         try:
