@@ -16,7 +16,7 @@ from support.process import picture_bytes, write_picture
 
 from hiqa_cli import HiqaError, ImageError, Job, Picture, Scorer, ScoreResult
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
-from hiqa_cli.engine.pipeline import prefetch, sources
+from hiqa_cli.engine.pipeline import prefetch
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
 
 FINE = 1e-3  # points
@@ -127,7 +127,7 @@ def test_files_are_read_in_parallel_and_an_iterable_runs_on_one_thread(
 ) -> None:
     together = threading.Barrier(prefetch.READERS)
     iterating: set[int] = set()
-    read = sources.read_picture
+    read = reading.read_picture
 
     def slow(*arguments: object) -> Picture:
         together.wait(PATIENCE)  # until READERS files are being read at the same time
@@ -138,7 +138,7 @@ def test_files_are_read_in_parallel_and_an_iterable_runs_on_one_thread(
             iterating.add(threading.get_ident())
             yield path
 
-    monkeypatch.setattr(sources, "read_picture", slow)
+    monkeypatch.setattr(reading, "read_picture", slow)
     assert len(list(scorer.score_many(paths()))) == prefetch.READERS
     assert len(iterating) == 1
 
