@@ -18,6 +18,7 @@ from hiqa_cli import HiqaError, ImageError, Job, Picture, Scorer, ScoreResult
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.pipeline import prefetch
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
+from hiqa_cli.images import read as reading
 
 FINE = 1e-3  # points
 PATIENCE = 60.0  # s
