@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support import faulty_images as faulty
 from support import sample_images as make
+from support.hostile import faulty_images as faulty
 
 from hiqa_cli.engine.pipeline.arrays import picture_from_array
 from hiqa_cli.errors import ImageError

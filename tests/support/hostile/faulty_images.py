@@ -7,7 +7,7 @@ import struct
 import cv2
 import numpy as np
 
-from .sample_images import bmp, encode
+from support.sample_images import bmp, encode
 
 
 def zeroed(data: bytes, start: float, end: float) -> bytes:

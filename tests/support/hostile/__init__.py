@@ -1,0 +1,1 @@
+"""Files that a decoder may stumble over."""
