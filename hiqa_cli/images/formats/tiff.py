@@ -120,10 +120,7 @@ def read_tiff(data: Data) -> Header:
         _refuse(f"compression {compression}")
     kind = _picture_kind(reader, tags, {int(value) for value in bits[:samples]}, samples)
     parts = _parts(reader, tags, compression)
-    needed = _needed(reader, tags, kind, (width, height), int(bits[0]) * samples)
-    if len(parts) < len(needed):
-        unit = "tiles" if TILE_OFFSETS in tags else "strips"
-        raise damaged(NAME, f"{len(parts)} {unit} where {width} x {height} px need {len(needed)}")
+    needed = _needed(reader, tags, kind, (width, height), int(bits[0]) * samples, len(parts))
     if compression == 1 and TILE_OFFSETS not in tags and kind != "YCbCr":
         stated, expected = sum(len(part) for part in parts), sum(need or 0 for need in needed)
         if stated < expected:
@@ -242,26 +239,26 @@ def _parts(reader: _Reader, tags: dict[int, _Tag], compression: int) -> list[mem
 
 
 def _needed(
-    reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int
+    reader: _Reader, tags: dict[int, _Tag], kind: str, size: tuple[int, int], bits: int, found: int
 ) -> list[int] | list[None]:
     """Decoded bytes of each strip or tile of the picture; None for YCbCr, whose chroma may be smaller.
 
-    bits: of a pixel, all samples together.
+    bits: of a pixel, all samples together. found: strips or tiles in the file; ImageError if the picture needs more.
     """
     width, height = size
     planes = reader.value(tags.get(SAMPLES), 1) if reader.value(tags.get(PLANAR), 1) == 2 else 1
-    if TILE_OFFSETS in tags:
-        across, down = reader.value(tags.get(TILE_WIDTH), 0), reader.value(tags.get(TILE_HEIGHT), 0)
-        if not across or not down:
-            raise damaged(NAME, f"tiles of {across} x {down} px")
-        rows = [down] * (-(-width // across) * -(-height // down))
-    else:
-        across, down = width, reader.value(tags.get(ROWS_PER_STRIP), height)
-        if not down:
-            raise damaged(NAME, "strips of 0 rows")
-        rows = [min(down, height - top) for top in range(0, height, down)]
+    tiled = TILE_OFFSETS in tags
+    across = reader.value(tags.get(TILE_WIDTH), 0) if tiled else width
+    down = reader.value(tags.get(TILE_HEIGHT), 0) if tiled else reader.value(tags.get(ROWS_PER_STRIP), height)
+    if not across or not down:
+        raise damaged(NAME, f"strips or tiles of {across} x {down} px")
+    count = -(-width // across) * -(-height // down)
+    if count * planes > found:
+        unit = "tiles" if tiled else "strips"
+        raise damaged(NAME, f"{found} {unit} where {width} x {height} px need {count * planes}")
+    rows = [down] * count if tiled else [min(down, height - top) for top in range(0, height, down)]
     row = -(-across * (bits // planes) // 8)
-    return [None] * (len(rows) * planes) if kind == "YCbCr" else [row * count for count in rows] * planes
+    return [None] * (count * planes) if kind == "YCbCr" else [row * each for each in rows] * planes
 
 
 def _pages(reader: _Reader, after: int) -> int:
