@@ -80,7 +80,7 @@ def merge_tables(names: Sequence[str], out: Path, expected: Sequence[str] = ()) 
 
 def _add(index: sqlite3.Connection, number: int, part: Part, result: MergeResult, parts: Sequence[Part]) -> None:
     first = _first_scored(index, parts)
-    for saved in _rows_of(part):
+    for saved in rows_of(part):
         row = saved.row
         if row.is_scored:
             first = first or (part.name, row)
@@ -119,7 +119,8 @@ def _check_same(first: tuple[str, Row], name: str, row: Row) -> None:
             )
 
 
-def _rows_of(part: Part) -> Iterator[SavedRow]:
+def rows_of(part: Part) -> Iterator[SavedRow]:
+    """The complete rows of a table; sets what `Part` says of it. UsageError if it cannot be read."""
     try:
         with open(part.name, "rb") as file:
             reader = RowReader(file, part.form, part.name, HINT)
