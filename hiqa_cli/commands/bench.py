@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hiqa_cli.atomic import write_bytes
-from hiqa_cli.commands.usage.values import whole_number
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import Scoring
@@ -25,6 +24,7 @@ from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .usage.help import INPUT, OUTPUT, on_command_line
+from .usage.values import whole_number
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,6 @@ from hiqa_cli.engine.job import NO_OUTPUTS
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.output_checks import check_new_file
-from hiqa_cli.report.versions import Comparison, Version, compare_versions
 from hiqa_cli.rows.merge import Part, format_of, rows_of
 from hiqa_cli.scoring.inputs import find_inputs
 from hiqa_cli.scoring.items import job_for, load_scorer, score_jobs
@@ -31,6 +30,9 @@ from hiqa_cli.scoring.row_printer import write
 from . import options as common
 from .usage.help import INPUT, OUTPUT
 from .usage.values import points
+
+if TYPE_CHECKING:
+    from hiqa_cli.report.versions import Comparison, Version
 
 STDOUT = Path("-")
 
@@ -87,8 +89,11 @@ def compare(
     hiqa compare original/ jpeg75/ jpeg35/
     hiqa compare before.jsonl after.jsonl --max-drop 2
 
-    Exit codes: 0 compared; 1 output failed; 2 wrong usage, or nothing could start; 3 a version fell by more than allowed.
+    Exit codes: 0 compared; 1 output failed; 2 wrong usage, or nothing could start; 3 a version fell by more than
+    allowed.
     """
+    from hiqa_cli.report.versions import compare_versions
+
     if len(versions) < 2:
         raise UsageError("expected two or more versions", "give folders, or tables of finished runs")
     if json_file is not None and json_file != STDOUT:
@@ -128,6 +133,8 @@ def read_versions(
 
 def read_table(name: str) -> Version:
     """The scored images of a finished run. UsageError if there are none."""
+    from hiqa_cli.report.versions import Version
+
     part = Part(name, format_of(name, "version"))
     scored = {saved.row.path: saved.row.score for saved in rows_of(part) if saved.row.score is not None}
     if not scored:
@@ -139,6 +146,8 @@ def score_folders(
     folders: Sequence[str], scoring: Scoring, backend: BackendOptions, limits: Limits, say: Messages
 ) -> dict[str, Version]:
     """The scores of the images in folders and their subfolders; an image that cannot be scored is named."""
+    from hiqa_cli.report.versions import Version
+
     found = {
         folder: find_inputs([folder], recursive=True, files_from=None, nul_separated=False).images for folder in folders
     }
@@ -153,7 +162,7 @@ def score_folders(
                 for job, outcome in outcomes:
                     progress.advance()
                     if isinstance(outcome, HiqaError):
-                        say.error(f"{job.token}: {outcome}")
+                        say.error(f"{job.name}: {outcome}")
                     else:
                         scores[str(job.source)] = outcome.score
             if not scores:
@@ -171,7 +180,7 @@ def broken_limits(comparison: Comparison, max_drop: float | None, max_drop_p95: 
         problems.append(f"{comparison.name}: the mean score falls by {-change.mean:.2f}, more than {max_drop:g}")
     if max_drop_p95 is not None and change.p95_drop > max_drop_p95:
         problems.append(
-            f"{comparison.name}: 5 % of the images fall by {change.p95_drop:.2f}, more than {max_drop_p95:g}"
+            f"{comparison.name}: 5 % of the images fall by {change.p95_drop:.2f} or more, more than {max_drop_p95:g}"
         )
     return problems
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.commands.usage.values import points, whole_number
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, name_text
@@ -21,6 +20,7 @@ from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .usage.help import INPUT, OUTPUT, on_command_line
+from .usage.values import points, whole_number
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
 SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.commands.usage.values import one_of, points, shard, whole_number
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.options import ScoreOptions, if_exists_policy
@@ -15,6 +14,7 @@ from hiqa_cli.scoring.shard import Shard
 
 from . import options as common
 from .usage.help import ADVANCED, OUTPUT, on_command_line
+from .usage.values import one_of, points, shard, whole_number
 
 CsvFile = Annotated[
     str | None,

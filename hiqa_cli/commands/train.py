@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hiqa_cli.commands.usage.values import one_of, whole_number
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import StageProgress
@@ -18,10 +17,11 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 
-from .dataset_options import AllowMissing, DatasetNames, DatasetOptions, HigherIsBetter, NominalRange, Roots
+from .datasets.options import AllowMissing, DatasetNames, DatasetOptions, HigherIsBetter, NominalRange, Roots
 from .options import Device, Precision, Quiet, Threads
 from .train_setup import choose_vgg, open_databases
 from .usage.help import ADVANCED, INPUT, OUTPUT, TRAINING
+from .usage.values import one_of, whole_number
 
 if TYPE_CHECKING:
     from hiqa_train.data.sources.protocol import DataSource

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hiqa_cli.errors import UsageError
 
-from .dataset_options import DatasetOptions, open_datasets
+from .datasets.options import DatasetOptions, open_datasets
 
 if TYPE_CHECKING:
     from hiqa_train.data.training_split import DatabaseSplit

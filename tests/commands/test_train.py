@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.tiny_training import open_table, options, short_recipe
 
-from hiqa_cli.commands.dataset_options import DatasetOptions
+from hiqa_cli.commands.datasets.options import DatasetOptions
 from hiqa_cli.commands.evaluate.protocols import splits
 from hiqa_cli.commands.train import train
 from hiqa_cli.commands.train_setup import choose_vgg, open_databases

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.commands.dataset_options import AllowMissing, HigherIsBetter, NominalRange, direction_of
 from hiqa_cli.commands.options import Quiet
 from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
@@ -19,6 +18,7 @@ from hiqa_cli.errors import DatasetError
 from hiqa_cli.scoring.row_printer import write
 
 from .listing import AsJson
+from .options import AllowMissing, HigherIsBetter, NominalRange, direction_of
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Dataset

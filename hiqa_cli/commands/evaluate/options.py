@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.commands.dataset_options import AllowMissing, DatasetOptions, HigherIsBetter, NominalRange, Roots
+from hiqa_cli.commands.datasets.options import AllowMissing, DatasetOptions, HigherIsBetter, NominalRange, Roots
 from hiqa_cli.commands.options import Mode, Stride
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, OUTPUT, SCORING

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hiqa_cli.commands import options as common
-from hiqa_cli.commands.dataset_options import DatasetOptions, open_and_describe
+from hiqa_cli.commands.datasets.options import DatasetOptions, open_and_describe
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, OUTPUT, TRAINING, on_command_line
 from hiqa_cli.commands.usage.values import one_of, whole_number

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import UsageError
-
-from .usage.help import INPUT
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import Dataset

@@ -1,0 +1,106 @@
+"""`hiqa compare`: versions of the same images, as folders or finished runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.process import RunHiqa, write_picture
+
+from hiqa_cli.rows.csv_rows import CSV
+from hiqa_cli.rows.json_rows import FULL_JSON_LINES
+from hiqa_cli.rows.row import Row
+
+
+def write_run(path: Path, scores: dict[str, float | None], folder: str = "a", form=CSV) -> str:
+    shared = {"width": 300, "height": 200, "tiles": 2, "mode": "fast", "precision": "fp32", "weights": "55f8254d"}
+    rows = [
+        Row(path=f"{folder}/{name}", error="damaged") if score is None
+        else Row(path=f"{folder}/{name}", score=score, **shared, extra={"version": "0.1.0"})
+        for name, score in scores.items()
+    ]  # fmt: skip
+    path.write_bytes(form.header + b"".join(form.encode(row) for row in rows))
+    return path.name
+
+
+SCORES = {f"{n}.png": 60.0 + n for n in range(12)}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    write_run(tmp_path / "first.csv", SCORES)
+    lower = {name.replace("png", "jpg"): score - 8 - n % 3 for n, (name, score) in enumerate(SCORES.items())}
+    write_run(tmp_path / "lower.jsonl", lower | {"damaged.jpg": None}, "elsewhere/b", FULL_JSON_LINES)
+    write_run(tmp_path / "same.csv", {name: score + (n % 3 - 1) / 4 for n, (name, score) in enumerate(SCORES.items())})
+    return tmp_path
+
+
+def test_the_verdict_is_in_words_with_interval_and_losers(run_hiqa: RunHiqa, runs: Path) -> None:
+    done = run_hiqa("compare", "first.csv", "lower.jsonl", "same.csv", cwd=runs)
+    assert (done.code, done.messages) == (0, [])
+    assert done.lines[0] == "Compared with first.csv:"
+    assert done.lines[1].startswith("  lower.jsonl scores 9.0 points lower, on 12 of 12 images (mean -9.0 points, 95 %")
+    assert done.lines[2].startswith("  same.csv: no difference (mean ")
+    assert "Fell most in lower.jsonl:" in done.lines
+
+
+def test_json_has_all_numbers(run_hiqa: RunHiqa, runs: Path) -> None:
+    done = run_hiqa("compare", "first.csv", "lower.jsonl", "--json", "-", cwd=runs)
+    (found,) = json.loads("\n".join(done.lines))["versions"]
+    assert found["verdict"] == "lower"
+    assert found["change"]["pairs"] == found["change"]["lower"] == 12
+    assert found["change"]["mean"] == pytest.approx(-9)
+    assert found["change"]["p_sign"] == pytest.approx(2 * 0.5**12)
+    assert found["change"]["p95_drop"] == pytest.approx(10)
+    assert len(found["losers"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "message"),
+    [
+        (("--max-drop", "9.5", "--max-drop-p95", "10"), 0, None),
+        (("--max-drop", "8.5"), 3, "hiqa: lower.jsonl: the mean score falls by 9.00, more than 8.5"),
+        (("--max-drop-p95", "9.5"), 3,
+         "hiqa: lower.jsonl: 5 % of the images fall by 10.00 or more, more than 9.5"),
+    ],
+)  # fmt: skip
+def test_limits_are_a_gate(run_hiqa: RunHiqa, runs: Path, limits, code, message) -> None:
+    done = run_hiqa("compare", "first.csv", "lower.jsonl", *limits, cwd=runs)
+    assert (done.code, done.messages) == (code, [message] if message else [])
+
+
+def test_images_without_a_pair_are_counted(run_hiqa: RunHiqa, runs: Path) -> None:
+    write_run(runs / "few.csv", {"0.png": 50.0, "1.png": 50.0, "other.png": 50.0})
+    done = run_hiqa("compare", "first.csv", "few.csv", cwd=runs)
+    assert done.messages == ["hiqa: few.csv: 11 images without a pair"]
+
+
+def test_folders_are_scored_and_sizes_of_files_compared(run_hiqa: RunHiqa, tiny_weights: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        write_picture(tmp_path / "one" / "sub" / f"{number}.png", number)
+        write_picture(tmp_path / "two" / "sub" / f"{number}.jpg", number)
+    done = run_hiqa("compare", "one", "two", "--json", "out.json", cwd=tmp_path, weights=tiny_weights)
+    assert done.code == 0, done.messages
+    (found,) = json.loads((tmp_path / "out.json").read_text())["versions"]
+    sizes = [sum(path.stat().st_size for path in (tmp_path / name / "sub").iterdir()) / 3 for name in ("one", "two")]
+    assert found["bytes"] == pytest.approx(sizes)
+    assert found["change"]["pairs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("first.csv",), "expected two or more versions; give folders, or tables of finished runs"),
+        (("first.csv", "text.txt"), "version text.txt: expected a name that ends in .csv or .jsonl, found '.txt'"),
+        (("first.csv", "other.csv"), "first.csv and other.csv have no scored image in common; images match if their "
+         "paths below each version's common folder are equal, file suffix aside"),
+        (("first.csv", "failed.csv"), "failed.csv has no scored image"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_refused_in_one_line(run_hiqa: RunHiqa, runs: Path, arguments, message) -> None:
+    write_run(runs / "other.csv", {"else.png": 50.0, "more.png": 40.0})
+    write_run(runs / "failed.csv", {"0.png": None})
+    (runs / "text.txt").touch()
+    done = run_hiqa("compare", *arguments, cwd=runs)
+    assert (done.code, done.messages) == (2, [f"hiqa: {message}"])
