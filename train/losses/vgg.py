@@ -8,8 +8,8 @@ is: `conv1_1.weight` or `features.0.weight`.
 from __future__ import annotations
 
 import hashlib
-import pickle
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
@@ -92,7 +92,7 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return dict(load_file(file))
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"cannot read VGG19's weights from {file}: {reason}", EXPECTED) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
