@@ -9,6 +9,7 @@ import typer
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
+from hiqa_cli.scoring.gate_formats import FORMATS
 from hiqa_cli.scoring.options import ScoreOptions, if_exists_policy
 from hiqa_cli.scoring.shard import Shard
 
@@ -38,6 +39,17 @@ MapsFolder = Annotated[
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write an HTML page, see hiqa report.", rich_help_panel=OUTPUT),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(FORMATS),
+        parser=one_of("--format", tuple(FORMATS)),
+        autocompletion=lambda: list(FORMATS),
+        help="Print annotations, JUnit XML or a summary, for CI, instead of rows.",
+        rich_help_panel=ADVANCED,
+    ),
 ]
 ShardOption = Annotated[
     Shard | None,
@@ -106,6 +118,7 @@ def score(
     sort: Sort = None,
     worst: Worst = None,
     min_score: MinScore = None,
+    form: Format = None,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
@@ -135,6 +148,7 @@ def score(
             nul_separated=null,
             exclude=tuple(exclude or ()),
             shard=share,
+            format=form or "",
             csv=csv,
             jsonl=jsonl,
             maps=maps,

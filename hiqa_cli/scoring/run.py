@@ -23,6 +23,7 @@ from hiqa_cli.rows.json_rows import JSON_LINES
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
+from .gate_formats import make_gate_printer
 from .inputs import Input, Inputs, find_inputs, input_files
 from .items import check_standard_input, job_for, load_scorer, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
@@ -113,6 +114,8 @@ def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job],
 def _printer(options: ScoreOptions) -> RowPrinter:
     if not options.shows_rows:
         return NullPrinter()
+    if options.format:
+        return make_gate_printer(options.format, options.min_score)
     return make_printer(
         csv=options.csv == STDOUT,
         json_lines=options.jsonl == STDOUT,
