@@ -27,7 +27,7 @@ COMMANDS = {  # name, also of its module and function -> summary, the first line
     "score": "Score images from 0 (bad) to 100 (good).",
     "hallucinate": "Write the hallucinated reference and discrepancy map of images.",
     "report": "Write an HTML page of scores, images and maps.",
-    "compare": "Compare versions of the same images.",
+    "compare": "Compare versions of the same images, such as settings of a codec.",
     "merge": "Join the tables of several runs, such as the shards of one.",
     "bench": "Measure speed and where the time goes.",
     "weights": "Show the weights: checksums, licence, training data, accuracy.",

@@ -6,7 +6,7 @@ import os
 import re
 from xml.etree import ElementTree
 
-from hiqa_cli.console.text import count
+from hiqa_cli.console.text import count, escape_for_terminal
 from hiqa_cli.rows.row import Row
 
 from .row_printer import RowPrinter, write
@@ -33,7 +33,8 @@ class GithubPrinter:
     def show(self, row: Row) -> None:
         problem = problem_of(row, self._gate)
         if problem:
-            write(f"::error file={self._property(row.path)},title=hiqa::{self._data(f'{row.path}: {problem}')}\n")
+            message = self._data(escape_for_terminal(f"{row.path}: {problem}"))
+            write(f"::error file={self._property(row.path)},title=hiqa::{message}\n")
 
     def end(self, summary: RunSummary) -> None:
         write(f"::notice title=hiqa::{self._data(counts(summary, self._gate))}\n")
