@@ -35,7 +35,7 @@ DEFAULT_SCORING = Scoring()
 
 
 class Scorer:
-    """Weights on a device, ready to score; made by Scorer.load(). Not safe for use by several threads at once.
+    """Weights on a device, ready to score; made by Scorer.load(). Several threads may use it: their batches take turns.
 
     A pickled or copied Scorer holds the arguments of load(), and loads again where it is unpickled or copied. Within
     a process, the same pickle loads once. In a fork of the process that loaded it, a Scorer on a CPU with the backend

@@ -1,4 +1,4 @@
-"""Every shell block that README and docs/ mark as runnable runs."""
+"""Every shell and Python block that README and docs/ mark as runnable runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from support.process import CHECKOUT, environment
 
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 RUNNABLE = re.compile(r"^<!-- runnable -->\n```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^<!-- runnable -->\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = {page.relative_to(CHECKOUT).as_posix(): RUNNABLE.findall(page.read_text("utf-8")) for page in PAGES}
 
 
@@ -37,3 +38,15 @@ def test_the_runnable_blocks_of_a_page_run_in_order(page: str, tmp_path: Path, h
     for block in BLOCKS[page]:
         done = subprocess.run(["sh", "-e", "-c", block], cwd=tmp_path, env=variables, capture_output=True, text=True)
         assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", PYTHON.findall((CHECKOUT / "docs/api.md").read_text("utf-8")))
+def test_a_runnable_block_of_the_api_runs(block: str, tmp_path: Path):
+    shutil.copytree(CHECKOUT / "examples", tmp_path / "examples")
+    (tmp_path / "block.py").write_text(block)
+    done = subprocess.run(
+        [sys.executable, "block.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"\d+\.\d+", done.stdout), "no score was printed"

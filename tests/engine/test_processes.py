@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -87,6 +87,20 @@ def test_a_fork_of_openvino_says_in_one_sentence_what_to_do(
     scorer = Scorer.load(tiny_weights, backend="openvino", precision="fp32")
     with pytest.raises(UsageError, match=r"OpenVINO's threads do not survive the fork .*; call Scorer.load\(\) after"):
         in_fork(lambda: scorer.score(PICTURE))
+
+
+def test_several_threads_score_with_one_scorer(scorer: Scorer) -> None:
+    images = [np.random.default_rng(seed).integers(0, 256, (280, 300, 3), dtype=np.uint8) for seed in range(6)]
+    expected = [scorer.score(image).score for image in images]
+    with ThreadPoolExecutor(3) as threads:
+        assert [result.score for result in threads.map(scorer.score, images)] == pytest.approx(expected, abs=SAME)
+
+
+@forks
+def test_a_fork_scores_though_a_thread_of_its_parent_was_scoring(scorer: Scorer) -> None:
+    with scorer.backend.lock:
+        score = in_fork(lambda: scorer.score(PICTURE).score)
+    assert score == pytest.approx(scorer.score(PICTURE).score, abs=SAME)
 
 
 def score_it(scorer: Scorer) -> tuple[float, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -64,10 +65,12 @@ class Backend(Protocol):
 
     name: "torch" or "openvino".
     batch_size: tiles that go through the networks at once; shrinks where memory runs out.
+    lock: held by the thread that runs the networks.
     """
 
     name: str
     batch_size: int
+    lock: Lock
 
     @property
     def tiles_at_once(self) -> int:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class OpenvinoBackend:
         self._head = head.create_infer_request()
         self._threads = int(networks.get_property("INFERENCE_NUM_THREADS"))
         self._process = os.getpid()
+        self.lock = Lock()
 
     def enter_process(self) -> None:
         """See `Backend`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from threading import Lock
 
 import numpy as np
 import torch
@@ -57,11 +58,14 @@ class TorchBackend:
         self.batch_size = batch_size
         self._cuda = CudaRunner(self.network) if placement.device == "cuda" else None
         self._process = os.getpid()
+        self.lock = Lock()
 
     def enter_process(self) -> None:
         """See `Backend`. On a CPU a fork goes on with one thread, of torch in the whole process."""
         if self._placement.device != "cpu" and self._process != os.getpid():
             raise lost_in_fork(f"the contexts of {self._placement.device}", self._process, 'start workers with "spawn"')
+        if self._process != os.getpid():
+            self._process, self.lock = os.getpid(), Lock()  # a thread of the parent may have held it
         if is_fork() and torch.get_num_threads() > 1:
             torch.set_num_threads(1)
 

@@ -71,7 +71,8 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
                 batch = self._next_batch()
                 if not batch and not self._active:
                     raise StopIteration
-                self._run(batch)
+                with self._backend.lock:
+                    self._run(batch)
         except BaseException:
             self.close()
             raise
