@@ -32,7 +32,8 @@ def printed(name: str, capsys: pytest.CaptureFixture[str], gate: float | None = 
 def test_github_gets_an_error_for_every_image_that_fails_and_a_notice(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed("github", capsys).split("\n")
     assert lines[0] == (
-        "::error file=photos/a%2C b%3A 100%25%0A.png,title=hiqa::photos/a, b: 100%25\N{SYMBOL FOR LINE FEED}.png: score 41.24 is below 60"
+        "::error file=photos/a%2C b%3A 100%25%0A.png,title=hiqa::"
+        "photos/a, b: 100%25\N{SYMBOL FOR LINE FEED}.png: score 41.24 is below 60"
     )
     assert lines[1].endswith("photos/b_\N{SYMBOL FOR ESCAPE}[31m|.png: cannot be scored: truncated | file")
     assert lines[2] == "::error file=bad.png,title=hiqa::bad.png: score 12.00 is below 60"
