@@ -204,7 +204,8 @@ def test_a_folder_has_about_a_dozen_entries():
 
 
 def test_a_file_has_at_most_300_lines():
-    lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in modules().values()}
+    files = [path for base in ("hiqa_cli", "train", "tests", "bench", ".ci") for path in (ROOT / base).rglob("*.py")]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in files}
     assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from hiqa_cli import __version__
 from hiqa_cli.commands.app import run
 from hiqa_cli.engine.config import grade
 from hiqa_cli.engine.row_schema import COLUMNS
-from hiqa_cli.errors import OutputError, UsageError, WeightsError
+from hiqa_cli.errors import UsageError, WeightsError
 
 ODD_NAMES = os.name == "posix" and os.uname().sysname == "Linux"  # file systems elsewhere refuse them
 pytestmark = pytest.mark.skipif(not ODD_NAMES, reason="names of any bytes need Linux")
@@ -233,17 +231,6 @@ def test_a_list_from_find_goes_through_in_any_bytes_and_comes_out_sorted_as_csv(
     assert scores == sorted(scores)
 
 
-def test_an_image_on_standard_input_is_scored(
-    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture_bytes(1))))
-    assert run(["score", "-", "--jsonl", "-", "--weights", str(tiny_weights)]) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    row = json.loads(captured.out)
-    assert (row["path"], row["width"], row["height"]) == ("-", 80, 60)
-
-
 def test_the_worst_alone_are_shown_while_files_get_everything(
     folder_run: FolderRun,
     tiny_weights: Path,
@@ -278,25 +265,3 @@ def test_a_file_given_twice_has_two_rows_and_one_set_of_maps(
     first, second = capsys.readouterr().out.splitlines()
     assert first == second
     assert len(os.listdir("m")) == len(KINDS)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_a_full_disk_ends_the_run_with_1_and_one_line(
-    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_picture("a.png")
-    with pytest.raises(OutputError, match="/dev/full cannot be written: no space left"):
-        run(["score", "a.png", "--csv", "/dev/full", "--weights", str(tiny_weights)])
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [*HIQA, "score", "a.png", "--csv", "out.csv", "--quiet"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env=environment(tiny_weights),
-            check=False,
-        )
-    assert done.returncode == 1
-    assert done.stderr == b"hiqa: standard output cannot be written: no space left on device\n"
-    assert len(rows_of(Path("out.csv").read_bytes())) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hiqa_cli.engine.row_schema import COLUMNS
-from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import JSON_LINES
@@ -271,31 +271,3 @@ def test_rows_of_another_run_are_refused(
     check_rows_fit([table], "0123abcd", "9", SETTINGS)
     with pytest.raises(UsageError, match=named):
         check_rows_fit([table], weights, version, {**SETTINGS, **changed})
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_a_full_disk_is_an_output_error() -> None:
-    table = Table("/dev/full", CSV, IfExists.REFUSE)
-    with pytest.raises(OutputError, match="no space left"):
-        table.open()
-    table.close()
-
-
-def test_a_row_written_just_before_a_signal_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "t.csv", CSV, failed("a"))
-    table = Table(str(path), CSV, IfExists.RESUME)
-    plan_resume([table], [Input("a", "."), Input("b", ".")], [None, None])
-    table.open()
-    table.append(scored("a"))
-    real_write = os.write
-
-    def write_and_stop(file: int, data: bytes) -> int:
-        real_write(file, data)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "write", write_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        table.append(scored("b"))
-    monkeypatch.undo()
-    table.close()
-    assert path.read_bytes() == CSV.header + CSV.encode(scored("a")) + CSV.encode(scored("b"))
