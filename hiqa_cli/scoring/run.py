@@ -295,5 +295,7 @@ class ScoreRun:
         if not inputs.images:
             self.messages.error(f"no image found: {inputs.why_empty}")
         elif self.summary.needs_summary:
+            for line in self.summary.gate_messages() if not self.options.format else ():
+                self.messages.error(line)
             self.messages.warn(self.summary.summary())
         return self.summary.exit_code

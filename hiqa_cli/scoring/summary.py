@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hiqa_cli.console.exit_codes import ExitCode, code_for_counts
 from hiqa_cli.console.text import count
@@ -14,7 +14,7 @@ class RunSummary:
     """Counts the rows of a `hiqa score` run, new ones and those of an earlier run.
 
     gate: the lowest score that passes, or None. scored_before: rows that an earlier run scored.
-    outputs_skipped: hiqa's own pictures among the inputs.
+    outputs_skipped: hiqa's own pictures among the inputs. failing: (score, path) of the images below the gate.
     """
 
     gate: float | None = None
@@ -24,6 +24,7 @@ class RunSummary:
     scored_before: int = 0
     outputs_skipped: int = 0
     worst: Row | None = None
+    failing: list[tuple[float, str]] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
         """Count one row."""
@@ -33,6 +34,7 @@ class RunSummary:
         self.scored += 1
         if self.gate is not None and row.score < self.gate:
             self.below_gate += 1
+            self.failing.append((row.score, row.path))
         if self.worst is None or self.worst.score is None or row.score < self.worst.score:
             self.worst = row
 
@@ -45,6 +47,10 @@ class RunSummary:
     def needs_summary(self) -> bool:
         """Whether there is something to report that the rows do not show."""
         return bool(self.failed or self.below_gate or self.outputs_skipped or self.scored_before or not self.scored)
+
+    def gate_messages(self) -> list[str]:
+        """A line for every image below the gate, the worst first."""
+        return [f"{path}: score {score:.2f} is below {self.gate:g}" for score, path in sorted(self.failing)]
 
     def summary(self) -> str:
         """The summary as one line."""

@@ -77,9 +77,14 @@ def test_a_pipe_gets_a_line_for_every_image_that_was_scored_and_nothing_else(
 
 
 def test_a_failure_is_one_line_on_stderr_and_outranks_the_gate(folder_run: FolderRun) -> None:
-    torn, missing, summary = folder_run.done.messages
+    torn, missing, *below, summary = folder_run.done.messages
     assert torn.startswith("hiqa: photos/torn.jpg: ")
     assert missing == "hiqa: missing.png: no such file or folder"
+    assert len(below) == 4
+    assert [float(line.split(": score ")[1].split()[0]) for line in below] == sorted(
+        float(line.split("\t")[0]) for line in folder_run.done.lines
+    )
+    assert all(line.startswith("hiqa: photos/") and line.endswith(" is below 100") for line in below)
     assert summary.startswith("hiqa: 4 images scored, 2 failed, 4 below 100, worst ")
     assert folder_run.done.code == 1
 
