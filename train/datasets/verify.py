@@ -94,7 +94,7 @@ def _below(path: Path, root: Path) -> str:
 
 
 def _references(dataset: Dataset, decoded: dict[Path, Decoded], every: bool) -> list[CountCheck]:
-    """Count references, and images that have one of their own size.
+    """Count references, and images whose reference has the same size.
 
     every: whether every image must have one; rows of a table need not.
     """

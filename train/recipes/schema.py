@@ -210,10 +210,10 @@ class RunSettings:
         micro-batch.
     workers: processes that cut patches; their number changes no patch and no order, so a run may resume with another.
     validation_pictures: largest number of validation images of a database, `validation_patches` patches of each.
-    half_width_pictures, half_width_versions: the uncertainty is fitted on at most so many validation images of each
-        database, and on about so many distorted versions of clean validation images in all.
+    half_width_pictures, half_width_versions: for the fit of the uncertainty, maximum number of validation images of
+        each database, and approximate total number of distorted versions of clean validation images.
     half_width_growth: by database, how many times larger errors are on images that R was not trained on.
-    half_width_trained_on: the uncertainty is also fitted on at most so many training images of each of these databases.
+    half_width_trained_on: maximum number of training images of each database with growth that this fit uses, too.
     """
 
     log_every: int

@@ -77,8 +77,8 @@ def compose_strip(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:
 
 @dataclass
 class ArraySlot:
-    """Takes the whole hallucination and, with it, the distorted image, (H, W, 3) uint8 RGB, and the discrepancy map,
-    (H, W, 3) float32, as far as wanted."""
+    """Takes whole arrays if requested: the hallucination with the distorted image, (H, W, 3) uint8 RGB, and the
+    discrepancy map, (H, W, 3) float32."""
 
     wants_hallucination: bool
     wants_discrepancy: bool

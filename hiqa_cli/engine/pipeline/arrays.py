@@ -137,7 +137,7 @@ def _to_16_bits(array: np.ndarray, what: str) -> np.ndarray:
 
 
 def readable(number: float) -> str:
-    """A number with as many digits as it takes to see that it lies outside the permitted range."""
+    """A number with enough digits to show that it is outside the permitted range."""
     outside = not -OVERSHOOT <= number <= 1.0 + OVERSHOOT
     for digits in (6, 9, 17):
         text = f"{number:.{digits}g}"

@@ -46,7 +46,7 @@ class ImageState:
         self._tile_sinks: Sequence[TileSink] = ()
         self._places: Iterator[tuple[int, int]] | None = None  # of `_grid`; None: the aggregate chooses the tiles
         self._next: tuple[int, int] | None = None
-        self._running: deque[tuple[int, int]] = deque()  # places of tiles whose outputs are due
+        self._running: deque[tuple[int, int]] = deque()  # places of tiles whose outputs are pending
         self._row: list[float] = []  # scores of the current row of `_grid`
         self._rows_left = 0
         self._corrections: CorrectionBlender | None = None

@@ -24,7 +24,7 @@ LONGEST_NAME = 300  # characters of a path in a message
 
 
 def job_of(image: ImageSource, hallucination: bool, discrepancy: bool, limits: Limits, bgr: bool) -> Job:
-    """The job of an image whose arrays, as far as wanted, come back in memory."""
+    """The job of an image; requested arrays are returned in memory."""
     wanted = hallucination or discrepancy
     outputs = Outputs(arrays=ArraySlot(hallucination, discrepancy)) if wanted else NO_OUTPUTS
     return Job(image, outputs=outputs, limits=limits, bgr=bgr)

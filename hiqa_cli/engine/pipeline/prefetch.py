@@ -1,9 +1,9 @@
-"""Read the next images on threads of their own while the networks work on earlier ones.
+"""Read the next images on separate threads while the networks work on earlier ones.
 
 One thread iterates over the jobs, and takes over arrays, streams and other objects that their owner may change; up to
 `readers` threads read and decode files. Reading pauses while PREFETCH_IMAGES images wait to be taken, or while the
-pictures in memory, waiting or in use, have PREFETCH_PIXELS or more (in proportion more where there are more readers
-than READERS): pictures are decoded in any order, but get their room in the order of the jobs. Small images therefore
+pictures in memory, waiting or in use, have PREFETCH_PIXELS or more (proportionally more with more than READERS
+readers): pictures are decoded in any order, but memory is assigned in the order of the jobs. Small images therefore
 fill batches, a second large picture is never held beside the first, and a consumer that calls take(wait=False) never
 waits for a job that has not arrived.
 """

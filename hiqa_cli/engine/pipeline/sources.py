@@ -1,7 +1,7 @@
-"""What callers may hand over as an image, and how it becomes a Picture.
+"""What callers may pass as an image, and how it becomes a Picture.
 
 A path, or the bytes of a file, are read later, on any thread. Everything else is taken over at once, on the thread that
-iterates: its owner may change an array, move on in a stream, or close a file, as soon as the next image is asked for.
+iterates, because its owner may change an array, read on in a stream or close a file once the next image is requested.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def is_readable_later(job: Job) -> bool:
 
 
 def take_over(job: Job, reader: PictureReader = DIRECT) -> Content:
-    """The job's source as something that nobody else changes; raises ImageError, one line, for a wrong object."""
+    """The job's source as an object that its owner cannot change. Raises a one-line ImageError for any other object."""
     source = job.source
     if job.problem:
         raise ImageError(job.problem)

@@ -42,7 +42,7 @@ class BenchResult:
     """Seconds are totals over all images.
 
     tiles: number of tiles that went through the networks.
-    seconds: median of the complete pipeline; stages: each of STAGES by itself.
+    seconds: median of the complete pipeline; stages: each of STAGES individually.
     convolution_share: time of torch's plain convolutions of the same shapes, timed individually, over that of G and R.
     tera_operations: rate of those convolutions in the networks' precision, 1e12 multiplications and additions per
         second.
@@ -200,7 +200,7 @@ def _score_all(
 def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
     """(seconds, multiplications and additions) of torch's plain convolutions for one batch.
 
-    Each convolution of G and R is timed by itself, channels_last, in the networks' precision; the medians are summed.
+    Each convolution of G and R is timed individually, channels_last, in the networks' precision; medians are summed.
     """
     network, device = torch_backend(scorer).network, scorer.device
     seconds = operations = 0.0

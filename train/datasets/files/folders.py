@@ -68,7 +68,7 @@ class Files:
     """All files of a folder and its subfolders, by name."""
 
     def __init__(self, folder: Path | None, depth: int = MAX_DEPTH) -> None:
-        """folder: None stands for a missing folder, without any file."""
+        """folder: None means a missing folder, without files."""
         self._files: dict[str, list[Path]] = {}
         for found in () if folder is None else _levels(folder, depth):
             for entry in found:
