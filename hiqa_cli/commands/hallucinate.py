@@ -48,6 +48,7 @@ class HallucinateOptions:
     overwrite: bool
     limits: Limits
     backend: BackendOptions
+    print0: bool
     quiet: bool
     verbose: bool
 
@@ -78,6 +79,7 @@ def hallucinate(
         ),
     ] = False,
     overwrite: common.Overwrite = False,
+    print0: common.Print0 = False,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
@@ -105,6 +107,7 @@ def hallucinate(
             overwrite=overwrite,
             limits=limits,
             backend=backend,
+            print0=print0,
             quiet=quiet,
             verbose=verbose,
         )
@@ -145,6 +148,8 @@ def _check_stdout(options: HallucinateOptions, images: Sequence[Input]) -> None:
         )
     if options.panel:
         raise UsageError("--panel is a second image, standard output takes one", "give -o DIR")
+    if options.print0:
+        raise UsageError("--print0 prints paths, standard output takes the image", "give -o DIR")
     if sys.stdout.isatty():
         raise UsageError(
             "standard output is a terminal, an image cannot be written to it",
@@ -209,16 +214,17 @@ def _run_jobs(
                     for note in outcome.notes:
                         messages.detail(f"{job.name}: {note}")
                     with progress.cleared_for_results():
-                        _print_paths(target)
+                        _print_paths(target, options.print0)
                 progress.advance()
     finally:
         progress.close()
     return written, failed
 
 
-def _print_paths(target: OutputPaths | None) -> None:
+def _print_paths(target: OutputPaths | None, print0: bool) -> None:
     for path in target.pictures.values() if target is not None else ():
-        write(f"{escape_for_pipe(name_text(path))}\n")
+        name = name_text(path)
+        write(f"{name}\0" if print0 else f"{escape_for_pipe(name)}\n")
 
 
 def _report_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:

@@ -207,6 +207,9 @@ EmbedLimitMb = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+Print0 = Annotated[
+    bool, typer.Option("--print0", help="Print only paths, each ended by NUL (xargs -0).", rich_help_panel=ADVANCED)
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=OUTPUT)]
 
 # general

@@ -138,6 +138,8 @@ def report(
                 exclude=tuple(exclude or ()),
                 csv=None,
                 jsonl=None,
+                csv_safe=False,
+                print0=False,
                 maps=None,
                 if_exists=IfExists.OVERWRITE if overwrite else IfExists.REFUSE,
                 min_score=min_score,

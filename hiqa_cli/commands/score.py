@@ -21,6 +21,14 @@ CsvFile = Annotated[
     str | None,
     typer.Option("--csv", metavar="FILE|-", help="Write CSV rows; - for standard output.", rich_help_panel=OUTPUT),
 ]
+CsvSafe = Annotated[
+    bool,
+    typer.Option(
+        "--csv-safe",
+        help="In CSV, write ' before text that a spreadsheet would take for a formula.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 JsonLinesFile = Annotated[
     str | None,
     typer.Option(
@@ -120,6 +128,8 @@ def score(
     min_score: MinScore = None,
     form: Format = None,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
+    csv_safe: CsvSafe = False,
+    print0: common.Print0 = False,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
@@ -151,6 +161,8 @@ def score(
             format=form or "",
             csv=csv,
             jsonl=jsonl,
+            csv_safe=csv_safe,
+            print0=print0,
             maps=maps,
             if_exists=if_exists_policy(overwrite, resume),
             min_score=min_score,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 
-PIPE_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+PIPE_ESCAPED = re.compile(rf"\\|{CONTROL.pattern}")
 CONTROL_PICTURES = 0x2400  # the first of Unicode's pictures of control codes
 
 
@@ -25,8 +25,14 @@ def path_from_name(name: str) -> str:
 
 
 def escape_for_pipe(name: str) -> str:
-    """A name for `score<TAB>path` lines: escapes backslash, TAB, LF and CR only."""
-    return name.translate(PIPE_ESCAPES)
+    """A name for `score<TAB>path` lines: backslash, control codes and line separators become escapes, which
+    `printf %b` takes back."""
+    return PIPE_ESCAPED.sub(_escape, name)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    return character.encode("unicode_escape").decode() if character.isascii() else f"\\u{ord(character):04x}"
 
 
 def escape_for_terminal(name: str) -> str:

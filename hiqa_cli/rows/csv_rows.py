@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -14,6 +15,7 @@ from .row import Row
 
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write it
 LIST_SEPARATOR = "; "  # between the notes in a cell
+FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # how a cell begins that a spreadsheet takes for a formula
 KINDS: dict[str, str] = {field.name: str(field.type) for field in fields(Row)}
 
 
@@ -22,10 +24,12 @@ class CsvRows:
     """CSV with these columns in this order; the first record names them. See `TableFormat`.
 
     first_line: the header as a table has it; empty: as hiqa writes it.
+    safe: write an apostrophe before text that a spreadsheet would take for a formula, and take it off again.
     """
 
     columns: tuple[str, ...] = COLUMNS
     first_line: bytes = b""
+    safe: bool = False
     option: str = "--csv"
     row_prefix: bytes = b""
     multiline: bool = True
@@ -45,21 +49,31 @@ class CsvRows:
 
     def encode(self, row: Row) -> bytes:
         """A record with its line end; cells without a value are empty."""
-        return encode_cells([_cell(getattr(row, column)) for column in self.columns])
+        return encode_cells([self._cell(getattr(row, column)) for column in self.columns])
 
     def decode(self, line: bytes) -> Row:
         """The inverse of encode(). ValueError or csv.Error if the line is not a row of hiqa's."""
         cells = _cells(line.decode("utf-8"))
         if len(cells) != len(self.columns):
             raise ValueError(f"{len(cells)} cells, expected {len(self.columns)}")
-        values = {column: _value(column, cell) for column, cell in zip(self.columns, cells, strict=True)}
+        values = {column: _value(column, self._text(cell)) for column, cell in zip(self.columns, cells, strict=True)}
         return checked(Row(**values))  # type: ignore[arg-type]  # _value() goes by the types of Row's fields
+
+    def _cell(self, value: object) -> str:
+        if isinstance(value, int | float):
+            return str(value)  # below 0 it is a number, no formula
+        text = "" if value is None else LIST_SEPARATOR.join(value) if isinstance(value, tuple) else str(value)
+        return f"'{text}" if self.safe and FORMULA.match(text) else text
+
+    def _text(self, cell: str) -> str:
+        """The inverse of _cell()."""
+        return cell[1:] if self.safe and cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 CSV = CsvRows()
 
 
-def encode_cells(cells: Sequence[str]) -> bytes:
+def encode_cells(cells: Sequence[object]) -> bytes:
     """One CSV record with its line end."""
     line = io.StringIO()
     # The writer quotes cells that hold a character of its line end: readers take a bare CR for one as well
@@ -73,12 +87,6 @@ def _cells(line: str) -> list[str]:
     if len(records) != 1:
         raise ValueError(f"{len(records)} records in one line")
     return records[0]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return LIST_SEPARATOR.join(value) if isinstance(value, tuple) else str(value)
 
 
 def _value(column: str, cell: str) -> object:

@@ -43,6 +43,8 @@ class ScoreOptions:
     exclude: tuple[str, ...]
     csv: str | None
     jsonl: str | None
+    csv_safe: bool
+    print0: bool
     maps: Path | None
     if_exists: IfExists
     min_score: float | None
@@ -93,6 +95,10 @@ def check_conflicts(options: ScoreOptions) -> None:
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:
         raise UsageError("--csv - and --jsonl - both use standard output", "give a file to one of them")
+    if options.print0 and STDOUT in files:
+        raise UsageError("--print0 writes to standard output, as does the table", "give the table a file")
+    if options.csv_safe and options.csv is None:
+        raise UsageError("--csv-safe changes how --csv writes", "give --csv FILE")
     for option, name in (("--csv", options.csv), ("--jsonl", options.jsonl)):
         if name == "":
             raise UsageError(f"{option}: expected a file or -, found an empty name")

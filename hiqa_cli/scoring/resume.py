@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hiqa_cli.errors import UsageError
@@ -49,7 +49,7 @@ def plan_resume(tables: Sequence[Table], inputs: Sequence[Input], targets: Seque
         ]
         scored = all(row is not None and row.is_scored for row in found)
         if scored and (target is None or target.all_exist):
-            finished.append(found[0])
+            finished.append(None if found[0] is None else replace(found[0], path=image.name))  # CSV escapes bytes
             continue
         finished.append(None)
         for table, number in zip(tables, numbers, strict=True):

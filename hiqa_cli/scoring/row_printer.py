@@ -9,8 +9,6 @@ from typing import Protocol
 from hiqa_cli.console.text import count, escape_for_pipe, escape_for_terminal
 from hiqa_cli.errors import cannot_write
 from hiqa_cli.rows.codec import TableFormat
-from hiqa_cli.rows.csv_rows import CSV
-from hiqa_cli.rows.json_rows import JSON_LINES
 from hiqa_cli.rows.row import Row
 
 from .summary import RunSummary
@@ -43,6 +41,17 @@ class PipePrinter:
     def show(self, row: Row) -> None:
         if row.score is not None:
             write(f"{row.score:.2f}\t{escape_for_pipe(row.path)}\n")
+
+    def end(self, summary: RunSummary) -> None:
+        """Nothing to finish."""
+
+
+class NulPrinter:
+    """The paths of scored images, as they are, each ended by NUL."""
+
+    def show(self, row: Row) -> None:
+        if row.is_scored:
+            write(f"{row.path}\0")
 
     def end(self, summary: RunSummary) -> None:
         """Nothing to finish."""
@@ -159,13 +168,14 @@ def _by_score(row: Row) -> tuple[bool, float]:
     return (row.score is None, 0.0 if row.score is None else row.score)
 
 
-def make_printer(*, csv: bool, json_lines: bool, order: str, worst: int | None) -> RowPrinter:
-    """The printer for standard output: CSV or JSON if asked for, else by whether it is a terminal."""
+def make_printer(*, form: TableFormat | None, paths_only: bool, order: str, worst: int | None) -> RowPrinter:
+    """The printer for standard output: a table of this form, or paths (--print0), if asked for, else by whether it is
+    a terminal."""
     printer: RowPrinter
-    if csv:
-        printer = FilePrinter(CSV)
-    elif json_lines:
-        printer = FilePrinter(JSON_LINES)
+    if form is not None:
+        printer = FilePrinter(form)
+    elif paths_only:
+        printer = NulPrinter()
     elif sys.stdout.isatty():
         printer = TerminalPrinter()
     else:

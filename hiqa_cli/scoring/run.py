@@ -116,9 +116,10 @@ def _printer(options: ScoreOptions) -> RowPrinter:
         return NullPrinter()
     if options.format:
         return make_gate_printer(options.format, options.min_score)
+    forms = [form for name, form in _table_forms(options) if name == STDOUT]
     return make_printer(
-        csv=options.csv == STDOUT,
-        json_lines=options.jsonl == STDOUT,
+        form=forms[0] if forms else None,
+        paths_only=options.print0,
         order=options.order,
         worst=options.worst,
     )
@@ -145,9 +146,15 @@ def _own_share(options: ScoreOptions, inputs: Inputs) -> list[OutputPaths | None
     return targets
 
 
+def _table_forms(options: ScoreOptions) -> list[tuple[str, TableFormat]]:
+    """(name, form) of every table asked for."""
+    csv = replace(CSV, safe=options.csv_safe)
+    wanted: list[tuple[str | None, TableFormat]] = [(options.csv, csv), (options.jsonl, JSON_LINES)]
+    return [(name, form) for name, form in wanted if name is not None]
+
+
 def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
-    wanted: list[tuple[str | None, TableFormat]] = [(options.csv, CSV), (options.jsonl, JSON_LINES)]
-    tables = [Table(name, form, options.if_exists) for name, form in wanted if name is not None and name != STDOUT]
+    tables = [Table(name, form, options.if_exists) for name, form in _table_forms(options) if name != STDOUT]
     if len(tables) == 2 and is_same_target(tables[0].path, tables[1].path):
         raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
     existing = file_ids(table.path for table in tables)

@@ -92,7 +92,7 @@ def test_no_color_removes_every_style(no_color: str, tmp_path: Path) -> None:
     script = (
         "from hiqa_cli.rows.row import Row\n"
         "from hiqa_cli.scoring.row_printer import make_printer\n"
-        "printer = make_printer(csv=False, json_lines=False, order='', worst=None)\n"
+        "printer = make_printer(form=None, paths_only=False, order='', worst=None)\n"
         "printer.show(Row('a.png', score=33.3, uncertainty=1.0, grade='poor'))\n"
     )
     _, seen, _ = at_terminal(command=["-c", script], cwd=tmp_path, NO_COLOR=no_color)

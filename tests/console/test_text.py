@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,19 @@ def shown(order: str, worst: int | None) -> list[str]:
     return kept.paths
 
 
-def test_a_pipe_gets_only_backslash_tab_and_line_ends_escaped() -> None:
-    assert escape_for_pipe("a\\b\tc\nd\re f\x1b\udcff") == "a\\\\b\\tc\\nd\\re f\x1b\udcff"
+def test_a_pipe_gets_control_codes_escaped_so_that_they_move_no_cursor_and_end_no_line() -> None:
+    name = "a\\b\tc\nd\re f\x1b[2J\x7f\x9b\x85\u2028é\udcff"
+    escaped = escape_for_pipe(name)
+    assert escaped == r"a\\b\tc\nd\re f\x1b[2J\x7f\u009b\u0085\u2028é" + "\udcff"
+    assert len(escaped.splitlines()) == 1
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_printf_takes_the_escapes_of_a_pipe_back() -> None:
+    name = "a\\b\tc\nd\re f\x1b[2J\x7f\x9b\u2028é"
+    call = ["bash", "-c", 'printf %b "$1"', "bash", escape_for_pipe(name)]
+    done = subprocess.run(call, capture_output=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    assert done.stdout.decode("utf-8") == name
 
 
 def test_a_terminal_gets_control_codes_as_pictures_and_backslashes_unchanged() -> None:

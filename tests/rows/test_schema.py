@@ -58,6 +58,29 @@ def test_a_reader_of_csv_learns_what_was_done_to_a_picture(tmp_path: Path) -> No
     assert (row["notes"], row["standard_error"]) == ("frame 1 of 2; reflected to 300x256", "0.25")
 
 
+@pytest.mark.parametrize("name", ["cr\rx.jpg", "\r", "crlf\r\n.jpg", 'both\r,"\n.jpg'])
+def test_a_carriage_return_in_a_name_makes_no_row(name: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(CSV.header + CSV.encode(replace(SCORED, path=name)))
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == [name]
+    (saved,) = Table(str(tmp_path / "t.csv"), CSV, IfExists.RESUME).rows
+    assert saved.row.path == name
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1.jpg", "+a.jpg", "-a.jpg", "@SUM(a).jpg", "\t=a.jpg", "\r=a.jpg", "＝a.jpg", "'=a.jpg"]
+)
+def test_safe_csv_has_no_formulas_and_is_read_back_exactly(name: str) -> None:
+    safe = replace(CSV, safe=True)
+    row = replace(SCORED, path=name, notes=("=note",), score=-1.5, extra={})
+    (cells,) = csv.reader([safe.encode(row).decode()])
+    assert (cells[0], cells[1], cells[COLUMNS.index("notes")]) == (f"'{name}", "-1.5", "'=note")
+    assert safe.decode(safe.encode(row)) == row
+    assert CSV.encode(row).decode().lstrip('"')[0] == name[0]  # unless it is asked for
+    plain = replace(row, path="a=b'.jpg", notes=("'quoted'",))
+    assert safe.encode(plain) == CSV.encode(plain)
+
+
 @pytest.mark.parametrize("first_line", [",".join(REVERSED) + "\n", '\ufeff"' + '","'.join(REVERSED) + '"\r\n'])
 def test_csv_is_read_by_its_header_and_continued_in_its_order(first_line: str, tmp_path: Path) -> None:
     """The second is what a spreadsheet makes of it: byte order mark, quotes, CR LF."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from hiqa_cli.atomic import write_bytes, write_json
 from hiqa_cli.console.text import escape_for_terminal
 from hiqa_cli.errors import OutputError, os_reason
 from hiqa_cli.output_checks import check_new_file
+from hiqa_cli.rows.csv_rows import encode_cells
 
 if TYPE_CHECKING:
     from hiqa_train.evaluation.result import DatabaseResult
@@ -56,9 +55,7 @@ class ResultFiles:
 
 def write_csv(path: Path, rows: list[Any]) -> None:
     """Write rows of cells as CSV: UTF-8, lines ending in LF."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    write_bytes(path, b"".join(map(encode_cells, rows)))
 
 
 def draw_plot(path: Path, result: DatabaseResult, weights_id: str) -> None:
