@@ -15,16 +15,13 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
-from hiqa_cli.errors import HiqaError, OutputError, UsageError
-from hiqa_cli.output_checks import claimed_outputs, file_id, file_ids, is_same_target
-from hiqa_cli.rows.codec import TableFormat
-from hiqa_cli.rows.csv_rows import CSV
-from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.errors import HiqaError, OutputError
+from hiqa_cli.output_checks import claimed_outputs
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
 from .gate_formats import make_gate_printer
-from .inputs import Input, Inputs, find_inputs, input_files
+from .inputs import Input, Inputs, find_inputs
 from .items import check_standard_input, job_for, load_scorer, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, plan_output_paths
@@ -32,6 +29,7 @@ from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
 from .row_printer import NullPrinter, RowPrinter, make_printer
 from .summary import RunSummary
+from .tables import table_forms, tables_of
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
@@ -63,7 +61,7 @@ def _run_claimed(options: ScoreOptions) -> int:
         messages.detail(f"{count(inputs.excluded, 'file or folder', 'files and folders')} left out")
     check_standard_input(inputs.images)
     check_report_target(options, inputs.images)
-    tables = _tables(options, inputs.images)
+    tables = tables_of(options, inputs.images)
     targets = _own_share(options, inputs)
     plan = plan_resume(tables, inputs.images, targets)
     jobs = _jobs(options, inputs.images, targets, plan)
@@ -116,7 +114,7 @@ def _printer(options: ScoreOptions) -> RowPrinter:
         return NullPrinter()
     if options.format:
         return make_gate_printer(options.format, options.min_score)
-    forms = [form for name, form in _table_forms(options) if name == STDOUT]
+    forms = [form for name, form in table_forms(options) if name == STDOUT]
     return make_printer(
         form=forms[0] if forms else None,
         paths_only=options.print0,
@@ -144,27 +142,6 @@ def _own_share(options: ScoreOptions, inputs: Inputs) -> list[OutputPaths | None
             hint="keep it by --resume, replace it by --overwrite, or give another folder",
         )
     return targets
-
-
-def _table_forms(options: ScoreOptions) -> list[tuple[str, TableFormat]]:
-    """(name, form) of every table asked for."""
-    csv = replace(CSV, safe=options.csv_safe)
-    wanted: list[tuple[str | None, TableFormat]] = [(options.csv, csv), (options.jsonl, JSON_LINES)]
-    return [(name, form) for name, form in wanted if name is not None]
-
-
-def _tables(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
-    tables = [Table(name, form, options.if_exists) for name, form in _table_forms(options) if name != STDOUT]
-    if len(tables) == 2 and is_same_target(tables[0].path, tables[1].path):
-        raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
-    existing = file_ids(table.path for table in tables)
-    sources = input_files(images) if existing else set()
-    for table in tables:
-        if options.files_from is not None and is_same_target(table.path, options.files_from):
-            raise UsageError(f"{table.name} is the list of --files-from", "give another file")
-        if file_id(table.path) in sources:
-            raise UsageError(f"{table.name} is one of the input images", "give another file")
-    return tables
 
 
 def _jobs(
