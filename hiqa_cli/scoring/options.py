@@ -95,6 +95,8 @@ def check_conflicts(options: ScoreOptions) -> None:
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:
         raise UsageError("--csv - and --jsonl - both use standard output", "give a file to one of them")
+    if options.format and options.print0:
+        raise UsageError(f"--format {options.format} and --print0 both use standard output", "give one of them")
     if options.print0 and STDOUT in files:
         raise UsageError("--print0 writes to standard output, as does the table", "give the table a file")
     if options.csv_safe and options.csv is None:

@@ -51,6 +51,7 @@ def test_paths_of_hallucinations_can_end_in_nul(folder: Path, run_hiqa: RunHiqa,
     [
         (["--csv", "-", "--print0"], "--print0 writes to standard output, as does the table"),
         (["--jsonl", "-", "--print0"], "--print0 writes to standard output, as does the table"),
+        (["--format", "github", "--print0"], "--format github and --print0 both use standard output"),
         (["--csv-safe"], "--csv-safe changes how --csv writes; give --csv FILE"),
     ],
 )
