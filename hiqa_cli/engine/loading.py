@@ -38,7 +38,7 @@ class LoadSettings:
             raise UsageError(f"backend must be one of {', '.join(BACKENDS)}, found {self.backend!r}")
 
     def warn(self, warning: str) -> None:
-        """Pass a one-line warning on to whoever wants it."""
+        """Pass a one-line warning on to the caller."""
         if self.on_warning is not None:
             self.on_warning(warning)
 

@@ -39,7 +39,7 @@ class Scorer:
 
     A pickled or copied Scorer holds the arguments of load(), and loads again where it is unpickled or copied. Within
     a process, the same pickle loads once. In a fork of the process that loaded it, a Scorer on a CPU with the backend
-    "torch" goes on with one thread; any other raises UsageError when it is used.
+    "torch" continues with one thread; any other raises UsageError when it is used.
 
     weights_id: first 8 hex digits of the sha256 of the weights' manifest.
     backend: what runs the networks; its `name` is "torch" or "openvino".
@@ -189,7 +189,7 @@ class Scorer:
         """Score many images: an iterator over their results in order, each as soon as it is ready.
 
         Images share batches, and are read ahead on threads. Arrays, tensors and streams may be used again as soon as
-        the iterable is asked for its next image.
+        the next image is requested.
 
         images: any iterable of what score() takes, or an array (N, H, W, C) or tensor (N, C, H, W). It is iterated
             over on a thread of its own, a few images ahead.

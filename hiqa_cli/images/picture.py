@@ -39,4 +39,4 @@ def narrow_range(pixels: np.ndarray) -> tuple[str, ...]:
     share = (int(pixels.max()) - int(pixels.min()) + 1) / 65536
     if share > 0.25:
         return ()
-    return (f"uses {100 * share:.2g} % of its 16 bits; scale it first if that is not meant",)
+    return (f"uses {100 * share:.2g} % of its 16 bits; scale it first if that is not intended",)

@@ -72,7 +72,7 @@ def _read_stream(stream: BinaryIO | io.RawIOBase, limits: Limits) -> bytearray:
 
 
 def _read(stream: BinaryIO | io.RawIOBase, limits: Limits, known: int | None) -> bytearray:
-    """Read to the end, or to one byte beyond the limit; refuses what is no image by its first bytes.
+    """Read to the end, or to one byte beyond the limit; refuses files that are not images by their first bytes.
 
     known: size of a regular file. Only an estimate: it may be wrong (/proc), or the file may grow.
     """

@@ -123,7 +123,7 @@ class Search:
                 self._add(match)
 
     def add_path(self, path: str) -> None:
-        """Add a file, or the images of a folder; what is not there becomes an Input with a problem."""
+        """Add a file, or the images of a folder; a missing file becomes an Input with a problem."""
         if self._exclusion.named(path, os.path.isdir(path)):
             self.found.excluded += 1
         else:

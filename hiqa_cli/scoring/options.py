@@ -89,7 +89,7 @@ def check_conflicts(options: ScoreOptions) -> None:
     if options.format and STDOUT in (options.csv, options.jsonl):
         raise UsageError(f"--format {options.format} uses standard output, as - does", "give --csv or --jsonl a file")
     if options.format and (options.order or options.worst is not None):
-        raise UsageError(f"--format {options.format} has an order of its own", "remove --sort and --worst")
+        raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
     if options.shard is not None and "-" in options.images:
         raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
     files = [name for name in (options.csv, options.jsonl) if name is not None]

@@ -169,7 +169,7 @@ def _by_score(row: Row) -> tuple[bool, float]:
 
 
 def make_printer(*, form: TableFormat | None, paths_only: bool, order: str, worst: int | None) -> RowPrinter:
-    """The printer for standard output: a table of this form, or paths (--print0), if asked for, else by whether it is
+    """The printer for standard output: a table of this form, or paths (--print0), if requested, else by whether it is
     a terminal."""
     printer: RowPrinter
     if form is not None:

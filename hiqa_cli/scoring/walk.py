@@ -18,7 +18,7 @@ class Kind(Enum):
     """What an entry of a folder is to a search for images."""
 
     IMAGE = "a regular file with the suffix of an image"
-    FOLDER = "a folder that was not asked for"
+    FOLDER = "a folder that was not requested"
     EXCLUDED = "left out"
     PROBLEM = "cannot be searched"
 

@@ -203,7 +203,7 @@ def test_a_few_bits_in_a_16_bit_file_are_noted(bits: int, share: str) -> None:
     few = PHOTO.astype(np.uint16) << (bits - 8)
     picture = decode_picture(make.encode(few, ".png"))
     (note,) = picture.notes
-    assert note.endswith("% of its 16 bits; scale it first if that is not meant")
+    assert note.endswith("% of its 16 bits; scale it first if that is not intended")
     assert abs(float(note.split()[1]) - float(share)) < 0.1 * float(share) + 0.05
     assert np.array_equal(picture.pixels, few)
     assert picture_from_array(few).notes == (note,)

@@ -84,7 +84,7 @@ def test_the_exit_code_stays_that_of_the_gate(run_hiqa: RunHiqa, tiny_weights: P
     ("more", "message"),
     [
         (("--csv", "-"), "--format junit uses standard output, as - does; give --csv or --jsonl a file"),
-        (("--sort", "score"), "--format junit has an order of its own; remove --sort and --worst"),
+        (("--sort", "score"), "--format junit has a fixed order; remove --sort and --worst"),
     ],
 )
 def test_contradictions_are_refused_in_one_line(run_hiqa: RunHiqa, more: tuple[str, ...], message: str) -> None:

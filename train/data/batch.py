@@ -84,7 +84,7 @@ class Batch:
         )
 
     def pin_memory(self) -> Batch:
-        """The batch in pinned memory; torch's DataLoader calls this where it is told to pin."""
+        """The batch in pinned memory; torch's DataLoader calls this with pin_memory=True."""
         return self._map(Tensor.pin_memory)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:

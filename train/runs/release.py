@@ -59,7 +59,7 @@ def release(
         except OutputError as error:
             raise OutputError(error.message, RESUME_HINT) from error
 
-    unfitted = folder.with_name(f".{folder.name}")  # hidden: nobody should take it for the released weights
+    unfitted = folder.with_name(f".{folder.name}")  # hidden, so that it is not mistaken for the released weights
     save(unfitted, UNFITTED)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
     cases = data.interval_cases(observe_activations(scorer), knots, report)

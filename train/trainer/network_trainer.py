@@ -131,7 +131,7 @@ class AveragedWeights:
 
 def learning_rate(step: int, steps: int, settings: OptimiserSettings) -> float:
     """The rate of a step: rises linearly over the warm-up, stays constant, then falls linearly to a hundredth over the
-    last `decay_share` of the steps; `drop_every` divides it by ten after each so many steps."""
+    last `decay_share` of the steps; every `drop_every` steps it is divided by ten."""
     rate = settings.rate
     if settings.drop_every:
         rate *= 0.1 ** (step // settings.drop_every)

@@ -138,7 +138,7 @@ def database(
     show_literature: own.ShowLiterature = False,
     quiet: common.Quiet = False,
 ) -> int:
-    """Measure agreement with people's scores on databases or tables.
+    """Measure agreement with human scores on databases or tables.
 
     Prints SROCC, PLCC, RMSE and KROCC by distortion type, with confidence
     intervals. Names are those of hiqa datasets; a table is a CSV file with the

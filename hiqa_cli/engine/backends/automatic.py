@@ -1,7 +1,7 @@
 """What `auto` means on this machine: the fastest of a few ways to run the networks, measured with the networks.
 
 One measurement takes less than a second. It is made once and kept in the user's cache, by processor, library versions
-and weights. Without a folder for the cache nothing is measured, and what is known of the hardware decides
+and weights. Without a folder for the cache nothing is measured, and the kind of hardware decides
 (`devices.known_precision`). The batch size is not measured: from 4 to 16 tiles it changes the time by less than a tenth
 (docs/benchmarks.md).
 """

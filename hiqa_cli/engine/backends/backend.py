@@ -85,7 +85,7 @@ class Backend(Protocol):
         """What else scores may depend on, beside weights, device, precision and batch size: threads, versions."""
 
     def enter_process(self) -> None:
-        """Called before tiles run: in a fork of the process that loaded it, go on with what survives a fork, or raise
+        """Called before tiles run: in a fork of the process that loaded it, continue with what survives a fork, or raise
         UsageError (`lost_in_fork`)."""
 
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:

@@ -61,7 +61,7 @@ class TorchBackend:
         self.lock = Lock()
 
     def enter_process(self) -> None:
-        """See `Backend`. On a CPU a fork goes on with one thread, of torch in the whole process."""
+        """See `Backend`. On a CPU a fork continues with one thread, of torch in the whole process."""
         if self._placement.device != "cpu" and self._process != os.getpid():
             raise lost_in_fork(f"the contexts of {self._placement.device}", self._process, 'start workers with "spawn"')
         if self._process != os.getpid():
@@ -84,7 +84,7 @@ class TorchBackend:
         return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
-        """See `Backend`. Where memory runs out, the batch size is halved for good, with a warning."""
+        """See `Backend`. Where memory runs out, the batch size is halved permanently, with a warning."""
         parts: list[TileOutputs] = []
         first = 0
         while first < len(tiles):

@@ -40,7 +40,7 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     send(answers, {"restrictions": restrict(memory)})
-    # Where the parent is gone, so is the reason to live.
+    # Exit when the parent has exited.
     with contextlib.suppress(ProtocolError, OSError):
         while True:
             request = receive(requests)

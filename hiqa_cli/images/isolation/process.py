@@ -155,7 +155,7 @@ def _pixels(answer: dict[str, Any], limits: Limits) -> int:
 
 
 def _widen(stream: BinaryIO) -> None:
-    """Let a pipe hold more (Linux): pictures pass in fewer turns."""
+    """Let a pipe hold more (Linux): pictures pass in fewer writes."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with contextlib.suppress(OSError):
             fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _PIPE)

@@ -18,7 +18,7 @@ _FILE_RIGHTS = (13, 14, 15, 15, 16)  # number of rights over files, by version f
 
 
 def restrict(memory: int) -> list[str]:
-    """Restrict this process, which has one thread, for good. memory: bytes beyond what it uses now."""
+    """Restrict this process, which has one thread, permanently. memory: bytes beyond what it uses now."""
     limit = _limits(memory)
     # Limits come last: Landlock takes a descriptor.
     return [*_close_files(), *limit()]

@@ -1,6 +1,6 @@
 """Databases with human scores as a data source.
 
-Patch n is a pure function of the seed and n: an epoch goes through all images in an order of its own.
+Patch n is a pure function of the seed and n: an epoch goes through all images in its own order.
 """
 
 from __future__ import annotations
