@@ -85,8 +85,8 @@ class Backend(Protocol):
         """What else scores may depend on, beside weights, device, precision and batch size: threads, versions."""
 
     def enter_process(self) -> None:
-        """Called before tiles run: in a fork of the process that loaded it, continue with what survives a fork, or raise
-        UsageError (`lost_in_fork`)."""
+        """Called before tiles run. In a fork of the process that loaded it, continues with what survives a fork, or
+        raises UsageError (`lost_in_fork`)."""
 
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
         """Run G and R on tiles (TILE, TILE, 3) uint8 or uint16, at least one, in batches of `batch_size`.
