@@ -9,8 +9,10 @@ from hiqa_cli.errors import DependencyError, ImageError
 from .formats.bmp import decode_bmp
 from .formats.gif import clear_outside_frame
 from .formats.jpeg import decode_jpeg
+from .formats.jxl import decode_jxl
 from .formats.png import check_rows, without_ancillary_chunks
 from .formats.pnm import decode_pnm
+from .formats.raw import decode_raw
 from .header import Header, damaged, patched, unsupported
 from .with_pillow import decode_with_pillow
 
@@ -40,6 +42,10 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
         return decode_pnm(held.pop()), ()
     if header.format == "JPEG":
         return decode_jpeg(held.pop(), header)
+    if header.decoder == "pillow-jxl-plugin":
+        return decode_jxl(held.pop(), header)
+    if header.decoder == "LibRaw":
+        return decode_raw(held.pop(), header), ()
     if header.format == "BMP":
         own = decode_bmp(held[0], header)
         if own is not None:

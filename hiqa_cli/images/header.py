@@ -22,7 +22,7 @@ class Header:
     width, height: px as stored, before the orientation is applied.
     frames: pictures in the file; the first is read.
     orientation: EXIF orientation 1..8 of the stored picture.
-    decoder: "simplejpeg", "Pillow" (8 bits), "OpenCV" (more) or "hiqa" itself.
+    decoder: "simplejpeg", "Pillow" (8 bits), "OpenCV" (more), "hiqa" itself, or the library of an extra.
     patches: (offset, bytes) to write over the file's bytes before they are decoded: both Pillow and OpenCV apply a
         TIFF's orientation tag, and libjpeg reports a harmless oddity in place of later damage.
     data_end: offset of the end marker of a JPEG of one scan, else 0.

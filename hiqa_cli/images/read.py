@@ -24,10 +24,13 @@ from .decode import check_decoder_limits, decode
 from .formats.avif import read_avif
 from .formats.bmp import read_bmp
 from .formats.gif import read_gif
+from .formats.heif import read_heif
 from .formats.jpeg import read_jpeg
 from .formats.jpeg2000 import read_j2k, read_jp2
+from .formats.jxl import read_jxl
 from .formats.png import read_png
 from .formats.pnm import read_pnm
+from .formats.raw import read_raw
 from .formats.tiff import read_tiff
 from .formats.webp import read_webp
 from .header import Data, Header
@@ -58,6 +61,9 @@ _READERS: dict[str, Callable[[Data], Header]] = {
     "J2K": read_j2k,
     "AVIF": read_avif,
     "GIF": read_gif,
+    "HEIF": read_heif,
+    "JXL": read_jxl,
+    "RAW": read_raw,
 }
 DEFAULT_LIMITS = Limits()
 

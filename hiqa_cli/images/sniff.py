@@ -12,6 +12,8 @@ from typing import BinaryIO, NoReturn
 
 from hiqa_cli.errors import ImageError
 
+from .extras import suffixes
+
 HIQA_PNG_KEY = "hiqa"
 """Keyword of the PNG text chunk (tEXt) that marks hiqa's output."""
 
@@ -22,14 +24,15 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
         *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".jp2", ".j2k", ".j2c", ".jpc", ".avif", ".gif"),
+        *suffixes(),
     }
 )
-"""Suffixes that count as images in a folder: lower case, with the dot."""
+"""Suffixes that count as images in a folder: lower case, with the dot; those of extras where they are installed."""
 
 SNIFFED = 4096
 """Bytes from the start of a file that `sniff` examines."""
 
-_HINT = "hiqa reads JPEG, PNG, WebP, TIFF, BMP, PNM, JPEG 2000, AVIF and GIF"
+_HINT = "hiqa reads JPEG, PNG, WebP, TIFF, BMP, PNM, JPEG 2000, AVIF and GIF; with extras HEIC, JPEG XL and raw"
 
 _SUPPORTED = (
     (rb"\xff\xd8\xff", "JPEG"),
@@ -40,13 +43,11 @@ _SUPPORTED = (
     (rb"\0\0\0\x0cjP  \r\n\x87\n", "JP2"),
     (rb"\xff\x4f\xff\x51", "J2K"),
     (rb"GIF8[79]a", "GIF"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
 )
 _CAMERA_RAW = rb"II\*\0.{4}CR|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|II.{4}HEAPCCDR|FOVb|\0MRM|....ftypcrx "
 _UNSUPPORTED = (
-    (_CAMERA_RAW, "camera raw"),
-    (rb"....ftyp(hei|hev|mif1|msf1)", "HEIC/HEIF"),
     (rb"....ftyp(qt  |isom|iso\d|mp4|M4V|avc1|3gp|dash)", "MP4 video"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (rb"II\xbc", "JPEG XR"),
     (rb"%PDF-|\xef\xbb\xbf%PDF-", "PDF"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
@@ -81,13 +82,17 @@ _TEXT = (
     (rb"\s*<\?xml", "an XML file"),
     (rb"\s*[\[{].*[\]}:,]", "a JSON or other text file"),
 )
+_EXTRA_PATTERNS = (
+    (re.compile(_CAMERA_RAW, re.DOTALL), "RAW"),
+    (re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL), "HEIF"),
+)
 _SUPPORTED_PATTERNS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _SUPPORTED)
 _UNSUPPORTED_PATTERNS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _UNSUPPORTED)
 _TEXT_PATTERNS = tuple((re.compile(pattern, re.DOTALL | re.IGNORECASE), name) for pattern, name in _TEXT)
 
 
 def sniff(head: bytes) -> str:
-    """The format (JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF or GIF) by a file's first SNIFFED bytes.
+    """The format by a file's first SNIFFED bytes: JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF, GIF, HEIF, JXL, RAW.
 
     Raises ImageError, naming the kind of file, for anything else.
     """
@@ -98,6 +103,9 @@ def sniff(head: bytes) -> str:
             return name
     if _is_avif(head):
         return "AVIF"
+    for pattern, name in _EXTRA_PATTERNS:
+        if pattern.match(head):
+            return name
     for pattern, name in _UNSUPPORTED_PATTERNS:
         if pattern.match(head):
             _refuse(name)

@@ -13,20 +13,21 @@ import numpy as np
 from .header import Data, Header, damaged
 
 _PLUGINS = {
-    "PNG": ("PngImagePlugin", "PngImageFile"),
-    "WebP": ("WebPImagePlugin", "WebPImageFile"),
-    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
-    "BMP": ("BmpImagePlugin", "BmpImageFile"),
-    "JPEG 2000": ("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
-    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
-    "GIF": ("GifImagePlugin", "GifImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "HEIF": ("pillow_heif", "HeifImageFile"),
 }
 _STRIP = 2**18  # pixels
 
 
 def modules() -> list[str]:
     """The names of the modules that `decode_with_pillow` imports."""
-    return [f"PIL.{module}" for module, _ in _PLUGINS.values()]
+    return [module for module, _ in _PLUGINS.values()]
 
 
 def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
@@ -36,7 +37,7 @@ def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
     Raises ImageError.
     """
     module, name = _PLUGINS[header.format]
-    plugin = getattr(importlib.import_module(f"PIL.{module}"), name)
+    plugin = getattr(importlib.import_module(module), name)
     try:
         image = plugin(io.BytesIO(data))
         del data

@@ -62,9 +62,19 @@ def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, 
 
 def read_avif(data: Data) -> Header:
     """Parse the boxes; check that every item's data are within the file."""
+    meta, frames = check_boxes(data, NAME)
+    header = _header(data, meta, frames)
+    for item, start, end in meta.extents:
+        if meta.kinds.get(item) == b"av01":
+            refuse_zeros(NAME, data, start, end, 64 + header.width * header.height // 4096)
+    return header
+
+
+def check_boxes(data: Data, name: str) -> tuple[_Meta, int]:
+    """What the meta box says, and the number of frames; ImageError where an item's data are not within the file."""
     meta, frames = _Meta(), 1
     found = False
-    for kind, start, end in boxes(data, 0, len(data), NAME):
+    for kind, start, end in boxes(data, 0, len(data), name):
         if kind == b"meta":
             _read_meta(data, start + 4, end, meta)
             found = True
@@ -72,14 +82,10 @@ def read_avif(data: Data) -> Header:
             frames = max(frames, _samples(data, start, end))
     for _, _, end in meta.extents:
         if end > len(data):
-            raise truncated(NAME, data, f"inside the picture data, which end at {end:,}")
+            raise truncated(name, data, f"inside the picture data, which end at {end:,}")
     if not found:
-        raise truncated(NAME, data, "before the description of the picture (meta box)")
-    header = _header(data, meta, frames)
-    for item, start, end in meta.extents:
-        if meta.kinds.get(item) == b"av01":
-            refuse_zeros(NAME, data, start, end, 64 + header.width * header.height // 4096)
-    return header
+        raise truncated(name, data, "before the description of the picture (meta box)")
+    return meta, frames
 
 
 def _header(data: Data, meta: _Meta, frames: int) -> Header:

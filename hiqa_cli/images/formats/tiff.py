@@ -15,6 +15,7 @@ import numpy as np
 from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.header import EXTRA_CHANNEL_IGNORED, Data, Header, damaged, truncated, unpack, unsupported
 
+from .raw import read_raw
 from .tiff_data import DEFLATE, JPEG, LZMA, LZW, PACKBITS, check_data
 
 NAME = "TIFF"
@@ -109,7 +110,8 @@ def read_tiff(data: Data) -> Header:
     reader = _Reader(data)
     first = reader.first()
     tags = reader.directory(first)
-    _refuse_raw(reader, tags)
+    if _is_raw(reader, tags):
+        return read_raw(data)
     width, height = reader.value(tags.get(WIDTH), 0), reader.value(tags.get(HEIGHT), 0)
     if not width or not height:
         raise damaged(NAME, f"{width} x {height} px")
@@ -204,15 +206,14 @@ def _refuse(what: str) -> NoReturn:
     unsupported(f"TIFF with {what}")
 
 
-def _refuse_raw(reader: _Reader, tags: dict[int, _Tag]) -> None:
-    """Refuse camera raw files with a TIFF header: DNG, NEF, ARW, PEF and similar."""
+def _is_raw(reader: _Reader, tags: dict[int, _Tag]) -> bool:
+    """Whether this is a camera raw file with a TIFF header: DNG, NEF, ARW, PEF and similar."""
     pages = [tags]
     if SUB_IFDS in tags:
         for at in reader.values(tags[SUB_IFDS])[:8]:
             pages.append(reader.directory(int(at)))
     kinds = {reader.value(page.get(PHOTOMETRIC), -1) for page in pages if PHOTOMETRIC in page}
-    if DNG_VERSION in tags or kinds & {CFA, LINEAR_RAW}:
-        unsupported("camera raw (TIFF-based)")
+    return DNG_VERSION in tags or bool(kinds & {CFA, LINEAR_RAW})
 
 
 def _parts(reader: _Reader, tags: dict[int, _Tag], compression: int) -> list[memoryview]:

@@ -13,7 +13,7 @@ import sys
 from typing import BinaryIO
 
 from hiqa_cli.errors import HiqaError
-from hiqa_cli.images import with_pillow
+from hiqa_cli.images import extras, with_pillow
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.source import Limits
 
@@ -21,7 +21,7 @@ from .protocol import ProtocolError, receive, receive_bytes, send
 from .restrict import restrict
 
 _MODULES = (
-    *("hiqa_cli.images.opencv", "simplejpeg", "pillow_heif", "pillow_jxl", "rawpy"),
+    *("hiqa_cli.images.opencv", "simplejpeg"),
     *("PIL.Image", "PIL.ImageCms", "PIL.ImageFile", "PIL.ImagePalette", "PIL.ImageSequence", "PIL.JpegImagePlugin"),
     *("encodings.ascii", "encodings.latin_1", "encodings.utf_8", "encodings.cp1252", "encodings.idna"),
     *("encodings.utf_16", "encodings.utf_16_be", "encodings.utf_16_le", "lzma", "zlib"),
@@ -36,7 +36,7 @@ def main() -> None:
     # Where a whole machine or container is short of memory, let this process be the one that ends.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
-    for name in (*_MODULES, *with_pillow.modules()):
+    for name in (*_MODULES, *with_pillow.modules(), *extras.modules()):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     send(answers, {"restrictions": restrict(memory)})
