@@ -41,31 +41,36 @@ def size_of(value: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+Size = Annotated[
+    str,
+    typer.Option("--size", metavar="WxH", help="Size of generated images.", rich_help_panel=INPUT),
+]
+Count = Annotated[
+    int,
+    typer.Option(
+        "--count",
+        metavar="N",
+        parser=whole_number("--count"),
+        help="Number of generated images.",
+        rich_help_panel=INPUT,
+    ),
+]
+JsonOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE|-", help="Write JSON; - for standard output, without text.", rich_help_panel=OUTPUT
+    ),
+]
+
+
 def bench(
     context: typer.Context,
     backend: common.Torch,
     images: common.Images = None,
     recursive: common.Recursive = False,
-    size: Annotated[
-        str,
-        typer.Option("--size", metavar="WxH", help="Size of generated images.", rich_help_panel=INPUT),
-    ] = DEFAULT_SIZE,
-    count: Annotated[
-        int,
-        typer.Option(
-            "--count",
-            metavar="N",
-            parser=whole_number("--count"),
-            help="Number of generated images.",
-            rich_help_panel=INPUT,
-        ),
-    ] = DEFAULT_COUNT,
-    json_file: Annotated[
-        str | None,
-        typer.Option(
-            "--json", metavar="FILE|-", help="Write JSON; - for standard output, without text.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    size: Size = DEFAULT_SIZE,
+    count: Count = DEFAULT_COUNT,
+    json_file: JsonOutput = None,
     mode: common.Mode = Scoring.mode,
     all_tiles: common.AllTiles = False,
     quiet: common.Quiet = False,

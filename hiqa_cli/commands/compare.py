@@ -36,46 +36,51 @@ if TYPE_CHECKING:
 
 STDOUT = Path("-")
 
+Versions = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A B",
+        help="Two or more folders, or tables of finished runs (.csv, .jsonl); all are compared with the first.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+JsonOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE|-", help="Write all numbers as JSON; - for standard output.", rich_help_panel=OUTPUT
+    ),
+]
+MaxDrop = Annotated[
+    float | None,
+    typer.Option(
+        "--max-drop",
+        metavar="X",
+        parser=points("--max-drop"),
+        help="Exit with 3 if the mean score falls by more than X.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MaxDropP95 = Annotated[
+    float | None,
+    typer.Option(
+        "--max-drop-p95",
+        metavar="X",
+        parser=points("--max-drop-p95"),
+        help="Exit with 3 if more than 5 % of the images fall by more than X.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 
 def compare(
     scoring: common.SampledScoring,
     backend: common.Networks,
     limits: common.FileLimits,
-    versions: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B",
-            help="Two or more folders, or tables of finished runs (.csv, .jsonl); all are compared with the first.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
-    json_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", metavar="FILE|-", help="Write all numbers as JSON; - for standard output.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    max_drop: Annotated[
-        float | None,
-        typer.Option(
-            "--max-drop",
-            metavar="X",
-            parser=points("--max-drop"),
-            help="Exit with 3 if the mean score falls by more than X.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    max_drop_p95: Annotated[
-        float | None,
-        typer.Option(
-            "--max-drop-p95",
-            metavar="X",
-            parser=points("--max-drop-p95"),
-            help="Exit with 3 if more than 5 % of the images fall by more than X.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    versions: Versions,
+    json_file: JsonOutput = None,
+    max_drop: MaxDrop = None,
+    max_drop_p95: MaxDropP95 = None,
     overwrite: common.Overwrite = False,
     quiet: common.Quiet = False,
 ) -> int:

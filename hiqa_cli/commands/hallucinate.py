@@ -53,6 +53,25 @@ class HallucinateOptions:
     verbose: bool
 
 
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        show_default=str(DEFAULT_FOLDER),
+        help="Folder for the images; created if missing.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Panel = Annotated[
+    bool,
+    typer.Option(
+        "--panel", help="Also write image, hallucination, map and score in one panel.", rich_help_panel=OUTPUT
+    ),
+]
+
+
 def hallucinate(
     backend: common.Networks,
     limits: common.FileLimits,
@@ -61,23 +80,8 @@ def hallucinate(
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     exclude: common.Exclude = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            show_default=str(DEFAULT_FOLDER),
-            help="Folder for the images; created if missing.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    panel: Annotated[
-        bool,
-        typer.Option(
-            "--panel", help="Also write image, hallucination, map and score in one panel.", rich_help_panel=OUTPUT
-        ),
-    ] = False,
+    output: Output = None,
+    panel: Panel = False,
     overwrite: common.Overwrite = False,
     print0: common.Print0 = False,
     quiet: common.Quiet = False,

@@ -19,30 +19,35 @@ from hiqa_cli.scoring.row_printer import write
 from . import options as common
 from .usage.help import INPUT, OUTPUT
 
+Parts = Annotated[
+    list[str],
+    typer.Argument(metavar="PART", help="Tables that hiqa score wrote by --csv or --jsonl.", rich_help_panel=INPUT),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help=f"Table to write, {' or '.join(FORMATS)}.", rich_help_panel=OUTPUT
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="FILE|-",
+        help="Print the paths of this list that no part has, one per line.",
+        rich_help_panel=INPUT,
+    ),
+]
+NulSeparated = Annotated[
+    bool, typer.Option("--null", "-0", help="Paths of --against end in NUL.", rich_help_panel=INPUT)
+]
+
 
 def merge(
-    parts: Annotated[
-        list[str],
-        typer.Argument(metavar="PART", help="Tables that hiqa score wrote by --csv or --jsonl.", rich_help_panel=INPUT),
-    ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help=f"Table to write, {' or '.join(FORMATS)}.", rich_help_panel=OUTPUT
-        ),
-    ],
-    against: Annotated[
-        str | None,
-        typer.Option(
-            "--against",
-            metavar="FILE|-",
-            help="Print the paths of this list that no part has, one per line.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    null: Annotated[
-        bool, typer.Option("--null", "-0", help="Paths of --against end in NUL.", rich_help_panel=INPUT)
-    ] = False,
+    parts: Parts,
+    output: Output,
+    against: Against = None,
+    null: NulSeparated = False,
     overwrite: common.Overwrite = False,
     quiet: common.Quiet = False,
 ) -> int:

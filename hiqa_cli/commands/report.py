@@ -25,66 +25,73 @@ from .usage.values import points, whole_number
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
 SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")
 
+ImagesOrRun = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGE|RUN.jsonl",
+        help="Images, as for hiqa score, or a run written by hiqa score --jsonl.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+CompareRuns = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--compare", metavar="A.jsonl B.jsonl", help="Show two finished runs side by side.", rich_help_panel=INPUT
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        show_default=f"{DEFAULT_PAGE}, with --png {DEFAULT_SHEET}",
+        help="File to write.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        "--min-score",
+        metavar="X",
+        parser=points("--min-score"),
+        help="Mark images below X; the page can change X.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ContactSheet = Annotated[
+    bool,
+    typer.Option("--png", help="Write a contact sheet of the worst images instead.", rich_help_panel=OUTPUT),
+]
+Worst = Annotated[
+    int,
+    typer.Option(
+        "--worst",
+        metavar="N",
+        parser=whole_number("--worst", most=1000),
+        help="Images on the contact sheet.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 
 def report(
     context: typer.Context,
     scoring: common.SampledScoring,
     backend: common.Networks,
     limits: common.FileLimits,
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="IMAGE|RUN.jsonl",
-            help="Images, as for hiqa score, or a run written by hiqa score --jsonl.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    images: ImagesOrRun = None,
     recursive: common.Recursive = False,
     files_from: common.FilesFrom = None,
     null: common.NulSeparated = False,
     exclude: common.Exclude = None,
-    compare: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            "--compare", metavar="A.jsonl B.jsonl", help="Show two finished runs side by side.", rich_help_panel=INPUT
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default=f"{DEFAULT_PAGE}, with --png {DEFAULT_SHEET}",
-            help="File to write.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    min_score: Annotated[
-        float | None,
-        typer.Option(
-            "--min-score",
-            metavar="X",
-            parser=points("--min-score"),
-            help="Mark images below X; the page can change X.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    png: Annotated[
-        bool,
-        typer.Option("--png", help="Write a contact sheet of the worst images instead.", rich_help_panel=OUTPUT),
-    ] = False,
-    worst: Annotated[
-        int,
-        typer.Option(
-            "--worst",
-            metavar="N",
-            parser=whole_number("--worst", most=1000),
-            help="Images on the contact sheet.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = WORST,
+    compare: CompareRuns = None,
+    output: Output = None,
+    min_score: MinScore = None,
+    png: ContactSheet = False,
+    worst: Worst = WORST,
     overwrite: common.Overwrite = False,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     quiet: common.Quiet = False,

@@ -64,7 +64,7 @@ def load_perceptual(vgg: Path | None, vgg_layers: tuple[str, ...]) -> Perceptual
 
 
 def perceptual_scenes(identity: Mapping[str, Any] | None) -> TrainedScenes:
-    """The scenes that a perceptual network of this identity was trained on; none of VGG19, which knows ImageNet only."""
+    """The scenes that a perceptual network of this identity was trained on; none for VGG19, of ImageNet only."""
     if identity is None or identity["network"] == VGG19:
         return TrainedScenes(VGG19, frozenset())
     return trained_scenes(None)
