@@ -95,7 +95,7 @@ MaxTiles = Annotated[
         metavar="N",
         parser=whole_number("--max-tiles"),
         show_default=str(DEFAULT_MAX_TILES),
-        help="Sample at most N tiles of images that are larger than N tiles.",
+        help="Sample at most N tiles of images that have more than N tiles.",
         rich_help_panel=ADVANCED,
     ),
 ]

@@ -16,7 +16,7 @@ DEFAULT_STRIDE = 128  # px between tiles; the paper says "a fixed stride" (secti
 MODES = ("exact", "fast")
 DEFAULT_MODE = "fast"
 DEFAULT_TOLERANCE = 0.5  # points
-DEFAULT_MAX_TILES = 96  # 6.3 megapixels
+DEFAULT_MAX_TILES = 96  # 6.3 megapixels of 3072x2048 px
 
 GRADES = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, in steps of 20 points from 0
 
@@ -28,8 +28,8 @@ class Scoring:
     mode: "exact" (the paper's method: every overlapping tile goes through the networks) or "fast" (adjacent tiles go
         through the networks once, and overlapping windows are pooled from their features).
     stride: px between the tiles (windows) whose scores are averaged, 1..256.
-    max_tiles: an image with more pixels than this many tiles is scored by a sample of at most this many adjacent
-        tiles, spread over it; None: never sample.
+    max_tiles: an image of more adjacent tiles than this is scored by a sample of at most this many of them, spread over
+        it; None: never sample.
     tolerance: points; sampling stops once the standard error of the mean is at most this.
     """
 
@@ -50,8 +50,12 @@ class Scoring:
             raise UsageError(f"tolerance must be a number of points from 0 upwards, found {self.tolerance!r}")
 
     def samples(self, width: int, height: int) -> bool:
-        """Whether an image of width x height px is scored by a sample of its tiles."""
-        return self.max_tiles is not None and width * height > self.max_tiles * TILE * TILE
+        """Whether an image of width x height px is scored by a sample of its tiles.
+
+        Tiles count, not pixels: a narrow image is extended to the side of a tile, and takes as long as a wide one.
+        """
+        tiles = math.ceil(width / TILE) * math.ceil(height / TILE)
+        return self.max_tiles is not None and tiles > self.max_tiles
 
     def blend_stride(self, width: int, height: int) -> int:
         """Px between the tiles that hallucination and maps are blended from. The tiles that give the score must be

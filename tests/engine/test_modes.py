@@ -237,6 +237,21 @@ def test_pictures_up_to_four_megapixels_are_scored_whole() -> None:
     assert not Scoring(max_tiles=None).samples(40000, 3000)
 
 
+@pytest.mark.parametrize(
+    ("width", "height"), [(60000, 100), (1, 1_000_000), (97 * TILE, 300), (12 * TILE + 1, 8 * TILE)]
+)
+def test_the_limit_counts_tiles_so_that_narrow_pictures_are_sampled(width: int, height: int) -> None:
+    assert Scoring().samples(width, height)
+    assert Scoring().samples(height, width)
+    assert Scoring(max_tiles=plan_tiles(width, height, TILE).count).samples(width, height) is False
+
+
+def test_a_narrow_picture_takes_no_more_tiles_than_the_limit(scorer: Scorer) -> None:
+    result = scorer.score(picture(256 * 9, 20), scoring=Scoring(max_tiles=4, tolerance=0.0))
+    assert (len(result.tiles), result.tile_total) == (4, 9)
+    assert any(note.startswith("sampled: 4 of 9 tiles") for note in result.notes)
+
+
 def test_tiles_that_give_the_score_are_among_those_that_give_pictures() -> None:
     for scoring in (EXACT, FAST, Scoring("fast", 100), Scoring("exact", 100, max_tiles=1), Scoring("fast", 64)):
         grid = blend_grid(1000, 700, scoring)
