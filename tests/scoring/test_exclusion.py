@@ -79,15 +79,15 @@ def test_such_a_folder_is_searched_if_it_is_named_or_taken_back() -> None:
 @pytest.mark.parametrize(
     ("exclude", "left_out"),
     [
-        (("*_small.png",), {"photos/a_small.png"}),
-        (("raw/",), {"photos/raw/b.png", "photos/raw/keep/c.png", "photos/trip/raw/d.png"}),
-        (("/raw/",), {"photos/raw/b.png", "photos/raw/keep/c.png"}),
-        (("photos/raw/",), {"photos/raw/b.png", "photos/raw/keep/c.png"}),
-        (("./photos/raw/",), {"photos/raw/b.png", "photos/raw/keep/c.png"}),
-        (("trip/raw",), {"photos/trip/raw/d.png"}),
-        (("raw/*", "!raw/keep/"), {"photos/raw/b.png"}),
-        (("photos/raw/*", "!photos/raw/keep/"), {"photos/raw/b.png"}),
-        (("**/raw/*.png", "a?small*"), {"photos/raw/b.png", "photos/trip/raw/d.png", "photos/a_small.png"}),
+        (("*_small.png",), ["photos/a_small.png"]),
+        (("raw/",), ["photos/raw/b.png", "photos/raw/keep/c.png", "photos/trip/raw/d.png"]),
+        (("/raw/",), ["photos/raw/b.png", "photos/raw/keep/c.png"]),
+        (("photos/raw/",), ["photos/raw/b.png", "photos/raw/keep/c.png"]),
+        (("./photos/raw/",), ["photos/raw/b.png", "photos/raw/keep/c.png"]),
+        (("trip/raw",), ["photos/trip/raw/d.png"]),
+        (("raw/*", "!raw/keep/"), ["photos/raw/b.png"]),
+        (("photos/raw/*", "!photos/raw/keep/"), ["photos/raw/b.png"]),
+        (("**/raw/*.png", "a?small*"), ["photos/raw/b.png", "photos/trip/raw/d.png", "photos/a_small.png"]),
     ],
     ids=" ".join,
 )
@@ -96,7 +96,7 @@ def test_patterns_follow_the_rules_of_gitignore_from_the_folder(
     exclude: tuple[str, ...], left_out: set[str], folder: str
 ) -> None:
     found = {os.path.normpath(name) for name in names(find(folder, exclude=exclude))}
-    assert found == set(VISIBLE) - left_out
+    assert found == set(VISIBLE) - set(left_out)
 
 
 def test_a_pattern_may_begin_with_the_sign_of_a_comment(photos: Path) -> None:
