@@ -31,7 +31,8 @@ def modules() -> list[str]:
 
 
 def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
-    """Decode to (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8, as stored (not turned).
+    """Decode to (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8, or
+    uint16 for a deep grey picture, as stored (not turned).
 
     Also returns whether the last row is all zero as stored: some decoders leave missing rows so.
     Raises ImageError.
@@ -52,6 +53,9 @@ def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
     if image.size != (header.width, header.height):
         found, expected = f"{image.width} x {image.height}", f"{header.width} x {header.height}"
         raise damaged(header.format, f"{expected} px in its header, {found} in its data")
+    if image.mode == "I;16":  # deep grey JPEG 2000
+        grey = np.asarray(image)
+        return np.repeat(grey[:, :, None], 3, axis=2), not grey[-1].any()
     mode = "RGBA" if header.alpha else "RGB"
     pixels = np.empty((header.height, header.width, len(mode)), np.uint8)
     rows = max(1, _STRIP // header.width)

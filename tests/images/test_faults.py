@@ -214,3 +214,10 @@ def test_a_narrow_band_of_16_bits_is_noted_and_a_full_range_is_not() -> None:
     (note,) = decode_picture(make.encode(band, ".tif")).notes
     assert note.startswith("uses 5.")
     assert decode_picture(make.encode(PHOTO.astype(np.uint16) * 257, ".png")).notes == ()
+
+
+def test_deep_grey_jpeg_2000_keeps_its_16_bits() -> None:
+    grey = (make.photograph()[..., 0].astype(np.uint16) * 257) ^ 0x55
+    picture = decode_picture(make.pillow(grey, "JPEG2000", irreversible=False))
+    assert picture.pixels.dtype == np.uint16
+    assert np.array_equal(picture.pixels, np.repeat(grey[..., None], 3, axis=2))

@@ -1,6 +1,6 @@
 """JPEG 2000: JP2 boxes, and the codestream's tile-parts up to its end (ITU-T T.800, annexes A and I).
 
-Pillow decodes up to 8 bits per sample, OpenCV up to 16. OpenJPEG inside both takes a zero byte for an empty packet, and
+Pillow decodes up to 8 bits per sample, and grey up to 16; OpenCV the rest. OpenJPEG inside both takes a zero byte for an empty packet, and
 so does not report zeroed data.
 """
 
@@ -73,7 +73,10 @@ def _codestream(data: Data, at: int, end: int, alpha: bool, premultiplied: bool,
         raise damaged(NAME, f"{right - left} x {bottom - top} px")
     components = [unpack(">3B", data, at + 42 + 3 * index, NAME) for index in range(count)]
     bits = _bit_depth(components)
-    deep = bits > 8
+    # OpenCV cannot decode deep grey pictures; Pillow shifts their samples up to 16 bits.
+    deep_grey = bits > 8 and count == 1
+    deep = bits > 8 and not deep_grey
+    width = 16 if deep_grey else 8
     tiles = -(-(right - tile_x) // tile_w) * -(-(bottom - tile_y) // tile_h)
     _walk_tiles(data, at + 2, end, tiles, (min(tile_w, right - left), min(tile_h, bottom - top)), count)
     return Header(
@@ -83,7 +86,7 @@ def _codestream(data: Data, at: int, end: int, alpha: bool, premultiplied: bool,
         decoder="OpenCV" if deep else "Pillow",
         alpha=alpha and count in (2, 4),
         premultiplied=premultiplied,
-        full_scale=None if bits in (8, 16) else 2**bits - 1 if deep else (2**bits - 1) << (8 - bits),
+        full_scale=None if bits in (8, 16) else 2**bits - 1 if deep else (2**bits - 1) << (width - bits),
         profile=profile,
         remarks=(EXTRA_CHANNEL_IGNORED,) if count in (2, 4) and not alpha else (),
     )
