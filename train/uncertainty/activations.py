@@ -38,12 +38,10 @@ class RecordingBackend:
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
+        self.lock = backend.lock
+        self.batch_size = backend.batch_size
         self.of_tiles: list[np.ndarray] = []
         self.of_windows: list[np.ndarray] = []
-
-    @property
-    def batch_size(self) -> int:
-        return self._backend.batch_size
 
     @property
     def tiles_at_once(self) -> int:
@@ -77,7 +75,7 @@ def observe_activations(scorer: Scorer) -> ScoreFunction:
     backend = scorer.backend
     assert isinstance(backend, TorchBackend)
     recording = RecordingBackend(backend)
-    scorer.backend = recording  # type: ignore[assignment]  # batch_size is only read
+    scorer.backend = recording
 
     def score(pixels: np.ndarray) -> ObservedScore:
         recording.of_tiles.clear()
