@@ -67,7 +67,7 @@ def test_bench_takes_images_and_refuses_what_it_cannot_score(
     call = ["bench", "--weights", str(weights), "--quiet", "--json", "-"]
     run([*call, str(folder), "--mode", "exact"])
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["images"], facts["tiles"], facts["settings"]["mode"]) == (4, 4 + 12 + 8 + 9, "exact")
+    assert (facts["images"], facts["tiles"], facts["settings"]["mode"]) == (4, 3 + 12 + 8 + 9, "exact")
     (tmp_path / "torn.png").write_bytes((folder / "0.png").read_bytes()[:-30])
     with pytest.raises(ImageError, match=r"torn\.png: truncated"):
         run([*call, str(tmp_path / "torn.png")])
