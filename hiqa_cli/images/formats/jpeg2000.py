@@ -1,7 +1,7 @@
 """JPEG 2000: JP2 boxes, and the codestream's tile-parts up to its end (ITU-T T.800, annexes A and I).
 
-Pillow decodes up to 8 bits per sample, and grey up to 16; OpenCV the rest. OpenJPEG inside both takes a zero byte for an
-empty packet, and so does not report zeroed data.
+Pillow decodes up to 8 bits per sample, and grey up to 16; OpenCV the rest. OpenJPEG inside both takes a zero byte for
+an empty packet, and so does not report zeroed data.
 """
 
 from __future__ import annotations
