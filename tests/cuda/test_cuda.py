@@ -47,6 +47,7 @@ def test_the_tiles_of_the_checks_differ_in_score() -> None:
     assert predictions[:, 0].std() > 1
 
 
+@pytest.mark.slow
 def test_a_training_step_of_the_checks_runs_on_a_cpu() -> None:
     losses, _, _ = checks.train("cpu", "fp32", 2)
     assert len(losses) == 2

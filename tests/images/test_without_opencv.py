@@ -44,6 +44,7 @@ def hiqa(folder: Path, weights: Path, *commands: str) -> tuple[list[str], list[s
     return done.stdout.splitlines(), done.stderr.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the list of folders is separated by a colon")
 def test_score_hallucinate_and_report_work_on_all_but_16_bit_files(tmp_path: Path, tiny_weights: Path) -> None:
     photo = make.photograph()

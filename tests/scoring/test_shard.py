@@ -32,6 +32,7 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_shards_and_their_merge_are_the_run_of_all(run_hiqa: RunHiqa, tiny_weights: Path, photos: Path) -> None:
     call = ("score", "photos", "-r")
     assert run_hiqa(*call, "--csv", "all.csv", "--maps", "maps", cwd=photos, weights=tiny_weights).code == 0

@@ -120,6 +120,7 @@ def test_a_decoder_cannot_open_files_or_sockets_start_programs_or_take_memory(
     assert (tmp_path / "secret").read_text() == "secret"
 
 
+@pytest.mark.slow
 def test_a_decoder_that_hangs_is_ended(trap: IsolatedReader) -> None:
     assert reason(trap, b"while True: pass").startswith("decoding it takes more than 3 s")
 

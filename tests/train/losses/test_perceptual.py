@@ -91,6 +91,7 @@ def test_without_vgg19_training_starts_with_the_trunk_and_says_what_counts(empty
         choose_vgg(best, "vgg.pth", RunOptions(), quiet, has_references=True)
 
 
+@pytest.mark.slow
 def test_vgg19_in_the_cache_is_taken_unless_the_resumed_run_took_the_trunk(run, empty_cache):
     best, held = load_recipe("best"), empty_cache / "vgg19-dcbb9e9d.pth"
     held.write_bytes(b"checked when it came")
@@ -114,6 +115,7 @@ def test_a_run_records_its_network_and_trains_g_with_it(run):
     assert (trained_scenes(None).scenes or set()) < set(manifest.seen_scenes or ())
 
 
+@pytest.mark.slow
 def test_a_resume_with_another_network_is_refused_and_a_start_from_it_recorded(run, folder):
     part, _ = open_table(folder)
     other = options(folder / "cache", resume=True, vgg=vgg_file(folder))
@@ -129,6 +131,7 @@ def test_a_resume_with_another_network_is_refused_and_a_start_from_it_recorded(r
         train_databases([part], RECIPE, folder / "second", changed, StopSignal(), quiet)
 
 
+@pytest.mark.slow
 def test_a_run_of_vgg19_before_networks_were_recorded_resumes_with_vgg19_only(run, folder):
     part, _ = open_table(folder)
     out, vgg = folder / "older", vgg_file(folder)

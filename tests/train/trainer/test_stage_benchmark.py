@@ -29,12 +29,14 @@ def profile_generator(folder: Path, validation_pictures: int) -> StageProfile:
     return profile_stage(stage, recipe, CPU)
 
 
+@pytest.mark.slow
 def test_a_step_is_counted_without_the_validation_that_the_first_one_causes(tmp_path):
     few, many = (profile_generator(tmp_path, pictures) for pictures in (1, 9))
     assert many.gmac == pytest.approx(few.gmac, rel=1e-6)
     assert 0 < few.gmac < 1
 
 
+@pytest.mark.slow
 def test_shares_of_the_time_are_at_least_zero_and_sum_to_all_of_it(tmp_path):
     found = profile_generator(tmp_path, 2)
     assert list(found.shares) == list(PIECES)
