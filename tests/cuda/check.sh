@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What hiqa does on a CUDA device, in about four minutes: correctness against the CPU, then tables of speed.
+# What hiqa does on a CUDA device: correctness against the CPU, then tables of speed.
 # Needs torch (2.11 or later) and numpy; nothing is installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

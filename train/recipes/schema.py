@@ -208,7 +208,8 @@ class RunSettings:
     *_every: in steps.
     pieces: number of micro-batches of a batch, whose gradients are averaged: less memory, and batch norms over one
         micro-batch.
-    workers: processes that cut patches; their number changes no patch and no order, so a run may resume with another.
+    workers: processes that cut patches; beside a GPU at least every core but one. Their number changes no patch and no
+        order, so a run may resume with another.
     validation_pictures: largest number of validation images of a database, `validation_patches` patches of each.
     half_width_pictures, half_width_versions: for the fit of the uncertainty, maximum number of validation images of
         each database, and approximate total number of distorted versions of clean validation images.

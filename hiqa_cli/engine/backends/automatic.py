@@ -1,9 +1,9 @@
 """What `auto` means on this machine: the fastest of a few ways to run the networks, measured with the networks.
 
-One measurement takes less than a second. It is made once and kept in the user's cache, by processor, library versions
-and weights. Without a folder for the cache nothing is measured, and the kind of hardware decides
-(`devices.known_precision`). The batch size is not measured: from 4 to 16 tiles it changes the time by less than a tenth
-(docs/benchmarks.md).
+One measurement runs a few tiles in each way, for about a second. It is made once and kept in the user's cache, by
+processor, library versions and weights. Without a folder for the cache nothing is measured, and the kind of hardware
+decides (`devices.known_precision`). The batch size is not measured: from 4 to 16 tiles it changes the time by less than
+a tenth (docs/benchmarks.md).
 """
 
 from __future__ import annotations

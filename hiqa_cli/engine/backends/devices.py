@@ -21,10 +21,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 BATCH_SIZE = {"cpu": 8, "mps": 32}  # default number of tiles at once; on CUDA by free memory
 LARGEST_BATCH, SMALLEST_BATCH = 128, 8  # on CUDA
-BYTES_A_TILE = {
-    "fp32": 128 * 2**20,
-    "bf16": 64 * 2**20,
-}  # upper bounds: the feature maps of G and R that live at a time
+# An estimate, not measured: the feature maps of G and R that live at a time. Where it is too low, batches are halved.
+BYTES_A_TILE = {"fp32": 128 * 2**20, "bf16": 64 * 2**20}
 CPU_FLAGS = ("avx512_bf16", "amx_bf16")  # names in torch.cpu.get_capabilities() and in CPUINFO
 CPUINFO = Path("/proc/cpuinfo")
 

@@ -143,12 +143,14 @@ class TorchBackend:
         # A (B, 3, H, W) view of (B, H, W, 3) is channels_last already.
         return batch.permute(0, 3, 1, 2)
 
-    def _overlapping(self, runner: CudaRunner, tiles: Sequence[np.ndarray], c: bool, f: bool) -> TileOutputs:
-        """Batches of at most `batch_size` tiles, several under way at once. c, f: corrections, features."""
+    def _overlapping(
+        self, runner: CudaRunner, tiles: Sequence[np.ndarray], corrections: bool, features: bool
+    ) -> TileOutputs:
+        """Run batches of at most `batch_size` tiles, several under way at once."""
         parts = (tiles[first : first + self.batch_size] for first in range(0, len(tiles), self.batch_size))
         batches = ((len(part), self._host_batch(part)) for part in parts)
-        found = (outputs.arrays() for outputs in runner.run(batches, c, f))
-        return TileOutputs.concatenate([TileOutputs(to_points(p), *rest) for p, *rest in found])
+        found = (outputs.arrays() for outputs in runner.run(batches, corrections, features))
+        return TileOutputs.concatenate([TileOutputs(to_points(predictions), *rest) for predictions, *rest in found])
 
     def _forward(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool) -> TileOutputs:
         if self._cuda is not None:

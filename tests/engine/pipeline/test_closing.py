@@ -5,53 +5,22 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+from support.stream_jobs import PATIENCE, good, grey, job
 from support.tiny_weights import write_tiny_weights
 
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Outputs, Scorer
 from hiqa_cli.errors import OutputError
-from hiqa_cli.images.picture import Picture
-
-PATIENCE = 60.0  # s; a test that waits longer has found a stream that holds results back
 
 
 @pytest.fixture(scope="module")
 def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     folder = write_tiny_weights(tmp_path_factory.mktemp("weights"))
     return Scorer.load(folder, device="cpu", precision="fp32")
-
-
-def grey(level: int, width: int = 40, height: int = 30) -> Picture:
-    return Picture(np.full((height, width, 3), level, np.uint8), "array")
-
-
-class Pipe(io.BytesIO):
-    """A stream that runs `before_reading` on the reading thread, then gives a picture's file."""
-
-    def __init__(self, before_reading: Callable[[], object], picture: Picture) -> None:
-        ok, data = cv2.imencode(".png", picture.pixels)
-        assert ok
-        super().__init__(data.tobytes())
-        self._before_reading = before_reading
-
-    def readinto(self, buffer: object) -> int:
-        if self.tell() == 0:
-            self._before_reading()
-        return super().readinto(buffer)  # type: ignore[arg-type]
-
-
-def job(name: str, before_reading: Callable[[], object], picture: Picture) -> Job:
-    return Job(Pipe(before_reading, picture), name, token=name.upper())
-
-
-def good(name: str, level: int = 100) -> Job:
-    return Job(grey(level), name, token=name.upper())
 
 
 def test_closing_a_stream_stops_reading_and_removes_half_pictures(scorer: Scorer, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.database_trees import LIVE_REFERENCES
-from support.readings import reading
+from support.database_trees.without_files import reading
 
 from hiqa_cli.errors import OutputError, UsageError
 from hiqa_train.data.leakage import exclude_scenes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.database_trees import LIVE_REFERENCES
-from support.readings import reading
+from support.database_trees.without_files import reading
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.splits import draw_splits

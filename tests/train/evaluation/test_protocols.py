@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.database_trees import write_tid
-from support.readings import reading
+from support.database_trees.without_files import reading
 from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.engine.config import Scoring

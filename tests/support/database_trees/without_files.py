@@ -1,4 +1,4 @@
-"""Readings of databases without files."""
+"""Databases without files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hiqa_train.datasets import DATABASES, Dataset, Sample
 
 
 def reading(name: str, scenes: list[str], each: int = 3) -> Dataset:
-    """A reading without files: splits look at scenes only."""
+    """A database without files: splits look at scenes only."""
     root = Path("/data") / name
     samples = tuple(
         Sample(path=root / f"{place}_{number}.png", score=number, quality=0.5, scene=scene)
