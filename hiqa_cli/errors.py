@@ -5,6 +5,7 @@ Every part of hiqa raises these; only the command line turns them into messages 
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 
@@ -51,6 +52,11 @@ class DatasetError(UsageError):
 def os_reason(error: OSError) -> str:
     """The system's reason in lower case, without error number and path: "no space left on device"."""
     return (error.strerror or str(error)).lower()
+
+
+def exit_reason(code: int) -> str:
+    """How a process ended, by its exit code: "signal SIGKILL" or "exit code 3"."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def cannot_write(target: Path | str, error: OSError, hint: str = "") -> OutputError:

@@ -27,11 +27,14 @@ MODELS = {"hiqa_cli.engine", "hiqa_cli.images", "hiqa_cli.networks"}
 LAYERS: dict[str, set[str]] = {
     "hiqa_cli.__main__": {"hiqa_cli.commands", "hiqa_cli.console", "hiqa_cli.errors"},
     "hiqa_cli.commands": {
-        *BASE, "hiqa_cli.scoring", "hiqa_cli.report", "hiqa_cli.rows", "hiqa_cli.console", "hiqa_cli.engine",
-        "hiqa_cli.images", "hiqa_train",
+        *BASE, "hiqa_cli.scoring", "hiqa_cli.report", "hiqa_cli.distributed", "hiqa_cli.rows", "hiqa_cli.console",
+        "hiqa_cli.engine", "hiqa_cli.images", "hiqa_train",
     },
-    "hiqa_cli.scoring": {*BASE, *MODELS, "hiqa_cli.report", "hiqa_cli.rows", "hiqa_cli.console"},
+    "hiqa_cli.scoring": {
+        *BASE, *MODELS, "hiqa_cli.distributed", "hiqa_cli.report", "hiqa_cli.rows", "hiqa_cli.console",
+    },
     "hiqa_cli.report": {*BASE, "hiqa_cli.engine", "hiqa_cli.images", "hiqa_cli.rows", "hiqa_cli.console"},
+    "hiqa_cli.distributed": {*BASE, "hiqa_cli.engine", "hiqa_cli.images", "hiqa_cli.rows"},
     "hiqa_cli.rows": {*BASE, "hiqa_cli.engine", "hiqa_cli.console"},
     "hiqa_cli.console": {"hiqa_cli.errors"},
     "hiqa_cli": {*BASE, "hiqa_cli.engine", "hiqa_cli.images"},
@@ -188,8 +191,12 @@ def test_commands_import_training_and_anything_heavy_only_when_they_are_called()
 
 
 def entries(folder: Path) -> list[str]:
-    """What lies in a folder, caches and `__init__.py` not counted."""
-    return [p.name for p in folder.iterdir() if p.name not in ("__init__.py", "__pycache__") and p.name[0] != "."]
+    """What lies in a folder, without caches, `__init__.py` and `py.typed`."""
+    return [
+        p.name
+        for p in folder.iterdir()
+        if p.name not in ("__init__.py", "__pycache__", "py.typed") and p.name[0] != "."
+    ]
 
 
 def folders() -> Iterator[Path]:

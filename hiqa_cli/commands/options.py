@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hiqa_cli.distributed.devices import ALL_GPUS
 from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Scoring
 from hiqa_cli.images.source import Limits
@@ -14,7 +15,7 @@ from hiqa_cli.scoring.options import BackendOptions, sampled_scoring
 
 from .usage.groups import OptionGroup
 from .usage.help import ADVANCED, INPUT, OUTPUT, SCORING
-from .usage.values import one_of, points, whole_number
+from .usage.values import devices, one_of, points, whole_number
 
 SORT_ORDERS = ("score", "path")
 
@@ -123,6 +124,28 @@ Device = Annotated[
         autocompletion=lambda: list(DEVICES),
         envvar="HIQA_DEVICE",
         help="Where the networks run.",
+    ),
+]
+DeviceList = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="|".join(DEVICES),
+        parser=devices("--device", DEVICES, "HIQA_DEVICE"),
+        autocompletion=lambda: [*DEVICES, ALL_GPUS],
+        envvar="HIQA_DEVICE",
+        help="Where the networks run; also cuda:all, cuda:0,cuda:1.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        parser=whole_number("--workers"),
+        show_default="1, or one per numbered GPU",
+        help="Score in N processes, each with an equal share of the cores.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 Precision = Annotated[
@@ -237,6 +260,20 @@ Networks = Annotated[
         precision=Precision,
         batch_size=BatchSize,
         threads=Threads,
+        weights=WeightsFolder,
+        isolate=Isolate,
+    ),
+]
+NetworksOfWorkers = Annotated[
+    BackendOptions,
+    OptionGroup(
+        BackendOptions,
+        device=DeviceList,
+        backend=Backend,
+        precision=Precision,
+        batch_size=BatchSize,
+        threads=Threads,
+        workers=Workers,
         weights=WeightsFolder,
         isolate=Isolate,
     ),

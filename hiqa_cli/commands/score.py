@@ -109,7 +109,7 @@ Worst = Annotated[
 def score(
     context: typer.Context,
     scoring: common.SampledScoring,
-    backend: common.Networks,
+    backend: common.NetworksOfWorkers,
     limits: common.FileLimits,
     images: common.Images = None,
     recursive: common.Recursive = False,

@@ -70,6 +70,14 @@ def load(settings: LoadSettings) -> Loaded:
     return load_torch(settings)
 
 
+def import_backend(name: str) -> None:
+    """Import what load() needs, which takes longer than most else, before its settings are known."""
+    if name == OPENVINO:
+        from .backends import openvino_backend  # noqa: F401
+    else:
+        from .backends import torch_backend  # noqa: F401
+
+
 def load_torch(settings: LoadSettings) -> Loaded:
     """Load onto a device of torch; measures what `auto` leaves open, unless that is known."""
     placement = place(settings.device, settings.precision)

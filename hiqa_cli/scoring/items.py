@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.text import count
+from hiqa_cli.distributed.devices import needs_workers
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import ImageSource, Job, Outputs
 from hiqa_cli.errors import DependencyError, HiqaError, ImageError, UsageError
@@ -17,9 +21,11 @@ from .inputs import Input
 from .options import BackendOptions
 
 if TYPE_CHECKING:
+    from hiqa_cli.distributed.workers.pool import WorkerPool
     from hiqa_cli.engine.results import ScoreResult
     from hiqa_cli.engine.scorer import Scorer
 
+Scorers: TypeAlias = "Scorer | WorkerPool"
 Outcomes: TypeAlias = "AbstractContextManager[Iterator[tuple[Job, ScoreResult | HiqaError]]]"
 
 
@@ -30,6 +36,32 @@ def check_standard_input(inputs: Sequence[Input]) -> None:
             raise UsageError("standard input (-) is closed", "give a file, or pipe an image in")
         if sys.stdin.isatty():
             raise UsageError("standard input (-) is a terminal", "pipe an image in: hiqa ... - < image.jpg")
+
+
+def load_workers(options: BackendOptions, messages: Messages, images: int) -> Scorers:
+    """Like load_scorer(); in processes of their own where the options ask for it. images: how many there are."""
+    if not needs_workers(options.device, options.workers):
+        return load_scorer(options, messages)
+    from hiqa_cli.distributed.workers.start import start_workers
+    from hiqa_cli.engine.loading import LoadSettings
+
+    weights = None if options.weights is None else Path(os.path.abspath(options.weights))
+    settings = LoadSettings(
+        weights,
+        options.backend,
+        options.device,
+        options.precision,
+        options.batch_size,
+        options.threads,
+        messages.warn,
+        options.isolate,
+    )
+    pool = start_workers(settings, options.workers, images)
+    where = f"{pool.backend}, {pool.device}, {pool.precision}"
+    messages.detail(
+        f"weights {pool.weights_id}, {where}, {count(len(pool.workers), 'worker process', 'worker processes')}"
+    )
+    return pool
 
 
 def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:
@@ -66,7 +98,7 @@ def job_for(image: Input, limits: Limits, outputs: Outputs) -> Job:
     return Job(source, image.name, outputs, limits, image.problem)
 
 
-def score_jobs(scorer: Scorer | None, jobs: Sequence[Job], scoring: Scoring) -> Outcomes:
+def score_jobs(scorer: Scorers | None, jobs: Sequence[Job], scoring: Scoring) -> Outcomes:
     """(job, result or error) in the order of the jobs, each as soon as it is ready; closes the stream at the end.
 
     scorer: None where every job has a problem, so that nothing needs to be computed.

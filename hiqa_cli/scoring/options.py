@@ -18,7 +18,10 @@ STDOUT = "-"
 
 @dataclass(frozen=True)
 class BackendOptions:
-    """Where and how the networks run. None: the engine's default."""
+    """Where and how the networks run. None: the engine's default.
+
+    device: of `hiqa score`, also "cuda:all" or "cuda:0,cuda:1". workers: processes; None: one, or one a GPU named.
+    """
 
     device: str = "auto"
     precision: str = "auto"
@@ -27,6 +30,7 @@ class BackendOptions:
     weights: Path | None = None
     backend: str = DEFAULT_BACKEND
     isolate: bool = False
+    workers: int | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from hiqa_cli.rows.table import IfExists, Table
 
 from .gate_formats import make_gate_printer
 from .inputs import Input, Inputs, find_inputs
-from .items import check_standard_input, job_for, load_scorer, score_jobs
+from .items import check_standard_input, job_for, load_workers, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
@@ -33,7 +33,8 @@ from .tables import table_forms, tables_of
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
-    from hiqa_cli.engine.scorer import Scorer
+
+    from .items import Scorers
 
 MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 
@@ -95,7 +96,7 @@ def _run_claimed(options: ScoreOptions) -> int:
     return run.end(inputs)
 
 
-def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job], messages: Messages) -> Scorer | None:
+def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job], messages: Messages) -> Scorers | None:
     """The scorer; None if no image can be scored and no earlier row must be checked.
 
     The precision `auto` is that of earlier rows: a measurement must not make a resumed run disagree with its beginning.
@@ -106,7 +107,7 @@ def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job],
     backend = options.backend
     if precisions and backend.precision == "auto":
         backend = replace(backend, precision=precisions[0])
-    return load_scorer(backend, messages)
+    return load_workers(backend, messages, len(jobs))
 
 
 def _printer(options: ScoreOptions) -> RowPrinter:
@@ -177,7 +178,7 @@ def _map_names(target: OutputPaths) -> dict[str, str]:
     return {kind: name_text(path) for kind, path in target.pictures.items()}
 
 
-def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
+def _settings(options: ScoreOptions, scorer: Scorers | None) -> dict[str, Any]:
     """The settings of the run: what scores depend on, and what the user chose."""
     backend = options.backend
     chosen = {"batch_size": backend.batch_size, "threads": backend.threads}
@@ -187,7 +188,7 @@ def _settings(options: ScoreOptions, scorer: Scorer | None) -> dict[str, Any]:
         **{name: value for name, value in chosen.items() if value is not None},
     }
     if scorer is not None:
-        settings |= {"backend": scorer.backend.name, "device": scorer.device, "precision": scorer.precision}
+        settings |= {"backend": scorer.settings["engine"], "device": scorer.device, "precision": scorer.precision}
     return settings
 
 
@@ -212,7 +213,7 @@ class ScoreRun:
             if self.options.order or self.options.worst is not None:
                 self.printer.show(row)
 
-    def score(self, scorer: Scorer | None, jobs: Sequence[Job]) -> None:
+    def score(self, scorer: Scorers | None, jobs: Sequence[Job]) -> None:
         """Score the jobs and write their rows; after an interrupt, the rows so far stay and are shown."""
         progress = ImageProgress(len(jobs), enabled=not self.options.quiet)
         self.messages.clear = progress.cleared

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 from hiqa_cli.console.messages import did_you_mean
+from hiqa_cli.distributed.devices import is_list_of_gpus
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.shard import Shard
 
@@ -24,6 +25,21 @@ def one_of(option: str, words: tuple[str, ...], variable: str = "") -> Callable[
         guess = did_you_mean(value, words) if value else ""
         source = variable if variable and os.environ.get(variable) == value else option
         raise UsageError(f"{source}: expected {', '.join(words)}; found {value!r}{guess}")
+
+    return parse
+
+
+def devices(option: str, words: tuple[str, ...], variable: str) -> Callable[[str], str]:
+    """A parser for a device as one_of() takes it, "cuda:all", or different GPUs such as "cuda:0,cuda:1"."""
+    parse_word = one_of(option, words, variable)
+
+    def parse(value: str) -> str:
+        if is_list_of_gpus(value):
+            return value
+        if value.startswith("cuda:"):
+            source = variable if os.environ.get(variable) == value else option
+            raise UsageError(f"{source}: expected cuda:all, or different GPUs as cuda:0,cuda:1; found {value!r}")
+        return parse_word(value)
 
     return parse
 

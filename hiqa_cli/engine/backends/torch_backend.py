@@ -76,8 +76,9 @@ class TorchBackend:
 
     @property
     def readers(self) -> int:
-        """See `Backend`. A GPU is fed by all cores."""
-        return READERS if self._placement.device == "cpu" else max(READERS, usable_processors())
+        """See `Backend`. A GPU is fed by all cores, or by those that several processes leave each: their threads."""
+        cores = min(usable_processors(), 2 * torch.get_num_threads())  # with two logical processors a core
+        return READERS if self._placement.device == "cpu" else max(READERS, cores)
 
     @property
     def settings(self) -> dict[str, str | int]:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from hiqa_cli.errors import DependencyError, ImageError
+from hiqa_cli.errors import DependencyError, ImageError, exit_reason
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import Reserve
 from hiqa_cli.images.source import Limits
@@ -168,9 +168,9 @@ def _line(text: Any) -> str:
 
 def _end_of(child: subprocess.Popen[bytes], error: Exception) -> str:
     code = child.returncode
-    if code is not None and code < 0 and code != -signal.SIGTERM:
-        return f"ended its process with signal {signal.Signals(-code).name}"
-    return f"ended its process with exit code {code}" if code else f"failed: {error}"
+    if not code or code == -signal.SIGTERM:
+        return f"failed: {error}"
+    return f"ended its process with {exit_reason(code)}"
 
 
 def _stop(child: subprocess.Popen[bytes], process: int) -> None:

@@ -1,0 +1,1 @@
+"""Scoring by several processes: workers on one machine (`workers`)."""
