@@ -12,7 +12,6 @@ from hiqa_cli.distributed.workers import start
 from hiqa_cli.engine.loading import LoadSettings
 from hiqa_cli.errors import DeviceError, UsageError
 
-
 PROCESSES = {"cpu": False, "cuda": False, "cuda:0": True, "cuda:all": True}
 
 
