@@ -54,6 +54,14 @@ def signals_as_they_were() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="module")
+def brief_fit() -> Iterator[None]:
+    """Runs of this process fit the error head in few steps: their end is as quick as their stages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hiqa_train.uncertainty.error_head.MIN_STEPS", 20)
+        yield
+
+
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     """A process that has imported everything, and forks."""
@@ -64,7 +72,10 @@ def fork_server() -> Iterator[ForkServer]:
 
 @pytest.fixture(scope="session")
 def run_hiqa(request: pytest.FixtureRequest) -> RunHiqa:
-    """run_hiqa(*arguments, weights=, cwd=, input=, env=): hiqa as a process, to its end."""
+    """run_hiqa(*arguments, weights=, cwd=, input=, env=, before=, timeout=): hiqa as a process, to its end.
+
+    before: Python code that the process runs first.
+    """
 
     def run(
         *arguments: str | bytes | Path,
@@ -72,14 +83,20 @@ def run_hiqa(request: pytest.FixtureRequest) -> RunHiqa:
         cwd: Path | None = None,
         input: bytes = b"",
         env: dict[str, str] | None = None,
+        before: str = "",
+        timeout: float = TIMEOUT,
     ) -> Finished:
         variables = environment(weights, **(env or {}))
         if can_fork(env or {}):
             server: ForkServer = request.getfixturevalue("fork_server")
-            return Finished(*server.run([os.fsdecode(one) for one in arguments], cwd, variables, input, TIMEOUT))
+            words = [os.fsdecode(one) for one in arguments]
+            return Finished(*server.run(words, cwd, variables, input, timeout, before))
+        code = f"{before}\nimport runpy\nrunpy.run_module('hiqa_cli', run_name='__main__', alter_sys=True)"
+        command = [sys.executable, "-c", code] if before else HIQA
         done = subprocess.run(
-            [*HIQA, *arguments], cwd=cwd, input=input, capture_output=True, env=variables, timeout=TIMEOUT, check=False
-        )
+            [*command, *arguments],
+            cwd=cwd, input=input, capture_output=True, env=variables, timeout=timeout, check=False,
+        )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)
 
     return run

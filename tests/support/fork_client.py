@@ -12,12 +12,18 @@ import sys
 
 
 def start(
-    address: str, arguments: list[str], cwd: str, environment: dict[str, str], descriptors: list[int]
+    address: str,
+    arguments: list[str],
+    cwd: str,
+    environment: dict[str, str],
+    descriptors: list[int],
+    before: str = "",
 ) -> tuple[socket.socket, int]:
-    """Ask the server for a process with these standard streams. Gives the connection, and the process's number."""
+    """Ask the server for a process with these standard streams, which runs the code `before` first. Gives the
+    connection, and the process's number."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(address)
-    request = {"arguments": arguments, "cwd": cwd, "environment": environment}
+    request = {"arguments": arguments, "cwd": cwd, "environment": environment, "before": before}
     socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
     return connection, int(connection.recv(100))
 

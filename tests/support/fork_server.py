@@ -22,13 +22,17 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from support.fork_client import exit_code, start
 
 TESTS = Path(__file__).resolve().parents[1]
+TRAINING = {"train", "splits", "official", "cross"}  # commands, or those of `evaluate`
 LONGEST = 100_000  # bytes of a request: below what a socket takes at once
 # Variables that Python and its libraries read when they start: a fork would not see them.
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "OMP_", "MKL_", "MALLOC_", "OPENCV_", "TORCH", "ONEDNN_")
@@ -52,12 +56,21 @@ class ForkServer:
         assert self._process.stdout.read(5) == b"ready"
 
     def run(
-        self, arguments: Sequence[str], cwd: Path | None, environment: dict[str, str], data: bytes, timeout: float
+        self,
+        arguments: Sequence[str],
+        cwd: Path | None,
+        environment: dict[str, str],
+        data: bytes,
+        timeout: float,
+        before: str = "",
     ) -> tuple[int, bytes, bytes]:
-        """Run hiqa to its end: exit code (negative for a signal), standard output, standard error."""
+        """Run hiqa to its end: exit code (negative for a signal), standard output, standard error.
+
+        before: Python code that the process runs first.
+        """
         pipes = [os.pipe() for _ in range(3)]
         theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
-        connection, pid = start(self.address, list(arguments), str(cwd or Path.cwd()), environment, theirs)
+        connection, pid = start(self.address, list(arguments), str(cwd or Path.cwd()), environment, theirs, before)
         for descriptor in theirs:
             os.close(descriptor)
         with connection, ThreadPoolExecutor(3) as threads:
@@ -99,6 +112,9 @@ def import_everything() -> None:
                 import_module(module.name)
     for name in ("scipy.optimize", "scipy.stats", "rich.progress", "typer.rich_utils"):
         import_module(name)
+    with suppress(ModuleNotFoundError):  # pydantic: what newer versions of typer convert options with
+        import_module("typer._adapters")
+    Image.init()  # Pillow's modules, one for each format
 
 
 def serve(address: str) -> list[str]:
@@ -114,17 +130,23 @@ def serve(address: str) -> list[str]:
         if 0 in select.select([listener, 0], [], [])[0]:
             os._exit(0)
         connection = listener.accept()[0]
+        message, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
+        request = json.loads(message)
+        if TRAINING & set(request["arguments"][:2]):
+            # torch imports its compiler for the first optimiser, which takes longer than a small training.
+            import_module("torch._dynamo")
         keeper = os.fork()  # waits for the command, while the server is free for others
         if keeper:
             connection.close()
+            for descriptor in descriptors:
+                os.close(descriptor)
             keepers = [one for one in (*keepers, keeper) if os.waitpid(one, os.WNOHANG) == (0, 0)]
             continue
         listener.close()
-        message, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
         pid = os.fork()
         if pid == 0:
             connection.close()
-            return become(json.loads(message), descriptors)
+            return become(request, descriptors)
         for descriptor in (0, 1, 2, *descriptors):
             os.close(descriptor)
         connection.send(str(pid).encode())
@@ -142,12 +164,14 @@ def become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # even if the tests run in the background
     # As Python opens them in the C locale.
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(  # noqa: SIM115
         2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
     )
+    exec(request["before"], {})
     return list(request["arguments"])
 
 

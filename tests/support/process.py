@@ -56,6 +56,25 @@ def obey_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def killed_when(pattern: str) -> str:
+    """Code for a process that kills itself with SIGKILL as soon as a file matches the pattern."""
+    return f"""
+import glob, os, signal, threading, time
+
+def watch():
+    while not glob.glob({pattern!r}):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=watch, daemon=True).start()
+"""
+
+
+def files_of_at_most(size: int) -> str:
+    """Code for a process that cannot write more than `size` bytes to a file, as on a full disk."""
+    return f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+
+
 def picture_bytes(seed: int = 0, width: int = 80, height: int = 60, suffix: str = ".png") -> bytes:
     """A small picture of smooth noise, encoded; another seed is another picture."""
     import cv2
