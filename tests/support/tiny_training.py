@@ -76,20 +76,24 @@ def as_toml(recipe: Recipe) -> str:
 RECIPE = """
 base = "smoke"
 [watch]
-log_every = 3
-validate_every = 6
+log_every = 2
+validate_every = 4
 checkpoint_every = 2
 validation_pictures = 2
 half_width_pictures = 5
 [alone]
-steps = 6
-[generator]
-steps = 6
-[final]
-steps = 6
-[joint]
 steps = 4
+[generator]
+steps = 4
+[final]
+steps = 4
+[joint]
+steps = 2
 """
+
+
+# Code for a process in which the release of a run fits the error head in few steps (the fixture `brief_fit` here).
+BRIEF_FIT = "import hiqa_train.uncertainty.error_head as head; head.MIN_STEPS = 20"
 
 
 def assert_equal(one, other) -> None:

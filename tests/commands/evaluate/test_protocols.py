@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from support.database_trees import write_koniq10k, write_live, write_tid
-from support.process import HIQA, Finished, RunHiqa, environment, write_picture
-from support.tiny_training import RECIPE
+from support.process import Finished, RunHiqa, files_of_at_most, killed_when, write_picture
+from support.tiny_training import BRIEF_FIT, RECIPE
 from support.tiny_weights import weights_that_saw
 
 from hiqa_cli.commands.app import run
@@ -27,8 +24,6 @@ from hiqa_train.data.splits import draw_splits, read_splits
 from hiqa_train.datasets import open_dataset
 
 RunHere = Callable[..., Finished]
-
-# every stage of smoke, with steps enough to go through it
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +71,7 @@ def whole(
     """OUT of a protocol that nothing has stopped, with its table in a.csv; and what the process wrote."""
     out = tmp_path_factory.mktemp("whole")
     home = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
-    done = run_hiqa(*protocol(tid, recipe, out), "--csv", out / "a.csv", env=home)
+    done = run_hiqa(*protocol(tid, recipe, out), "--csv", out / "a.csv", env=home, before=BRIEF_FIT)
     assert done.code == 0, done.messages
     return out, done
 
@@ -99,18 +94,13 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     home = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     out = tmp_path / "killed"
     first, second = (out / "hiqa-tiny" / f"split-0{number}" for number in (0, 1))
-    child = subprocess.Popen([*HIQA, *protocol(tid, recipe, out)], env=environment(**home), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300  # a machine may be busy
-    while not list(second.glob("training/generator/*.ckpt")):
-        assert time.monotonic() < deadline
-        assert child.poll() is None
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    kill = killed_when(f"{second}/training/generator/*.ckpt")
+    stopped = run_hiqa(*protocol(tid, recipe, out), env=home, before=f"{BRIEF_FIT}\n{kill}", timeout=300)
+    assert stopped.code == -signal.SIGKILL, stopped.messages
     kept = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
     assert first / "result.json" in kept
     assert not (second / "result.json").exists()
-    again = run_hiqa(*protocol(tid, recipe, out), env=home)
+    again = run_hiqa(*protocol(tid, recipe, out), env=home, before=BRIEF_FIT)
     assert again.code == 0, again.messages
     assert "hiqa: hiqa-tiny, split 0: already finished" in again.messages
     assert again.lines == whole[1].lines
@@ -138,6 +128,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_fit")
 def test_trained_networks_are_the_same_to_the_bit_whatever_is_in_the_test_part(
     hiqa: RunHere, tid: Path, recipe: Path, tmp_path: Path, whole: tuple[Path, Finished]
 ):
@@ -225,18 +216,14 @@ def test_a_databases_own_division_is_trained_and_tested_by(hiqa: RunHere, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(hiqa: RunHere, tid: Path, tmp_path: Path):
+def test_a_full_disk_ends_in_one_line_and_costs_nothing_that_was_kept(
+    run_hiqa: RunHiqa, hiqa: RunHere, tid: Path, tmp_path: Path
+):
     arguments = ["evaluate", "splits", "tid2013", "--root", str(tid), "--num-splits", "1"]
     arguments += ["--method", "nss", "--out", str(tmp_path / "out")]
-
-    def little_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
-
-    done = subprocess.run(
-        [*HIQA, *arguments], env=environment(), capture_output=True, preexec_fn=little_room, check=False, text=True
-    )
-    assert done.returncode == 1
-    assert "features.jsonl: no space left on device; finished results are kept there" in done.stderr.splitlines()[-1]
+    done = run_hiqa(*arguments, before=files_of_at_most(8000))
+    assert done.code == 1
+    assert "features.jsonl: no space left on device; finished results are kept there" in done.messages[-1]
     held = (tmp_path / "out" / "nss" / "features.jsonl").read_bytes()
     assert held.endswith(b"\n")
     assert 3 <= len(held.splitlines()) < 40

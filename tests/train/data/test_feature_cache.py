@@ -126,7 +126,7 @@ def evaluate(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     tree = write_tid(tmp_path / "tid", 2013, scenes=5, types=2, size=(96, 64))
     recipe = tmp_path / "tiny.toml"
-    recipe.write_text('order = ["alone", "generator", "final"]\n' + RECIPE.replace("[joint]\nsteps = 4\n", ""))
+    recipe.write_text('order = ["alone", "generator", "final"]\n' + RECIPE.replace("[joint]\nsteps = 2\n", ""))
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def call(*more: str | Path, out: str = "out") -> Path:
@@ -148,6 +148,7 @@ def scores_of(out: Path, split: int) -> list[list[object]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_fit")
 def test_a_protocol_with_whole_views_resumes_and_is_reproducible(evaluate, weights: Path):
     ready = ["--generator", weights, "--whole-views", "--method", "hiqa", "--method", "baseline"]
     out = evaluate(*ready)
@@ -160,8 +161,8 @@ def test_a_protocol_with_whole_views_resumes_and_is_reproducible(evaluate, weigh
     evaluate(*ready)
     assert (out / "hiqa-tiny" / "split-00" / "result.json").stat().st_mtime_ns == finished
     assert scores_of(out, 1) == found[1]
-    other = evaluate(*ready, out="other")
-    assert (scores_of(other, 0), scores_of(other, 1)) == found
+    other = evaluate(*ready[:-2], "--num-splits", "1", out="other")
+    assert scores_of(other, 0) == found[0]
 
 
 @pytest.mark.slow

@@ -183,6 +183,7 @@ def test_the_order_loss_is_zero_for_versions_in_order_and_does_not_affect_human_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_fit")
 def test_a_mixed_run_ends_with_weights_that_have_a_map_for_the_database(material, tmp_path):
     parts, tested, folders, _ = material
     out = tmp_path / "run"

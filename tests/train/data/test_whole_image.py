@@ -142,6 +142,7 @@ def test_clean_images_mixed_with_squares_are_scored_by_patch(material):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_fit")
 def test_a_run_with_squares_ends_with_weights(material, tmp_path):
     parts, tested, folders, _ = material
     found = train_mixed(parts, tested, folders, squared(4), tmp_path / "run", options(tmp_path), StopSignal(), quiet)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from support.database_trees import write_live, write_table
-from support.process import HIQA, TIMEOUT, Finished, environment, obey_signals
+from support.process import TIMEOUT, environment, files_of_at_most, killed_when
 from support.tiny_training import SIZE, as_toml, assert_equal, short_recipe
 
 from hiqa_cli.engine.weights import load_weights
 from hiqa_train.recipes.schema import OptimiserSettings, Recipe
 from hiqa_train.trainer.checkpoint import LAST, read_checkpoint
 
+LONG = 3 * TIMEOUT  # s; a training on a busy machine
 STAGES = ("alone", "generator", "final", "joint")
 
 pytestmark = pytest.mark.slow
@@ -43,64 +42,37 @@ def command(table: Path, recipe: Recipe, out: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def run(arguments: list[str], **limits: int) -> Finished:
-    """hiqa to its end; limits: the largest file in bytes."""
-
-    def limit() -> None:
-        obey_signals()
-        if limits:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limits["largest"], limits["largest"]))
-
-    done = subprocess.run(
-        [*HIQA, *arguments], capture_output=True, env=environment(), timeout=TIMEOUT * 3, check=False, preexec_fn=limit
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
-
-
-# hiqa, but it kills itself with SIGKILL after a given step of a stage
-KILLED = """
-import os, signal, sys
+def signalled(number: signal.Signals, stage: str, step: int) -> str:
+    """Code for a process that sends itself a signal after a given step of a stage."""
+    return f"""
+import os
 import hiqa_train.trainer.metrics_log
-from hiqa_cli.commands.app import run
 from hiqa_cli.console.progress import StageProgress
 
-stage, step = sys.argv[1], int(sys.argv[2])
 hiqa_train.trainer.metrics_log.EVERY = -1.0  # report the progress of every step
 
 def watch(self, now):
-    if (now.stage, now.step) == (stage, step):
-        os.kill(os.getpid(), signal.SIGKILL)
+    if (now.stage, now.step) == ({stage!r}, {step}):
+        os.kill(os.getpid(), {int(number)})
 
 StageProgress.advance = watch
-run(sys.argv[3:])
 """
 
 
-def steps_of(out: Path, stage: str) -> int:
-    """The last step of a stage in the metrics."""
-    try:
-        lines = (out / "metrics.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return 0
-    return max((line["step"] for line in map(json.loads, lines[:-1]) if line["stage"] == stage), default=0)
-
-
-def test_a_run_killed_twice_and_resumed_equals_an_uninterrupted_one(table, tmp_path):
-    recipe = short_recipe(steps=8, every=3)
+def test_a_run_killed_twice_and_resumed_equals_an_uninterrupted_one(run_hiqa, table, tmp_path):
+    recipe = short_recipe(steps=5, every=2)
     recipe = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, workers=1))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(command(table, recipe, whole)).code == 0
+    assert run_hiqa(*command(table, recipe, whole), timeout=LONG).code == 0
     resume: list[str] = []
-    for stage, step in (("generator", 5), ("joint", 4)):
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, stage, str(step), *command(table, recipe, killed, *resume)],
-            env=environment(), capture_output=True, timeout=TIMEOUT * 3, check=False,
-        )  # fmt: skip
-        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    for stage, step in (("generator", 4), ("joint", 3)):
+        kill = signalled(signal.SIGKILL, stage, step)
+        done = run_hiqa(*command(table, recipe, killed, *resume), before=kill, timeout=LONG)
+        assert done.code == -signal.SIGKILL, done.messages
         resume = ["--resume"]
-    last = run(command(table, recipe, killed, "--resume"))
+    last = run_hiqa(*command(table, recipe, killed, "--resume"), timeout=LONG)
     assert last.code == 0
-    assert "hiqa: joint: resuming at step 3 of 8" in last.messages
+    assert "hiqa: joint: resuming at step 2 of 5" in last.messages
     for stage in STAGES:
         one, other = (read_checkpoint(out / stage / LAST) for out in (whole, killed))
         assert_equal(one["learns"], other["learns"])
@@ -133,16 +105,16 @@ def with_plain_steps(recipe: Recipe) -> Recipe:
     return recipe.with_stage("generator", features_from=0.0, features_every=1, adversarial_from=0.0)
 
 
-def test_two_processes_average_the_gradients_of_one_process_with_the_same_halves(table, tmp_path):
+def test_two_processes_average_the_gradients_of_one_process_with_the_same_halves(run_hiqa, hiqa_words, table, tmp_path):
     # one step: after it weights differ in their last digits, and the sign of an error may decide about a gradient
     recipe = with_plain_steps(short_recipe(steps=1, every=1, batch_norm=True).only("alone", "generator"))
     halves = dataclasses.replace(recipe, watch=dataclasses.replace(recipe.watch, pieces=2))
     one, two = tmp_path / "one", tmp_path / "two"
-    assert run(command(table, halves, one)).code == 0
+    assert run_hiqa(*command(table, halves, one), timeout=LONG).code == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port()]
     done = subprocess.run(
-        [*launch, "-m", "hiqa_cli", *command(table, recipe, two)], capture_output=True, env=environment(),
-        timeout=TIMEOUT * 3, check=False,
+        [*launch, "--no-python", *hiqa_words, *command(table, recipe, two)], capture_output=True, env=environment(),
+        timeout=LONG, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr.decode().count("writing to") == 1  # one of the two prints
@@ -175,52 +147,41 @@ def free_port() -> str:
         return str(held.getsockname()[1])
 
 
-def test_a_full_disk_gives_one_line_and_the_last_checkpoint_resumes(table, tmp_path):
-    recipe, out = short_recipe(steps=4).only("alone", "generator"), tmp_path / "run"
+def test_a_full_disk_gives_one_line_and_the_last_checkpoint_resumes(run_hiqa, table, tmp_path):
+    recipe, out = short_recipe(steps=2, every=1).only("alone", "generator"), tmp_path / "run"
     only = recipe.only("alone")
-    assert run(command(table, only, tmp_path / "size")).code == 0
-    size = (tmp_path / "size" / "alone" / LAST).stat().st_size
-    done = run(command(table, recipe, out), largest=size + 4096)  # G with D and the two-input R needs more
+    assert run_hiqa(*command(table, only, tmp_path / "size"), timeout=LONG).code == 0
+    largest = (tmp_path / "size" / "alone" / LAST).stat().st_size + 4096  # G with D and the two-input R needs more
+    done = run_hiqa(*command(table, recipe, out), before=files_of_at_most(largest), timeout=LONG)
     errors = [line for line in done.messages if "cannot be written" in line]
     assert (done.code, len(errors)) == (1, 1)
     assert f"{out}/generator/{LAST} cannot be written: " in errors[0] or f"{out}/generator/best.ckpt" in errors[0]
     assert errors[0].endswith("checkpoints written before are complete: make room, then continue with --resume")
     assert done.messages[-1] == errors[0]
-    assert read_checkpoint(out / "alone" / LAST)["step"] == 4
+    assert read_checkpoint(out / "alone" / LAST)["step"] == 2
     assert not list(out.rglob("*.part"))
-    assert run(command(table, recipe, out, "--resume")).code == 0
-    assert read_checkpoint(out / "generator" / LAST)["step"] == 4
+    assert run_hiqa(*command(table, recipe, out, "--resume"), timeout=LONG).code == 0
+    assert read_checkpoint(out / "generator" / LAST)["step"] == 2
 
 
-def test_ctrl_c_saves_a_checkpoint_and_says_how_to_resume(table, tmp_path):
+def test_ctrl_c_saves_a_checkpoint_and_says_how_to_resume(run_hiqa, table, tmp_path):
     recipe, out = short_recipe(steps=500, every=500).only("alone"), tmp_path / "run"
-    child = subprocess.Popen(
-        [*HIQA, *command(table, recipe, out)], env=environment(), stderr=subprocess.PIPE, preexec_fn=obey_signals
-    )
-    deadline = time.monotonic() + 3 * TIMEOUT
-    while steps_of(out, "alone") < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=TIMEOUT)
-    assert child.returncode == 130
-    assert errors.decode().splitlines()[-1] == f"hiqa: stopped; resume from the checkpoint in {out} with --resume"
+    interrupt = signalled(signal.SIGINT, "alone", 3)
+    done = run_hiqa(*command(table, recipe, out), before=interrupt, timeout=LONG)
+    assert done.code == 130
+    assert done.messages[-1] == f"hiqa: stopped; resume from the checkpoint in {out} with --resume"
     assert 3 <= read_checkpoint(out / "alone" / LAST)["step"] < 500
     assert os.listdir(out / "alone")
 
 
-def test_live_is_trained_on_as_typed_without_a_network_for_the_perceptual_loss(tmp_path):
+def test_live_is_trained_on_as_typed_without_a_network_for_the_perceptual_loss(run_hiqa, tmp_path):
     root, record = write_live(tmp_path / "live", scenes=6), tmp_path / "run" / "run.json"
-    mine = {**environment(), "HIQA_LIVE_ROOT": str(root), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    child = subprocess.Popen(
-        [*HIQA, "train", "--dataset", "live", "--out", str(record.parent)], env=mine, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 3 * TIMEOUT
-    while not record.exists() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child.kill()  # the recipe takes hours
-    _, errors = child.communicate(timeout=TIMEOUT)
+    mine = {"HIQA_LIVE_ROOT": str(root), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    kill = killed_when(str(record))  # the recipe takes hours
+    done = run_hiqa("train", "--dataset", "live", "--out", record.parent, env=mine, before=kill, timeout=LONG)
+    assert done.code == -signal.SIGKILL
     assert json.loads(record.read_text())["perceptual"]["network"] == "trunk"
-    assert b"perceptual loss: lower layers of the trunk of hiqa's weights" in errors
+    assert b"perceptual loss: lower layers of the trunk of hiqa's weights" in done.err
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from hiqa_train.trainer.loop import StopSignal
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_fit")
 def test_from_photographs_to_weights_that_score(tmp_path):
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     folders = [tmp_path / "one", tmp_path / "two"]

@@ -18,6 +18,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.efficientnet_lite import DepthwiseConvolution
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, ErrorHead, Prior, Regressor, RegressorConfig
 from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.run import train_mixed
 from hiqa_train.stages import imagenet_init as pretrained
 from hiqa_train.stages.frozen import FrozenPrior
@@ -33,9 +34,18 @@ def material(tmp_path_factory):
     return write_mixed(tmp_path_factory.mktemp("mixed"))
 
 
+pytestmark = pytest.mark.usefixtures("brief_fit")
+
+
+def every_kind_of_stage() -> Recipe:
+    """`release` without stages that differ from `ordered` in numbers only."""
+    found = with_prior().only("generator", "prior", "ordered", "ladders", "final")
+    return found.with_stage("ladders", begin="ordered")
+
+
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A run of every stage: its folder, its weights, what it printed."""
+    """A run of every kind of stage: its folder, its weights, what it printed."""
 
     folder: Path
     weights: Path
@@ -47,7 +57,7 @@ def finished_run(material, tmp_path_factory) -> FinishedRun:
     parts, tested, folders, _ = material
     folder, said = tmp_path_factory.mktemp("finished") / "run", []
     cache = options(folders[0].parent / "cache")
-    weights = train_mixed(parts, tested, folders, with_prior(), folder, cache, StopSignal(), said.append)
+    weights = train_mixed(parts, tested, folders, every_kind_of_stage(), folder, cache, StopSignal(), said.append)
     return FinishedRun(folder, weights, said)
 
 
@@ -111,7 +121,7 @@ def test_both_parts_of_r_start_from_weights_that_have_both(material, finished_ru
     parts, tested, folders, _ = material
     weights = finished_run.weights
     slow = dataclasses.replace(slowest(recipe()), optimiser="sgd")
-    still = with_prior()
+    still = with_prior().only("generator", "prior", "final").with_stage("final", begin="prior")
     for name in still.stages:
         still = still.with_stage(name, learning=slow)
     more = options(folders[0].parent / "cache", init_generator=weights, init_regressor=weights)

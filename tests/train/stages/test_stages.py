@@ -28,7 +28,7 @@ from hiqa_train.trainer.metrics_log import Progress
 CPU = RunDevice(torch.device("cpu"), "fp32")
 SGD = OptimiserSettings("sgd", 1.0, 10, 0.4, 0, 0.0, 0.0, 0.0)
 
-pytestmark = pytest.mark.usefixtures("signals_as_they_were")
+pytestmark = pytest.mark.usefixtures("signals_as_they_were", "brief_fit")
 
 
 def quiet(line: str) -> None:
@@ -151,7 +151,7 @@ def test_a_run_leaves_checkpoints_metrics_pictures_and_weights(tmp_path):
 @pytest.mark.slow
 def test_a_stopped_run_resumes_bit_for_bit(tmp_path, monkeypatch):
     part, _ = open_table(tmp_path)
-    recipe = short_recipe(steps=5, every=5).only("alone", "generator")
+    recipe = short_recipe(steps=4, every=4).only("alone", "generator")
     whole, halted = tmp_path / "whole", tmp_path / "halted"
     train_databases([part], recipe, whole, options(tmp_path / "cache"), StopSignal(), quiet)
     monkeypatch.setattr("hiqa_train.trainer.metrics_log.EVERY", -1.0)  # report the progress of every step

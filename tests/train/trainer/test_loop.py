@@ -17,7 +17,7 @@ from hiqa_train.trainer.checkpoint import LAST, read_checkpoint
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.metrics_log import Progress
 
-pytestmark = pytest.mark.usefixtures("signals_as_they_were")
+pytestmark = pytest.mark.usefixtures("signals_as_they_were", "brief_fit")
 
 
 def with_settings(found: Recipe, **changes: int) -> Recipe:
@@ -30,7 +30,7 @@ def test_a_run_resumes_with_more_workers_bit_for_bit(tmp_path, monkeypatch):
     whole, halted = tmp_path / "whole", tmp_path / "halted"
     found = recipe()
     for name in found.stages:
-        found = found.with_stage(name, steps=5)
+        found = found.with_stage(name, steps=4)
 
     def train(recipe: Recipe, out, **more) -> object:
         given = options(tmp_path / "cache", **more)
@@ -43,7 +43,7 @@ def test_a_run_resumes_with_more_workers_bit_for_bit(tmp_path, monkeypatch):
     assert train(with_settings(found, workers=0), whole)
     monkeypatch.setattr("hiqa_train.trainer.metrics_log.EVERY", -1.0)  # report the progress of every step
     assert train(with_settings(found, workers=0), halted, on_progress=stop_in_the_last_stage) is None
-    assert 0 < read_checkpoint(halted / "final" / LAST)["step"] < 5
+    assert 0 < read_checkpoint(halted / "final" / LAST)["step"] < 4
     more = with_settings(found, workers=2, log_every=2, checkpoint_every=3, pictures_every=4)
     assert train(more, halted, resume=True)
     for stage in found.stages:
