@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.distributed.devices import ALL_GPUS
 from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Scoring
 from hiqa_cli.images.source import Limits
@@ -132,9 +131,9 @@ DeviceList = Annotated[
         "--device",
         metavar="|".join(DEVICES),
         parser=devices("--device", DEVICES, "HIQA_DEVICE"),
-        autocompletion=lambda: [*DEVICES, ALL_GPUS],
+        autocompletion=lambda: list(DEVICES),
         envvar="HIQA_DEVICE",
-        help="Where the networks run; also cuda:all, cuda:0,cuda:1.",
+        help="Where the networks run.",
     ),
 ]
 Workers = Annotated[
@@ -144,7 +143,7 @@ Workers = Annotated[
         metavar="N",
         parser=whole_number("--workers"),
         show_default="1, or one per numbered GPU",
-        help="Score in N processes, each with an equal share of the cores.",
+        help="Score in N processes that share the cores. --device cuda:all or cuda:0,cuda:1: one a GPU.",
         rich_help_panel=ADVANCED,
     ),
 ]
