@@ -98,7 +98,7 @@ def claimed_outputs(*targets: tuple[str, str | Path | None]) -> Iterator[None]:
         claimed = set()
         for option, target in targets:
             path = None if target is None else Path(os.path.realpath(target))
-            if path is None or path in claimed or (path.exists() and not path.is_file()):
+            if path is None or path in claimed or (path.exists() and not path.is_file() and not path.is_dir()):
                 continue
             claimed.add(path)
             remove_leftovers(path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ from hiqa_cli.engine.job import NO_OUTPUTS
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.output_checks import check_new_file
-from hiqa_cli.rows.merge import Part, format_of, rows_of
+from hiqa_cli.rows.codec import TABLE_HINT
+from hiqa_cli.rows.stored import is_table, open_table
 from hiqa_cli.scoring.inputs import find_inputs
 from hiqa_cli.scoring.items import job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
@@ -126,10 +128,10 @@ def read_versions(
     names: Sequence[str], scoring: Scoring, backend: BackendOptions, limits: Limits, say: Messages
 ) -> list[Version]:
     """The scores of every version: of a folder by scoring it, of a table by reading it."""
-    folders = [name for name in names if os.path.isdir(name)]
+    folders = [name for name in names if os.path.isdir(name) and not is_table(name)]
     tables = [name for name in names if name not in folders]
     for name in tables:
-        format_of(name, "version")  # all are checked before anything is scored
+        open_table(name, "version", TABLE_HINT)  # all are checked before anything is scored
     read = {name: read_table(name) for name in tables}
     if folders:
         read |= score_folders(folders, scoring, backend, limits, say)
@@ -140,8 +142,9 @@ def read_table(name: str) -> Version:
     """The scored images of a finished run. UsageError if there are none."""
     from hiqa_cli.report.versions import Version
 
-    part = Part(name, format_of(name, "version"))
-    scored = {saved.row.path: saved.row.score for saved in rows_of(part) if saved.row.score is not None}
+    table = open_table(name, "version", TABLE_HINT)
+    with contextlib.closing(table):
+        scored = {row.path: row.score for _, row in table.rows() if row.score is not None}
     if not scored:
         raise UsageError(f"{name} has no scored image")
     return Version(name_text(name), tuple(scored), tuple(scored.values()))

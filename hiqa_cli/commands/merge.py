@@ -12,7 +12,8 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count, escape_for_pipe
 from hiqa_cli.errors import UsageError
 from hiqa_cli.output_checks import check_new_file, claimed_outputs, is_same_target
-from hiqa_cli.rows.merge import FORMATS, format_of, merge_tables
+from hiqa_cli.rows.merge import merge_tables
+from hiqa_cli.rows.stored import SUFFIXES, suffix_of
 from hiqa_cli.scoring.inputs import read_file_list
 from hiqa_cli.scoring.row_printer import write
 
@@ -21,12 +22,12 @@ from .usage.help import INPUT, OUTPUT
 
 Parts = Annotated[
     list[str],
-    typer.Argument(metavar="PART", help="Tables that hiqa score wrote by --csv or --jsonl.", rich_help_panel=INPUT),
+    typer.Argument(metavar="PART", help="Tables that hiqa score wrote, in any form.", rich_help_panel=INPUT),
 ]
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE", help=f"Table to write, {' or '.join(FORMATS)}.", rich_help_panel=OUTPUT
+        "--output", "-o", metavar="FILE", help=f"Table to write: {', '.join(SUFFIXES[:4])}.", rich_help_panel=OUTPUT
     ),
 ]
 Against = Annotated[
@@ -57,7 +58,7 @@ def merge(
     row, and of several scored rows the last one.
 
     \b
-    hiqa merge part-*.jsonl -o all.jsonl
+    hiqa merge part-*.jsonl -o all.parquet
     hiqa merge part-*.jsonl -o all.csv --against paths.txt > missing.txt
 
     Exit codes: 0 written; 1 paths of --against are missing, or output failed; 2 wrong usage, or nothing could start.
@@ -66,7 +67,7 @@ def merge(
     for part in parts:
         if is_same_target(part, output):
             raise UsageError(f"--output {output} is one of the parts", "give another file")
-    format_of(str(output), "--output")
+    suffix_of(str(output), "--output")
     if null and against is None:
         raise UsageError("-0 needs --against", "give --against FILE or -")
     expected = [] if against is None else read_file_list(against, nul_separated=null, option="--against")

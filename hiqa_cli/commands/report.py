@@ -13,7 +13,7 @@ from hiqa_cli.console.text import escape_for_pipe, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.output_checks import claimed_outputs
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
-from hiqa_cli.rows.saved_run import is_saved_run
+from hiqa_cli.rows.stored import is_table
 from hiqa_cli.rows.table import IfExists
 from hiqa_cli.scoring.options import ScoreOptions
 from hiqa_cli.scoring.row_printer import write
@@ -28,17 +28,15 @@ SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")
 ImagesOrRun = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="IMAGE|RUN.jsonl",
-        help="Images, as for hiqa score, or a run written by hiqa score --jsonl.",
+        metavar="IMAGE|RUN",
+        help="Images, as for hiqa score, or a table of a finished run, in any form.",
         show_default=False,
         rich_help_panel=INPUT,
     ),
 ]
 CompareRuns = Annotated[
     tuple[str, str] | None,
-    typer.Option(
-        "--compare", metavar="A.jsonl B.jsonl", help="Show two finished runs side by side.", rich_help_panel=INPUT
-    ),
+    typer.Option("--compare", metavar="A B", help="Show two finished runs side by side.", rich_help_panel=INPUT),
 ]
 Output = Annotated[
     Path | None,
@@ -118,7 +116,7 @@ def report(
         raise UsageError("--embed-limit-mb limits an HTML page, --png writes an image", "give one of them")
     target = ReportTarget(output or (DEFAULT_SHEET if png else DEFAULT_PAGE), "--output", embed_limit_mb, png, worst)
     say = Messages(quiet=quiet, verbose=verbose)
-    runs = [path for path in images or () if is_saved_run(path)]
+    runs = [path for path in images or () if is_table(path)]
     if runs or compare is not None:
         others = bool(images) if compare is not None else len(images or ()) > 1
         check_saved_runs(runs, others or files_from is not None, compare is not None, min_score, png)

@@ -35,6 +35,28 @@ JsonLinesFile = Annotated[
         "--jsonl", metavar="FILE|-", help="Write JSON lines, with every tile's score.", rich_help_panel=OUTPUT
     ),
 ]
+ParquetFile = Annotated[
+    str | None,
+    typer.Option(
+        "--parquet",
+        metavar="FILE|DIR",
+        help="Write Parquet, one .parquet file or a folder of parts: pip install 'hiqa[parquet]'.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+SqliteFile = Annotated[
+    str | None,
+    typer.Option(
+        "--sqlite",
+        metavar="FILE",
+        help="Update an SQLite table: score only what is new or changed.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Prune = Annotated[
+    bool,
+    typer.Option("--prune", help="Drop the rows of files that are gone.", rich_help_panel=ADVANCED),
+]
 MapsFolder = Annotated[
     Path | None,
     typer.Option(
@@ -129,6 +151,9 @@ def score(
     form: Format = None,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     csv_safe: CsvSafe = False,
+    parquet: ParquetFile = None,
+    sqlite: SqliteFile = None,
+    prune: Prune = False,
     print0: common.Print0 = False,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
@@ -161,6 +186,9 @@ def score(
             format=form or "",
             csv=csv,
             jsonl=jsonl,
+            parquet=parquet,
+            sqlite=sqlite,
+            prune=prune,
             csv_safe=csv_safe,
             print0=print0,
             maps=maps,

@@ -14,6 +14,7 @@ from hiqa_cli.images.source import Limits
 from hiqa_cli.output_checks import file_ids
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
+from hiqa_cli.rows.table import Place
 
 from .entries import entries_from_rows
 from .entry import ReportEntry, RunFacts
@@ -34,7 +35,7 @@ def compare_saved_runs(
     """
     check_report(target, file_ids([first, second]), may_exist=overwrite)
     runs = read_saved_run(first), read_saved_run(second)
-    rows = _row_offsets(runs[0]), _row_offsets(runs[1])
+    rows = _row_places(runs[0]), _row_places(runs[1])
     matching = match_paths(*([path for _, path in run] for run in rows))
     if not matching.pairs:
         raise UsageError(
@@ -85,14 +86,14 @@ def _listed(values: list[str] | list[int]) -> str:
     return ", ".join(map(str, values))
 
 
-def _row_offsets(run: SavedRun) -> list[tuple[int, str]]:
-    """(byte offset, path) of every row: all that is kept of a run in memory."""
-    return [(start, row.path) for start, row in run.rows()]
+def _row_places(run: SavedRun) -> list[tuple[Place, str]]:
+    """(place, path) of every row: all that is kept of a run in memory."""
+    return [(place, row.path) for place, row in run.rows()]
 
 
 def _pairs(
     runs: tuple[SavedRun, SavedRun],
-    offsets: tuple[list[tuple[int, str]], list[tuple[int, str]]],
+    places: tuple[list[tuple[Place, str]], list[tuple[Place, str]]],
     matching: Matching,
     limits: Limits,
 ) -> Iterator[Pair]:
@@ -100,7 +101,7 @@ def _pairs(
 
     def rows(side: int) -> Iterator[tuple[Row, str | None]]:
         for _, *pair in matching.pairs:
-            yield runs[side].row_at(offsets[side][pair[side]][0]), None
+            yield runs[side].row_at(places[side][pair[side]][0]), None
 
     def is_scored(score: float | None) -> bool:
         return score is not None
@@ -110,7 +111,7 @@ def _pairs(
     for name, first, second in zip(names, *entries, strict=True):
         yield Pair(name, first, second)
     for side, unmatched in enumerate((matching.only_first, matching.only_second)):
-        for place in unmatched:
-            row = runs[side].row_at(offsets[side][place][0])
+        for index in unmatched:
+            row = runs[side].row_at(places[side][index][0])
             entry = ReportEntry(row.path, row.score, row.uncertainty, row.width, row.height, error=row.error)
             yield Pair(row.path, entry if side == 0 else None, entry if side == 1 else None)

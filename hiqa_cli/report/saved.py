@@ -1,4 +1,4 @@
-"""The report of a saved run (`hiqa score --jsonl`), with previews made from its images and maps."""
+"""The report of a saved run, with previews made from its images and maps."""
 
 from __future__ import annotations
 

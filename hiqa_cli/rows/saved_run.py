@@ -1,42 +1,28 @@
-"""A finished run as `--jsonl` wrote it, read row by row each time, so that long runs need little memory."""
+"""A finished run as a table holds it, read row by row each time, so that long runs need little memory."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hiqa_cli.errors import UsageError, os_reason
+from hiqa_cli.errors import UsageError
 
-from .codec import RowReader
-from .json_rows import FULL_JSON_LINES, decode_json
 from .row import Row
+from .stored import StoredTable, open_table
+from .table import Place
 
-HINT = "score its images again by hiqa score --jsonl"
-
-
-def is_saved_run(path: str) -> bool:
-    """Whether a file holds the JSON lines of a run, by its name or by its first bytes."""
-    if path.lower().endswith(".jsonl"):
-        return True
-    try:
-        if not os.path.isfile(path):
-            return False
-        with open(path, "rb") as file:
-            return file.read(len(FULL_JSON_LINES.row_prefix)) == FULL_JSON_LINES.row_prefix
-    except (OSError, ValueError):
-        return False
+HINT = "score its images again by hiqa score"
 
 
 @dataclass
 class SavedRun:
-    """One run. name: its file as given. count: number of rows. torn: the last line is incomplete.
+    """One run. name: its table as given. count: number of rows. torn: the last row is incomplete.
 
     weights, modes, precisions, versions, strides: every value that occurs in the rows, once.
     """
 
-    name: str
+    table: StoredTable
     count: int = 0
     torn: bool = False
     weights: list[str] = field(default_factory=list)
@@ -46,31 +32,27 @@ class SavedRun:
     strides: list[int] = field(default_factory=list)
     _superseded: set[str] = field(default_factory=set)  # paths whose error row a later, scored row supersedes
 
-    def rows(self) -> Iterator[tuple[int, Row]]:
-        """(offset, row) of every image. UsageError if the file cannot be read or hiqa did not write it."""
-        try:
-            with open(self.name, "rb") as file:
-                for saved in RowReader(file, FULL_JSON_LINES, self.name, HINT):
-                    if saved.row.is_scored or saved.row.path not in self._superseded:
-                        yield saved.start, saved.row
-        except OSError as error:
-            raise UsageError(f"{self.name} cannot be read: {os_reason(error)}") from error
+    @property
+    def name(self) -> str:
+        return self.table.name
 
-    def row_at(self, offset: int) -> Row:
-        """The row that starts at this byte."""
-        with open(self.name, "rb") as file:
-            file.seek(offset)
-            return decode_json(file.readline())
+    def rows(self) -> Iterator[tuple[Place, Row]]:
+        """(place, row) of every image. UsageError if the table cannot be read or hiqa did not write it."""
+        for place, row in self.table.rows():
+            if row.is_scored or row.path not in self._superseded:
+                yield place, row
+
+    def row_at(self, place: Place) -> Row:
+        """The row at a place."""
+        return self.table.row_at(place)
 
 
 def read_saved_run(path: str) -> SavedRun:
     """Read a run once, checking every row. Raises UsageError."""
-    run = SavedRun(path)
+    run = SavedRun(open_table(path, "the run", HINT))
     failed: set[str] = set()
-    last = 0
-    for start, row in run.rows():
+    for _, row in run.rows():
         run.count += 1
-        last = start
         if not row.is_scored:
             failed.add(row.path)
             continue
@@ -88,8 +70,8 @@ def read_saved_run(path: str) -> SavedRun:
                 known.append(value)
     run.count -= len(run._superseded)
     if not run.count:
-        raise UsageError(f"{path} holds no row", "give a file that hiqa score --jsonl wrote")
-    run.torn = _is_torn(path, last)
+        raise UsageError(f"{path} holds no row", "give a table that hiqa score wrote")
+    run.torn = run.table.incomplete
     return run
 
 
@@ -97,11 +79,3 @@ def _stride_of(row: Row) -> int | None:
     """The distance between a row's tiles in px."""
     stride = row.setting("stride")
     return stride if isinstance(stride, int) else None
-
-
-def _is_torn(path: str, last: int) -> bool:
-    """Whether anything follows the last complete row, which starts at this byte."""
-    with open(path, "rb") as file:
-        file.seek(last)
-        file.readline()
-        return bool(file.read(1))

@@ -1,30 +1,18 @@
-"""Files that rows are appended to: checked before any work, written a complete row at a time, resumed.
-
-Each row reaches the file in one write, so that a kill loses no finished row. Resuming appends, too; rows that replace
-old ones (retried failures) stay at the end until close() puts them in their places, with one rename.
-"""
+"""Tables that rows are appended to while a run goes on, whatever they are stored as: checked before any work, resumed,
+and complete after a kill up to the last row that was appended."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-from collections import defaultdict, deque
+from collections.abc import Sequence
 from enum import Enum
-from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
-from hiqa_cli.atomic import atomic_file
-from hiqa_cli.errors import OutputError, UsageError, cannot_write, os_reason
-from hiqa_cli.output_checks import check_output_file
+from hiqa_cli.errors import UsageError
 
-from .codec import RowReader, SavedRow, TableFormat, path_key
 from .row import Row
 
-COPY_BYTES = 1 << 20
-
-Span = tuple[int, int]
-"""Start and end of a row's bytes in the file."""
+Place = tuple[int, int, int]
+"""Where a row of a table is: its file, of several, and its beginning and end there, or its number and 0."""
 
 
 class IfExists(Enum):
@@ -35,146 +23,59 @@ class IfExists(Enum):
     RESUME = "resume"
 
 
-class Table:
-    """One --csv or --jsonl file.
+class Table(Protocol):
+    """A table that a run writes. To construct one checks its place and reads the rows to resume; it changes nothing and
+    raises UsageError.
 
-    name: the path as given. path: the file itself, links followed. form: in the order of columns that the file has.
-    rows: rows of an earlier run, to be resumed.
+    name: as given. option: the command line's option for it. path: of the file or folder, links followed.
+    rows: rows of an earlier run, to be resumed, without tile scores.
+    is_unique: whether an image has one row, however often it is given; otherwise as many as it is given.
+    has_tile_scores: whether full_row() has them.
     """
 
-    def __init__(self, name: str, form: TableFormat, if_exists: IfExists) -> None:
-        """Check the file and read it if it is to be resumed; changes nothing. Raises UsageError.
+    @property
+    def name(self) -> str: ...
 
-        An empty file counts as one that does not exist.
-        """
-        self.name = name
-        self.form = form
-        self.path = os.path.realpath(name)
-        self.rows: list[SavedRow] = []
-        self._if_exists = if_exists
-        self._file: int | None = None
-        self._size = 0
-        self._complete = 0  # bytes of complete rows found
-        self._to_replace: dict[str, deque[int]] = defaultdict(deque)  # path key -> numbers of old rows
-        self._replaced: dict[int, Span | None] = {}  # number of an old row -> its new row, or None: dropped
-        self._moved: list[Span] = []  # new rows that take an old row's place
-        self._check()
+    @property
+    def option(self) -> str: ...
 
-    def _check(self) -> None:
-        status = check_output_file(self.name, self.form.option, in_place=True)
-        if status is None:
-            return
-        if self._if_exists is IfExists.RESUME:
-            self._read(status)
-        elif status.st_size and self._if_exists is IfExists.REFUSE:
-            raise UsageError(
-                f"{self.form.option} {self.name}: exists already",
-                "continue it by --resume, replace it by --overwrite, or give another file",
-            )
+    @property
+    def path(self) -> str: ...
 
-    def _read(self, status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{self.form.option} {self.name}: --resume needs a regular file")
-        try:
-            with open(self.path, "rb") as file:
-                reader = RowReader(file, self.form, self.name)
-                self.rows = list(reader)
-                self.form, self._complete = reader.form, reader.complete
-        except OSError as error:
-            raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
+    @property
+    def rows(self) -> Sequence[Row]: ...
 
-    def read_bytes(self, start: int, end: int) -> bytes:
-        """These bytes of the file as it was found. Raises OutputError."""
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(start)
-                return file.read(end - start)
-        except OSError as error:
-            raise OutputError(f"{self.name} cannot be read again: {os_reason(error)}") from error
+    @property
+    def is_unique(self) -> bool: ...
+
+    @property
+    def has_tile_scores(self) -> bool: ...
+
+    def is_current(self, path: str, number: int | None) -> bool:
+        """Whether this old row has the score of the image at `path`. Asked once for every image of a run but standard
+        input, before open(); number: None where no old row has the path."""
+
+    def full_row(self, number: int) -> Row:
+        """An old row with everything that was stored. Raises OutputError."""
 
     def replace(self, number: int) -> None:
         """Let the next appended row of the same path replace this old row."""
-        self._to_replace[path_key(self.rows[number].row.path)].append(number)
 
     def drop(self, number: int) -> None:
-        """Remove this old row, which another row of the file supersedes, on close()."""
-        self._replaced[number] = None
+        """Remove this old row at the latest on close()."""
 
     def open(self) -> None:
-        """Open the file for appending; this empties an old file, or cuts off an incomplete last line."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        if self._if_exists is IfExists.OVERWRITE:
-            flags |= os.O_TRUNC
-        try:
-            self._file = os.open(self.path, flags, 0o666)
-            if self._if_exists is IfExists.RESUME:
-                os.ftruncate(self._file, self._complete)
-            self._size = os.fstat(self._file).st_size
-        except OSError as error:
-            raise UsageError(f"{self.form.option} {self.name}: {os_reason(error)}") from error
-        if not self._size:
-            self._write(self.form.header)
+        """Begin to write; removes an earlier table that is to be overwritten. Raises UsageError."""
 
     def append(self, row: Row) -> None:
-        """Write one row. After an OutputError the file ends with the row before."""
-        start = self._size
-        self._write(self.form.encode(row))
-        old_rows = self._to_replace.get(path_key(row.path))
-        if old_rows:
-            span = (start, self._size)
-            self._replaced[old_rows.popleft()] = span
-            self._moved.append(span)
-
-    def _write(self, data: bytes) -> None:
-        assert self._file is not None, "open() comes first"
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._file, data[written:])
-        except OSError as error:
-            with contextlib.suppress(OSError):  # not every file can be truncated
-                os.ftruncate(self._file, self._size)
-            raise cannot_write(self.name, error, "finished rows are kept; make room, then --resume") from error
-        self._size += written
+        """Write one row, which from now on survives a kill. After an OutputError the table ends with the row before."""
 
     def close(self) -> None:
-        """Close the file and put new rows in the places of those they replace, atomically. Raises OutputError."""
-        if self._file is None:
-            return
-        # A signal may have arrived right after a row was written: the file's size is right, _size may not be.
-        size = os.fstat(self._file).st_size
-        os.close(self._file)
-        self._file = None
-        if self._replaced:
-            self._rewrite(size)
-
-    def _rewrite(self, size: int) -> None:
-        try:
-            with atomic_file(Path(self.path), preserve=True) as new, open(self.path, "rb") as old:
-                for start, end in self._final_spans(size):
-                    _copy(old, new, start, end)
-        except OSError as error:
-            raise OutputError(f"{self.name}: new rows cannot replace old ones: {os_reason(error)}") from error
-
-    def _final_spans(self, size: int) -> list[Span]:
-        """The bytes of the present file that make up the new one, in order."""
-        spans = [(0, len(self.form.header))]
-        for number, saved in enumerate(self.rows):
-            span = self._replaced.get(number, (saved.start, saved.end))
-            spans += [span] if span is not None else []
-        position = self._complete
-        for start, end in self._moved:  # rows in between were appended without replacing any
-            spans.append((position, start))
-            position = end
-        return [*spans, (position, size)]
+        """Finish, also after an error; does nothing the second time. Raises OutputError."""
 
 
-def _copy(old: BinaryIO, new: BinaryIO, start: int, end: int) -> None:
-    old.seek(start)
-    remaining = end - start
-    while remaining:
-        chunk = old.read(min(remaining, COPY_BYTES))
-        if not chunk:
-            raise OSError("another process shortened the file")
-        new.write(chunk)
-        remaining -= len(chunk)
+def refusal(option: str, name: str) -> UsageError:
+    """The error of a table that exists and may be neither continued nor replaced."""
+    return UsageError(
+        f"{option} {name}: exists already", "continue it by --resume, replace it by --overwrite, or give another file"
+    )

@@ -63,6 +63,9 @@ class ScoreOptions:
     shard: Shard | None = None
     format: str = ""
     shows_rows: bool = True
+    parquet: str | None = None
+    sqlite: str | None = None
+    prune: bool = False
 
 
 def sampled_scoring(
@@ -108,6 +111,12 @@ def check_conflicts(options: ScoreOptions) -> None:
     for option, name in (("--csv", options.csv), ("--jsonl", options.jsonl)):
         if name == "":
             raise UsageError(f"{option}: expected a file or -, found an empty name")
-    resumable = [name for name in files if name != STDOUT]
+    stored = (("--parquet", options.parquet), ("--sqlite", options.sqlite))
+    for option, name in stored:
+        if name in ("", STDOUT):
+            raise UsageError(f"{option}: expected a file, found {name!r}", "rows go to standard output by --jsonl -")
+    resumable = [name for name in files if name != STDOUT] + [name for _, name in stored if name is not None]
     if options.if_exists is IfExists.RESUME and not resumable and options.maps is None:
-        raise UsageError("--resume needs files to continue", "give --csv, --jsonl or --maps")
+        raise UsageError("--resume needs files to continue", "give --csv, --jsonl, --parquet, --sqlite or --maps")
+    if options.prune and options.sqlite is None and not (resumable and options.if_exists is IfExists.RESUME):
+        raise UsageError("--prune drops rows of an earlier run", "give --sqlite, or --resume with a table")

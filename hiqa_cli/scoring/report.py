@@ -15,13 +15,13 @@ from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title
 from hiqa_cli.rows.codec import path_key
-from hiqa_cli.rows.json_rows import JSON_LINES, decode_json
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
 
 from .inputs import Input, input_files
-from .options import STDOUT, ScoreOptions
+from .options import ScoreOptions
 from .resume import ResumePlan
+from .tables import table_targets
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.job import Job, Outputs
@@ -33,8 +33,7 @@ def check_report_target(options: ScoreOptions, images: Sequence[Input]) -> None:
     target = options.report
     if target is None:
         return
-    tables = [name for name in (options.csv, options.jsonl) if name is not None and name != STDOUT]
-    if any(is_same_target(target.path, name) for name in tables):
+    if any(name is not None and is_same_target(target.path, name) for _, name in table_targets(options)):
         raise UsageError(f"{target.option} and a table are the same file: {target.path}", "give another file")
     may_exist = options.if_exists is not IfExists.REFUSE
     check_report(target, sources_of(images, target), may_exist=may_exist)
@@ -120,11 +119,11 @@ class ScoreReport:
 
 
 def _full_rows(tables: Sequence[Table], rows: Sequence[tuple[Row, str | None]]) -> Iterator[tuple[Row, str | None]]:
-    """Rows with all extra fields, read again one by one from a --jsonl table if there is one."""
-    lines = next((table for table in tables if table.form is JSON_LINES), None)
-    saved_rows = {} if lines is None else {path_key(saved.row.path): saved for saved in lines.rows}
+    """Rows with all extra fields, read again one by one from a table that has them."""
+    full = next((table for table in tables if table.has_tile_scores), None)
+    numbers = {} if full is None else {path_key(row.path): number for number, row in enumerate(full.rows)}
     for row, path in rows:
-        saved = saved_rows.get(path_key(row.path))
-        if lines is not None and saved is not None and saved.row.is_scored:
-            row = decode_json(lines.read_bytes(saved.start, saved.end))
+        number = numbers.get(path_key(row.path))
+        if full is not None and number is not None and full.rows[number].is_scored:
+            row = full.full_row(number)
         yield row, path

@@ -29,7 +29,7 @@ from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
 from .row_printer import NullPrinter, RowPrinter, make_printer
 from .summary import RunSummary
-from .tables import table_forms, tables_of
+from .tables import table_forms, table_targets, tables_of
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
@@ -42,10 +42,8 @@ MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 def run_score(options: ScoreOptions) -> int:
     """Score what the options name; returns the exit code. Raises HiqaError if it cannot start or its output fails."""
     check_conflicts(options)
-    tables = (("--csv", options.csv), ("--jsonl", options.jsonl))
-    targets = [(option, None if name == STDOUT else name) for option, name in tables]
     report = options.report
-    with claimed_outputs(*targets, *([] if report is None else [(report.option, report.path)])):
+    with claimed_outputs(*table_targets(options), *([] if report is None else [(report.option, report.path)])):
         return _run_claimed(options)
 
 
@@ -64,7 +62,9 @@ def _run_claimed(options: ScoreOptions) -> int:
     check_report_target(options, inputs.images)
     tables = tables_of(options, inputs.images)
     targets = _own_share(options, inputs)
-    plan = plan_resume(tables, inputs.images, targets)
+    plan = plan_resume(tables, inputs.images, targets, prune=_may_prune(options, inputs, messages))
+    if plan.pruned:
+        messages.warn(f"{count(plan.pruned, 'row')} of files that are gone dropped")
     jobs = _jobs(options, inputs.images, targets, plan)
     scorer = _scorer(options, tables, jobs, messages)
     settings = _settings(options, scorer)
@@ -101,13 +101,21 @@ def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job],
 
     The precision `auto` is that of earlier rows: a measurement must not make a resumed run disagree with its beginning.
     """
-    precisions = [saved.row.precision for table in tables for saved in table.rows if saved.row.is_scored]
+    precisions = [row.precision for table in tables for row in table.rows if row.is_scored]
     if not precisions and all(job.problem for job in jobs):
         return None
     backend = options.backend
     if precisions and backend.precision == "auto":
         backend = replace(backend, precision=precisions[0])
     return load_workers(backend, messages, len(jobs))
+
+
+def _may_prune(options: ScoreOptions, inputs: Inputs, messages: Messages) -> bool:
+    """Whether to drop the rows of files that are gone: not where an input is gone, as a disk may be missing."""
+    problem = next((image for image in inputs.images if image.problem), None)
+    if options.prune and problem is not None:
+        messages.warn(f"--prune drops nothing: {problem.name}: {problem.problem}")
+    return options.prune and problem is None
 
 
 def _printer(options: ScoreOptions) -> RowPrinter:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.output_checks import file_id, file_ids, is_same_target
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.rows.line_table import LineTable
+from hiqa_cli.rows.parquet.table import ParquetTable
+from hiqa_cli.rows.sqlite.table import SqliteTable
 from hiqa_cli.rows.table import Table
 
 from .inputs import Input, input_files
@@ -23,11 +27,25 @@ def table_forms(options: ScoreOptions) -> list[tuple[str, TableFormat]]:
     return [(name, form) for name, form in wanted if name is not None]
 
 
+def table_targets(options: ScoreOptions) -> list[tuple[str, str | None]]:
+    """(option, file or folder) of every table; None for standard output."""
+    named = (
+        ("--csv", options.csv), ("--jsonl", options.jsonl), ("--parquet", options.parquet), ("--sqlite", options.sqlite)
+    )  # fmt: skip
+    return [(option, None if name == STDOUT else name) for option, name in named if name is not None]
+
+
 def tables_of(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
-    """The files of --csv and --jsonl, checked, with the rows to resume. Raises UsageError."""
-    tables = [Table(name, form, options.if_exists) for name, form in table_forms(options) if name != STDOUT]
-    if len(tables) == 2 and is_same_target(tables[0].path, tables[1].path):
-        raise UsageError(f"--csv and --jsonl are the same file: {tables[0].name}")
+    """The tables asked for, checked, with the rows to resume. Raises UsageError; DependencyError without an extra."""
+    for (option, name), (other, same) in combinations(table_targets(options), 2):
+        if name is not None and same is not None and is_same_target(name, same):
+            raise UsageError(f"{option} and {other} are the same file: {name}")
+    lines = table_forms(options)
+    tables: list[Table] = [LineTable(name, form, options.if_exists) for name, form in lines if name != STDOUT]
+    if options.parquet is not None:
+        tables.append(ParquetTable(options.parquet, options.if_exists))
+    if options.sqlite is not None:
+        tables.append(SqliteTable(options.sqlite, options.if_exists))
     existing = file_ids(table.path for table in tables)
     sources = input_files(images) if existing else set()
     for table in tables:

@@ -99,12 +99,14 @@ def test_a_table_that_was_killed_loses_its_incomplete_line_only(run_hiqa: RunHiq
         (("1.csv", "other.csv"), "out.csv",
          "other.csv: b.png was scored with weights 12345678, 1.csv has weights 55f8254d; merge tables of one run"),
         (("1.csv",), "out.jsonl",
-         "out.jsonl: CSV has no tile scores, so JSON lines cannot be made of it; give -o FILE.csv"),
-        (("1.csv",), "out.txt", "--output out.txt: expected a name that ends in .csv or .jsonl, found '.txt'"),
+         "out.jsonl: CSV has no tile scores, so JSON lines cannot be made of it; give -o FILE.csv, .parquet "
+         "or .sqlite"),
+        (("1.csv",), "out.txt",
+         "--output out.txt: expected a name that ends in .csv, .jsonl, .parquet, .sqlite, .sqlite3 or .db, found '.txt'"),
         (("1.csv",), "1.csv", "--output 1.csv: exists already; replace it by --overwrite, or give another file"),
         (("absent.csv",), "out.csv", "absent.csv cannot be read: no such file or directory"),
         (("text.csv",), "out.csv", "text.csv is not a table that --csv wrote: line 1 does not fit; merge tables that "
-         "this version of hiqa score wrote by --csv or --jsonl"),
+         "this version of hiqa score wrote"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_merged_is_refused_in_one_line(run_hiqa, tmp_path, parts, out, message) -> None:

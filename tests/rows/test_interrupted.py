@@ -9,8 +9,9 @@ import pytest
 
 from hiqa_cli.errors import OutputError
 from hiqa_cli.rows.csv_rows import CSV
+from hiqa_cli.rows.line_table import LineTable
 from hiqa_cli.rows.row import Row
-from hiqa_cli.rows.table import IfExists, Table
+from hiqa_cli.rows.table import IfExists
 from hiqa_cli.scoring.inputs import Input
 from hiqa_cli.scoring.resume import plan_resume
 
@@ -21,7 +22,7 @@ def scored(path: str) -> Row:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_is_an_output_error() -> None:
-    table = Table("/dev/full", CSV, IfExists.REFUSE)
+    table = LineTable("/dev/full", CSV, IfExists.REFUSE)
     with pytest.raises(OutputError, match="no space left"):
         table.open()
     table.close()
@@ -30,7 +31,7 @@ def test_a_full_disk_is_an_output_error() -> None:
 def test_a_row_written_just_before_a_signal_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(CSV.header + CSV.encode(Row("a", error="truncated")))
-    table = Table(str(path), CSV, IfExists.RESUME)
+    table = LineTable(str(path), CSV, IfExists.RESUME)
     plan_resume([table], [Input("a", "."), Input("b", ".")], [None, None])
     table.open()
     table.append(scored("a"))

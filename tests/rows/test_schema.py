@@ -14,8 +14,9 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.rows.line_table import LineTable
 from hiqa_cli.rows.row import DEFAULT_SETTINGS, Row, changed_settings, scored_row
-from hiqa_cli.rows.table import IfExists, Table
+from hiqa_cli.rows.table import IfExists
 from hiqa_cli.scoring.resume import check_rows_fit
 
 RESULT = ScoreResult(
@@ -63,8 +64,8 @@ def test_a_carriage_return_in_a_name_makes_no_row(name: str, tmp_path: Path) -> 
     (tmp_path / "t.csv").write_bytes(CSV.header + CSV.encode(replace(SCORED, path=name)))
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [row["path"] for row in csv.DictReader(file)] == [name]
-    (saved,) = Table(str(tmp_path / "t.csv"), CSV, IfExists.RESUME).rows
-    assert saved.row.path == name
+    (saved,) = LineTable(str(tmp_path / "t.csv"), CSV, IfExists.RESUME).rows
+    assert saved.path == name
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,8 @@ def test_csv_is_read_by_its_header_and_continued_in_its_order(first_line: str, t
     path = tmp_path / "t.csv"
     form = CSV.with_header(first_line.encode())
     path.write_bytes(first_line.encode() + form.encode(SCORED) + form.encode(FAILED))
-    table = Table(str(path), CSV, IfExists.RESUME)
-    assert [saved.row for saved in table.rows] == [replace(SCORED, extra={}), FAILED]
+    table = LineTable(str(path), CSV, IfExists.RESUME)
+    assert table.rows == [replace(SCORED, extra={}), FAILED]
     table.replace(1)
     table.open()
     table.append(replace(SCORED, path="b"))
@@ -102,8 +103,8 @@ def test_csv_is_read_by_its_header_and_continued_in_its_order(first_line: str, t
 def test_integers_that_pandas_made_floats_are_read(tmp_path: Path) -> None:
     text = CSV.encode(SCORED).replace(b",300,200,2,", b",300.0,200.0,2.0,")
     (tmp_path / "t.csv").write_bytes(CSV.header + text)
-    (saved,) = Table(str(tmp_path / "t.csv"), CSV, IfExists.RESUME).rows
-    assert (saved.row.width, saved.row.height, saved.row.tiles) == (300, 200, 2)
+    (saved,) = LineTable(str(tmp_path / "t.csv"), CSV, IfExists.RESUME).rows
+    assert (saved.width, saved.height, saved.tiles) == (300, 200, 2)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_table_of_another_schema_is_refused_in_one_line_with_what_to_do(
     path = tmp_path / "t"
     path.write_bytes(text)
     with pytest.raises(UsageError) as refused:
-        Table(str(path), form, IfExists.RESUME)
+        LineTable(str(path), form, IfExists.RESUME)
     assert str(refused.value) == (
         f"{path} has other columns than this version of hiqa: {named}; "
         "score into another file, or replace this one by --overwrite in place of --resume"
@@ -140,7 +141,7 @@ def test_only_settings_that_differ_from_their_defaults_stand_in_a_row(tmp_path: 
     row = replace(SCORED, extra={"version": "9", "settings": changed})
     assert [row.setting(name) for name in ("stride", "max_tiles", "tolerance")] == [64, None, 0.5]
     (tmp_path / "t").write_bytes(JSON_LINES.encode(row))
-    table = Table(str(tmp_path / "t"), JSON_LINES, IfExists.RESUME)
+    table = LineTable(str(tmp_path / "t"), JSON_LINES, IfExists.RESUME)
     check_rows_fit([table], "0123abcd", "9", {**SETTINGS, **changed})
     with pytest.raises(UsageError, match="stride 64, now 128"):
         check_rows_fit([table], "0123abcd", "9", SETTINGS)

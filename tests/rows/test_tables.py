@@ -16,8 +16,9 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import JSON_LINES
+from hiqa_cli.rows.line_table import LineTable
 from hiqa_cli.rows.row import Row
-from hiqa_cli.rows.table import IfExists, Table
+from hiqa_cli.rows.table import IfExists
 from hiqa_cli.scoring.inputs import Input
 from hiqa_cli.scoring.resume import check_rows_fit, plan_resume
 
@@ -68,7 +69,7 @@ def write(path: Path, form: TableFormat, *rows: Row, tail: bytes = b"") -> Path:
 
 def resume(path: Path, form: TableFormat, given: list[str], new: list[Row]) -> list[Row | None]:
     """Resume a run with the inputs `given` and append the rows `new`."""
-    table = Table(str(path), form, IfExists.RESUME)
+    table = LineTable(str(path), form, IfExists.RESUME)
     images = [Input(name, ".") for name in given]
     plan = plan_resume([table], images, [None] * len(images))
     table.open()
@@ -109,13 +110,13 @@ def test_a_json_line_is_one_line_for_any_name() -> None:
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
 def test_rows_are_read_back_as_they_were_written(form: TableFormat, tmp_path: Path) -> None:
     rows = [scored("a b.png"), failed('b\n,".png'), scored("c.png", 0.25)]
-    table = Table(str(write(tmp_path / "t", form, *rows)), form, IfExists.RESUME)
-    assert [one.row if form is JSON_LINES else replace(one.row, extra=EXTRA) for one in table.rows] == rows
+    table = LineTable(str(write(tmp_path / "t", form, *rows)), form, IfExists.RESUME)
+    assert [one if form is JSON_LINES else replace(one, extra=EXTRA) for one in table.rows] == rows
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
 def test_every_row_is_in_the_file_as_soon_as_it_is_appended(form: TableFormat, tmp_path: Path) -> None:
-    table = Table(str(tmp_path / "t"), form, IfExists.REFUSE)
+    table = LineTable(str(tmp_path / "t"), form, IfExists.REFUSE)
     table.open()
     for count in (1, 2):
         table.append(scored(f"{count}.png"))
@@ -126,14 +127,14 @@ def test_every_row_is_in_the_file_as_soon_as_it_is_appended(form: TableFormat, t
 def test_an_existing_file_is_refused_unless_it_is_empty(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("a.png"))
     with pytest.raises(UsageError, match="--resume"):
-        Table(str(path), CSV, IfExists.REFUSE)
+        LineTable(str(path), CSV, IfExists.REFUSE)
     path.write_bytes(b"")
-    Table(str(path), CSV, IfExists.REFUSE)
+    LineTable(str(path), CSV, IfExists.REFUSE)
 
 
 def test_overwriting_empties_the_file_when_work_begins_not_before(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("old.png"))
-    table = Table(str(path), CSV, IfExists.OVERWRITE)
+    table = LineTable(str(path), CSV, IfExists.OVERWRITE)
     assert paths(path) == ["old.png"]
     table.open()
     table.append(scored("new.png"))
@@ -144,7 +145,7 @@ def test_overwriting_empties_the_file_when_work_begins_not_before(tmp_path: Path
 @pytest.mark.parametrize("target", ["missing/t.csv", "."])
 def test_a_file_that_cannot_be_created_is_refused_before_work(target: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        Table(str(tmp_path / target), CSV, IfExists.REFUSE)
+        LineTable(str(tmp_path / target), CSV, IfExists.REFUSE)
 
 
 @pytest.mark.parametrize("form", [CSV, JSON_LINES])
@@ -197,7 +198,7 @@ def test_a_run_stopped_early_keeps_the_errors_it_did_not_retry(tmp_path: Path) -
 
 def test_rows_of_other_images_are_kept_and_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("gone", 1), failed("bad"), scored("a"))
-    table = Table(str(path), CSV, IfExists.RESUME)
+    table = LineTable(str(path), CSV, IfExists.RESUME)
     plan = plan_resume([table], [Input("a", ".")], [None])
     assert [row.path for row in plan.kept] == ["gone", "bad"]
 
@@ -210,8 +211,8 @@ def test_an_image_given_twice_has_two_rows(tmp_path: Path) -> None:
 
 def test_an_image_is_finished_only_if_every_table_has_it(tmp_path: Path) -> None:
     tables = [
-        Table(str(write(tmp_path / "t.csv", CSV, scored("a"), scored("b"))), CSV, IfExists.RESUME),
-        Table(str(write(tmp_path / "t.jsonl", JSON_LINES, scored("a"))), JSON_LINES, IfExists.RESUME),
+        LineTable(str(write(tmp_path / "t.csv", CSV, scored("a"), scored("b"))), CSV, IfExists.RESUME),
+        LineTable(str(write(tmp_path / "t.jsonl", JSON_LINES, scored("a"))), JSON_LINES, IfExists.RESUME),
     ]
     plan = plan_resume(tables, [Input("a", "."), Input("b", ".")], [None, None])
     assert [row is not None for row in plan.finished] == [True, False]
@@ -225,7 +226,7 @@ def test_an_image_is_finished_only_if_every_table_has_it(tmp_path: Path) -> None
 
 def test_standard_input_is_never_finished(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, scored("-"))
-    table = Table(str(path), CSV, IfExists.RESUME)
+    table = LineTable(str(path), CSV, IfExists.RESUME)
     assert plan_resume([table], [Input("-")], [None]).finished == [None]
 
 
@@ -235,14 +236,14 @@ def test_a_file_that_hiqa_did_not_write_is_refused_and_unchanged(form: TableForm
     path = tmp_path / "notes"
     path.write_text(text)
     with pytest.raises(UsageError, match="not a table"):
-        Table(str(path), form, IfExists.RESUME)
+        LineTable(str(path), form, IfExists.RESUME)
     assert path.read_text() == text
 
 
 def test_a_row_whose_score_is_no_number_is_refused_by_row_number(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", CSV, tail=CSV.encode(scored("a")).replace(b"50.0", b"x"))
     with pytest.raises(UsageError, match="row 2"):
-        Table(str(path), CSV, IfExists.RESUME)
+        LineTable(str(path), CSV, IfExists.RESUME)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_rows_of_another_run_are_refused(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path / "t", form, scored("a.png"), failed("b.png"))
-    table = Table(str(path), form, IfExists.RESUME)
+    table = LineTable(str(path), form, IfExists.RESUME)
     check_rows_fit([table], "0123abcd", "9", SETTINGS)
     with pytest.raises(UsageError, match=named):
         check_rows_fit([table], weights, version, {**SETTINGS, **changed})
