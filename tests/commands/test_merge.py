@@ -37,21 +37,21 @@ def read(path: Path) -> list[dict]:
 
 def test_rows_are_sorted_by_path_and_a_score_counts_before_an_error(tmp_path: Path) -> None:
     one = write(tmp_path / "1.csv", scored("c.png"), failed("a.png"), scored("new\nline.png"))
-    two = write(tmp_path / "2.csv", scored("a.png", 70), failed("c.png"), failed("d.png"))
+    two = write(tmp_path / "2.csv", scored("a.png", 70.0), failed("c.png"), failed("d.png"))
     result = merge_tables([one, two], tmp_path / "out.csv")
     assert [(row["path"], row["score"]) for row in read(tmp_path / "out.csv")] == [
-        ("a.png", "70"), ("c.png", "50.0"), ("d.png", ""), ("new\nline.png", "50.0"),
+        ("a.png", "70.0"), ("c.png", "50.0"), ("d.png", ""), ("new\nline.png", "50.0"),
     ]  # fmt: skip
     assert (result.rows, result.errors, result.repeats, result.differing) == (4, 1, 2, 0)
 
 
 def test_of_different_scores_the_last_counts_and_that_is_said(run_hiqa: RunHiqa, tmp_path: Path) -> None:
     write(tmp_path / "1.csv", scored("a.png", 50))
-    write(tmp_path / "2.csv", scored("a.png", 60))
+    write(tmp_path / "2.csv", scored("a.png", 60.0))
     done = run_hiqa("merge", "1.csv", "2.csv", "-o", "out.csv", cwd=tmp_path)
     assert done.code == 0
     assert done.messages[0] == "hiqa: 1 image had different scores in several rows; the last one counts"
-    assert read(tmp_path / "out.csv")[0]["score"] == "60"
+    assert read(tmp_path / "out.csv")[0]["score"] == "60.0"
 
 
 def test_json_lines_keep_all_fields_and_become_csv(tmp_path: Path) -> None:
@@ -102,7 +102,8 @@ def test_a_table_that_was_killed_loses_its_incomplete_line_only(run_hiqa: RunHiq
          "out.jsonl: CSV has no tile scores, so JSON lines cannot be made of it; give -o FILE.csv, .parquet "
          "or .sqlite"),
         (("1.csv",), "out.txt",
-         "--output out.txt: expected a name that ends in .csv, .jsonl, .parquet, .sqlite, .sqlite3 or .db, found '.txt'"),
+         "--output out.txt: expected a name that ends in .csv, .jsonl, .parquet, .sqlite, .sqlite3 or .db, "
+         "found '.txt'"),
         (("1.csv",), "1.csv", "--output 1.csv: exists already; replace it by --overwrite, or give another file"),
         (("absent.csv",), "out.csv", "absent.csv cannot be read: no such file or directory"),
         (("text.csv",), "out.csv", "text.csv is not a table that --csv wrote: line 1 does not fit; merge tables that "

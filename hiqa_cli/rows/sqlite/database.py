@@ -75,9 +75,12 @@ _UPSERT = (
 
 
 def connect(path: str, *, writable: bool) -> sqlite3.Connection:
-    """Open a database that exists or, if `writable`, a new one. Raises sqlite3.Error."""
+    """Open a database that exists or, if `writable`, a new one. Raises sqlite3.Error.
+
+    Any thread may use it, one at a time: a report reads rows on the thread that reads images.
+    """
     uri = f"{Path(path).absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
-    return sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False)
 
 
 def create(database: sqlite3.Connection) -> None:
