@@ -92,7 +92,8 @@ def test_folders_are_scored_and_sizes_of_files_compared(run_hiqa: RunHiqa, tiny_
     ("arguments", "message"),
     [
         (("first.csv",), "expected two or more versions; give folders, or tables of finished runs"),
-        (("first.csv", "text.txt"), "version text.txt: expected a name that ends in .csv, .jsonl, .parquet, .sqlite, .sqlite3 or .db, found '.txt'"),
+        (("first.csv", "text.txt"), "version text.txt: expected a name that ends in .csv, .jsonl, .parquet, .sqlite, "
+          ".sqlite3 or .db, found '.txt'"),
         (("first.csv", "other.csv"), "first.csv and other.csv have no scored image in common; images match if their "
          "paths below each version's common folder are equal, file suffix aside"),
         (("first.csv", "failed.csv"), "failed.csv has no scored image"),
