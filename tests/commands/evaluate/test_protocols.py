@@ -71,7 +71,7 @@ def whole(
     """OUT of a protocol that nothing has stopped, with its table in a.csv; and what the process wrote."""
     out = tmp_path_factory.mktemp("whole")
     home = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
-    done = run_hiqa(*protocol(tid, recipe, out), "--csv", out / "a.csv", env=home, before=BRIEF_FIT)
+    done = run_hiqa(*protocol(tid, recipe, out), "--csv", out / "a.csv", env=home, before=BRIEF_FIT, timeout=300)
     assert done.code == 0, done.messages
     return out, done
 
@@ -100,7 +100,7 @@ def test_a_protocol_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     kept = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
     assert first / "result.json" in kept
     assert not (second / "result.json").exists()
-    again = run_hiqa(*protocol(tid, recipe, out), env=home, before=BRIEF_FIT)
+    again = run_hiqa(*protocol(tid, recipe, out), env=home, before=BRIEF_FIT, timeout=300)
     assert again.code == 0, again.messages
     assert "hiqa: hiqa-tiny, split 0: already finished" in again.messages
     assert again.lines == whole[1].lines
