@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .atomic import is_open_file, remove_leftovers, try_lock
-from .errors import UsageError, os_reason
+from .errors import UsageError, cannot_write, os_reason
 
 FileId: TypeAlias = tuple[int, int] | str
 """A file by device and inode, so that all its hard links count as one; by its real path where it has no inode."""
@@ -102,12 +102,32 @@ def claimed_outputs(*targets: tuple[str, str | Path | None]) -> Iterator[None]:
                 continue
             claimed.add(path)
             remove_leftovers(path.parent)
-            name = hashlib.sha256(os.fsencode(os.path.normcase(path.name))).hexdigest()[:12]
-            if not claims.enter_context(_held_lock(path.with_name(f".hiqa-{name}.lock"))):
+            if not claims.enter_context(_held_lock(_lock_file(path))):
                 raise UsageError(
                     f"{option} {target}: another run is writing it", "wait until it has ended, or give another file"
                 )
         yield
+
+
+@contextlib.contextmanager
+def claimed_folder(option: str, folder: Path) -> Iterator[None]:
+    """As `claimed_outputs`, for a folder that a run fills, whether it exists or not; its parents are created."""
+    path = Path(os.path.realpath(folder))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
+    with _held_lock(_lock_file(path)) as free:
+        if not free:
+            raise UsageError(
+                f"{option} {folder}: another run is writing it", "wait until it has ended, or give another folder"
+            )
+        yield
+
+
+def _lock_file(target: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(os.path.normcase(target.name))).hexdigest()[:12]
+    return target.with_name(f".hiqa-{name}.lock")
 
 
 @contextlib.contextmanager

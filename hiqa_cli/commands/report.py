@@ -122,16 +122,24 @@ def report(
         check_saved_runs(runs, others or files_from is not None, compare is not None, min_score, png)
         check_not_scored(recursive, on_command_line(context, *SCORING_PARAMETERS))
     if compare is not None:
+        from hiqa_cli.engine.pipeline.sources import picture_reader
         from hiqa_cli.report.compare import compare_saved_runs
 
-        with claimed_outputs((target.option, target.path)):
-            code = compare_saved_runs(*compare, target, overwrite=overwrite, limits=limits, messages=say)
+        with claimed_outputs((target.option, target.path)), picture_reader(isolate=backend.isolate) as reader:
+            code = compare_saved_runs(*compare, target, overwrite=overwrite, limits=limits, reader=reader, messages=say)
     elif runs:
+        from hiqa_cli.engine.pipeline.sources import picture_reader
         from hiqa_cli.report.saved import report_saved_run
 
-        with claimed_outputs((target.option, target.path)):
+        with claimed_outputs((target.option, target.path)), picture_reader(isolate=backend.isolate) as reader:
             code = report_saved_run(
-                runs[0], target, min_score=min_score, overwrite=overwrite, limits=limits, messages=say
+                runs[0],
+                target,
+                min_score=min_score,
+                overwrite=overwrite,
+                limits=limits,
+                reader=reader,
+                messages=say,
             )
     else:
         code = report_images(

@@ -56,7 +56,29 @@ def decode(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, t
             check_rows(held[0])
         held[0] = without_ancillary_chunks(held[0])
     held[0] = patched(held[0], header.patches)
+    if header.format == "AVIF" and header.decoder == "OpenCV" and not header.premultiplied:
+        return _decode_deep_avif(held, header)
     return _decode_with_library(held, header), ()
+
+
+def _decode_deep_avif(held: list[bytearray | bytes], header: Header) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Decode with OpenCV, or with Pillow where OpenCV does not know the colour space."""
+    data = held[0]
+    try:
+        return _decode_with_opencv(held, header), ()
+    except _NotDecodedError as error:
+        try:
+            pixels, _ = decode_with_pillow(data, header)
+        except ImageError:
+            raise error from None
+    # As OpenCV returns it: the header names the value of white.
+    full_scale = np.uint32(header.full_scale or 65535)
+    deep = ((pixels.astype(np.uint32) * full_scale + 127) // 255).astype(np.uint16)
+    return deep, ("samples of more than 8 bits read with 8 bits",)
+
+
+class _NotDecodedError(ImageError):
+    """OpenCV does not decode a file."""
 
 
 def _decode_with_library(held: list[bytearray | bytes], header: Header) -> np.ndarray:
@@ -90,7 +112,8 @@ def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.nda
         message = " ".join((failure.err or "").split())
     if pixels is None:
         reason = f"OpenCV cannot decode it ({message})" if message else "OpenCV cannot decode it"
-        raise damaged(header.format, f"{reason}, or a variant that OpenCV does not support")
+        what = damaged(header.format, f"{reason}, or a variant that OpenCV does not support")
+        raise _NotDecodedError(what.message)
     _compare(pixels, header)
     order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
     return cv2.cvtColor(pixels, order, dst=pixels)

@@ -89,6 +89,16 @@ def is_srgb(icc: Data) -> bool:
     return all(abs(a - b) < 0.01 for a, b in zip(values, _SRGB_COLORANTS, strict=True))
 
 
+def _adds_up_to_white(icc: bytes) -> bool:
+    """Whether the colorants of a matrix profile add up to white, roughly (ICC.1 F.3); others pass."""
+    found = tags(icc)
+    colorants = [found.get(name, b"")[8:20] for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    if any(len(values) != 12 for values in colorants):
+        return True
+    sums = [sum(column) / 65536 for column in zip(*(struct.unpack(">3i", values) for values in colorants), strict=True)]
+    return all(abs(value - white) < 0.4 for value, white in zip(sums, (0.9642, 1.0, 0.8249), strict=True))
+
+
 def _srgb_to_linear(x: float) -> float:
     return x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4
 
@@ -129,11 +139,11 @@ def _parametric(kind: int, p: list[float], x: float) -> float:
 def srgb_converter(icc: bytes) -> Callable[[np.ndarray], np.ndarray] | None:
     """A function that converts (H, W, 3) uint8 RGB from the profile's space to sRGB, for RGB and grey profiles.
 
-    None if Pillow cannot use the profile. Relative colorimetric intent with black point compensation, as in photo
-    viewers.
+    None if the profile is broken, or Pillow cannot use it. Relative colorimetric intent with black point compensation,
+    as in photo viewers.
     """
     mode = {b"RGB ": "RGB", b"GRAY": "L"}.get(bytes(icc[16:20]))
-    if mode is None:
+    if mode is None or not _adds_up_to_white(icc):
         return None
     from PIL import Image, ImageCms
 

@@ -30,6 +30,7 @@ from .formats.jpeg2000 import read_j2k, read_jp2
 from .formats.jxl import read_jxl
 from .formats.png import read_png
 from .formats.pnm import read_pnm
+from .formats.rare import read_rare
 from .formats.raw import read_raw
 from .formats.tiff import read_tiff
 from .formats.webp import read_webp
@@ -64,6 +65,7 @@ _READERS: dict[str, Callable[[Data], Header]] = {
     "HEIF": read_heif,
     "JXL": read_jxl,
     "RAW": read_raw,
+    "rare": read_rare,
 }
 DEFAULT_LIMITS = Limits()
 

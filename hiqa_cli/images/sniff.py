@@ -13,6 +13,7 @@ from typing import BinaryIO, NoReturn
 from hiqa_cli.errors import ImageError
 
 from .extras import suffixes
+from .formats.rare import SUFFIXES, sniff_rare
 
 HIQA_PNG_KEY = "hiqa"
 """Keyword of the PNG text chunk (tEXt) that marks hiqa's output."""
@@ -24,6 +25,7 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".dib"),
         *(".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".jp2", ".j2k", ".j2c", ".jpc", ".avif", ".gif"),
+        *SUFFIXES,
         *suffixes(),
     }
 )
@@ -32,7 +34,7 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
 SNIFFED = 4096
 """Bytes from the start of a file that `sniff` examines."""
 
-_HINT = "hiqa reads JPEG, PNG, WebP, TIFF, BMP, PNM, JPEG 2000, AVIF and GIF; with extras HEIC, JPEG XL and raw"
+_HINT = "hiqa reads JPEG, PNG, WebP, TIFF, BMP, PNM, JPEG 2000, AVIF, GIF and more; with extras HEIC, JPEG XL and raw"
 
 _SUPPORTED = (
     (rb"\xff\xd8\xff", "JPEG"),
@@ -51,20 +53,13 @@ _UNSUPPORTED = (
     (rb"II\xbc", "JPEG XR"),
     (rb"%PDF-|\xef\xbb\xbf%PDF-", "PDF"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
-    (rb"8BPS", "Photoshop PSD"),
     (rb"gimp xcf", "GIMP XCF"),
     (rb"v/1\x01", "OpenEXR"),
     (rb"#\?(RADIANCE|RGBE)", "Radiance HDR"),
     (rb"P[Ff]\s", "PFM (floating-point)"),
-    (rb"\0\0[\x01\x02]\0[\x01-\x40]\0", "Windows icon"),
-    (rb"qoif", "QOI"),
     (rb"FLIF", "FLIF"),
-    (rb"DDS ", "DDS texture"),
     (rb"SDPX|XPDS", "DPX"),
-    (rb"SIMPLE  =", "FITS"),
-    (rb"\x59\xa6\x6a\x95", "Sun raster"),
     (rb".{128}DICM", "DICOM"),
-    (rb"\x0a[\x00-\x05][\x00\x01][\x01\x02\x04\x08]", "PCX"),
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "Windows metafile"),
     (rb"RIFF....AVI |\x1aE\xdf\xa3|\0\0\x01[\xb3\xba]|FLV\x01", "video"),
     (rb"RIFF....WAVE|ID3|OggS|fLaC", "sound"),
@@ -92,7 +87,8 @@ _TEXT_PATTERNS = tuple((re.compile(pattern, re.DOTALL | re.IGNORECASE), name) fo
 
 
 def sniff(head: bytes) -> str:
-    """The format by a file's first SNIFFED bytes: JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF, GIF, HEIF, JXL, RAW.
+    """The format by a file's first SNIFFED bytes: JPEG, PNG, WebP, TIFF, BMP, PNM, JP2, J2K, AVIF, GIF, HEIF, JXL, RAW,
+    or "rare" for those of `formats.rare`.
 
     Raises ImageError, naming the kind of file, for anything else.
     """
@@ -111,6 +107,8 @@ def sniff(head: bytes) -> str:
             _refuse(name)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "TIFF"
+    if sniff_rare(head):
+        return "rare"
     _refuse_text(head)
     if not head.strip(b"\0"):
         raise ImageError(f"not an image: it begins with {len(head):,} zero bytes", _HINT)

@@ -10,6 +10,7 @@ import io
 
 import numpy as np
 
+from .formats import rare
 from .header import Data, Header, damaged
 
 _PLUGINS = {
@@ -21,6 +22,7 @@ _PLUGINS = {
     "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
     "HEIF": ("pillow_heif", "HeifImageFile"),
+    **rare.PLUGINS,
 }
 _STRIP = 2**18  # pixels
 
@@ -53,8 +55,8 @@ def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
     if image.size != (header.width, header.height):
         found, expected = f"{image.width} x {image.height}", f"{header.width} x {header.height}"
         raise damaged(header.format, f"{expected} px in its header, {found} in its data")
-    if image.mode == "I;16":  # deep grey JPEG 2000
-        grey = np.asarray(image)
+    if image.mode.startswith("I;16"):  # deep grey
+        grey = np.asarray(image).astype(np.uint16)
         return np.repeat(grey[:, :, None], 3, axis=2), not grey[-1].any()
     mode = "RGBA" if header.alpha else "RGB"
     pixels = np.empty((header.height, header.width, len(mode)), np.uint8)

@@ -9,6 +9,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
+from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.output_checks import file_ids
@@ -26,7 +27,14 @@ from .saved import run_facts
 
 
 def compare_saved_runs(
-    first: str, second: str, target: ReportTarget, *, overwrite: bool, limits: Limits, messages: Messages
+    first: str,
+    second: str,
+    target: ReportTarget,
+    *,
+    overwrite: bool,
+    limits: Limits,
+    reader: PictureReader,
+    messages: Messages,
 ) -> int:
     """Write the page that compares two saved runs and return the exit code.
 
@@ -52,7 +60,7 @@ def compare_saved_runs(
     progress = ImageProgress(len(matching.pairs), enabled=not messages.quiet)
     messages.clear = progress.cleared
     try:
-        for pair in _pairs(runs, rows, matching, limits):
+        for pair in _pairs(runs, rows, matching, limits, reader):
             page.add(pair)
             progress.advance()
         progress.close()
@@ -96,6 +104,7 @@ def _pairs(
     places: tuple[list[tuple[Place, str]], list[tuple[Place, str]]],
     matching: Matching,
     limits: Limits,
+    reader: PictureReader,
 ) -> Iterator[Pair]:
     """Yield the matched pairs, then the unmatched images; each row is read from its file when needed."""
 
@@ -107,7 +116,7 @@ def _pairs(
         return score is not None
 
     names = [name for name, _, _ in matching.pairs]
-    entries = [entries_from_rows(rows(side), is_scored, limits) for side in (0, 1)]
+    entries = [entries_from_rows(rows(side), is_scored, limits, reader) for side in (0, 1)]
     for name, first, second in zip(names, *entries, strict=True):
         yield Pair(name, first, second)
     for side, unmatched in enumerate((matching.only_first, matching.only_second)):

@@ -24,12 +24,12 @@ from hiqa_cli.engine.outputs.preview import (
     reduce_to,
     tile_within,
 )
-from hiqa_cli.engine.pipeline.prefetch import Prefetcher
+from hiqa_cli.engine.pipeline.prefetch import READERS, Prefetcher
+from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.tiling.grid import plan_tiles
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.images.read import read_picture
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, Row
 
@@ -61,12 +61,15 @@ def entry_from_error(row: Row) -> ReportEntry:
 
 
 def entries_from_rows(
-    rows: Iterable[tuple[Row, str | None]], needs_preview: Callable[[float | None], bool], limits: Limits
+    rows: Iterable[tuple[Row, str | None]],
+    needs_preview: Callable[[float | None], bool],
+    limits: Limits,
+    reader: PictureReader,
 ) -> Iterator[ReportEntry]:
     """Yield the entries of saved rows in order, reading the next image while the current one is reduced.
 
     rows: (row, path of its image, or None to use the row's own path). needs_preview: whether an image with this score
-    needs its preview; all other images are not read.
+    needs its preview; all other images are not read. reader: reads images and maps.
     """
 
     def jobs() -> Iterator[Job]:
@@ -74,12 +77,12 @@ def entries_from_rows(
             located = row if path is None else replace(row, path=name_text(path))
             yield _job(located, limits, NOT_NEEDED if not needs_preview(located.score) else "")
 
-    prefetcher = Prefetcher(jobs())
+    prefetcher = Prefetcher(jobs(), READERS, reader)
     try:
         while (ready := prefetcher.take(wait=True)) is not None:
             job, picture = ready
             assert isinstance(job.token, Row)
-            yield _entry_from_row(job.token, picture)
+            yield _entry_from_row(job.token, picture, reader)
             if isinstance(picture, Picture):
                 prefetcher.release(picture.width * picture.height)
     finally:
@@ -99,7 +102,7 @@ def _job(row: Row, limits: Limits, problem: str) -> Job:
     return Job(source, row.path, limits=limits, problem=problem, token=row)
 
 
-def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
+def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReader) -> ReportEntry:
     if row.score is None or row.width is None or row.height is None:
         return entry_from_error(row)
     tiles = _tiles_of_row(row)
@@ -117,14 +120,16 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError) -> ReportEntry:
     if (picture.width, picture.height) != (row.width, row.height):
         found, expected = f"{picture.width} x {picture.height}", f"{row.width} x {row.height}"
         return replace(entry, missing=f"image changed: {found} px now, {expected} px when scored")
-    preview, missing = _preview_from_row(row, picture, tiles)
+    preview, missing = _preview_from_row(row, picture, tiles, reader)
     size = None
     with contextlib.suppress(ValueError):
         size = _file_size(path_from_name(row.path))
     return replace(entry, size=size, exif=picture.exif, preview=preview, missing=missing)
 
 
-def _preview_from_row(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[Preview, str]:
+def _preview_from_row(
+    row: Row, picture: Picture, tiles: TileScores | None, reader: PictureReader
+) -> tuple[Preview, str]:
     """The previews of a row's image and maps, and why some of them are missing."""
     maps: dict[str, Any] = row.extra.get("maps") or {}
     missing = [] if maps else [NO_MAPS]
@@ -134,7 +139,7 @@ def _preview_from_row(row: Row, picture: Picture, tiles: TileScores | None) -> t
     hallucinated_tile = None
     for kind in (HALLUCINATION, DISCREPANCY) if maps else ():
         try:
-            pixels = _map_pixels(maps.get(kind), picture)
+            pixels = _map_pixels(maps.get(kind), picture, reader)
         except (ImageError, ValueError) as error:
             missing.append(f"{kind} not shown: {maps.get(kind)}: {error}")
             continue
@@ -176,11 +181,11 @@ def _worst_tile(tiles: TileScores) -> tuple[int, int, float]:
     return tiles.xs[place], tiles.ys[place], score
 
 
-def _map_pixels(name: object, picture: Picture) -> np.ndarray:
+def _map_pixels(name: object, picture: Picture, reader: PictureReader) -> np.ndarray:
     """The pixels of a map file that `--maps` wrote, without its colour scale."""
     if not isinstance(name, str):
         raise ImageError("not named in the row")
-    pixels = read_picture(Path(path_from_name(name))).pixels
+    pixels = reader.read_picture(Path(path_from_name(name))).pixels
     height, width = pixels.shape[:2]
     if height < picture.height or width < picture.width:
         raise ImageError(f"{width} x {height} px, smaller than its image of {picture.width} x {picture.height} px")

@@ -6,6 +6,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count
+from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.images.source import Limits
 from hiqa_cli.output_checks import file_ids
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
@@ -17,7 +18,14 @@ from .output import check_report, finish_report, open_report, report_title
 
 
 def report_saved_run(
-    path: str, target: ReportTarget, *, min_score: float | None, overwrite: bool, limits: Limits, messages: Messages
+    path: str,
+    target: ReportTarget,
+    *,
+    min_score: float | None,
+    overwrite: bool,
+    limits: Limits,
+    reader: PictureReader,
+    messages: Messages,
 ) -> int:
     """Write the report of a saved run and return the exit code.
 
@@ -34,7 +42,7 @@ def report_saved_run(
     without_preview = 0
     rows = ((row, None) for _, row in run.rows())
     try:
-        for entry in entries_from_rows(rows, report.needs_preview, limits):
+        for entry in entries_from_rows(rows, report.needs_preview, limits, reader):
             report.add(entry)
             progress.advance()
             if entry.score is not None and entry.preview is None and report.needs_preview(entry.score):

@@ -72,6 +72,7 @@ class ScoreReport:
 
     def add_finished(self, tables: Sequence[Table], images: Sequence[Input], plan: ResumePlan) -> None:
         """Add the rows of an earlier run; their images are read again."""
+        from hiqa_cli.engine.pipeline.sources import picture_reader
         from hiqa_cli.report.entries import entries_from_rows
 
         paths = [image.path for image in images]
@@ -80,8 +81,9 @@ class ScoreReport:
             if row is not None and not self.facts.weights:
                 self._update_facts(row.weights, row.mode, row.precision)
         full_rows = _full_rows(tables, [*rows, *((row, None) for row in plan.kept)])
-        for entry in entries_from_rows(full_rows, self.report.needs_preview, self.options.limits):
-            self.report.add(entry)
+        with picture_reader(isolate=self.options.backend.isolate) as reader:
+            for entry in entries_from_rows(full_rows, self.report.needs_preview, self.options.limits, reader):
+                self.report.add(entry)
 
     def add(self, row: Row, job: Job, outcome: ScoreResult | HiqaError) -> None:
         """Add an image that this run has scored, or failed to score."""

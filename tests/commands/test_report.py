@@ -16,6 +16,7 @@ from support.report_material import block, detail, rows
 
 from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError
+from hiqa_cli.images import read
 from hiqa_cli.images.read import decode_picture
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="names of any bytes, pipes and signals")
@@ -91,6 +92,18 @@ def test_a_saved_run_gives_the_same_page_without_scoring(
         assert first == second
         for kind in pictures[0]:
             assert mean_difference(pictures[0][kind], pictures[1][kind]) < 1.0, kind
+
+
+@pytest.mark.parametrize("arguments", [["out.jsonl"], ["--compare", "out.jsonl", "out.jsonl"]])
+def test_with_isolate_no_file_of_a_saved_run_is_decoded_in_this_process(
+    scored: Scored, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(scored.home)
+    assert run(["report", *arguments, "-o", "plain.html", "--overwrite", "--quiet"]) == 0
+    monkeypatch.setattr(read, "_decode", lambda *_: 1 / 0)
+    assert run(["report", *arguments, "-o", "child.html", "--overwrite", "--isolate", "--quiet"]) == 0
+    sizes = [Path(name).stat().st_size for name in ("plain.html", "child.html")]
+    assert sizes[0] == sizes[1]  # previews and all; each has a random key
 
 
 def test_a_run_without_maps_shows_images_and_tiles_and_names_what_is_missing(

@@ -14,10 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_dir
 
 from hiqa_cli.atomic import atomic_file
-from hiqa_cli.errors import DatasetError, ImageError, OutputError, cannot_write, os_reason
+from hiqa_cli.engine.backends.cache import user_cache
+from hiqa_cli.errors import DatasetError, ImageError, OutputError, UsageError, cannot_write, os_reason
 from hiqa_cli.images.read import read_picture
 
 MAX_OPEN_FILES = 2048  # mapped files that a process keeps open
@@ -25,8 +25,11 @@ NAME_VERSION = "1"  # part of every file's name; changes with what the files hol
 
 
 def default_cache_folder() -> Path:
-    """hiqa's folder in the user's cache."""
-    return Path(user_cache_dir("hiqa", appauthor=False))
+    """hiqa's folder in the user's cache. UsageError for a user without a home folder."""
+    try:
+        return user_cache()
+    except FileNotFoundError as error:
+        raise UsageError(f"no folder for the cache: {os_reason(error)}", "set HOME or XDG_CACHE_HOME") from error
 
 
 def decode_images(paths: Iterable[Path], folder: Path, advance: Callable[[], None]) -> dict[Path, Path]:

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from hiqa_cli.errors import HiqaError, OutputError, os_reason
+from hiqa_cli.errors import HiqaError, OutputError, UsageError, os_reason
 from hiqa_train.data.image_cache import default_cache_folder
 
 # torchvision's VGG19_Weights.IMAGENET1K_V1; the digits in the name are the first of the file's sha256.
@@ -29,7 +29,10 @@ class DownloadError(HiqaError):
 
 def cached(folder: Path | None = None) -> Path | None:
     """torchvision's file in the user's cache, or None. A file of this name has passed the checksum."""
-    path = (folder or default_cache_folder()) / ADDRESS.rpartition("/")[2]
+    try:
+        path = (folder or default_cache_folder()) / ADDRESS.rpartition("/")[2]
+    except UsageError:  # no cache
+        return None
     return path if path.is_file() else None
 
 

@@ -18,12 +18,14 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, cannot_write
+from hiqa_cli.output_checks import claimed_folder
 from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import RUN_RECORD, refuse_leakage
 from hiqa_train.data.scored_images import open_samples
@@ -36,7 +38,7 @@ from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.stages.initialise import TrainedNetworks
 from hiqa_train.stages.plan import generator_stage, vgg_layers
 from hiqa_train.trainer.checkpoint import BEST, LAST, RESUME_HINT
-from hiqa_train.trainer.distributed import join_processes
+from hiqa_train.trainer.distributed import is_leader, join_processes
 from hiqa_train.trainer.loop import StopSignal
 
 from .options import RunOptions
@@ -107,6 +109,22 @@ def run_ablation(
         tested = (sample.scene for sample in test)
         whose = "the perceptual loss's network, the trunk of hiqa's weights"
         refuse_leakage(perceptual_scenes(phi), tested, whose, "give --vgg FILE, download or off")
+    with claimed_folder("--out", out) if is_leader() else nullcontext():
+        rows = _train_variants(part, test, recipe, out, options, stop, report)
+    if rows is not None:
+        write_rows(out / "ablation.json", part.name, rows)
+    return rows
+
+
+def _train_variants(
+    part: DatabaseSplit,
+    test: Sequence[Sample],
+    recipe: Recipe,
+    out: Path,
+    options: RunOptions,
+    stop: StopSignal,
+    report: Callable[[str], None],
+) -> list[AblationRow] | None:
     rows = []
     trained: dict[str, Path] = {}
     for name in VARIANTS:
@@ -119,7 +137,6 @@ def run_ablation(
             return None
         rows.append(AblationRow(name, measure_variant(where, changed, mine, test), recorded_perceptual(where)))
         report(f"ablation: {name}: SROCC {rows[-1].agreement.srocc:.3f}, PLCC {rows[-1].agreement.plcc:.3f}")
-    write_rows(out / "ablation.json", part.name, rows)
     return rows
 
 

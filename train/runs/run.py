@@ -11,9 +11,11 @@ A resumed run skips finished stages and continues a stopped one from its last ch
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import claimed_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
@@ -88,9 +90,12 @@ def train(
     report: Report,
 ) -> Path | None:
     """As `train_databases`, on any data source. Under torchrun, process 0 opens the data first and fills the cache."""
-    with join_processes(options.device, options.precision) as run_device:
+    with join_processes(options.device, options.precision) as run_device, ExitStack() as claim:
         check_recipe(recipe, run_device)
-        check_out(out, options.resume, run_device)
+        if run_device.leads:
+            check_out(out, resume=options.resume)
+            claim.enter_context(claimed_folder("--out", out))
+        run_device.wait()
         try:
             if run_device.leads:
                 data = open_data()
@@ -266,14 +271,12 @@ class Run:
         return isinstance(stage, JointStage)
 
 
-def check_out(out: Path, resume: bool, run_device: RunDevice) -> None:
+def check_out(out: Path, *, resume: bool) -> None:
     """UsageError if OUT is not empty without `resume`, or holds no run with it."""
-    if run_device.leads:
-        if not resume and out.exists() and any(out.iterdir()):
-            raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
-        if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):
-            raise UsageError(f"--resume: no run in {out}", "start without --resume")
-    run_device.wait()
+    if not resume and out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
+    if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):
+        raise UsageError(f"--resume: no run in {out}", "start without --resume")
 
 
 def duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ from hiqa_cli.commands.usage.values import one_of, whole_number
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.engine.backends.cache import user_cache
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.errors import UsageError
@@ -267,14 +268,19 @@ class DatabaseEvaluator:
         assert predictions is not None  # it was given no stop signal
         return predictions
 
-    def _cache_file(self, choice: ImageSelection) -> Path:
-        """The file of a database's scores: its name depends on everything that changes a score."""
-        from platformdirs import user_cache_path
+    def _cache_file(self, choice: ImageSelection) -> Path | None:
+        """The file of a database's scores: its name depends on everything that changes a score.
 
+        None without a cache: the user has no home folder.
+        """
+        try:
+            folder = user_cache() / "scores"
+        except FileNotFoundError:
+            return None
         names = ("hiqa", "weights", "device", "precision", "torch")
         key = {name: self._scorer.settings[name] for name in names} | {
             **asdict(self._scoring),
             "root": os.fspath(choice.dataset.root.resolve()),
         }
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-        return user_cache_path("hiqa") / "scores" / f"{choice.dataset.name}-{self._scorer.weights_id}-{digest}.jsonl"
+        return folder / f"{choice.dataset.name}-{self._scorer.weights_id}-{digest}.jsonl"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol, TypeGuard
 
 import numpy as np
@@ -45,6 +46,22 @@ class PictureReader(Protocol):
 
 
 DIRECT: PictureReader = read
+
+
+@contextmanager
+def picture_reader(*, isolate: bool) -> Iterator[PictureReader]:
+    """What reads files within the block. isolate: in child processes; DependencyError where none starts."""
+    if not isolate:
+        yield DIRECT
+        return
+    from hiqa_cli.images.isolation.reader import IsolatedReader
+
+    reader = IsolatedReader()
+    try:
+        reader.ready()
+        yield reader
+    finally:
+        reader.close()
 
 
 def is_readable_later(job: Job) -> bool:

@@ -1,6 +1,7 @@
 """AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 that determine size, orientation, alpha and completeness.
 
-Pillow decodes 8 bits, OpenCV 10 and 12, but not grids, which Pillow reads with 8 bits. Neither turns the picture:
+Pillow decodes 8 bits, OpenCV 10 and 12, but not grids and grey, which Pillow reads with 8 bits, as it does what OpenCV
+refuses. Neither turns the picture:
 `irot` and `imir` give its orientation, not EXIF. Neither reports zeroed data.
 """
 
@@ -91,9 +92,11 @@ def check_boxes(data: Data, name: str) -> tuple[_Meta, int]:
 def _header(data: Data, meta: _Meta, frames: int) -> Header:
     width = height = turns = bits = 0
     mirror: int | None = None
+    grey = False
     profile, colour = b"", ""
     remarks: tuple[str, ...] = ()
-    for kind, start, end in _owned(meta, meta.primary):
+    # A sequence without a primary item shows its first.
+    for kind, start, end in _owned(meta, meta.primary or min(meta.kinds, default=0)):
         if kind == b"ispe":
             width, height = number(data, start + 4, 4, NAME), number(data, start + 8, 4, NAME)
         elif kind == b"irot":
@@ -103,6 +106,7 @@ def _header(data: Data, meta: _Meta, frames: int) -> Header:
         elif kind == b"av1C":
             flags = number(data, start + 2, 1, NAME)
             bits = (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+            grey = bool(flags & 0x10)
         elif kind == b"pixi" and data[start + 4]:
             bits = bits or data[start + 5]
         elif kind == b"colr" and data[start : start + 4] in (b"prof", b"rICC"):
@@ -114,11 +118,16 @@ def _header(data: Data, meta: _Meta, frames: int) -> Header:
             remarks = ("cropping (clap) not applied",)
     if not width or not height:
         raise damaged(NAME, f"{width} x {height} px")
+    # OpenCV reads no grid, and grey samples without their range.
     grid = meta.kinds.get(meta.primary) == b"grid"
-    if bits > 8 and grid:
+    deep = bits > 8 and not grid and not grey
+    if bits > 8 and not deep:
         remarks += (f"{bits}-bit samples read with 8 bits",)
-    deep = bits > 8 and not grid
-    alpha = {item for name, item, target in meta.references if (name, target) == (b"auxl", meta.primary)}
+    pictures = {
+        meta.primary,
+        *(item for name, source, item in meta.references if (name, source) == (b"dimg", meta.primary)),
+    }
+    alpha = {item for name, item, target in meta.references if name == b"auxl" and target in pictures}
     return Header(
         NAME,
         width,

@@ -120,6 +120,8 @@ def _bit_fields(data: Data, layout: _Layout, header: Header) -> np.ndarray:
         for top in range(0, height if mask else 0, rows):
             values = (stored[top : top + rows] & kind.type(mask)).astype(np.uint32) >> np.uint32(shift)
             pixels[top : top + rows, :, channel] = (values * np.uint32(255) + np.uint32(largest // 2)) // largest
+    if header.alpha and not pixels[..., 3].any():
+        pixels[..., 3] = 255  # an alpha that nobody wrote, as browsers take it
     return pixels
 
 

@@ -16,6 +16,7 @@ def read_gif(data: Data) -> Header:
     at = 13 + _table(flags)
     frames, alpha, clear = 0, False, False
     frame = None
+    remarks: tuple[str, ...] = ()
     while True:
         kind = _byte(data, at)
         if kind == _TRAILER:
@@ -34,11 +35,14 @@ def read_gif(data: Data) -> Header:
                 alpha = clear or frame is not None
             frames += 1
             at = _skip_blocks(data, at + 10 + _table(flags) + 1)
+        elif frames:  # the picture that is read is whole
+            remarks = (f"damaged after {frames} of its frames",)
+            break
         else:
             raise damaged(NAME, f"no block at byte {at:,}")
     if not frames or not width or not height:
         raise damaged(NAME, f"{frames} pictures of {width} x {height} px")
-    return Header(NAME, width, height, frames=frames, alpha=alpha, frame=frame)
+    return Header(NAME, width, height, frames=frames, alpha=alpha, frame=frame, remarks=remarks)
 
 
 def clear_outside_frame(pixels: np.ndarray, frame: tuple[int, int, int, int]) -> None:

@@ -151,7 +151,7 @@ def _from_inks(inks: np.ndarray) -> np.ndarray:
 
 def _next_marker(walk: _Walk, data: Data, at: int) -> tuple[int, int]:
     """The marker at `at` (after fill bytes) and the offset after it; the end marker if the file ends here."""
-    if at < len(data) and data[at] != 0xFF:
+    if at < len(data) and (data[at] != 0xFF or data[at + 1 : at + 2] == b"\0"):
         # Stray bytes between segments are skipped, as in libjpeg; as fill bytes they cause no warning.
         found = _MARKER.search(data, at)
         end = len(data) if found is None else found.start()
@@ -215,6 +215,8 @@ def _warning_patches(walk: _Walk, marker: int, body: Data, at: int) -> tuple[tup
     """Patches of harmless oddities of which libjpeg would warn first. at: offset of the segment's body."""
     if marker == 0xE0 and body[:5] == b"JFIF\0" and len(body) > 6 and body[5] != 1:
         return ((at + 5, b"\1\1"),)
+    if marker == 0xE2 and body[:12] == b"ICC_PROFILE\0":
+        return ((at, b"icc"),)  # read here; libjpeg refuses pictures for what is wrong with it
     if marker == _APP14 and body[:5] == b"Adobe" and len(body) >= 12 and body[11] > 2:
         return ((at + 11, b"\1" if len(walk.precision) != 4 else b"\2"),)
     if marker == _SOS and body and not walk.progressive and len(body) >= 4 + 2 * body[0]:

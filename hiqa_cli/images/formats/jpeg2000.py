@@ -6,6 +6,8 @@ an empty packet, and so does not report zeroed data.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hiqa_cli.images.header import (
     EXTRA_CHANNEL_IGNORED,
     Data,
@@ -21,25 +23,32 @@ from hiqa_cli.images.header import (
 from .avif import boxes
 
 NAME = "JPEG 2000"
-_SPACES = {12: "CMYK", 14: "CIELab"}
+_CMYK = 12
+_SPACES = {14: "CIELab"}
 _SOT, _COD, _EOC = 0xFF90, 0xFF52, b"\xff\xd9"
 
 
 def read_jp2(data: Data) -> Header:
     """Parse a JP2 file: the first codestream, with the colours of its header boxes."""
-    alpha = premultiplied = False
+    alpha = premultiplied = cmyk = False
     profile = b""
     for kind, start, end in boxes(data, 0, len(data), NAME):
         if kind == b"jp2h":
             for inner, at, stop in boxes(data, start, end, NAME):
                 if inner == b"colr" and not profile:
                     profile = _profile(data, at, stop)
+                    cmyk = cmyk or (number(data, at, 1, NAME) == 1 and number(data, at + 3, 4, NAME) == _CMYK)
                 elif inner == b"cdef":
                     kinds = _channel_kinds(data, at)
                     alpha, premultiplied = bool({1, 2} & kinds), 2 in kinds
         elif kind == b"jp2c":
             # Anything after the picture is ignored.
-            return _codestream(data, start, end, alpha, premultiplied, profile)
+            header = _codestream(data, start, end, alpha, premultiplied, profile)
+            if not cmyk:
+                return header
+            if header.decoder != "Pillow" or header.alpha or not header.remarks:
+                unsupported("JPEG 2000 in CMYK with more than 8 bits or other than four channels")
+            return replace(header, cmyk=True, remarks=())
     raise truncated(NAME, data, "before the picture data (jp2c box)")
 
 
@@ -55,7 +64,7 @@ def _profile(data: Data, at: int, end: int) -> bytes:
     if method != 1:
         return b""
     code = number(data, at + 3, 4, NAME)
-    if code not in (16, 17, 18):
+    if code not in (_CMYK, 16, 17, 18):
         unsupported(f"JPEG 2000 in {_SPACES.get(code, f'colour space {code}')}")
     return b""
 

@@ -1,8 +1,8 @@
 """TIFF and BigTIFF: the first page's tags, and the extents of its strips or tiles (TIFF 6.0).
 
 Pillow decodes up to 8 bits per sample, OpenCV the rest. Neither reports missing strips or checksums. OpenCV loses the
-alpha of grey pictures, garbles planar 16-bit pictures, and does not invert white-is-zero above 8 bits. What is read
-wrongly is corrected after decoding (see `Header`) or refused here by name.
+alpha of grey pictures, garbles planar and CMYK 16-bit pictures (Pillow reads those with 8 bits), and does not invert
+white-is-zero above 8 bits. What is read wrongly is corrected after decoding (see `Header`) or refused here by name.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT = 278, 322, 323
 TILE_OFFSETS, TILE_BYTES, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT = 324, 325, 330, 338, 339
 JPEG_TABLES = 347
 ICC, CFA, LINEAR_RAW, DNG_VERSION = 34675, 32803, 34892, 50706
-_PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
+_PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
 _BITS = {
     "grey": (1, 2, 4, 8, 10, 12, 14, 16),
     "RGB": (8, 10, 12, 14, 16),
     "palette": (1, 2, 4, 8),
-    "CMYK": (8,),
+    "CMYK": (8, 16),
     "YCbCr": (8,),
+    "CIELab": (8,),
 }
 
 
@@ -123,7 +124,7 @@ def read_tiff(data: Data) -> Header:
     kind = _picture_kind(reader, tags, {int(value) for value in bits[:samples]}, samples)
     parts = _parts(reader, tags, compression)
     needed = _needed(reader, tags, kind, (width, height), int(bits[0]) * samples, len(parts))
-    if compression == 1 and TILE_OFFSETS not in tags and kind != "YCbCr":
+    if compression == 1 and not _is_tiled(tags) and kind != "YCbCr":
         stated, expected = sum(len(part) for part in parts), sum(need or 0 for need in needed)
         if stated < expected:
             raise damaged(NAME, f"{stated:,} bytes of pixels where the size needs {expected:,}")
@@ -143,12 +144,18 @@ def _header(
 ) -> Header:
     extra = reader.values(tags.get(EXTRA_SAMPLES))
     samples = reader.value(tags.get(SAMPLES), 1)
-    extended = kind in ("grey", "RGB") and samples in (2, 4)
+    extended = kind in ("grey", "palette", "RGB") and samples in (2, 4)
     alpha = extended and len(extra) == 1 and int(extra[0]) in (1, 2)
     large = size[0] * size[1] > _MOST_PIXELS
     # Pillow does not recognise a BigTIFF of big-endian byte order, and prefers strips where a file has both.
-    rare = (reader.big and reader.order == ">") or (TILE_OFFSETS in tags and STRIP_OFFSETS in tags)
-    deep = bits > 8 or large or rare
+    plain = reader.value(tags.get(COMPRESSION), 1) == 1
+    both = STRIP_OFFSETS in tags and (TILE_OFFSETS in tags or (_is_tiled(tags) and plain))
+    rare = (reader.big and reader.order == ">") or both
+    # OpenCV garbles these, and Pillow keeps 8 of their bits.
+    lessened = bits > 8 and (kind == "CMYK" or _is_planar(reader, tags))
+    deep = (bits > 8 or large or rare) and not lessened
+    if lessened:
+        notes += (f"{bits}-bit samples read with 8 bits",)
     orientation = reader.value(tags.get(ORIENTATION), 1)
     profile = bytes(reader.raw(tags[ICC])) if ICC in tags else b""
     return Header(
@@ -161,9 +168,9 @@ def _header(
         alpha=alpha,
         decoder="OpenCV" if deep else "Pillow",
         # Inside OpenCV, libtiff multiplies 8-bit colours itself where the file has not done so.
-        premultiplied=alpha and (int(extra[0]) == 1 or (deep and bits == 8)),
-        inverted=bits > 8 and reader.value(tags.get(PHOTOMETRIC), 1) == 0,
-        full_scale=(2**bits - 1) << (16 - bits) if 8 < bits < 16 else None,
+        premultiplied=alpha and not lessened and (int(extra[0]) == 1 or (deep and bits == 8)),
+        inverted=deep and bits > 8 and reader.value(tags.get(PHOTOMETRIC), 1) == 0,
+        full_scale=(2**bits - 1) << (16 - bits) if deep and 8 < bits < 16 else None,
         cmyk=kind == "CMYK",
         profile=profile,
         remarks=notes + ((EXTRA_CHANNEL_IGNORED,) if extended and not alpha else ()),
@@ -194,12 +201,21 @@ def _picture_kind(reader: _Reader, tags: dict[int, _Tag], bits: set[int], sample
     if (
         samples != colours
         and not (kind == "RGB" and samples == 4)
-        and not (kind == "grey" and depth == samples * 4 == 8)
+        and not (kind in ("grey", "palette") and depth == samples * 4 == 8)
     ):
         _refuse(f"{samples} channels of {kind}")
-    if depth > 8 and samples > 1 and reader.value(tags.get(PLANAR), 1) == 2:
-        _refuse(f"{depth}-bit planar channels")
+    if _is_planar(reader, tags) and depth > 8 and reader.value(tags.get(COMPRESSION), 1) == 1:
+        _refuse(f"{depth}-bit planar channels without compression")
     return kind
+
+
+def _is_planar(reader: _Reader, tags: dict[int, _Tag]) -> bool:
+    return reader.value(tags.get(SAMPLES), 1) > 1 and reader.value(tags.get(PLANAR), 1) == 2
+
+
+def _is_tiled(tags: dict[int, _Tag]) -> bool:
+    """Some writers give the offsets of tiles by the tag for strips."""
+    return TILE_OFFSETS in tags or (TILE_WIDTH in tags and TILE_HEIGHT in tags)
 
 
 def _refuse(what: str) -> NoReturn:
@@ -218,9 +234,9 @@ def _is_raw(reader: _Reader, tags: dict[int, _Tag]) -> bool:
 
 def _parts(reader: _Reader, tags: dict[int, _Tag], compression: int) -> list[memoryview]:
     """The data of every strip or tile; ImageError if one is not within the file."""
-    tiled = TILE_OFFSETS in tags
-    starts = reader.values(tags.get(TILE_OFFSETS if tiled else STRIP_OFFSETS))
-    sizes = reader.values(tags.get(TILE_BYTES if tiled else STRIP_BYTES))
+    tiled = _is_tiled(tags)
+    starts = reader.values(tags.get(TILE_OFFSETS if TILE_OFFSETS in tags else STRIP_OFFSETS))
+    sizes = reader.values(tags.get(TILE_BYTES if TILE_BYTES in tags else STRIP_BYTES))
     if not len(starts):
         raise damaged(NAME, "no picture data")
     size = np.uint64(len(reader.data))
@@ -247,8 +263,8 @@ def _needed(
     bits: of a pixel, all samples together. found: strips or tiles in the file; ImageError if the picture needs more.
     """
     width, height = size
-    planes = reader.value(tags.get(SAMPLES), 1) if reader.value(tags.get(PLANAR), 1) == 2 else 1
-    tiled = TILE_OFFSETS in tags
+    planes = reader.value(tags.get(SAMPLES), 1) if _is_planar(reader, tags) else 1
+    tiled = _is_tiled(tags)
     across = reader.value(tags.get(TILE_WIDTH), 0) if tiled else width
     down = reader.value(tags.get(TILE_HEIGHT), 0) if tiled else reader.value(tags.get(ROWS_PER_STRIP), height)
     if not across or not down:

@@ -14,6 +14,7 @@ from support.tiny_training import options, short_recipe
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
+from hiqa_cli.output_checks import claimed_folder
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.evaluation.clean.ladders import measure_ladders
 from hiqa_train.evaluation.clean.psnr_gain import measure_gains, psnr
@@ -60,6 +61,20 @@ def test_from_photographs_to_weights_that_score(tmp_path):
         train_synthetic(folders, tiny, tmp_path / "other", options(tmp_path / "cache"), StopSignal(), said.append)
     for number, handler in kept.items():
         signal.signal(number, handler)
+
+
+def test_a_second_run_with_the_folder_of_a_running_one_is_refused(tmp_path):
+    run = (short_recipe(), tmp_path / "runs" / "mine", options(tmp_path / "cache"), StopSignal(), print)
+    with claimed_folder("--out", run[1]):
+        for again in (False, True):
+            run[1].mkdir(exist_ok=True)
+            if again:
+                (run[1] / "run.json").touch()
+            resumed = dataclasses.replace(run[2], resume=again)
+            with pytest.raises(UsageError, match=r"--out .*mine: another run is writing it; wait until it has ended"):
+                train_synthetic([tmp_path], *run[:2], resumed, *run[3:])
+    with pytest.raises(UsageError, match="no shares of distortions"):  # the claim has ended with the run
+        train_synthetic([tmp_path], *run[:2], resumed, *run[3:])
 
 
 def test_measurements_of_random_weights_have_the_right_shape(tmp_path):
