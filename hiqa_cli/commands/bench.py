@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.atomic import write_bytes
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_bytes
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.row import scored_row

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
@@ -20,8 +19,9 @@ from hiqa_cli.console.text import count, escape_for_terminal, name_text
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import NO_OUTPUTS
 from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.files.atomic import write_json
+from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.images.source import Limits
-from hiqa_cli.output_checks import check_new_file
 from hiqa_cli.rows.codec import TABLE_HINT
 from hiqa_cli.rows.stored import is_table, open_table
 from hiqa_cli.scoring.inputs import find_inputs

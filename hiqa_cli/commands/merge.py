@@ -11,7 +11,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count, escape_for_pipe
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_new_file, claimed_outputs, is_same_target
+from hiqa_cli.files.output_checks import check_new_file, claimed_outputs, is_same_target
 from hiqa_cli.rows.merge import merge_tables
 from hiqa_cli.rows.stored import SUFFIXES, suffix_of
 from hiqa_cli.scoring.inputs import read_file_list

@@ -11,7 +11,7 @@ from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import claimed_outputs
+from hiqa_cli.files.output_checks import claimed_outputs
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.rows.stored import is_table
 from hiqa_cli.rows.table import IfExists

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import write_bytes
 from hiqa_cli.errors import WeightsError
+from hiqa_cli.files.atomic import write_bytes
 
 from .calibration import Calibration
 from .manifest import (

@@ -11,8 +11,8 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.output_checks import file_ids
 from hiqa_cli.images.source import Limits
-from hiqa_cli.output_checks import file_ids
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 from hiqa_cli.rows.table import Place

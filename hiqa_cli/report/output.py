@@ -10,7 +10,7 @@ from typing import Protocol
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_message, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import FileId, check_new_file, check_output_file, file_id
+from hiqa_cli.files.output_checks import FileId, check_new_file, check_output_file, file_id
 
 from .contact_sheet import ContactSheet
 from .entry import ReportEntry, RunFacts

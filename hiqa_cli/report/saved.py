@@ -7,8 +7,8 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.pipeline.sources import PictureReader
+from hiqa_cli.files.output_checks import file_ids
 from hiqa_cli.images.source import Limits
-from hiqa_cli.output_checks import file_ids
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 
 from .entries import entries_from_rows

@@ -13,9 +13,9 @@ from collections import defaultdict, deque
 from pathlib import Path
 from typing import BinaryIO
 
-from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import OutputError, UsageError, cannot_write, os_reason
-from hiqa_cli.output_checks import check_output_file
+from hiqa_cli.files.atomic import atomic_file
+from hiqa_cli.files.output_checks import check_output_file
 
 from .codec import RowReader, TableFormat, path_key
 from .json_rows import decode_json

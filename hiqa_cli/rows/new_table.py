@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from hiqa_cli.atomic import atomic_file, commit, discard, temporary_path
 from hiqa_cli.errors import cannot_write
+from hiqa_cli.files.atomic import atomic_file, commit, discard, temporary_path
 
 from .parquet.files import tables_from, write_tables
 from .parquet.layout import SUFFIX as PARQUET

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError, os_reason
+from hiqa_cli.files.output_checks import FileId, file_ids
 from hiqa_cli.images.sniff import is_hiqa_output
-from hiqa_cli.output_checks import FileId, file_ids
 
 from .exclusion import Exclusion
 from .walk import Kind, is_searched, walk

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_output_folder, file_id
+from hiqa_cli.files.output_checks import check_output_folder, file_id
 
 from .inputs import Input, input_files
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hiqa_cli._version import __version__
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
-from hiqa_cli.output_checks import FileId, is_same_target
+from hiqa_cli.files.output_checks import FileId, is_same_target
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title

@@ -16,7 +16,7 @@ from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError
-from hiqa_cli.output_checks import claimed_outputs
+from hiqa_cli.files.output_checks import claimed_outputs
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import file_id, file_ids, is_same_target
+from hiqa_cli.files.output_checks import file_id, file_ids, is_same_target
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import JSON_LINES

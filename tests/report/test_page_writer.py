@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.report_material import MB, block, detail, entry, many, preview, rows, write_page
 
-from hiqa_cli.atomic import discard_unfinished
 from hiqa_cli.errors import OutputError
+from hiqa_cli.files.atomic import discard_unfinished
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.sniff import is_hiqa_output
 from hiqa_cli.report.contact_sheet import ContactSheet

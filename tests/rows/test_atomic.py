@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hiqa_cli import atomic
-from hiqa_cli.atomic import (
+from hiqa_cli.errors import OutputError, UsageError
+from hiqa_cli.files import atomic
+from hiqa_cli.files.atomic import (
     atomic_file,
     atomic_folder,
     make_temporary_folder,
@@ -22,8 +23,7 @@ from hiqa_cli.atomic import (
     write_bytes,
     write_json,
 )
-from hiqa_cli.errors import OutputError, UsageError
-from hiqa_cli.output_checks import (
+from hiqa_cli.files.output_checks import (
     check_new_file,
     check_output_file,
     check_output_folder,
@@ -94,7 +94,7 @@ def test_what_cannot_be_written_is_one_line_with_its_hint(tmp_path: Path) -> Non
 
 def test_unfinished_files_are_removed_when_the_process_ends(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from hiqa_cli.atomic import temporary_path\n"
+        "import sys; from pathlib import Path; from hiqa_cli.files.atomic import temporary_path\n"
         "temporary_path(Path(sys.argv[1]) / 'a').write_bytes(b'x'); temporary_path(Path(sys.argv[1]) / 'b').mkdir()\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)

@@ -10,7 +10,7 @@ from support.process import write_picture
 
 from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError, WeightsError
-from hiqa_cli.output_checks import claimed_outputs
+from hiqa_cli.files.output_checks import claimed_outputs
 
 NEVER_LOADED = ("--weights", "not-even-looked-at")
 

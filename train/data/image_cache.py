@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hiqa_cli.atomic import atomic_file
 from hiqa_cli.engine.backends.cache import user_cache
 from hiqa_cli.errors import DatasetError, ImageError, OutputError, UsageError, cannot_write, os_reason
+from hiqa_cli.files.atomic import atomic_file
 from hiqa_cli.images.read import read_picture
 
 MAX_OPEN_FILES = 2048  # mapped files that a process keeps open

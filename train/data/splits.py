@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, os_reason
+from hiqa_cli.files.atomic import write_json
 from hiqa_train.datasets.sample import Dataset, Sample
 from hiqa_train.datasets.scenes import scene_groups
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from platformdirs import user_config_dir
 
-from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import UsageError, cannot_write, os_reason
+from hiqa_cli.files.atomic import atomic_file
 
 from .database import DatabaseInfo
 

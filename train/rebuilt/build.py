@@ -19,8 +19,8 @@ import numpy as np
 import scipy
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import write_bytes
 from hiqa_cli.errors import UsageError, cannot_write
+from hiqa_cli.files.atomic import write_bytes
 from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.readers.collect import parse_score
 from hiqa_train.datasets.readers.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID

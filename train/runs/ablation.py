@@ -23,9 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError, cannot_write
-from hiqa_cli.output_checks import claimed_folder
+from hiqa_cli.files.atomic import write_json
+from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import RUN_RECORD, refuse_leakage
 from hiqa_train.data.scored_images import open_samples

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import claimed_folder
+from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import write_json
 from hiqa_cli.engine.manifest import MANIFEST, read_manifest
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_json
 from hiqa_train.data.leakage import RUN_RECORD
 from hiqa_train.losses.vgg import VGG19
 from hiqa_train.recipes.schema import Recipe

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import UsageError, cannot_write
+from hiqa_cli.files.atomic import atomic_file
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 RESUME_HINT = "checkpoints written before are complete: make room, then continue with --resume"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.atomic import write_bytes
 from hiqa_cli.errors import cannot_write
+from hiqa_cli.files.atomic import write_bytes
 
 from .checkpoint import RESUME_HINT
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hiqa_cli.atomic import write_bytes
+from hiqa_cli.files.atomic import write_bytes
 from hiqa_train.opencv import cv2
 
 ROWS = 4

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.commands import options as common
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT
@@ -18,7 +17,8 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_new_file
+from hiqa_cli.files.atomic import write_json
+from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.scoring.items import load_scorer
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write

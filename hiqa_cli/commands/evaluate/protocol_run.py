@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.commands.train_setup import choose_vgg
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
@@ -18,7 +17,8 @@ from hiqa_cli.console.progress import ImageProgress, ProgressLine, StageProgress
 from hiqa_cli.console.text import count, escape_for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import check_new_file
+from hiqa_cli.files.atomic import write_json
+from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hiqa_cli.atomic import write_bytes, write_json
 from hiqa_cli.console.text import escape_for_terminal
 from hiqa_cli.errors import OutputError, os_reason
-from hiqa_cli.output_checks import check_new_file
+from hiqa_cli.files.atomic import write_bytes, write_json
+from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.rows.csv_rows import encode_cells
 
 if TYPE_CHECKING:

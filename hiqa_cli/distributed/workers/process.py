@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from hiqa_cli.atomic import discard_unfinished
+from hiqa_cli.files.atomic import discard_unfinished
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.job import Job

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import write_json
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.speed.timing import seconds_of
 from hiqa_cli.errors import OutputError
+from hiqa_cli.files.atomic import write_json
 
 from .backend import Backend
 from .cache import user_cache

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import atomic_folder
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.manifest import Manifest
 from hiqa_cli.errors import DeviceError, cannot_write
+from hiqa_cli.files.atomic import atomic_folder
 
 from .cache import user_cache
 from .openvino_library import import_converter, import_openvino

@@ -18,8 +18,8 @@ from typing import BinaryIO
 import numpy as np
 
 from hiqa_cli._version import __version__
-from hiqa_cli.atomic import commit, discard, open_temporary
 from hiqa_cli.errors import OutputError, cannot_write
+from hiqa_cli.files.atomic import commit, discard, open_temporary
 from hiqa_cli.images.sniff import HIQA_PNG_KEY
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from hiqa_cli.atomic import commit, discard, make_temporary_folder, open_temporary, temporary_path
 from hiqa_cli.errors import cannot_write
+from hiqa_cli.files.atomic import commit, discard, make_temporary_folder, open_temporary, temporary_path
 
 from .document import Document, as_json
 

@@ -8,9 +8,9 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hiqa_cli.atomic import atomic_file
 from hiqa_cli.errors import OutputError, UsageError, cannot_write, os_reason
-from hiqa_cli.output_checks import check_output_file, check_output_folder
+from hiqa_cli.files.atomic import atomic_file
+from hiqa_cli.files.output_checks import check_output_file, check_output_folder
 
 from ..codec import TABLE_HINT, RowReader, path_key
 from ..json_rows import FULL_JSON_LINES, JSON_LINES

@@ -14,7 +14,7 @@ import sqlite3
 from dataclasses import replace
 
 from hiqa_cli.errors import OutputError, UsageError
-from hiqa_cli.output_checks import check_output_file
+from hiqa_cli.files.output_checks import check_output_file
 
 from ..codec import TABLE_HINT, path_key
 from ..row import Row

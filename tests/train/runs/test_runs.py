@@ -14,7 +14,7 @@ from support.tiny_training import options, short_recipe
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
-from hiqa_cli.output_checks import claimed_folder
+from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.evaluation.clean.ladders import measure_ladders
 from hiqa_train.evaluation.clean.psnr_gain import measure_gains, psnr

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_json
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.agreement import TypeAgreement, measure_types, row_object, rows_from_objects
 from hiqa_train.evaluation.images import below

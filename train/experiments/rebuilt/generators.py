@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_json
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes

@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hiqa_cli.atomic import write_json
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_json
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
 from hiqa_train.experiments import lockstep
 from hiqa_train.experiments.script_main import report

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from hiqa_cli.errors import UsageError, cannot_write, os_reason
+
 from .atomic import is_open_file, remove_leftovers, try_lock
-from .errors import UsageError, cannot_write, os_reason
 
 FileId: TypeAlias = tuple[int, int] | str
 """A file by device and inode, so that all its hard links count as one; by its real path where it has no inode."""
@@ -111,18 +112,26 @@ def claimed_outputs(*targets: tuple[str, str | Path | None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def claimed_folder(option: str, folder: Path) -> Iterator[None]:
-    """As `claimed_outputs`, for a folder that a run fills, whether it exists or not; its parents are created."""
+    """As `claimed_outputs`, for a folder that a run fills, whether it exists or not.
+
+    Its parents are created; those still empty at the end, as nothing started, are removed.
+    """
     path = Path(os.path.realpath(folder))
+    created = [parent for parent in path.parents if not parent.exists()]  # the innermost first
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(path.parent, error) from error
-    with _held_lock(_lock_file(path)) as free:
-        if not free:
-            raise UsageError(
-                f"{option} {folder}: another run is writing it", "wait until it has ended, or give another folder"
-            )
-        yield
+    try:
+        with _held_lock(_lock_file(path)) as free:
+            if not free:
+                remedy = "wait until it has ended, or give another folder"
+                raise UsageError(f"{option} {folder}: another run is writing it", remedy)
+            yield
+    finally:
+        for parent in created:
+            with contextlib.suppress(OSError):  # not empty
+                parent.rmdir()
 
 
 def _lock_file(target: Path) -> Path:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import cannot_write
+from hiqa_cli.errors import cannot_write
 
 try:
     import fcntl
