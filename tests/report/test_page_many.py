@@ -132,7 +132,7 @@ def test_two_runs_are_compared(driver: Any, tmp_path: Path) -> None:
     assert numbers == {"total": "4", "better": "1", "worse": "1", "same": "1", "unmatched": "1", "median": "+5.0"}
     assert page.shown == ["worse", "a little better", "much better"]
     label = page.find("[role=option]").get_attribute("aria-label")
-    assert label == "worse, from 80.0 to 50.0, change −30.0, worse, 18.7 points beyond the uncertainty"
+    assert label == "−30.0 80.0 → 50.0 ± 11.3 worse, worse, 18.7 points beyond the uncertainty"
     page.js("document.getElementById('uncompared').open = true")
     page.wait("document.querySelectorAll('#uncompared-list tr').length === 2")
     assert "truncated JPEG" in page.text("#uncompared-list")

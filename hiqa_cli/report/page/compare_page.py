@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli.engine.outputs.preview import check_webp
+from hiqa_cli.engine.outputs.webp import check_webp
 from hiqa_cli.report.entry import ReportEntry, RunFacts
 
 from .document import Document
-from .run_page import entry_detail, entry_pictures, entry_row, page_facts
+from .run_page import entry_detail, entry_pictures, entry_pieces, entry_row, page_facts
 from .writer import PageWriter
 
 
@@ -36,7 +37,7 @@ class ComparePage:
         """
         check_webp()
         self._runs = runs
-        document = Document(title, "compare.html", ("scatter.js", "compare.js"))
+        document = Document(title, "compare", ("compare/scatter", "compare/compare"))
         self._writer = PageWriter(target, document, budget, expected)
 
     def add(self, pair: Pair) -> None:
@@ -46,6 +47,7 @@ class ComparePage:
         row: list[Any] = [pair.name]
         thumbnails: dict[str, bytes] = {}
         pictures: dict[str, bytes] = {}
+        pieces: dict[str, Sequence[bytes]] = {}
         detail: dict[str, Any] = {}
         for side, entry in sides.items():
             row.append(None if entry is None else entry_row(entry))
@@ -54,10 +56,9 @@ class ComparePage:
             detail[side] = entry_detail(entry)
             if entry.preview is not None:
                 thumbnails[side] = entry.preview.thumbnail
-            # The closeups of two runs show different places.
-            shown = {kind: data for kind, data in entry_pictures(entry).items() if not kind.startswith("closeup")}
-            pictures |= {f"{side}.{kind}": data for kind, data in shown.items()}
-        self._writer.add(row, thumbnails, detail, pictures)
+            pictures |= {f"{side}.{kind}": data for kind, data in entry_pictures(entry).items()}
+            pieces |= {f"{side}.{kind}": data for kind, data in entry_pieces(entry).items()}
+        self._writer.add(row, thumbnails, detail, pictures, pieces)
 
     def finish(self, facts: RunFacts) -> Path | None:
         """Put the page in place; return the assets folder next to it, None if there is none. Raises OutputError."""

@@ -109,8 +109,10 @@ function outcomeText(pair) {
 }
 
 function labelOf(pair) {
-  return `${fileName(pair.path)}, from ${pair.first.score.toFixed(1)} to ${pair.second.score.toFixed(1)}, `
-    + `change ${signed(pair.change)}, ${outcomeText(pair)}`;
+  const parts = [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, `± ${pair.uncertainty.toFixed(1)}`,
+    fileName(pair.path), folderName(pair.path)];
+  if (pair.thumbnailAt === ABSENT) parts.unshift("no preview");
+  return `${parts.filter(Boolean).join(" ")}, ${outcomeText(pair)}`;
 }
 
 // --- the opened entry
@@ -128,13 +130,13 @@ function sides(pair, detail) {
     for (const [kind, url] of Object.entries(detail.pictures)) {
       if (kind.startsWith(`${side}.`)) pictures[kind.slice(side.length + 1)] = url;
     }
-    return { name: `${side}: ${fileName(pair[side].path)}`, pictures, tiles: detail[side]?.tiles, width, height };
+    return { name: `${side}: ${fileName(pair[side].path)}`, pictures, full: fullSize(pair, detail, `${side}.`), tiles: detail[side]?.tiles, width, height };
   });
 }
 
-function readout(tile, left, right, stage) {
+function readout(tile, left, right) {
   const centre = [(tile.x + tile.right) / 2 / left.width, (tile.y + tile.bottom) / 2 / left.height];
-  const other = stage.tileUnder(right, ...centre);
+  const other = tileUnder(right, ...centre);
   return other
     ? `tile ${tile.score.toFixed(1)} → ${other.score.toFixed(1)} (${signed(other.score - tile.score)})`
     : `tile ${tile.score.toFixed(1)}`;
@@ -181,7 +183,14 @@ byId("scatter-text").textContent = `Second score versus first; points above the 
   + `Beyond the uncertainty: ${countText(better.length, "pair")} better, ${integers.format(worse.length)} worse.`;
 byId("scatter").setAttribute("aria-label", byId("scatter-text").textContent);
 connectSelection(selection, listing, (pair) => [pair.first.path, pair.second.path], "hiqa-selection.txt");
+keepSelection(selection, pairs);
+connectFilters(listing, (pair) => [...new Set([...pair.first.reasons, ...pair.second.reasons])]);
+connectPrint(listing, {
+  kinds: ["first", "second"], gradeOf: (pair) => grade(pair.second.score),
+  textsOf: (pair) => [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, pair.path],
+});
 showTotals();
 showUncompared();
 listing.update();
+viewer.history.reopen();
 requestAnimationFrame(() => performance.mark("drawn"));
