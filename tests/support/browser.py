@@ -70,6 +70,8 @@ class Page:
         self.driver.get("about:blank")  # ends the loading of the page before
         self.driver.get_log("browser")
         self.driver.get(path.as_uri())
+        if self.js("const known = localStorage.length; localStorage.clear(); return known"):
+            self.driver.refresh()  # without what a test before selected
         return self
 
     def find(self, selector: str) -> Any:
