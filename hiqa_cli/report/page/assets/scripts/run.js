@@ -90,8 +90,8 @@ function buildCell() {
   selectMark.setAttribute("aria-hidden", "true");
   photo.append(image, make("span", "no-photo", "no preview"), selectMark);
   const line = make("div", "line");
-  line.append(make("b", "score"), meter(0), make("span", "grade"), make("span", "uncertainty"));
-  cell.append(photo, line, make("div", "name"), make("div", "folder"), make("div", "reasons"));
+  line.append(make("b", "score"), meter(0), " ", make("span", "grade"), " ", make("span", "uncertainty"), " ");
+  cell.append(photo, line, make("div", "name"), " ", make("div", "folder"), " ", make("div", "reasons"));
   Object.assign(cell, { image, photo });
   return cell;
 }
