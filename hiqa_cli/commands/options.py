@@ -229,6 +229,14 @@ EmbedLimitMb = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+FullSize = Annotated[
+    bool,
+    typer.Option(
+        "--full-size/--no-full-size",
+        help="Keep large images at full size in the page, for 1:1; about 0.4 MB a megapixel.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Print0 = Annotated[
     bool, typer.Option("--print0", help="Print only paths, each ended by NUL (xargs -0).", rich_help_panel=ADVANCED)
 ]

@@ -92,6 +92,7 @@ def report(
     worst: Worst = WORST,
     overwrite: common.Overwrite = False,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
+    full_size: common.FullSize = True,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
 ) -> int:
@@ -114,7 +115,10 @@ def report(
         raise UsageError("--worst sets the number of images on a contact sheet", "give --png as well")
     if png and on_command_line(context, "embed_limit_mb"):
         raise UsageError("--embed-limit-mb limits an HTML page, --png writes an image", "give one of them")
-    target = ReportTarget(output or (DEFAULT_SHEET if png else DEFAULT_PAGE), "--output", embed_limit_mb, png, worst)
+    target = ReportTarget(
+        output or (DEFAULT_SHEET if png else DEFAULT_PAGE), "--output", embed_limit_mb, full_size, png, worst
+    )
+    before = _stamp(target.path)
     say = Messages(quiet=quiet, verbose=verbose)
     runs = [path for path in images or () if is_table(path)]
     if runs or compare is not None:
@@ -167,8 +171,18 @@ def report(
                 shows_rows=False,
             )
         )
-    write(f"{escape_for_pipe(name_text(target.path))}\n")
+    if _stamp(target.path) != before:
+        write(f"{escape_for_pipe(name_text(target.path))}\n")
     return code
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What differs once a report has replaced a file; None without a file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def check_saved_runs(runs: list[str], other_inputs: bool, compares: bool, min_score: float | None, png: bool) -> None:

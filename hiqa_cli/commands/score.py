@@ -150,6 +150,7 @@ def score(
     min_score: MinScore = None,
     form: Format = None,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
+    full_size: common.FullSize = True,
     csv_safe: CsvSafe = False,
     parquet: ParquetFile = None,
     sqlite: SqliteFile = None,
@@ -175,6 +176,8 @@ def score(
 
     if report is None and on_command_line(context, "embed_limit_mb"):
         raise UsageError("--embed-limit-mb limits the size of a report", "give --report FILE")
+    if report is None and on_command_line(context, "full_size"):
+        raise UsageError("--full-size and --no-full-size apply to a report", "give --report FILE")
     return run_score(
         ScoreOptions(
             images=tuple(images or ()),
@@ -201,6 +204,6 @@ def score(
             backend=backend,
             quiet=quiet,
             verbose=verbose,
-            report=None if report is None else ReportTarget(report, "--report", embed_limit_mb),
+            report=None if report is None else ReportTarget(report, "--report", embed_limit_mb, full_size),
         )
     )

@@ -22,6 +22,33 @@ GRADES = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, in steps o
 
 
 @dataclass(frozen=True)
+class GradeColour:
+    """A grade's colour as #rrggbb: on light grounds, on dark ones, and on either, where the ground is unknown."""
+
+    on_light: str
+    on_dark: str
+    on_any: str
+
+
+# The only colours of grades: page, contact sheet, panel and terminal take them from here. Red to blue rather than red
+# to green, so that people who confuse red and green tell the ends apart; the grade's word or meter stands beside it.
+# Each has a contrast of 4.5 to 1 at least with its ground (WCAG 2.2, success criterion 1.4.3).
+GRADE_COLOURS = dict(
+    zip(
+        GRADES,
+        (
+            GradeColour("#c2211c", "#f09895", "#e02d27"),
+            GradeColour("#a04d04", "#fa9842", "#bb5a05"),
+            GradeColour("#7d6000", "#dba800", "#937100"),
+            GradeColour("#21723c", "#40c76d", "#278647"),
+            GradeColour("#1062c0", "#7bb4f4", "#1273e2"),
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
 class Scoring:
     """How an image is scored.
 

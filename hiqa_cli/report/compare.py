@@ -60,7 +60,7 @@ def compare_saved_runs(
     progress = ImageProgress(len(matching.pairs), enabled=not messages.quiet)
     messages.clear = progress.cleared
     try:
-        for pair in _pairs(runs, rows, matching, limits, reader):
+        for pair in _pairs(runs, rows, matching, limits, reader, full_size=target.full_size):
             page.add(pair)
             progress.advance()
         progress.close()
@@ -105,6 +105,8 @@ def _pairs(
     matching: Matching,
     limits: Limits,
     reader: PictureReader,
+    *,
+    full_size: bool,
 ) -> Iterator[Pair]:
     """Yield the matched pairs, then the unmatched images; each row is read from its file when needed."""
 
@@ -116,7 +118,7 @@ def _pairs(
         return score is not None
 
     names = [name for name, _, _ in matching.pairs]
-    entries = [entries_from_rows(rows(side), is_scored, limits, reader) for side in (0, 1)]
+    entries = [entries_from_rows(rows(side), is_scored, limits, reader, full_size=full_size) for side in (0, 1)]
     for name, first, second in zip(names, *entries, strict=True):
         yield Pair(name, first, second)
     for side, unmatched in enumerate((matching.only_first, matching.only_second)):

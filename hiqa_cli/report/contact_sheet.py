@@ -12,11 +12,12 @@ import numpy as np
 
 from hiqa_cli.engine.config import grade
 from hiqa_cli.engine.outputs.area import reduce_by_area, to_uint8
-from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
 from hiqa_cli.engine.outputs.draw_text import PAPER, draw_text
+from hiqa_cli.engine.outputs.grade_colours import draw_meter, grade_rgb
 from hiqa_cli.engine.outputs.panel import FAINT
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
-from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE, check_webp
+from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE
+from hiqa_cli.engine.outputs.webp import check_webp
 
 from .entry import ReportEntry, RunFacts
 
@@ -24,7 +25,7 @@ COLUMNS = 5
 PHOTO_HEIGHT = 240  # px; a photo's room in its cell is THUMBNAIL_SIDE wide
 CAPTION, MARGIN, HEADING = 52, 18, 54  # px
 BACKGROUND = (238, 238, 240)  # around photos of another shape
-SWATCH = 14  # px, square in the colour of the score
+METER_WIDTH, METER_HEIGHT = 40, 13  # px
 PATH_LETTERS = 40  # that fit into a cell
 
 
@@ -103,10 +104,11 @@ def _draw_entry(cell: np.ndarray, entry: ReportEntry) -> None:
         _draw_photo(cell[:PHOTO_HEIGHT], _decode(entry.preview.thumbnail))
     assert entry.score is not None  # add() keeps no failed image
     top = PHOTO_HEIGHT + 10
-    cell[top : top + SWATCH, :SWATCH] = QUALITY_SCALE.paint(np.array([entry.score]))[0]
-    width = draw_text(cell, f"{entry.score:.1f}", SWATCH + 8, top, 13, bold=True)
-    details = f"{grade(entry.score)}, +/- {entry.uncertainty or 0:.1f}"
-    draw_text(cell, details, SWATCH + 18 + width, top + 3, 9, ink=FAINT)
+    draw_meter(cell, entry.score, 0, top, METER_WIDTH, METER_HEIGHT)
+    left = METER_WIDTH + 10
+    left += 10 + draw_text(cell, f"{entry.score:.1f}", left, top, 13, bold=True)
+    left += 8 + draw_text(cell, grade(entry.score), left, top + 3, 9.5, bold=True, ink=grade_rgb(entry.score))
+    draw_text(cell, f"+/- {entry.uncertainty or 0:.1f}", left, top + 3, 9, ink=FAINT)
     draw_text(cell, _short_ascii(entry.path), 0, top + 25, 9)
 
 

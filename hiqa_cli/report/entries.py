@@ -14,16 +14,8 @@ import numpy as np
 from hiqa_cli.console.text import name_text, path_from_name
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.job import Job
-from hiqa_cli.engine.outputs.preview import (
-    LARGE_SIDE,
-    Closeup,
-    Preview,
-    as_uint8,
-    encode_preview,
-    paint_quality,
-    reduce_to,
-    tile_within,
-)
+from hiqa_cli.engine.outputs.full_size import MAP_QUALITY, QUALITY, FullSize, encode_pieces
+from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, as_uint8, encode_preview, paint_quality, reduce_to
 from hiqa_cli.engine.pipeline.prefetch import READERS, Prefetcher
 from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.engine.results import ScoreResult
@@ -48,6 +40,7 @@ def entry_from_result(row: Row, file: str | None, result: ScoreResult, preview: 
         width=result.width,
         height=result.height,
         size=None if file is None else _file_size(file),
+        reasons=row.reasons,
         notes=result.notes,
         exif=result.exif,
         tiles=_tile_scores([(tile.x, tile.y, tile.score) for tile in result.tiles]),
@@ -65,11 +58,14 @@ def entries_from_rows(
     needs_preview: Callable[[float | None], bool],
     limits: Limits,
     reader: PictureReader,
+    *,
+    full_size: bool,
 ) -> Iterator[ReportEntry]:
     """Yield the entries of saved rows in order, reading the next image while the current one is reduced.
 
     rows: (row, path of its image, or None to use the row's own path). needs_preview: whether an image with this score
     needs its preview; all other images are not read. reader: reads images and maps.
+    full_size: whether previews keep large images at full size.
     """
 
     def jobs() -> Iterator[Job]:
@@ -82,7 +78,7 @@ def entries_from_rows(
         while (ready := prefetcher.take(wait=True)) is not None:
             job, picture = ready
             assert isinstance(job.token, Row)
-            yield _entry_from_row(job.token, picture, reader)
+            yield _entry_from_row(job.token, picture, reader, full_size)
             if isinstance(picture, Picture):
                 prefetcher.release(picture.width * picture.height)
     finally:
@@ -102,7 +98,7 @@ def _job(row: Row, limits: Limits, problem: str) -> Job:
     return Job(source, row.path, limits=limits, problem=problem, token=row)
 
 
-def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReader) -> ReportEntry:
+def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReader, full_size: bool) -> ReportEntry:
     if row.score is None or row.width is None or row.height is None:
         return entry_from_error(row)
     tiles = _tiles_of_row(row)
@@ -112,6 +108,7 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReade
         row.uncertainty,
         row.width,
         row.height,
+        reasons=row.reasons,
         notes=row.notes,
         tiles=tiles,
     )
@@ -120,7 +117,7 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReade
     if (picture.width, picture.height) != (row.width, row.height):
         found, expected = f"{picture.width} x {picture.height}", f"{row.width} x {row.height}"
         return replace(entry, missing=f"image changed: {found} px now, {expected} px when scored")
-    preview, missing = _preview_from_row(row, picture, tiles, reader)
+    preview, missing = _preview_from_row(row, picture, tiles, reader, full_size)
     size = None
     with contextlib.suppress(ValueError):
         size = _file_size(path_from_name(row.path))
@@ -128,37 +125,34 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReade
 
 
 def _preview_from_row(
-    row: Row, picture: Picture, tiles: TileScores | None, reader: PictureReader
+    row: Row, picture: Picture, tiles: TileScores | None, reader: PictureReader, full_size: bool
 ) -> tuple[Preview, str]:
     """The previews of a row's image and maps, and why some of them are missing."""
     maps: dict[str, Any] = row.extra.get("maps") or {}
     missing = [] if maps else [NO_MAPS]
-    is_reduced = max(picture.width, picture.height) > LARGE_SIDE
-    worst = _worst_tile(tiles) if tiles is not None and is_reduced else None
+    keeps_full = full_size and max(picture.width, picture.height) > LARGE_SIDE
     previews: dict[str, np.ndarray] = {}
-    hallucinated_tile = None
-    for kind in (HALLUCINATION, DISCREPANCY) if maps else ():
+    pieces: dict[str, tuple[bytes, ...]] = {}
+    if keeps_full:
+        pieces["distorted"] = encode_pieces(as_uint8(picture.pixels), QUALITY, row.weights, "preview")
+    for kind, quality in ((HALLUCINATION, QUALITY), (DISCREPANCY, MAP_QUALITY)) if maps else ():
         try:
             pixels = _map_pixels(maps.get(kind), picture, reader)
         except (ImageError, ValueError) as error:
             missing.append(f"{kind} not shown: {maps.get(kind)}: {error}")
             continue
         previews[kind] = reduce_to(pixels, LARGE_SIDE)
-        if kind == HALLUCINATION and worst is not None:
-            hallucinated_tile = tile_within(pixels, worst[0], worst[1]).copy()
-    closeup = None
-    if worst is not None:
-        x, y, score = worst
-        closeup = Closeup(as_uint8(tile_within(picture.pixels, x, y)), hallucinated_tile, score)
-    quality, reason = _quality_preview(row, picture, tiles)
+        if keeps_full:
+            pieces[kind] = encode_pieces(as_uint8(pixels), quality, row.weights, f"preview of the {kind}")
+    quality_map, reason = _quality_preview(row, picture, tiles)
     missing += [reason] if reason else []
     preview = encode_preview(
         reduce_to(picture.pixels, LARGE_SIDE),
         previews.get(HALLUCINATION),
         previews.get(DISCREPANCY),
-        quality,
+        quality_map,
         row.weights,
-        closeup,
+        FullSize(pieces) if pieces else None,
     )
     return preview, "; ".join(missing)
 
@@ -172,13 +166,6 @@ def _quality_preview(row: Row, picture: Picture, tiles: TileScores | None) -> tu
     if list(zip(tiles.xs, tiles.ys, strict=True)) != list(grid.places()):
         return None, "quality map not shown: only a sample of the tiles was scored"
     return paint_quality(grid, tiles.scores), ""
-
-
-def _worst_tile(tiles: TileScores) -> tuple[int, int, float]:
-    """Left edge, top edge and score of the lowest-scoring tile, the first of several."""
-    score = min(tiles.scores)
-    place = tiles.scores.index(score)
-    return tiles.xs[place], tiles.ys[place], score
 
 
 def _map_pixels(name: object, picture: Picture, reader: PictureReader) -> np.ndarray:

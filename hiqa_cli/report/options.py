@@ -15,12 +15,14 @@ class ReportTarget:
     """The report file to write.
 
     option: the command-line option that named it, for messages. embed_limit_mb: maximum size of an HTML page (MB);
-    further images go to a folder next to it. png: write a contact sheet instead of a page. worst: images on the sheet.
+    further images go to a folder next to it. full_size: whether large images are kept at full size, for 1:1.
+    png: write a contact sheet instead of a page. worst: images on the sheet.
     """
 
     path: Path
     option: str
     embed_limit_mb: int
+    full_size: bool = True
     png: bool = False
     worst: int = WORST
 

@@ -7,6 +7,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.pipeline.sources import PictureReader
+from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import file_ids
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
@@ -14,7 +15,7 @@ from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
 from .entries import entries_from_rows
 from .entry import RunFacts
 from .options import ReportTarget
-from .output import check_report, finish_report, open_report, report_title
+from .output import TAKES, check_report, finish_report, open_report, report_title
 
 
 def report_saved_run(
@@ -33,6 +34,8 @@ def report_saved_run(
     """
     check_report(target, file_ids([path]), may_exist=overwrite)
     run = read_saved_run(path)
+    if not run.scored:
+        raise UsageError(f"{path}: none of {count(run.count, 'row')} has a score, so there is nothing to show", TAKES)
     if run.torn:
         messages.warn(f"{path}: last line is incomplete; the run is unfinished or was interrupted")
     title = report_title([path])
@@ -42,7 +45,7 @@ def report_saved_run(
     without_preview = 0
     rows = ((row, None) for _, row in run.rows())
     try:
-        for entry in entries_from_rows(rows, report.needs_preview, limits, reader):
+        for entry in entries_from_rows(rows, report.needs_preview, limits, reader, full_size=target.full_size):
             report.add(entry)
             progress.advance()
             if entry.score is not None and entry.preview is None and report.needs_preview(entry.score):

@@ -17,13 +17,15 @@ HINT = "score its images again by hiqa score"
 
 @dataclass
 class SavedRun:
-    """One run. name: its table as given. count: number of rows. torn: the last row is incomplete.
+    """One run. name: its table as given. count, scored: number of rows, and of those with a
+    score. torn: the last row is incomplete.
 
     weights, modes, precisions, versions, strides: every value that occurs in the rows, once.
     """
 
     table: StoredTable
     count: int = 0
+    scored: int = 0
     torn: bool = False
     weights: list[str] = field(default_factory=list)
     modes: list[str] = field(default_factory=list)
@@ -56,6 +58,7 @@ def read_saved_run(path: str) -> SavedRun:
         if not row.is_scored:
             failed.add(row.path)
             continue
+        run.scored += 1
         if row.path in failed:
             run._superseded.add(row.path)
         values: tuple[tuple[list[Any], Any], ...] = (

@@ -13,7 +13,7 @@ from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.files.output_checks import FileId, is_same_target
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
-from hiqa_cli.report.output import RunReport, check_report, finish_report, open_report, report_title
+from hiqa_cli.report.output import TAKES, RunReport, check_report, finish_report, open_report, report_title
 from hiqa_cli.rows.codec import path_key
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
@@ -44,11 +44,11 @@ def sources_of(images: Sequence[Input], target: ReportTarget) -> set[FileId]:
     return input_files(images) if os.path.lexists(target.path) else set()
 
 
-def with_preview(outputs: Outputs) -> Outputs:
+def with_preview(outputs: Outputs, target: ReportTarget) -> Outputs:
     """The same outputs, and the pictures for a report."""
     from hiqa_cli.engine.outputs.preview import PreviewSlot
 
-    return replace(outputs, preview=PreviewSlot())
+    return replace(outputs, preview=PreviewSlot(full_size=target.full_size and not target.png))
 
 
 def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messages) -> ScoreReport | None:
@@ -62,13 +62,14 @@ def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messa
 
 @dataclass
 class ScoreReport:
-    """The report of a run in progress. facts: what is known of the run so far."""
+    """The report of a run in progress. facts: what is known of the run so far. scored: images with a score."""
 
     options: ScoreOptions
     target: ReportTarget
     report: RunReport
     facts: RunFacts
     messages: Messages
+    scored: int = 0
 
     def add_finished(self, tables: Sequence[Table], images: Sequence[Input], plan: ResumePlan) -> None:
         """Add the rows of an earlier run; their images are read again."""
@@ -82,8 +83,10 @@ class ScoreReport:
                 self._update_facts(row.weights, row.mode, row.precision)
         full_rows = _full_rows(tables, [*rows, *((row, None) for row in plan.kept)])
         with picture_reader(isolate=self.options.backend.isolate) as reader:
-            for entry in entries_from_rows(full_rows, self.report.needs_preview, self.options.limits, reader):
+            needed, limits = self.report.needs_preview, self.options.limits
+            for entry in entries_from_rows(full_rows, needed, limits, reader, full_size=self.target.full_size):
                 self.report.add(entry)
+                self.scored += entry.score is not None
 
     def add(self, row: Row, job: Job, outcome: ScoreResult | HiqaError) -> None:
         """Add an image that this run has scored, or failed to score."""
@@ -95,6 +98,7 @@ class ScoreReport:
         preview = job.outputs.preview.take() if job.outputs.preview is not None else None
         file = job.source if isinstance(job.source, str) else None
         self.report.add(entry_from_result(row, file, outcome, preview))
+        self.scored += 1
         self._update_facts(outcome.weights, outcome.mode, outcome.precision)
 
     def _update_facts(self, weights: str, mode: str, precision: str) -> None:
@@ -103,11 +107,17 @@ class ScoreReport:
         self.facts = replace(self.facts, weights=weights, mode=mode, precision=precision, stride=stride)
 
     def finish(self) -> None:
-        """Write the report to its place."""
+        """Write the report to its place; without a single score there is none."""
+        if not self.scored:
+            self.messages.error(f"{self.target.path} is not written: no image has a score; {TAKES}")
+            self.report.abandon()
+            return
         finish_report(self.report, self.target, self.facts, self.messages)
 
     def finish_partial(self, done: int, total: int) -> None:
         """After an interruption, write a report of what is finished, if possible."""
+        if not self.scored:
+            return
         self.facts = replace(self.facts, warning=f"stopped after {done:,} of {total:,} images")
         try:
             self.finish()

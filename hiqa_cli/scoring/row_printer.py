@@ -7,6 +7,7 @@ import sys
 from typing import Protocol
 
 from hiqa_cli.console.text import count, escape_for_pipe, escape_for_terminal
+from hiqa_cli.engine.config import GRADE_COLOURS
 from hiqa_cli.errors import cannot_write
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.row import Row
@@ -16,13 +17,8 @@ from .summary import RunSummary
 BAR_CELLS = 20
 BAR_HEADER = f"{'0 bad':<10}{'good 100':>{BAR_CELLS - 10}}"
 EIGHTHS = " ▏▎▍▌▋▊▉"
-GRADE_STYLES = {
-    "bad": "red",
-    "poor": "yellow",
-    "fair": "bright_yellow",
-    "good": "green",
-    "excellent": "bright_green",
-}
+BESIDE_BAR = 28  # columns of a row with a bar for the path; a narrower terminal gets no bar
+WITH_BAR, WITHOUT_BAR = 47, 25  # columns before the path
 
 
 class RowPrinter(Protocol):
@@ -86,7 +82,10 @@ class FilePrinter:
 
 
 class TerminalPrinter:
-    """A table that grows row by row: score, half-width of the interval, bar, grade, full path."""
+    """A table that grows row by row: score, half-width of the interval, bar, grade, full path.
+
+    On a narrow terminal the bar is left out, and a path that does not fit has a line of its own.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -100,6 +99,7 @@ class TerminalPrinter:
             color_system=None if os.environ.get("NO_COLOR") else "auto",
         )
         self._rows = 0
+        self._has_bar = self._console.width >= WITH_BAR + BESIDE_BAR
 
     def show(self, row: Row) -> None:
         from rich.text import Text
@@ -107,16 +107,20 @@ class TerminalPrinter:
         if row.score is None:
             return  # standard error has its message
         if not self._rows:
-            self._print(Text(f" score     ±  {BAR_HEADER}  quality    image", style="bold"))
+            header = f"{BAR_HEADER}  " if self._has_bar else ""
+            self._print(Text(f" score     ±  {header}quality    image", style="bold"))
         self._rows += 1
-        style = GRADE_STYLES.get(row.grade, "")
+        style = GRADE_COLOURS[row.grade].on_any if row.grade in GRADE_COLOURS else ""
+        path = Text(escape_for_terminal(row.path))
+        too_long = not self._has_bar and WITHOUT_BAR + path.cell_len > self._console.width
         self._print(
             Text.assemble(
                 (f"{row.score:6.2f}", "bold"),
                 (f"{row.uncertainty:6.1f}  ", "dim"),
-                (bar(row.score), style),
-                (f"  {row.grade:<9}  ", style),
-                escape_for_terminal(row.path),
+                (f"{bar(row.score)}  " if self._has_bar else "", style),
+                (row.grade if too_long else f"{row.grade:<9}  ", style),
+                "\n  " if too_long else "",
+                path,
             )
         )
 
@@ -125,8 +129,10 @@ class TerminalPrinter:
 
         if summary.worst is None or summary.worst.score is None or summary.scored < 2:
             return
-        text = f"{count(summary.scored, 'image')}, high is good; worst {summary.worst.score:.2f} "
-        self._print(Text(f"{text}{escape_for_terminal(summary.worst.path)}", style="bold"))
+        text = f"{count(summary.scored, 'image')}, high is good; worst {summary.worst.score:.2f}"
+        path = escape_for_terminal(summary.worst.path)
+        fits = len(text) + 1 + len(path) <= self._console.width
+        self._print(Text(f"{text}{' ' if fits else chr(10) + '  '}{path}", style="bold"))
 
     def _print(self, text: object) -> None:
         try:

@@ -167,7 +167,7 @@ def _jobs(
             planned.add(target.pictures[QUALITY])
             outputs = _map_outputs(target, keep=options.if_exists is IfExists.RESUME)
         if options.report is not None:
-            outputs = with_preview(outputs)
+            outputs = with_preview(outputs, options.report)
         jobs.append(job_for(image, options.limits, outputs))
     return jobs
 

@@ -216,7 +216,7 @@ def test_two_runs_are_compared(
     assert [row[2] for row in found] == [
         *("a", "torn", f"photos/{HOSTILE}", "photos/sub/caf\udce9.png", "after/sub/new.png"),
     ]
-    _, _, _, first, second = found[0]
+    _, _, _, first, second, _ = found[0]
     lines = [json.loads(line) for name in ("out", "after") for line in Path(f"{name}.jsonl").read_bytes().splitlines()]
     scores = {line["path"]: line["score"] for line in lines}
     assert (first[0], first[1], second[0], second[1]) == (

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.browser import Page
+from support.browser import Page, violations, why_no_axe
 from support.report_material import MB, entry, many, preview, preview_of, write_page
 
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview
@@ -128,11 +128,15 @@ def test_two_runs_are_compared(driver: Any, tmp_path: Path) -> None:
     out.add(Pair("before/alone.jpg", one("before/alone", 50.0), None))
     out.finish(RunFacts("before and after", "0.1.0"))
     page = Page(driver).open(target, height=1000)
-    numbers = {name: page.text(f"#{name}") for name in ("total", "better", "worse", "same", "unmatched", "median")}
-    assert numbers == {"total": "4", "better": "1", "worse": "1", "same": "1", "unmatched": "1", "median": "+5.0"}
+    numbers = {name: page.text(f"#{name}") for name in ("total", "higher", "lower", "mean", "unmatched", "median")}
+    assert numbers == {"total": "4", "higher": "2", "lower": "1", "mean": "+1.7", "unmatched": "1", "median": "+5.0"}
+    assert page.text("#verdict-words").startswith("after.jsonl: no difference (mean +1.7 points, 95 % interval ")
+    assert page.text("#losers") == "Fell most: worse −30.0."
+    if not why_no_axe():
+        assert violations(page) == []
     assert page.shown == ["worse", "a little better", "much better"]
     label = page.find("[role=option]").get_attribute("aria-label")
-    assert label == "worse, from 80.0 to 50.0, change −30.0, worse, 18.7 points beyond the uncertainty"
+    assert label == "−30.0 80.0 → 50.0 ± 10.5 worse, lower"
     page.js("document.getElementById('uncompared').open = true")
     page.wait("document.querySelectorAll('#uncompared-list tr').length === 2")
     assert "truncated JPEG" in page.text("#uncompared-list")

@@ -34,7 +34,7 @@ def test_a_page_within_its_size_limit_is_one_file(tmp_path: Path) -> None:
     assert (second["score"], second["error"], second["thumbnail_at"]) == (None, "truncated JPEG", 0)
     shown_large = detail(tmp_path / "report.html", 0)
     assert shown_large["tiles"] == {"xs": [0, 128, 0, 128], "ys": [0, 0, 32, 32], "scores": [40.0, 40.0, 35.0, 45.0]}
-    kinds = {"distorted", "hallucination", "discrepancy", "quality", "closeup", "closeup_hallucination"}
+    kinds = {"distorted", "hallucination", "discrepancy", "quality"}
     assert set(shown_large["pictures"]) == kinds
     data = base64.b64decode(shown_large["pictures"]["distorted"].partition(",")[2])
     assert data == shown.distorted

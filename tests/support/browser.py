@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 import time
 from pathlib import Path
@@ -68,6 +70,8 @@ class Page:
         self.driver.get("about:blank")  # ends the loading of the page before
         self.driver.get_log("browser")
         self.driver.get(path.as_uri())
+        if self.js("const known = localStorage.length; localStorage.clear(); return known"):
+            self.driver.refresh()  # without what a test before selected
         return self
 
     def find(self, selector: str) -> Any:
@@ -113,3 +117,32 @@ class Page:
     def log_lines(self) -> list[str]:
         """Browser log of this page since the last call: errors and policy violations."""
         return [line["message"] for line in self.driver.get_log("browser")]
+
+
+# axe-core checks pages against WCAG. The wheel `axe-core-python` bundles an older axe.min.js; `npm pack axe-core` gets
+# the newest, which HIQA_AXE names.
+RUN_AXE = """const done = arguments[0];
+axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => done(violations
+  .map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ html }) => html.slice(0, 120).toWellFormed())])));"""
+
+
+def axe_script() -> Path | None:
+    """The file axe.min.js, None where there is none."""
+    if os.environ.get("HIQA_AXE"):
+        return Path(os.environ["HIQA_AXE"])
+    found = importlib.util.find_spec("axe_core_python")
+    path = Path(found.origin).with_name("axe.min.js") if found is not None and found.origin else None
+    return path if path is not None and path.is_file() else None
+
+
+def why_no_axe() -> str:
+    """Why these checks cannot run, "" if they can."""
+    return "" if axe_script() else "no axe-core (pip install -e '.[test]', or name axe.min.js in HIQA_AXE)"
+
+
+def violations(page: Page) -> list[Any]:
+    """What axe finds in the page as it is: the rule, and the first elements."""
+    path = axe_script()
+    assert path is not None
+    page.js(path.read_text("utf-8"))
+    return list(page.driver.execute_async_script(RUN_AXE))

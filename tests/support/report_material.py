@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hiqa_cli.engine.outputs.preview import Closeup, Preview, encode_preview
+from hiqa_cli.engine.outputs.full_size import FullSize, encode_pieces
+from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, encode_preview, reduce_to
 from hiqa_cli.report.entry import ReportEntry, RunFacts, TileScores
 from hiqa_cli.report.page.run_page import RunPage
 from support.sample_images import photograph
@@ -28,9 +29,14 @@ def preview(width: int = 320, height: int = 240, seed: int = 0) -> Preview:
 
 
 def preview_of(pixels: np.ndarray) -> Preview:
-    """A preview of an image (H, W, 3), mirrored as its hallucination, unchanged as its map; with a closeup."""
-    close = Closeup(photograph(256, 256, 1), photograph(256, 256, 2), 15.0)
-    return encode_preview(pixels, pixels[:, ::-1], pixels, pixels[:64, :64], "00000000", close)
+    """A preview of an image (H, W, 3), mirrored as its hallucination, unchanged as its map; a large one at full
+    size, too."""
+    shown = reduce_to(pixels, LARGE_SIDE)
+    full = None
+    if shown.shape != pixels.shape:
+        sides = {"distorted": pixels, "hallucination": pixels[:, ::-1], "discrepancy": pixels}
+        full = FullSize({kind: encode_pieces(side, 88, "00000000", kind) for kind, side in sides.items()})
+    return encode_preview(shown, shown[:, ::-1], shown, shown[:64, :64], "00000000", full)
 
 
 def entry(path: str, score: float | None = 50.0, shown: Preview | None = None, **more: Any) -> ReportEntry:

@@ -16,6 +16,7 @@ from hiqa_cli.engine.tiling.grid import TileGrid
 from .area import AreaReducer, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, draw_horizontal_legend
 from .draw_text import INK, PAPER, draw_text
+from .grade_colours import grade_rgb
 from .png_writer import PngWriter, own_text
 from .sinks import Strip
 
@@ -32,7 +33,6 @@ SMALL = 128  # px; images up to this side are enlarged, by repeating pixels, up 
 WIDEST = 420  # px at unit 1, of the bar
 TRACK = (226, 226, 230)
 FAINT = (110, 110, 116)
-FILL = (46, 98, 168)
 LABELS = ("distorted", "hallucination", "discrepancy map", "score")
 
 
@@ -180,7 +180,7 @@ def draw_score_card(
     width = min(room, round(WIDEST * unit))
     wide = draw_text(canvas, f"{score:.1f}", x, y + 6 * unit, 38 * unit, bold=True)
     right = x + wide + 16 * unit
-    draw_text(canvas, grade(score), right, y + 6 * unit, 15 * unit, bold=True)
+    draw_text(canvas, grade(score), right, y + 6 * unit, 15 * unit, bold=True, ink=grade_rgb(score))
     draw_text(canvas, f"+/- {uncertainty:.1f} points", right, y + 33 * unit, 10 * unit, ink=FAINT)
     _draw_bar(canvas, x, y + round(68 * unit), width, unit, score)
     top = y + round(150 * unit)
@@ -193,7 +193,7 @@ def _draw_bar(canvas: np.ndarray, x: int, y: int, width: int, unit: float, score
     """A bar filled up to the score, with the grades above it and numbers below."""
     top, high = y + round(16 * unit), round(16 * unit)
     canvas[top : top + high, x : x + width] = TRACK
-    canvas[top : top + high, x : x + round(QUALITY_SCALE.position(score) * width)] = FILL
+    canvas[top : top + high, x : x + round(QUALITY_SCALE.position(score) * width)] = grade_rgb(score)
     gap = max(1, round(1.5 * unit))
     for number, word in enumerate(GRADES):
         middle = x + (number + 0.5) / len(GRADES) * width

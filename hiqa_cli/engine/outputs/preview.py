@@ -1,35 +1,30 @@
-"""The small images of a report: a thumbnail, and a larger preview with hallucination and maps.
+"""The pictures of a report: a thumbnail, and a larger preview with hallucination and maps.
 
-All are WebP, reduced by area but never enlarged, and marked as hiqa's own, so that hiqa never scores its own output.
+All are WebP, reduced by area but never enlarged; what that loses of a large image is kept in pieces at full size.
 They are made from strips while an image is scored, or later from the image file and the maps that `--maps` wrote.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.tiling.blending import ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid
-from hiqa_cli.errors import DependencyError
-from hiqa_cli.images.sniff import HIQA_WEBP_CHUNK
 
 from .area import AreaReducer, reduce_by_area, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE
+from .full_size import MAP_QUALITY, QUALITY, FullSize, PieceEncoder
 from .png_writer import own_text
-from .sinks import Strip, compose_strip
+from .sinks import Strip
+from .webp import stamped_webp
 
 LARGE_SIDE = 1280  # px, the longer side of the large preview: a laptop's screen
 THUMBNAIL_SIDE = 320  # px: 160 px of a page on a high-density screen
 QUALITY_SIDE = 256  # px: the quality map is smooth, since tiles are 256 px wide
-PHOTOGRAPH, SMALL, MAP, CLOSE = 82, 74, 60, 92  # WebP quality of large pictures, thumbnails, maps and closeups
-RIFF_HEAD = 12  # bytes: "RIFF", the size, "WEBP"
+PHOTOGRAPH, SMALL, MAP = 82, 74, 60  # WebP quality of large pictures, thumbnails and maps
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Preview:
     """The pictures of one image as WebP files in memory; None where one is missing.
 
     distorted, hallucination, discrepancy: of the same size. discrepancy, quality: in false colour, without legend.
-    closeup, closeup_hallucination: the tile with the lowest score at full resolution, where the others are reduced.
+    full: the pictures at full size, where the others are reduced and it was asked for.
     """
 
     thumbnail: bytes
@@ -45,24 +40,15 @@ class Preview:
     hallucination: bytes | None = None
     discrepancy: bytes | None = None
     quality: bytes | None = None
-    closeup: bytes | None = None
-    closeup_hallucination: bytes | None = None
-    closeup_score: float | None = None
-
-
-@dataclass(frozen=True)
-class Closeup:
-    """A tile at full resolution, (h, w, 3) uint8 RGB, its hallucination and its score; None where unknown."""
-
-    distorted: np.ndarray | None = None
-    hallucination: np.ndarray | None = None
-    score: float | None = None
+    full: FullSize | None = None
 
 
 @dataclass
 class PreviewSlot:
-    """Holds an image's preview for the caller that requested it."""
+    """Holds an image's preview for the caller that requested it. full_size: whether large images are kept at full size,
+    too."""
 
+    full_size: bool = True
     preview: Preview | None = None
 
     def take(self) -> Preview | None:
@@ -84,27 +70,30 @@ class PreviewSink:
         self._parts = [AreaReducer(grid.width, grid.height, columns, rows, channels) for channels in (3, 3, 1)]
         self._quality = AreaReducer(grid.width, grid.height, *fit(grid.width, grid.height, QUALITY_SIDE), 1)
         self._quality_rows = 0
-        self._is_reduced = (columns, rows) != (grid.width, grid.height)
-        self._worst = math.inf
-        self._closeup: Closeup | None = None
+        is_reduced = (columns, rows) != (grid.width, grid.height)
+        self._full = self._encoders(grid) if slot.full_size and is_reduced else {}
         self._finished: Preview | None = None
+
+    def _encoders(self, grid: TileGrid) -> dict[str, PieceEncoder]:
+        size = grid.width, grid.height
+        return {
+            "distorted": PieceEncoder(*size, QUALITY, self._weights_id, "preview"),
+            "hallucination": PieceEncoder(*size, QUALITY, self._weights_id, "preview of the hallucination"),
+            "discrepancy": PieceEncoder(*size, MAP_QUALITY, self._weights_id, "preview of the discrepancy map"),
+        }
 
     def add_strip(self, strip: Strip) -> None:
         shown = (strip.distorted, strip.hallucination, strip.levels)
         for part, rows in zip(self._parts, shown, strict=True):
             part.add(strip.y, rows)
+        if self._full:
+            self._full["distorted"].add(strip.distorted)
+            self._full["hallucination"].add(strip.hallucination)
+            self._full["discrepancy"].add(DISCREPANCY_SCALE.paint(strip.levels))
 
     def add_quality(self, quality: np.ndarray) -> None:
         self._quality.add(self._quality_rows, quality)
         self._quality_rows += len(quality)
-
-    def add_tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
-        if not self._is_reduced or score >= self._worst or correction is None:
-            return
-        self._worst = score
-        tile = tile_within(pixels, x, y)
-        shown = compose_strip(y, tile, correction[: tile.shape[0], : tile.shape[1]])
-        self._closeup = Closeup(shown.distorted.copy(), shown.hallucination, score)
 
     def finish(self, score: float, uncertainty: float) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
@@ -114,7 +103,7 @@ class PreviewSink:
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
             QUALITY_SCALE.paint(self._quality.result()[:, :, 0]),
             self._weights_id,
-            self._closeup,
+            FullSize({kind: encoder.result() for kind, encoder in self._full.items()}) if self._full else None,
         )
 
     def commit(self) -> None:
@@ -122,11 +111,6 @@ class PreviewSink:
 
     def abandon(self) -> None:
         """Not used."""
-
-
-def tile_within(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
-    """The part of the tile at x, y that lies within the image (H, W, 3), as a view."""
-    return pixels[y : y + TILE, x : x + TILE]
 
 
 def fit(width: int, height: int, side: int) -> tuple[int, int]:
@@ -166,14 +150,13 @@ def encode_preview(
     discrepancy: np.ndarray | None,
     quality: np.ndarray | None,
     weights_id: str,
-    closeup: Closeup | None = None,
+    full: FullSize | None = None,
 ) -> Preview:
-    """The preview of reduced pictures (h, w, 3) uint8 RGB and of a closeup at full resolution."""
+    """The preview of reduced pictures (h, w, 3) uint8 RGB. full: the same at full size, already encoded."""
 
     def encode(pixels: np.ndarray | None, level: int, what: str) -> bytes | None:
         return None if pixels is None else stamped_webp(pixels, level, own_text(what, weights_id))
 
-    close = Closeup() if closeup is None else closeup
     thumbnail = reduce_to(distorted, THUMBNAIL_SIDE)
     return Preview(
         thumbnail=stamped_webp(thumbnail, SMALL, own_text("thumbnail", weights_id)),
@@ -181,37 +164,5 @@ def encode_preview(
         hallucination=encode(hallucination, PHOTOGRAPH, "preview of the hallucination"),
         discrepancy=encode(discrepancy, MAP, "preview of the discrepancy map"),
         quality=encode(quality, MAP, "preview of the quality map"),
-        closeup=encode(close.distorted, CLOSE, "closeup"),
-        closeup_hallucination=encode(close.hallucination, CLOSE, "closeup of the hallucination"),
-        closeup_score=close.score,
+        full=full,
     )
-
-
-def check_webp() -> None:
-    """Raises DependencyError where this Pillow cannot write WebP."""
-    from PIL import features
-
-    if not features.check("webp"):
-        raise DependencyError(
-            "this build of Pillow cannot write WebP, which reports need", "pip install --force-reinstall Pillow"
-        )
-
-
-def stamped_webp(pixels: np.ndarray, quality: int, text: str) -> bytes:
-    """Encode (H, W, 3) uint8 RGB as lossy WebP (quality 1..100), with `text` in a chunk of its own.
-
-    The extended file format (RFC 9649, section 2.7) allows unknown chunks after the image; readers skip them.
-    """
-    from PIL import Image
-
-    height, width = pixels.shape[:2]
-    encoded = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, "WEBP", quality=quality)
-    size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    body = _chunk(b"VP8X", bytes(4) + size) + encoded.getvalue()[RIFF_HEAD:]
-    body += _chunk(HIQA_WEBP_CHUNK, text.encode("latin-1"))
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return kind + struct.pack("<I", len(data)) + data + bytes(len(data) & 1)

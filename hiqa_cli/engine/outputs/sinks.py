@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
@@ -52,14 +52,6 @@ class Sink(Protocol):
 
     def abandon(self) -> None:
         """Remove what was written; has no effect after commit()."""
-
-
-@runtime_checkable
-class TileSink(Protocol):
-    """A sink that also takes every tile as it is scored."""
-
-    def add_tile(self, pixels: np.ndarray, x: int, y: int, score: float, correction: np.ndarray | None) -> None:
-        """Take a tile of the image `pixels` (H, W, 3): left and top edge, points, correction (TILE, TILE, 3)."""
 
 
 def compose_strip(y: int, pixels: np.ndarray, correction: np.ndarray) -> Strip:

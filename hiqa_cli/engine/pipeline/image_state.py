@@ -13,7 +13,7 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.outputs.pictures import open_sinks
-from hiqa_cli.engine.outputs.sinks import Sink, TileSink, compose_strip
+from hiqa_cli.engine.outputs.sinks import Sink, compose_strip
 from hiqa_cli.engine.results import ScoreResult, TileScore
 from hiqa_cli.engine.row_schema import MOST
 from hiqa_cli.engine.tiling.aggregate import Aggregate, aggregate_for, blend_grid
@@ -43,7 +43,6 @@ class ImageState:
         self.needs_corrections = self.needs_features = False
         self._picture: Picture | None = None
         self._sinks: Sequence[Sink] = ()
-        self._tile_sinks: Sequence[TileSink] = ()
         self._places: Iterator[tuple[int, int]] | None = None  # of `_grid`; None: the aggregate chooses the tiles
         self._next: tuple[int, int] | None = None
         self._running: deque[tuple[int, int]] = deque()  # places of tiles whose outputs are pending
@@ -62,7 +61,6 @@ class ImageState:
         self._sinks = sinks = open_sinks(self.job.outputs, grid, weights_id)
         if sinks:
             self._places, self._rows_left = grid.places(), len(grid.ys)
-        self._tile_sinks = [sink for sink in sinks if isinstance(sink, TileSink)]
         self.needs_corrections = any(sink.needs_corrections for sink in sinks)
         self._corrections = CorrectionBlender(grid) if self.needs_corrections else None
         self._quality = ScoreBlender(grid) if any(sink.needs_quality for sink in sinks) else None
@@ -103,8 +101,6 @@ class ImageState:
         if self._places is None:
             return
         self._row.append(score)
-        for sink in self._tile_sinks:
-            sink.add_tile(self._picture.pixels, x, y, score, correction)
         if self._corrections is not None and correction is not None:
             self._corrections.add(x, correction)
         if len(self._row) == len(self._grid.xs):
@@ -174,7 +170,7 @@ class ImageState:
         self._corrections = self._quality = None
         for sink in self._sinks:
             sink.abandon()
-        self._sinks, self._tile_sinks = (), ()
+        self._sinks = ()
 
 
 def sample_note(aggregate: Aggregate) -> str:

@@ -9,21 +9,41 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from hiqa_cli.engine.config import GRADES
+from hiqa_cli.engine.outputs.grade_colours import grade_style
+
 SHARED_SCRIPTS = (
-    "data.js",
-    "listing.js",
-    "histogram.js",
-    "grid.js",
-    "selection.js",
-    "stage.js",
-    "viewer.js",
+    "data",
+    "toast",
+    "memory",
+    "list/query",
+    "list/listing",
+    "list/filters",
+    "list/histogram",
+    "list/grid",
+    "list/selection",
+    "list/print",
+    "viewer/viewport",
+    "viewer/layer",
+    "viewer/tiles",
+    "viewer/gestures",
+    "viewer/stage",
+    "viewer/viewer",
 )
+STYLES = ("page", "viewer", "compare", "print")
 OTHER_MARKUP_BYTES = 4096  # generous, for the head of the page and its facts
 
 
 def read_asset(name: str) -> str:
     """The text of a file in assets/."""
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+    return files(__package__).joinpath("assets", *name.split("/")).read_text(encoding="utf-8")
+
+
+def grade_rules() -> str:
+    """The colours of the grades as CSS; on paper those for a light ground."""
+    light, dark = grade_style(dark=False), grade_style(dark=True)
+    tones = "\n".join(f"[data-grade={name}], .{name} {{ --tone: var(--{name}); }}" for name in GRADES)
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n{tones}\n"
 
 
 def as_json(value: Any) -> str:
@@ -35,15 +55,15 @@ def as_json(value: Any) -> str:
 class Document:
     """The text around a page's rows and images.
 
-    title: of the page. body: file in assets/ with the markup above the image grid. scripts: files that run after
+    title: of the page. body: the markup above the image grid, of assets/markup. scripts: of assets/scripts, run after
     SHARED_SCRIPTS; the last one starts the page.
     """
 
     def __init__(self, title: str, body: str, scripts: Sequence[str]) -> None:
         self._title = title
-        self._body = read_asset(body) + read_asset("listing.html")
-        self._style = read_asset("report.css")
-        self._scripts = [read_asset(name) for name in (*SHARED_SCRIPTS, *scripts)]
+        self._body = "".join(read_asset(f"markup/{name}.html") for name in (body, "listing", "viewer"))
+        self._style = grade_rules() + "".join(read_asset(f"style/{name}.css") for name in STYLES)
+        self._scripts = [read_asset(f"scripts/{name}.js") for name in (*SHARED_SCRIPTS, *scripts)]
         self._nonce = secrets.token_urlsafe(16)
 
     @property

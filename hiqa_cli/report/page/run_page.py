@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +13,23 @@ import numpy as np
 
 from hiqa_cli.engine.config import GRADES, TILE
 from hiqa_cli.engine.outputs.colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, ColourScale
-from hiqa_cli.engine.outputs.preview import check_webp
+from hiqa_cli.engine.outputs.full_size import PIECE
+from hiqa_cli.engine.outputs.webp import check_webp
 from hiqa_cli.report.entry import ReportEntry, RunFacts, TileScores
 
 from .document import Document
 from .writer import PageWriter
 
-FIELDS = ("path", "score", "uncertainty", "width", "height", "size", "error")  # of a row; the page gets this list
+FIELDS = (
+    "path",
+    "score",
+    "uncertainty",
+    "width",
+    "height",
+    "size",
+    "error",
+    "reasons",
+)  # of a row; the page gets this list
 SCALE_COLOURS = 16  # of a colour scale in the page's legend
 
 
@@ -27,7 +39,7 @@ class RunPage:
     def __init__(self, target: Path, title: str, budget: int, expected: int) -> None:
         """budget: size limit of the page in bytes. Raises OutputError; DependencyError if Pillow lacks WebP."""
         check_webp()
-        document = Document(title, "run.html", ("run.js",))
+        document = Document(title, "run", ("run",))
         self._writer = PageWriter(target, document, budget, expected)
 
     def needs_preview(self, score: float | None) -> bool:
@@ -38,7 +50,7 @@ class RunPage:
         """Write one image. Raises OutputError."""
         preview = entry.preview
         thumbnails = {} if preview is None else {"thumbnail": preview.thumbnail}
-        self._writer.add(entry_row(entry), thumbnails, entry_detail(entry), entry_pictures(entry))
+        self._writer.add(entry_row(entry), thumbnails, entry_detail(entry), entry_pictures(entry), entry_pieces(entry))
 
     def finish(self, facts: RunFacts) -> Path | None:
         """Put the page in place; return the assets folder next to it, None if there is none. Raises OutputError."""
@@ -52,10 +64,12 @@ class RunPage:
 def page_facts() -> dict[str, Any]:
     """hiqa's scales and constants for the scripts, so that none is defined twice."""
     return {
+        "id": secrets.token_hex(8),  # of the page, for what the browser remembers about it
         "fields": FIELDS,
         "created": datetime.now().astimezone().isoformat(timespec="minutes"),
         "grades": GRADES,
         "tile": TILE,
+        "piece": PIECE,
         "scales": {"discrepancy": _scale(DISCREPANCY_SCALE), "quality": _scale(QUALITY_SCALE)},
     }
 
@@ -75,10 +89,14 @@ def entry_pictures(entry: ReportEntry) -> dict[str, bytes]:
         "hallucination": preview.hallucination,
         "discrepancy": preview.discrepancy,
         "quality": preview.quality,
-        "closeup": preview.closeup,
-        "closeup_hallucination": preview.closeup_hallucination,
     }
     return {kind: data for kind, data in pictures.items() if data is not None}
+
+
+def entry_pieces(entry: ReportEntry) -> Mapping[str, Sequence[bytes]]:
+    """The pieces of a large image at full size: kind -> WebP files."""
+    preview = entry.preview
+    return {} if preview is None or preview.full is None else preview.full.pieces
 
 
 def entry_detail(entry: ReportEntry) -> dict[str, Any]:
@@ -89,7 +107,6 @@ def entry_detail(entry: ReportEntry) -> dict[str, Any]:
         "notes": entry.notes,
         "exif": entry.exif,
         "missing": entry.missing,
-        "closeup_score": None if entry.preview is None else entry.preview.closeup_score,
         "tiles": None if entry.tiles is None else _tiles(entry.tiles),
     }
 

@@ -26,6 +26,7 @@ MARKER = "made-by-hiqa.txt"  # marks a folder that a later report may replace
 MARKER_TEXT = "Images and data of the hiqa report next to this folder. Replaced whenever the report is.\n"
 TYPICAL_ROW = 200  # bytes of a row and of the markup around a thumbnail
 TYPICAL_THUMBNAIL = 14_000  # bytes of a photo in base64
+TYPICAL_PICTURES = 400_000  # bytes of the previews of a large photo in base64
 COPY_BYTES = 1 << 16
 
 ABSENT, EMBEDDED, IN_FOLDER = 0, 1, 2  # where a row's thumbnails or details are; data.js reads these numbers
@@ -61,15 +62,18 @@ class PageWriter:
         thumbnails: Mapping[str, bytes],
         detail: Mapping[str, Any],
         pictures: Mapping[str, bytes],
+        pieces: Mapping[str, Sequence[bytes]],
     ) -> None:
         """Write one entry. Raises OutputError.
 
         row: JSON values that the page needs to list it. thumbnails: kind -> WebP. detail: JSON that the opened entry
-        shows. pictures: kind -> WebP, shown in the opened entry.
+        shows. pictures: kind -> WebP, shown in the opened entry. pieces: kind -> WebP files, shown at full size.
         """
         number, self._count = self._count, self._count + 1
         with self._os_errors():
             thumbnail_at = self._write_thumbnails(number, thumbnails) if thumbnails else ABSENT
+            if pieces:
+                detail = {**detail, "full": {"at": self._write_pieces(number, pieces), "kinds": list(pieces)}}
             detail_at = self._write_detail(number, detail, pictures) if detail or pictures else ABSENT
             separator = ",\n" if number else ""
             self._put(self._rows, f"{separator}{as_json([thumbnail_at, detail_at, *row])}")
@@ -83,6 +87,17 @@ class PageWriter:
             return EMBEDDED
         for kind, data in thumbnails.items():
             self._write_to_folder(f"{number}.{kind}.webp", data)
+        return IN_FOLDER
+
+    def _write_pieces(self, number: int, pieces: Mapping[str, Sequence[bytes]]) -> int:
+        named = {f"{number}.full.{kind}.{n}": data for kind, files in pieces.items() for n, data in enumerate(files)}
+        reserved = (self._remaining + 1) * (TYPICAL_ROW + TYPICAL_THUMBNAIL + TYPICAL_PICTURES)
+        if sum(4 * (len(data) + 2) // 3 + len(name) + 40 for name, data in named.items()) + reserved <= self._free:
+            for name, data in named.items():
+                self._put(self._embedded, _block(name, _data_url(data)))
+            return EMBEDDED
+        for name, data in named.items():
+            self._write_to_folder(f"{name}.webp", data)
         return IN_FOLDER
 
     def _write_detail(self, number: int, detail: Mapping[str, Any], pictures: Mapping[str, bytes]) -> int:

@@ -10,16 +10,9 @@ from support.sample_images import photograph
 
 from hiqa_cli.engine.job import Job, Outputs
 from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
-from hiqa_cli.engine.outputs.preview import (
-    CLOSE,
-    PHOTOGRAPH,
-    Preview,
-    PreviewSlot,
-    fit,
-    paint_quality,
-    stamped_webp,
-    tile_within,
-)
+from hiqa_cli.engine.outputs.full_size import PIECE, QUALITY
+from hiqa_cli.engine.outputs.preview import PHOTOGRAPH, Preview, PreviewSlot, fit, paint_quality
+from hiqa_cli.engine.outputs.webp import stamped_webp
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.tiling.grid import plan_tiles
@@ -63,7 +56,7 @@ def test_a_small_picture_is_shown_as_it_is(scorer: Scorer, tmp_path: Path) -> No
     assert whole.hallucination is not None
     assert_shows(preview.hallucination, whole.hallucination, PHOTOGRAPH)
     assert pixels_of(preview.thumbnail).shape == (252, 320, 3)
-    assert preview.closeup is preview.closeup_hallucination is None
+    assert preview.full is None  # it is shown at full size anyway
     grid = plan_tiles(330, 260, 256)
     painted = paint_quality(grid, [tile.score for tile in result.tiles])
     assert abs(pixels_of(preview.quality) - painted).mean() < 4
@@ -73,16 +66,26 @@ def test_a_small_picture_is_shown_as_it_is(scorer: Scorer, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_of_a_large_picture_the_worst_tile_is_kept_pixel_by_pixel(scorer: Scorer, dtype: type) -> None:
+def test_a_large_picture_is_kept_at_full_size_in_pieces(scorer: Scorer, dtype: type) -> None:
     photo = photograph(1500, 300)
-    result, preview = previewed(scorer, photo if dtype is np.uint8 else photo.astype(np.uint16) * 257)
+    _, preview = previewed(scorer, photo if dtype is np.uint8 else photo.astype(np.uint16) * 257)
     assert pixels_of(preview.distorted).shape == pixels_of(preview.discrepancy).shape == (256, 1280, 3)
-    worst = min(result.tiles, key=lambda tile: tile.score)
-    closeup = pixels_of(preview.closeup)
-    assert abs(closeup - tile_within(photo, worst.x, worst.y)).mean() < 3
-    imagined = scorer.score(tile_within(photo, worst.x, worst.y), hallucination=True).hallucination
-    assert imagined is not None
-    assert_shows(preview.closeup_hallucination, imagined, CLOSE)
+    whole = scorer.score(photo, stride=256, hallucination=True).hallucination
+    assert preview.full is not None
+    assert whole is not None
+    assert set(preview.full.pieces) == {"distorted", "hallucination", "discrepancy"}
+    for kind, expected in (("distorted", photo), ("hallucination", whole)):
+        joined = np.concatenate([pixels_of(piece) for piece in preview.full.pieces[kind]], axis=1)
+        assert joined.shape == (300, 1500, 3)
+        kept = [pixels_of(stamped_webp(expected[:, cut], QUALITY, "", 2)) for cut in np.s_[:PIECE, PIECE:]]
+        assert abs(joined - np.concatenate(kept, axis=1)).mean() < 0.5, kind
+
+
+def test_full_size_is_left_out_where_it_is_not_wanted(scorer: Scorer) -> None:
+    slot = PreviewSlot(full_size=False)
+    list(scorer.score_stream([Job(photograph(1400, 20), outputs=Outputs(preview=slot))], stride=256))
+    assert slot.preview is not None
+    assert slot.preview.full is None
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 1400), (1400, 2)])

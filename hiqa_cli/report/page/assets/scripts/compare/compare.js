@@ -1,24 +1,21 @@
 "use strict";
 // The page that compares two runs.
 
-const rows = readRows().map(([thumbnailAt, detailAt, name, first, second], number) => ({
-  number, thumbnailAt, detailAt, path: name, first: first && assignFields({}, first), second: second && assignFields({}, second),
+const rows = readRows().map(([thumbnailAt, detailAt, name, first, second, uncertainty], number) => ({
+  number, thumbnailAt, detailAt, uncertainty, path: name, first: first && assignFields({}, first), second: second && assignFields({}, second),
 }));
 const pairs = rows.filter(({ first, second }) => first && second && first.score !== null && second.score !== null);
 const uncompared = rows.filter(({ first, second }) => !(first && second && first.score !== null && second.score !== null));
 for (const pair of pairs) {
   const { first, second } = pair;
   pair.change = second.score - first.score;
-  pair.uncertainty = Math.hypot(first.uncertainty, second.uncertainty);
-  pair.excess = Math.abs(pair.change) - pair.uncertainty;
-  pair.outcome = pair.excess <= 0 ? "same" : pair.change > 0 ? "better" : "worse";
+  pair.outcome = Math.abs(pair.change) < facts.negligible ? "same" : pair.change > 0 ? "better" : "worse";
 }
 const better = pairs.filter(({ outcome }) => outcome === "better"), worse = pairs.filter(({ outcome }) => outcome === "worse");
 
 const listing = new Listing(pairs, {
   change: { label: "Change", key: (pair) => pair.change },
   size: { label: "Absolute change", descending: true, key: (pair) => Math.abs(pair.change) },
-  excess: { label: "Change beyond uncertainty", descending: true, key: (pair) => pair.excess },
   first: { label: "First score", key: (pair) => pair.first.score },
   second: { label: "Second score", key: (pair) => pair.second.score },
   uncertainty: { label: "Uncertainty", descending: true, key: (pair) => pair.uncertainty },
@@ -27,6 +24,26 @@ const listing = new Listing(pairs, {
 }, (pair) => pair.change);
 
 // --- totals
+
+function showVerdict() {
+  const { change } = facts;
+  byId("verdict").hidden = !change;
+  if (!change) return;
+  byId("verdict").dataset.verdict = change.verdict;
+  byId("verdict-words").textContent = change.sentence;
+  const losers = pairs.filter((pair) => pair.change < 0).sort((a, b) => a.change - b.change).slice(0, 5);
+  byId("losers").textContent = losers.length
+    ? `Fell most: ${losers.map((pair) => `${fileName(pair.path)} ${signed(pair.change)}`).join(", ")}.` : "No image fell.";
+  for (const name of ["lower", "higher"]) {
+    byId(name).textContent = integers.format(change[name]);
+    byId(`${name}-share`).textContent = percentText(change[name], change.pairs);
+  }
+  byId("mean").textContent = signed(change.mean);
+  if (change.mean_interval) byId("mean-interval").textContent = `95 % interval ${change.mean_interval.map(signed).join(" to ")}`;
+  byId("median").textContent = signed(change.median);
+  if (change.median_interval) byId("spread").textContent = `95 % interval ${change.median_interval.map(signed).join(" to ")}`;
+  byId("p-sign").textContent = `sign test p = ${change.p_sign.toPrecision(2)}`;
+}
 
 function showTotals() {
   showHeading([]);
@@ -37,25 +54,16 @@ function showTotals() {
   }));
   const only = [rows.filter(({ second }) => !second).length, rows.filter(({ first }) => !first).length];
   byId("total").textContent = integers.format(rows.length - only[0] - only[1]);
-  const numbers = { better: better.length, worse: worse.length, same: pairs.length - better.length - worse.length };
-  for (const [name, number] of Object.entries(numbers)) {
-    byId(name).textContent = integers.format(number);
-    byId(`${name}-share`).textContent = pairs.length ? percentText(number, pairs.length) : "";
-  }
   byId("unmatched").textContent = integers.format(only[0] + only[1]);
   byId("unmatched-text").textContent = only[0] + only[1] ? `${only[0]} in the first, ${only[1]} in the second run` : "";
-  const changes = pairs.map(({ change }) => change).sort((a, b) => a - b);
-  if (changes.length) {
-    byId("median").textContent = signed(quantile(changes, 0.5));
-    byId("spread").textContent = `interquartile range ${signed(quantile(changes, 0.25))} to ${signed(quantile(changes, 0.75))}`;
-  }
-  for (const [name, list] of [["better", better], ["worse", worse]]) {
+  const sides = { higher: [0.00005, Infinity], lower: [-Infinity, -0.00005] }; // scores have four decimals
+  for (const [name, range] of Object.entries(sides)) {
     const button = byId(`show-${name}`);
-    button.hidden = !list.length;
+    button.hidden = !facts.change?.[name];
     button.addEventListener("click", () => {
-      byId("sort").value = "excess";
-      listing.order("excess", false);
-      listing.range(name === "better" ? 0 : -Infinity, name === "better" ? Infinity : 0);
+      byId("sort").value = "size";
+      listing.order("size", false);
+      listing.range(...range);
       byId("toolbar").scrollIntoView({ block: "start" });
     });
   }
@@ -89,8 +97,8 @@ function buildCell() {
   selectMark.setAttribute("aria-hidden", "true");
   photo.append(...images, make("span", "no-photo", "no preview"), selectMark);
   const line = make("div", "line");
-  line.append(make("b", "score"), make("span", "scores"), make("span", "uncertainty"));
-  cell.append(photo, line, make("div", "name"), make("div", "folder"));
+  line.append(make("b", "score"), " ", make("span", "scores"), " ", make("span", "uncertainty"), " ");
+  cell.append(photo, line, make("div", "name"), " ", make("div", "folder"));
   return Object.assign(cell, { photo, images });
 }
 
@@ -105,12 +113,14 @@ function fillCell(cell, pair) {
 }
 
 function outcomeText(pair) {
-  return pair.outcome === "same" ? "within the uncertainty" : `${pair.outcome}, ${pair.excess.toFixed(1)} points beyond the uncertainty`;
+  return { same: "about the same", better: "higher", worse: "lower" }[pair.outcome];
 }
 
 function labelOf(pair) {
-  return `${fileName(pair.path)}, from ${pair.first.score.toFixed(1)} to ${pair.second.score.toFixed(1)}, `
-    + `change ${signed(pair.change)}, ${outcomeText(pair)}`;
+  const parts = [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, `± ${pair.uncertainty.toFixed(1)}`,
+    fileName(pair.path), folderName(pair.path)];
+  if (pair.thumbnailAt === ABSENT) parts.unshift("no preview");
+  return `${parts.filter(Boolean).join(" ")}, ${outcomeText(pair)}`;
 }
 
 // --- the opened entry
@@ -128,13 +138,13 @@ function sides(pair, detail) {
     for (const [kind, url] of Object.entries(detail.pictures)) {
       if (kind.startsWith(`${side}.`)) pictures[kind.slice(side.length + 1)] = url;
     }
-    return { name: `${side}: ${fileName(pair[side].path)}`, pictures, tiles: detail[side]?.tiles, width, height };
+    return { name: `${side}: ${fileName(pair[side].path)}`, pictures, full: fullSize(pair, detail, `${side}.`), tiles: detail[side]?.tiles, width, height };
   });
 }
 
-function readout(tile, left, right, stage) {
+function readout(tile, left, right) {
   const centre = [(tile.x + tile.right) / 2 / left.width, (tile.y + tile.bottom) / 2 / left.height];
-  const other = stage.tileUnder(right, ...centre);
+  const other = tileUnder(right, ...centre);
   return other
     ? `tile ${tile.score.toFixed(1)} → ${other.score.toFixed(1)} (${signed(other.score - tile.score)})`
     : `tile ${tile.score.toFixed(1)}`;
@@ -177,11 +187,19 @@ const grid = new Grid(listing, selection, {
 });
 const viewer = new Viewer(listing, selection, grid, { sides, readout, heading, describe });
 new Scatter(listing, (index) => viewer.open(index));
-byId("scatter-text").textContent = `Second score versus first; points above the diagonal improved. `
-  + `Beyond the uncertainty: ${countText(better.length, "pair")} better, ${integers.format(worse.length)} worse.`;
+byId("scatter-text").textContent = `Second score versus first; images above the diagonal score higher: `
+  + `${integers.format(better.length)} higher by a point or more (▲), ${integers.format(worse.length)} lower (▼), of ${countText(pairs.length, "pair")}.`;
 byId("scatter").setAttribute("aria-label", byId("scatter-text").textContent);
 connectSelection(selection, listing, (pair) => [pair.first.path, pair.second.path], "hiqa-selection.txt");
+keepSelection(selection, pairs);
+connectFilters(listing, (pair) => [...new Set([...pair.first.reasons, ...pair.second.reasons])]);
+connectPrint(listing, {
+  kinds: ["first", "second"], gradeOf: (pair) => grade(pair.second.score),
+  textsOf: (pair) => [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, pair.path],
+});
+showVerdict();
 showTotals();
 showUncompared();
 listing.update();
+viewer.history.reopen();
 requestAnimationFrame(() => performance.mark("drawn"));

@@ -48,9 +48,7 @@ class Scatter {
       for (const entry of this.listing.shown) {
         if (entry.outcome !== outcome) continue;
         const [x, y] = this.project(entry.first.score, entry.second.score);
-        pen.beginPath();
-        pen.arc(x, y, size, 0, 2 * Math.PI);
-        pen.fill();
+        drawMark(pen, x, y, size, outcome);
       }
     }
   }
@@ -108,6 +106,20 @@ class Scatter {
     this.tip.style.top = `${y}px`;
     this.tip.classList.toggle("leftwards", x > this.width / 2);
   }
+}
+
+// A triangle that points up or down tells better from worse without colour; a dot is neither.
+function drawMark(pen, x, y, size, outcome) {
+  pen.beginPath();
+  if (outcome === "same") {
+    pen.arc(x, y, size, 0, 2 * Math.PI);
+  } else {
+    const up = (outcome === "better" ? 1.5 : -1.5) * size;
+    pen.moveTo(x, y - up);
+    pen.lineTo(x + 1.4 * size, y + 0.8 * up);
+    pen.lineTo(x - 1.4 * size, y + 0.8 * up);
+  }
+  pen.fill();
 }
 
 function signed(change) {

@@ -1,5 +1,5 @@
 "use strict";
-// Which entries are shown, and in which order: search, value range, sorting.
+// Which entries are shown, and in which order: search, filters, value range, sorting.
 
 class Listing {
   // sorts: name -> { label, key(entry) -> number or text, descending }. value(entry): the number that the range filters.
@@ -7,13 +7,16 @@ class Listing {
     this.entries = entries;
     this.sorts = sorts;
     this.value = value;
-    this.terms = [];
+    this.query = null; // of the search, see query.js
+    this.text = "";
+    this.filters = {}; // name -> function of an entry, or null
     this.from = -Infinity;
     this.to = Infinity;
     this.sort = Object.keys(sorts)[0];
     this.reversed = false;
     this.listeners = [];
-    this.matching = entries; // those that match the search, in or out of the range
+    this.isFiltered = false;
+    this.matching = entries; // those that match search and filters, in or out of the range
     this.shown = [];
     this.sorted = null;
   }
@@ -23,14 +26,28 @@ class Listing {
   }
 
   search(text) {
-    this.terms = text.toLowerCase().split(/\s+/).filter(Boolean);
-    this.matching = this.terms.length ? this.entries.filter((entry) => this.matches(entry.path)) : this.entries;
+    if (text === this.text) return;
+    this.text = text;
+    this.query = parseQuery(text);
+    this.match();
+  }
+
+  filter(filters) {
+    Object.assign(this.filters, filters);
+    this.match();
+  }
+
+  match() {
+    const chosen = Object.values(this.filters).filter(Boolean);
+    this.isFiltered = Boolean(this.query) || chosen.length > 0;
+    this.matching = this.isFiltered
+      ? this.entries.filter((entry) => this.matches(entry.path) && chosen.every((filter) => filter(entry)))
+      : this.entries;
     this.update();
   }
 
   matches(path) {
-    const lower = path.toLowerCase();
-    return this.terms.every((term) => lower.includes(term));
+    return !this.query || this.query(path.toLowerCase());
   }
 
   range(from, to) {
@@ -52,8 +69,8 @@ class Listing {
 
   update() {
     this.sorted ??= this.sortedEntries();
-    const everything = !this.terms.length && !this.hasRange;
-    const matching = this.terms.length ? new Set(this.matching) : null;
+    const everything = !this.isFiltered && !this.hasRange;
+    const matching = this.isFiltered ? new Set(this.matching) : null;
     this.shown = everything ? this.sorted : this.sorted.filter((entry) => {
       const value = this.value(entry);
       return value >= this.from && value <= this.to && (!matching || matching.has(entry));

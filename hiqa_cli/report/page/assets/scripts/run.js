@@ -62,11 +62,10 @@ function showErrors() {
     const more = found.length - most;
     byId("errors-more").textContent = more > 0 ? `${integers.format(more)} more; search to narrow the list.` : "";
   };
-  let terms = null;
+  let filled = null;
   const refill = () => {
-    const now = listing.terms.join(" ");
-    if (box.open && now !== terms) {
-      terms = now;
+    if (box.open && listing.text !== filled) {
+      filled = listing.text;
       fill();
     }
   };
@@ -91,8 +90,8 @@ function buildCell() {
   selectMark.setAttribute("aria-hidden", "true");
   photo.append(image, make("span", "no-photo", "no preview"), selectMark);
   const line = make("div", "line");
-  line.append(make("b", "score"), make("span", "grade"), make("span", "uncertainty"));
-  cell.append(photo, line, make("div", "name"), make("div", "folder"));
+  line.append(make("b", "score"), meter(0), " ", make("span", "grade"), " ", make("span", "uncertainty"), " ");
+  cell.append(photo, line, make("div", "name"), " ", make("div", "folder"), " ", make("div", "reasons"));
   Object.assign(cell, { image, photo });
   return cell;
 }
@@ -102,29 +101,36 @@ function fillCell(cell, entry) {
   cell.dataset.grade = grade(entry.score);
   cell.querySelector(".score").textContent = entry.score.toFixed(1);
   cell.querySelector(".grade").textContent = grade(entry.score);
+  cell.querySelector(".meter").dataset.filled = facts.grades.indexOf(grade(entry.score)) + 1;
+  cell.querySelector(".reasons").textContent = entry.reasons.join(", ");
   cell.querySelector(".uncertainty").textContent = `± ${entry.uncertainty.toFixed(1)}`;
   cell.querySelector(".name").textContent = fileName(entry.path);
   cell.querySelector(".folder").textContent = folderName(entry.path);
 }
 
+// For screen readers: what the cell shows, in its order, so that speech input finds it by what it reads.
 function labelOf(entry) {
-  return `${fileName(entry.path)}, score ${entry.score.toFixed(1)}, ${grade(entry.score)}, plus or minus ${entry.uncertainty.toFixed(1)}`;
+  const parts = [entry.score.toFixed(1), grade(entry.score), `± ${entry.uncertainty.toFixed(1)}`, fileName(entry.path),
+    folderName(entry.path), entry.reasons.join(", ")];
+  if (entry.thumbnailAt === ABSENT) parts.unshift("no preview");
+  return parts.filter(Boolean).join(" ");
 }
 
 // --- the opened entry
 
 function heading(box, entry) {
   box.dataset.grade = grade(entry.score);
-  box.replaceChildren(make("b", "score", entry.score.toFixed(1)), make("span", "grade", grade(entry.score)),
+  box.replaceChildren(make("b", "score", entry.score.toFixed(1)), meter(entry.score), make("span", "grade", grade(entry.score)),
     make("span", "uncertainty", `± ${entry.uncertainty.toFixed(1)} points`));
 }
 
 function sides(entry, detail) {
   const { pictures } = detail;
+  const full = fullSize(entry, detail);
   const common = { tiles: detail.tiles, width: entry.width, height: entry.height };
-  const left = { ...common, name: "distorted", pictures };
+  const left = { ...common, name: "distorted", pictures, full };
   const right = pictures.hallucination
-    ? { ...common, name: "hallucination", pictures: { distorted: pictures.hallucination } }
+    ? { ...common, name: "hallucination", pictures: { distorted: pictures.hallucination }, full: full && { distorted: full.hallucination } }
     : null;
   return [left, right];
 }
@@ -139,6 +145,7 @@ function describe(entry, detail) {
   const table = factTable([
     ["size", `${integers.format(entry.width)} × ${integers.format(entry.height)} px`],
     ["file", entry.size === null ? "" : fileSizeText(entry.size)],
+    ["reasons", entry.reasons.join(", ")],
     ["tiles", spread],
     ...(detail.exif ?? []),
     ["notes", (detail.notes ?? []).join("; ")],
@@ -154,14 +161,23 @@ const selection = new Selection();
 connectControls(listing, "image");
 new Histogram(listing, { low: 0, high: 100, bins: 50, tone: grade, noun: "scores", unit: "image" });
 const grid = new Grid(listing, selection, {
-  shape: { minWidth: 170, photo: 0.75, text: 66 },
+  shape: { minWidth: 170, photo: 0.75, text: scored.some((entry) => entry.reasons.length) ? 82 : 66 },
   build: buildCell, fill: fillCell, label: labelOf,
   picture: (cell, entry) => setThumbnail(cell.image, entry, "thumbnail"),
   open: (index) => viewer.open(index),
 });
 const viewer = new Viewer(listing, selection, grid, { sides, readout, heading, describe });
 connectSelection(selection, listing, (entry) => [entry.path], "hiqa-selection.txt");
+byId("two").addEventListener("click", () => viewer.openTwo(...scored.filter((entry) => selection.has(entry))));
+selection.onChange(() => { byId("two").hidden = selection.entries.size !== 2; });
+keepSelection(selection, scored);
+connectFilters(listing, (entry) => entry.reasons);
+connectPrint(listing, {
+  kinds: ["thumbnail"], gradeOf: (entry) => grade(entry.score),
+  textsOf: (entry) => [`${entry.score.toFixed(1)} ${grade(entry.score)}`, `± ${entry.uncertainty.toFixed(1)}`, ...entry.reasons, entry.path],
+});
 showTotals();
 showErrors();
 listing.update();
+viewer.history.reopen();
 requestAnimationFrame(() => performance.mark("drawn"));

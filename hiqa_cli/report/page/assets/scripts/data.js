@@ -37,6 +37,12 @@ function thumbnailUrl(entry, kind) {
   return embeddedText(`${entry.number}.${kind}`);
 }
 
+// The URL of a piece of a large image at full size, or null if the page has not loaded that far; see page/writer.py.
+function pieceUrl(entry, detail, kind, index) {
+  const name = `${entry.number}.full.${kind}.${index}`;
+  return detail.full.at === IN_FOLDER ? `${facts.folder}/${name}.webp` : embeddedText(name);
+}
+
 // Embedded text by its name, or null until the page has loaded that far.
 function embeddedText(name) {
   return document.getElementById("embedded")?.content.getElementById(name)?.textContent ?? null;
@@ -153,15 +159,4 @@ function showHeading(more) {
   byId("made").textContent = [made, ...more].filter(Boolean).join(" · ");
   byId("warning").textContent = facts.warning;
   byId("warning").hidden = !facts.warning;
-}
-
-// --- messages for screen readers; visible ones are shown to everybody for a moment
-
-let clearing;
-function announce(text, visible = true) {
-  const announcer = byId("announcer");
-  announcer.textContent = text;
-  announcer.classList.toggle("invisible", !visible);
-  clearTimeout(clearing);
-  clearing = setTimeout(() => { announcer.textContent = ""; }, 6000);
 }
