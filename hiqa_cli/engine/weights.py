@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hiqa_cli._version import __version__
 from hiqa_cli.errors import WeightsError
 from hiqa_cli.files.atomic import write_bytes
+from hiqa_cli.networks.traits import KINDS, PAIR, RegressorTraits
 
 from .calibration import Calibration
 from .manifest import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from hiqa_cli.networks.generator import Generator
-    from hiqa_cli.networks.regressor import Regressor
+    from hiqa_cli.networks.hiqa import AnyRegressor
 
 __all__ = [
     "FileCheck",
@@ -65,7 +66,7 @@ class LoadedWeights:
     """Both networks in float32 on the CPU, in evaluation mode, verified against the manifest."""
 
     generator: Generator
-    regressor: Regressor
+    regressor: AnyRegressor
     calibration: Calibration
     manifest: Manifest
     weights_id: str
@@ -79,15 +80,20 @@ def load_weights(folder: Path | str | None = None) -> LoadedWeights:
     architecture, tensors missing, left over or of another shape, NaN and Inf.
     """
     from hiqa_cli.networks.generator import Generator, GeneratorConfig
+    from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
     from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 
     where = default_folder() if folder is None else Path(os.fspath(folder))
     manifest = read_manifest(where)
-    stored = _StoredNetwork(where, manifest, GENERATOR_FILE, "generator")
+    stored = _StoredNetwork(where, manifest, GENERATOR_FILE, ("generator",))
     generator = stored.built("hiqa.config", lambda c: Generator(GeneratorConfig.from_dict(c)))
     stored.fill(generator)
-    stored = _StoredNetwork(where, manifest, REGRESSOR_FILE, "regressor")
-    regressor = stored.built("hiqa.config", lambda c: Regressor(RegressorConfig.from_dict(c)))
+    stored = _StoredNetwork(where, manifest, REGRESSOR_FILE, tuple(KINDS))
+    regressor: AnyRegressor
+    if stored.network == PAIR.kind:
+        regressor = stored.built("hiqa.config", lambda c: PairRegressor(PairRegressorConfig.from_dict(c)))
+    else:
+        regressor = stored.built("hiqa.config", lambda c: Regressor(RegressorConfig.from_dict(c)))
     stored.fill(regressor)
     calibration = stored.built("hiqa.calibration", Calibration.from_dict)
     _try_together(generator, regressor, where)
@@ -97,7 +103,7 @@ def load_weights(folder: Path | str | None = None) -> LoadedWeights:
 class _StoredNetwork:
     """One verified safetensors file, to be loaded into a network."""
 
-    def __init__(self, folder: Path, manifest: Manifest, name: str, network: str) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, name: str, networks: tuple[str, ...]) -> None:
         import safetensors
         from safetensors.torch import load
 
@@ -108,10 +114,11 @@ class _StoredNetwork:
             self._tensors: dict[str, Tensor] = load(data)
         except (safetensors.SafetensorError, ValueError, struct.error, AttributeError) as error:
             raise self._refusal(f"is not a safetensors file ({error})") from error
-        for key, expected in (("hiqa.format", str(FORMAT)), ("hiqa.network", network)):
+        for key, expected in (("hiqa.format", (str(FORMAT),)), ("hiqa.network", networks)):
             found = self._metadata.get(key)
-            if found != expected:
-                raise self._refusal(f"has {key} {found!r}, expected {expected!r}")
+            if found not in expected:
+                raise self._refusal(f"has {key} {found!r}, expected {' or '.join(map(repr, expected))}")
+        self.network = self._metadata["hiqa.network"]
 
     def built(self, key: str, build: Callable[[dict[str, Any]], Built]) -> Built:
         """Build what the metadata describes as JSON under `key`; WeightsError where that fails."""
@@ -146,8 +153,8 @@ class _StoredNetwork:
         return refusal(self.path, problem)
 
 
-def read_facts(folder: Path, manifest: Manifest) -> tuple[Calibration, dict[str, Any]]:
-    """Calibration and configuration of R, without torch, for backends that store the networks elsewhere. Verifies every
+def read_facts(folder: Path, manifest: Manifest) -> tuple[Calibration, RegressorTraits]:
+    """Calibration and traits of R, without torch, for backends that store the networks elsewhere. Verifies every
     file as load_weights() does; raises WeightsError."""
     data = {name: read_verified(folder, manifest, name) for name in WEIGHT_FILES}
     path = folder / REGRESSOR_FILE
@@ -156,7 +163,10 @@ def read_facts(folder: Path, manifest: Manifest) -> tuple[Calibration, dict[str,
     except (ValueError, struct.error, AttributeError) as error:
         raise refusal(path, f"is not a safetensors file ({error})") from error
     calibration = built_from(metadata, "hiqa.calibration", Calibration.from_dict, path)
-    return calibration, built_from(metadata, "hiqa.config", dict, path)
+    kind = metadata.get("hiqa.network", "")
+    if kind not in KINDS:
+        raise refusal(path, f"has hiqa.network {kind!r}, expected {' or '.join(map(repr, KINDS))}")
+    return calibration, KINDS[kind]
 
 
 def built_from(metadata: Mapping[str, str], key: str, build: Callable[[dict[str, Any]], Built], path: Path) -> Built:
@@ -172,7 +182,7 @@ def refusal(path: Path, problem: str) -> WeightsError:
     return WeightsError(f"{path} {problem}", REINSTALL)
 
 
-def _try_together(generator: Generator, regressor: Regressor, folder: Path) -> None:
+def _try_together(generator: Generator, regressor: AnyRegressor, folder: Path) -> None:
     """Refuse two valid networks that do not fit each other, by running a grey patch through both."""
     import torch
 
@@ -205,7 +215,7 @@ def _state(network: nn.Module) -> dict[str, Tensor]:
 def save_weights(
     folder: Path,
     generator: Generator,
-    regressor: Regressor,
+    regressor: AnyRegressor,
     calibration: Calibration,
     *,
     name: str,
@@ -226,7 +236,7 @@ def save_weights(
     extra = {"hiqa.calibration": json.dumps(calibration.to_dict())}
     for file, kind, network, more in (
         (GENERATOR_FILE, "generator", generator, {}),
-        (REGRESSOR_FILE, "regressor", regressor, extra),
+        (REGRESSOR_FILE, regressor.traits.kind, regressor, extra),
     ):
         data = _packed(kind, network, json.dumps(network.config.to_dict()), more)
         write_bytes(folder / file, data)

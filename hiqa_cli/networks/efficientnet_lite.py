@@ -1,8 +1,7 @@
-"""The trunk of EfficientNet-Lite0, the network of R's prior.
+"""EfficientNet-Lite0, the trunk of the released R.
 
 EfficientNet (Tan and Le, ICML 2019) in its "Lite" variant: no squeeze-and-excitation, ReLU6 in place of swish, and
-batch norms folded into the preceding convolutions. Its input is the image alone, as in the ImageNet training of the
-filters; a discrepancy map, faint next to the image, would hardly affect them.
+batch norms folded into the preceding convolutions.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ STAGES = (
     (6, 3, 1, 1, 320),
 )
 STEM = 32
-TOP = 1280
 
 
 class DepthwiseConvolution(nn.Conv2d):
@@ -87,9 +85,7 @@ class InvertedBlock(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """(B, 3, H, W) in -2..2 -> (B, 1280, H/32, W/32)."""
-
-    channels = TOP
+    """The convolutions of EfficientNet-Lite0 up to its last block; `blocks` are run one by one (statistics.py)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,10 +96,3 @@ class EfficientNetLite(nn.Module):
                 blocks.append(InvertedBlock(here, channels, expansion, side, stride if number == 0 else 1))
                 here = channels
         self.blocks = nn.ModuleList(blocks)
-        self.top = nn.Conv2d(here, TOP, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = functional.relu6(self.stem(x))
-        for block in self.blocks:
-            inner = block(inner)
-        return functional.relu6(self.top(inner))

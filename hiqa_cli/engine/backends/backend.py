@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.traits import RegressorTraits
 
 # How torch, oneDNN, OpenVINO and drivers word it where they raise no MemoryError.
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
@@ -33,31 +34,21 @@ class TileOutOfMemoryError(Exception):
 class TileOutputs:
     """What the networks return for n tiles.
 
-    predictions: (n, 2) float64: scores in points on 0..100, and predicted errors (`TileScore`).
+    statistics: (n, N) float32, from which R predicts (networks/tile_regressor.py).
     corrections: (n, TILE, TILE, 3) float32, hallucination minus distorted, in units of the full range; None where not
         requested.
-    features: (n, cells, cells, C) float32, the features that R2 pools; None where not requested.
     """
 
-    predictions: np.ndarray
+    statistics: np.ndarray
     corrections: np.ndarray | None
-    features: np.ndarray | None
 
     @classmethod
     def concatenate(cls, parts: Sequence[TileOutputs]) -> TileOutputs:
         """The outputs of several batches as one."""
         if len(parts) == 1:
             return parts[0]
-        return cls(
-            np.concatenate([part.predictions for part in parts]),
-            _concatenate([part.corrections for part in parts]),
-            _concatenate([part.features for part in parts]),
-        )
-
-
-def _concatenate(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    present = [array for array in arrays if array is not None]
-    return np.concatenate(present) if present else None
+        present = [part.corrections for part in parts if part.corrections is not None]
+        return cls(np.concatenate([part.statistics for part in parts]), np.concatenate(present) if present else None)
 
 
 class Backend(Protocol):
@@ -66,11 +57,13 @@ class Backend(Protocol):
     name: "torch" or "openvino".
     batch_size: tiles that go through the networks at once; shrinks where memory runs out.
     lock: held by the thread that runs the networks.
+    traits: of the R that is loaded.
     """
 
     name: str
     batch_size: int
     lock: Lock
+    traits: RegressorTraits
 
     @property
     def tiles_at_once(self) -> int:
@@ -88,15 +81,20 @@ class Backend(Protocol):
         """Called before tiles run. In a fork of the process that loaded it, continues with what survives a fork, or
         raises UsageError (`lost_in_fork`)."""
 
-    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
-        """Run G and R on tiles (TILE, TILE, 3) uint8 or uint16, at least one, in batches of `batch_size`.
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:
+        """Run G and R's convolutions on tiles (TILE, TILE, 3) uint8 or uint16, at least one, in batches of
+        `batch_size`.
 
-        corrections, features: whether to return these.
+        corrections: whether to return these.
         Raises TileOutOfMemoryError where a single tile does not fit into memory, DeviceError where the device fails.
         """
 
-    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
-        """Run R2 alone: pooled features (n, C) float32 -> predictions (n, 2), as in `TileOutputs`."""
+    def view_tiles(self, tiles: Sequence[np.ndarray]) -> np.ndarray:
+        """What R sees of whole images: tiles of reduced ones, as above -> (n, M) float32. Raises the same."""
+
+    def predict(self, statistics: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """R's predictions from statistics (n, N) and those of the whole image (1, M), float32 -> (n, 2) float64: scores
+        in points on 0..100, and predicted errors (`TileScore`)."""
 
 
 def lost_in_fork(what: str, loaded_in: int, remedy: str) -> UsageError:
@@ -108,7 +106,7 @@ def lost_in_fork(what: str, loaded_in: int, remedy: str) -> UsageError:
 
 
 def to_points(predictions: np.ndarray) -> np.ndarray:
-    """R2's output (n, 2), scores in 0..1 and predicted errors -> float64, scores in points."""
+    """R's predictions (n, 2), scores in 0..1 and predicted errors -> float64, scores in points."""
     return np.asarray(predictions, np.float64) * (100.0, 1.0)
 
 

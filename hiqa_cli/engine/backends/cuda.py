@@ -27,20 +27,15 @@ class HostOutputs:
     """Outputs of a batch in pinned memory, complete once `done` has happened. count: tiles that are not padding."""
 
     count: int
-    prediction: torch.Tensor
+    statistics: torch.Tensor
     correction: torch.Tensor | None
-    features: torch.Tensor | None
     done: torch.cuda.Event
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Wait for the device. (predictions, corrections, features) of the tiles, channels last."""
+    def arrays(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Wait for the device. (statistics, corrections) of the tiles, channels last."""
         self.done.synchronize()
-        found = (self.prediction, self.correction, self.features)
-        prediction, correction, features = (
-            None if tensor is None else tensor[: self.count].numpy() for tensor in found
-        )
-        assert prediction is not None
-        return prediction, correction, features
+        correction = None if self.correction is None else self.correction[: self.count].numpy()
+        return self.statistics[: self.count].numpy(), correction
 
 
 class CapturedNetwork:
@@ -75,13 +70,11 @@ class CudaRunner:
         self._captured: dict[tuple[torch.Size, torch.dtype], CapturedNetwork] = {}
         self._copies = torch.cuda.Stream()
 
-    def run(
-        self, batches: Iterator[tuple[int, torch.Tensor]], corrections: bool, features: bool
-    ) -> Iterator[HostOutputs]:
+    def run(self, batches: Iterator[tuple[int, torch.Tensor]], corrections: bool) -> Iterator[HostOutputs]:
         """Outputs of each batch, in order. batches: (tiles that are not padding, (B, 3, H, W) in pinned memory)."""
         under_way: deque[HostOutputs] = deque()
         for count, host in batches:
-            under_way.append(self._start(count, host, corrections, features))
+            under_way.append(self._start(count, host, corrections))
             if len(under_way) >= IN_FLIGHT:
                 yield under_way.popleft()
         yield from under_way
@@ -92,7 +85,7 @@ class CudaRunner:
         self._captured.clear()
         torch.cuda.empty_cache()
 
-    def _start(self, count: int, host: torch.Tensor, corrections: bool, features: bool) -> HostOutputs:
+    def _start(self, count: int, host: torch.Tensor, corrections: bool) -> HostOutputs:
         with torch.inference_mode(), scoring_kernels():
             here = torch.cuda.current_stream()
             with torch.cuda.stream(self._copies):
@@ -102,9 +95,8 @@ class CudaRunner:
             output = self._network_for(batch)(batch)
             outputs = HostOutputs(
                 count,
-                to_host(output.prediction),
+                to_host(output.statistics),
                 to_host(output.correction.float().permute(0, 2, 3, 1)) if corrections else None,
-                to_host(output.features.float().permute(0, 2, 3, 1)) if features else None,
                 torch.cuda.Event(),
             )
             outputs.done.record(here)

@@ -1,17 +1,18 @@
 """Run the networks in OpenVINO, on a CPU, without torch.
 
-Several tiles run at once, each by itself, so that a score does not depend on other tiles. R2 and the prior always run
-in float32: the prior's few early channels hold faint detail beside the image's brightness, which bf16 would round away.
+Several tiles run at once, each by itself, so that a score does not depend on other tiles. R always runs in float32: few
+early channels of its trunk hold faint detail beside the image's brightness, which bf16 would round away.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from hiqa_cli.engine.config import OPENVINO
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.engine.weights import read_facts
 from hiqa_cli.errors import DeviceError
+from hiqa_cli.networks.traits import RegressorTraits
 
 from .automatic import BackendChoice
 from .backend import READERS, Backend, TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
@@ -27,39 +29,39 @@ from .devices import Placement, check_device, hardware_name, known_precision, us
 from .openvino_library import import_openvino
 from .openvino_models import PROCESSOR, OpenvinoModels, folder_for, keep_models, made_for, make_models, read_models
 
-MIDDLE = np.float32(127.5)  # the networks take 8-bit levels, -127.5..127.5 (networks/onednn/packing.py)
+MIDDLE = np.float32(127.5)  # the networks take 8-bit levels, -127.5..127.5 (networks/export.py)
+Found = TypeVar("Found")
+
 PRECISION_HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 class Lane:
-    """Runs one tile at a time through the networks, and through the prior where R has one."""
+    """Runs one tile at a time through the networks."""
 
-    def __init__(self, networks: Any, prior: Any | None) -> None:
-        self._networks = networks.create_infer_request()
-        self._prior = None if prior is None else prior.create_infer_request()
+    def __init__(self, generator: Any, regressor: Any, view: Any) -> None:
+        self._generator = generator.create_infer_request()
+        self._regressor = regressor.create_infer_request()
+        self._view = view.create_infer_request()
+        # what G writes is what R reads
+        for place, output in ((1, 0), (2, 1)):
+            self._regressor.set_input_tensor(place, self._generator.get_output_tensor(output))
+        self._regressor.set_input_tensor(0, self._generator.get_input_tensor(0))
 
-    def _requests(self) -> list[Any]:
-        return [self._networks] if self._prior is None else [self._networks, self._prior]
+    def run(self, tile: np.ndarray, correction: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Statistics (N,) of the tile and, if `correction` is set, its correction; copies, since the next tile
+        overwrites the originals."""
+        write_levels(tile, self._generator.get_input_tensor(0).data[0])
+        self._generator.infer()
+        self._regressor.infer()
+        difference = self._generator.get_output_tensor(0).data[0].copy() if correction else None
+        return self._regressor.get_output_tensor(0).data[0].copy(), difference
 
-    def start(self, tile: np.ndarray) -> None:
-        for request in self._requests():
-            write_levels(tile, request.get_input_tensor(0).data[0])
-            request.start_async()
-
-    def wait(self, correction: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Joined features (h, w, C) of the tile and, if `correction` is set, its correction; copies, since the next
-        tile overwrites the originals."""
-        for request in self._requests():
-            request.wait()
-        features = [request.get_output_tensor(0).data[0] for request in self._requests()]
-        difference = self._networks.get_output_tensor(1).data[0].copy() if correction else None
-        return np.concatenate(features, axis=2), difference
-
-    def drain(self) -> None:
-        """Wait for requests that are still running."""
-        for request in self._requests():
-            with suppress(RuntimeError):
-                request.wait()
+    def view(self, tile: np.ndarray) -> np.ndarray:
+        """What R sees of a tile of a reduced image, (M,)."""
+        write_levels(tile, self._view.get_input_tensor(0).data[0])
+        self._view.infer()
+        seen: np.ndarray = self._view.get_output_tensor(0).data[0].copy()
+        return seen
 
 
 class OpenvinoBackend:
@@ -67,19 +69,29 @@ class OpenvinoBackend:
 
     name = OPENVINO
 
-    def __init__(self, core: Any, models: OpenvinoModels, precision: str, batch_size: int, threads: int | None) -> None:
-        self.batch_size = batch_size
+    def __init__(
+        self,
+        core: Any,
+        models: OpenvinoModels,
+        traits: RegressorTraits,
+        precision: str,
+        batch_size: int,
+        threads: int | None,
+    ) -> None:
+        self.batch_size, self.traits = batch_size, traits
         streams = min(batch_size, threads or usable_processors())
         shared = {"NUM_STREAMS": streams, **({} if threads is None else {"INFERENCE_NUM_THREADS": threads})}
         fast = {"INFERENCE_PRECISION_HINT": PRECISION_HINTS[precision], **shared}
         exact = {"INFERENCE_PRECISION_HINT": "f32", **shared}
-        networks = core.import_model(models.tiles, PROCESSOR, fast)
-        prior = None if models.prior is None else core.import_model(models.prior, PROCESSOR, exact)
         alone = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-        head = core.import_model(models.head, PROCESSOR, alone)
-        self._lanes = [Lane(networks, prior) for _ in range(streams)]
-        self._head = head.create_infer_request()
-        self._threads = int(networks.get_property("INFERENCE_NUM_THREADS"))
+        generator = core.import_model(models.generator, PROCESSOR, fast)
+        regressor, view = (core.import_model(model, PROCESSOR, exact) for model in (models.regressor, models.view))
+        self._head = core.import_model(models.head, PROCESSOR, alone).create_infer_request()
+        self._lanes: SimpleQueue[Lane] = SimpleQueue()
+        for _ in range(streams):
+            self._lanes.put(Lane(generator, regressor, view))
+        self._pool = ThreadPoolExecutor(streams, thread_name_prefix="hiqa-lane")
+        self._threads = int(generator.get_property("INFERENCE_NUM_THREADS"))
         self._process = os.getpid()
         self.lock = Lock()
 
@@ -102,50 +114,37 @@ class OpenvinoBackend:
     def settings(self) -> dict[str, str | int]:
         return {"threads": self._threads, "openvino": str(import_openvino().get_version())}
 
-    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:
         """See `Backend`."""
-        starts = range(0, len(tiles), self.batch_size)
-        parts = [self._forward(tiles[n : n + self.batch_size], n, corrections, features) for n in starts]
-        return TileOutputs.concatenate(parts)
+        found = self._in_lanes(tiles, lambda lane, tile: lane.run(tile, corrections))
+        differences = [difference for _, difference in found if difference is not None]
+        return TileOutputs(np.stack([row for row, _ in found]), np.stack(differences) if corrections else None)
 
-    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
+    def view_tiles(self, tiles: Sequence[np.ndarray]) -> np.ndarray:
         """See `Backend`."""
-        return self._predict(pooled[:, None, None])
+        return np.stack(self._in_lanes(tiles, Lane.view))
 
-    def _predict(self, features: np.ndarray) -> np.ndarray:
-        """Joined features (n, cells, cells, C) -> predictions (n, 2)."""
-        return to_points(self._head.infer({0: features})[0])
+    def predict(self, statistics: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """See `Backend`."""
+        return to_points(self._head.infer([statistics, whole])[0])
 
-    def _forward(self, tiles: Sequence[np.ndarray], first: int, corrections: bool, features: bool) -> TileOutputs:
-        """One batch; first: number of its first tile, for errors."""
-        joined: list[np.ndarray] = []
-        differences: list[np.ndarray] = []
+    def _in_lanes(self, tiles: Sequence[np.ndarray], run: Callable[[Lane, np.ndarray], Found]) -> list[Found]:
+        """What `run` makes of each tile, in order; all have ended before this returns or raises."""
 
-        def collect(place: int) -> None:
-            features_of_tile, difference = self._lane(place).wait(corrections)
-            joined.append(features_of_tile)
-            if difference is not None:
-                differences.append(difference)
+        def in_lane(tile: np.ndarray) -> Found:
+            lane = self._lanes.get()
+            try:
+                return run(lane, tile)
+            finally:
+                self._lanes.put(lane)
 
-        try:
-            for place, tile in enumerate(tiles):
-                if place >= len(self._lanes):
-                    collect(place - len(self._lanes))
-                self._lane(place).start(tile)
-            for place in range(len(joined), len(tiles)):
-                collect(place)
-            stacked = np.stack(joined)
-            predictions = self._predict(stacked)
-        except (MemoryError, RuntimeError) as error:
-            for lane in self._lanes:
-                lane.drain()
-            if is_out_of_memory(error):
-                raise TileOutOfMemoryError(first + min(len(joined), len(tiles) - 1)) from error
-            raise
-        return TileOutputs(predictions, np.stack(differences) if corrections else None, stacked if features else None)
-
-    def _lane(self, place: int) -> Lane:
-        return self._lanes[place % len(self._lanes)]
+        running = [self._pool.submit(in_lane, tile) for tile in tiles]
+        wait(running)
+        for number, one in enumerate(running):
+            error = one.exception()
+            if error is not None and is_out_of_memory(error):
+                raise TileOutOfMemoryError(number) from error
+        return [one.result() for one in running]
 
 
 def write_levels(tile: np.ndarray, levels: np.ndarray) -> None:
@@ -187,7 +186,7 @@ def load_openvino(
     placement = place_here(core, device, precision)  # before the weights, so that a wrong call fails at once
     folder = default_folder() if weights is None else Path(os.fspath(weights))
     manifest = read_manifest(folder)
-    calibration, _ = read_facts(folder, manifest)
+    calibration, traits = read_facts(folder, manifest)
     wanted = made_for(core, manifest)
     place = folder_for(wanted, manifest.weights_id)
     models = read_models(place, wanted)
@@ -198,7 +197,7 @@ def load_openvino(
     networks = models
 
     def build(precision: str) -> Backend:
-        return OpenvinoBackend(core, networks, precision, batch_size, threads)
+        return OpenvinoBackend(core, networks, traits, precision, batch_size, threads)
 
     library = f"openvino {import_openvino().get_version()}, {threads or 'all'} threads"
     backends = BackendChoice(hardware_name("cpu"), library, manifest.weights_id, build)

@@ -9,37 +9,44 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from hiqa_cli._version import __version__
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.manifest import Manifest
-from hiqa_cli.errors import DeviceError, cannot_write
+from hiqa_cli.errors import cannot_write
 from hiqa_cli.files.atomic import atomic_folder
 
 from .cache import user_cache
 from .openvino_library import import_converter, import_openvino
 
-FORM = 2  # of the networks' inputs and outputs; raise it when these change
+FORM = 3  # of the networks' inputs and outputs; raise it when these change
+ANY = -1  # a number of rows that is open
 PROCESSOR = "CPU"  # OpenVINO's name of the device
 OTHER_CACHE = "set XDG_CACHE_HOME to a writable folder, or use --backend torch"
-TILES_FILE, HEAD_FILE, PRIOR_FILE, ABOUT = "tiles.blob", "head.blob", "prior.blob", "about.json"
+ABOUT = "about.json"
 
 
 @dataclass(frozen=True)
 class OpenvinoModels:
-    """Compiled networks for Core.import_model(): `networks.export.ExportedTiles` for one tile, ExportedHead for any
-    number of tiles, and, where R has a prior, ExportedPrior for one tile."""
+    """Compiled networks for Core.import_model(), as networks/export.py defines them: generator, regressor and view for
+    one tile, head for any number of tiles."""
 
-    tiles: bytes
+    generator: bytes
+    regressor: bytes
+    view: bytes
     head: bytes
-    prior: bytes | None
 
     def files(self) -> dict[str, bytes]:
-        named = {TILES_FILE: self.tiles, HEAD_FILE: self.head, PRIOR_FILE: self.prior}
-        return {name: content for name, content in named.items() if content is not None}
+        """Name in the cache -> content."""
+        return {f"{field.name}.blob": getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def read(cls, folder: Path) -> OpenvinoModels:
+        """The inverse of files(); OSError where one is missing."""
+        return cls(*((folder / f"{field.name}.blob").read_bytes() for field in fields(cls)))
 
 
 def cache_folder() -> Path:
@@ -71,53 +78,45 @@ def read_models(folder: Path, wanted: dict[str, Any]) -> OpenvinoModels | None:
     """The models in a cache folder; None where they are missing, altered, incomplete or compiled for something else."""
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        names = [name for name in (TILES_FILE, HEAD_FILE, PRIOR_FILE) if name in about["files"]]
-        data = {name: (folder / name).read_bytes() for name in names}
-    except (OSError, ValueError, TypeError, KeyError):
+        models = OpenvinoModels.read(folder)
+    except (OSError, ValueError):
         return None
-    if about != {"made_for": wanted, "files": _sums(data)} or not {TILES_FILE, HEAD_FILE} <= data.keys():
-        return None
-    return OpenvinoModels(data[TILES_FILE], data[HEAD_FILE], data.get(PRIOR_FILE))
+    return models if about == {"made_for": wanted, "files": _sums(models.files())} else None
 
 
 def make_models(core: Any, weights: Path) -> OpenvinoModels:
-    """Load a folder of weights with torch and compile its networks.
-
-    Raises WeightsError, DependencyError, and DeviceError where R consists of a prior alone.
-    """
+    """Load a folder of weights with torch and compile its networks. Raises WeightsError and DependencyError."""
     import torch
 
     from hiqa_cli.engine.weights import load_weights
-    from hiqa_cli.networks.export import ExportedHead, ExportedPrior, ExportedTiles
+    from hiqa_cli.networks.export import ExportedGenerator, ExportedHead, ExportedRegressor, ExportedView
 
     from .torch_backend import fold_batch_norms
 
     convert = import_converter()
     loaded = load_weights(weights)
-    generator, regressor = loaded.generator, loaded.regressor
-    if not regressor.config.blocks:
-        raise DeviceError("OpenVINO cannot run weights whose R is a prior alone", "use --backend torch")
+    generator, regressor = ExportedGenerator(loaded.generator).eval(), loaded.regressor
     fold_batch_norms(regressor)
-    channels = regressor.pooled_channels
-    tiles, head = ExportedTiles(generator, regressor).eval(), ExportedHead(regressor).eval()
-    prior = None if regressor.prior is None else ExportedPrior(regressor.prior).eval()
-    one_tile = torch.zeros(1, TILE, TILE, 3)
+    tile = torch.zeros(1, TILE, TILE, 3)
+
+    def compiled(network: torch.nn.Module, example: tuple[torch.Tensor, ...], rows: int) -> bytes:
+        model = convert(network.eval(), example_input=example)
+        shapes = [[rows if place == 0 else 1, *one.shape[1:]] for place, one in enumerate(example)]
+        model.reshape(dict(enumerate(shapes)))
+        data: bytes = core.compile_model(model, PROCESSOR).export_model().getvalue()
+        return data
+
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing, about shapes that are fixed on purpose
-        tiles_model = convert(tiles, example_input=one_tile)
-        head_model = convert(head, example_input=torch.zeros(1, 8, 8, channels))
-        prior_model = None if prior is None else convert(prior, example_input=one_tile)
-    head_model.reshape([-1, -1, -1, channels])
-    for model in (tiles_model, prior_model):
-        if model is not None:
-            model.reshape(list(one_tile.shape))
-    compiled = None if prior_model is None else _compiled(core, prior_model)
-    return OpenvinoModels(_compiled(core, tiles_model), _compiled(core, head_model), compiled)
-
-
-def _compiled(core: Any, model: Any) -> bytes:
-    data: bytes = core.compile_model(model, PROCESSOR).export_model().getvalue()
-    return data
+        correction, semantic = generator(tile)
+        statistics = ExportedRegressor(regressor)(tile, correction, semantic)
+        whole = ExportedView(regressor)(tile)
+        return OpenvinoModels(
+            generator=compiled(generator, (tile,), 1),
+            regressor=compiled(ExportedRegressor(regressor), (tile, correction, semantic), 1),
+            view=compiled(ExportedView(regressor), (tile,), 1),
+            head=compiled(ExportedHead(regressor), (statistics, whole), ANY),
+        )
 
 
 def keep_models(folder: Path, wanted: dict[str, Any], models: OpenvinoModels) -> None:

@@ -1,15 +1,16 @@
 """Run the networks in torch: inference mode, precision, batch shapes and memory are settled here alone.
 
 A tile's score does not depend on the other tiles of its batch: to 1e-3 points in float32, to 0.02 in bf16. Batches have
-few shapes (padded to a power of two), because kernels are chosen and compiled for each shape and round differently. R's
-heads always run in float32. On CUDA batches overlap (`cuda`).
+few shapes (padded to a power of two), because kernels are chosen and compiled for each shape and round differently. R
+always runs in float32. On CUDA batches overlap (`cuda`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,13 +20,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from hiqa_cli.engine.config import TILE, TORCH
 from hiqa_cli.errors import DeviceError
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.onednn.packing import Layout
 
 from .backend import READERS, TileOutOfMemoryError, TileOutputs, is_out_of_memory, lost_in_fork, to_points
 from .cuda import CudaRunner
 from .devices import Placement, usable_processors
 from .memory import keep_freed_memory
 from .threads import is_fork
+
+Outputs = TypeVar("Outputs")
 
 BATCHES_AT_ONCE = 4  # that a CUDA device is given together, so that they overlap
 
@@ -46,16 +48,14 @@ class TorchBackend:
         fold_batch_norms(network)
         if placement.device == "cpu":
             keep_freed_memory()
-            with torch.inference_mode():
-                network.pack(Layout(batch_size, TILE, placement.dtype))
-        else:
-            network.in_precision(placement.dtype)
+        network.in_precision(placement.dtype)
         move_to(network, placement.device)
         # torch's type hints lack memory_format without a tensor.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._placement = placement
         self._on_warning = on_warning
         self.batch_size = batch_size
+        self.traits = network.regressor.traits
         self._cuda = CudaRunner(self.network) if placement.device == "cuda" else None
         self._process = os.getpid()
         self.lock = Lock()
@@ -84,34 +84,43 @@ class TorchBackend:
     def settings(self) -> dict[str, str | int]:
         return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
-    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:
         """See `Backend`. Where memory runs out, the batch size is halved permanently, with a warning."""
-        parts: list[TileOutputs] = []
+        # CUDA is given all that are left, and overlaps their batches
+        return TileOutputs.concatenate(
+            list(self._batches(tiles, self._cuda is not None, lambda some: self._forward(some, corrections)))
+        )
+
+    def view_tiles(self, tiles: Sequence[np.ndarray]) -> np.ndarray:
+        """See `Backend`."""
+        return np.concatenate(list(self._batches(tiles, False, self._view)))
+
+    def predict(self, statistics: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """See `Backend`."""
+        with torch.inference_mode():
+            here = (torch.from_numpy(numbers).to(self._placement.device) for numbers in (statistics, whole))
+            return to_points(self.network.regressor.predict(*here).cpu().numpy())
+
+    def _batches(
+        self, tiles: Sequence[np.ndarray], overlaps: bool, run: Callable[[Sequence[np.ndarray]], Outputs]
+    ) -> Iterator[Outputs]:
+        """The outputs of each batch, halving the batch size where memory runs out."""
         first = 0
         while first < len(tiles):
-            # all that are left on CUDA, where batches overlap, else one batch
-            overlaps = self._cuda is not None and self.batch_size > 1
-            some = tiles[first:] if overlaps else tiles[first : first + self.batch_size]
-            outputs = self._try(some, corrections, features)
+            some = tiles[first:] if overlaps and self.batch_size > 1 else tiles[first : first + self.batch_size]
+            outputs = self._try(some, run)
             if outputs is not None:
-                parts.append(outputs)
+                yield outputs
                 first += len(some)
             elif self.batch_size == 1:
                 raise TileOutOfMemoryError(first)
             else:
                 self._halve()
-        return TileOutputs.concatenate(parts)
 
-    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
-        """See `Backend`."""
-        with torch.inference_mode():
-            predictions = self.network.regressor.predict_pooled(torch.from_numpy(pooled).to(self._placement.device))
-            return to_points(predictions.cpu().numpy())
-
-    def _try(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool) -> TileOutputs | None:
+    def _try(self, tiles: Sequence[np.ndarray], run: Callable[[Sequence[np.ndarray]], Outputs]) -> Outputs | None:
         """The outputs, or None where memory ran out; by then no reference to the batch is left."""
         try:
-            return self._forward(tiles, corrections, features)
+            return run(tiles)
         except (MemoryError, RuntimeError) as error:
             if is_out_of_memory(error):
                 return None
@@ -144,26 +153,27 @@ class TorchBackend:
         # A (B, 3, H, W) view of (B, H, W, 3) is channels_last already.
         return batch.permute(0, 3, 1, 2)
 
-    def _overlapping(
-        self, runner: CudaRunner, tiles: Sequence[np.ndarray], corrections: bool, features: bool
-    ) -> TileOutputs:
+    def _overlapping(self, runner: CudaRunner, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:
         """Run batches of at most `batch_size` tiles, several under way at once."""
         parts = (tiles[first : first + self.batch_size] for first in range(0, len(tiles), self.batch_size))
         batches = ((len(part), self._host_batch(part)) for part in parts)
-        found = (outputs.arrays() for outputs in runner.run(batches, corrections, features))
-        return TileOutputs.concatenate([TileOutputs(to_points(predictions), *rest) for predictions, *rest in found])
+        return TileOutputs.concatenate([TileOutputs(*outputs.arrays()) for outputs in runner.run(batches, corrections)])
 
-    def _forward(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool) -> TileOutputs:
+    def _forward(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:
         if self._cuda is not None:
-            return self._overlapping(self._cuda, tiles, corrections, features)
+            return self._overlapping(self._cuda, tiles, corrections)
         with torch.inference_mode():
             output = self.network(self.make_batch(tiles))
             count = len(tiles)
             return TileOutputs(
-                to_points(output.prediction.cpu().numpy()[:count]),
+                output.statistics.cpu().numpy()[:count],
                 channels_last_array(output.correction[:count]) if corrections else None,
-                channels_last_array(output.features[:count]) if features else None,
             )
+
+    def _view(self, tiles: Sequence[np.ndarray]) -> np.ndarray:
+        with torch.inference_mode():
+            seen: np.ndarray = self.network.view(self.make_batch(tiles)).cpu().numpy()[: len(tiles)]
+            return seen
 
 
 def channels_last_array(tensor: torch.Tensor) -> np.ndarray:

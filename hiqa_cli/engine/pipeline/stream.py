@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,7 +27,18 @@ from .image_state import ImageState
 from .prefetch import Prefetcher
 from .sources import DIRECT, PictureReader
 
-Batch = list[tuple[ImageState, np.ndarray]]  # tiles, each with the image that it belongs to
+Found = TypeVar("Found")
+
+
+class Task(NamedTuple):
+    """A tile to run, and the image that it belongs to. is_view: it is one of the reduced image."""
+
+    state: ImageState
+    tile: np.ndarray
+    is_view: bool
+
+
+Batch = list[Task]
 
 
 class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
@@ -106,7 +119,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         while len(batch) < self._backend.tiles_at_once:
             state = next((state for state in self._active if state.has_tiles), None)
             if state is not None:
-                batch.append((state, state.next_tile()))
+                batch.append(Task(state, *state.next_tile()))
                 continue
             if self._active and self._active[0].outcome is not None and not batch:
                 break
@@ -122,34 +135,47 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
             state.fail(image)
             return state
         try:
-            state.begin(image, self._scoring, self._backend.predict_pooled, self._weights_id)
+            state.begin(image, self._scoring, self._backend, self._weights_id)
         except (HiqaError, MemoryError) as error:
             self._fail(state, error)
         return state
 
     def _run(self, batch: Batch) -> None:
         """Run a batch and give every image its outputs; an image that fails does not affect the others."""
-        while batch:
-            corrections = any(state.needs_corrections for state, _ in batch)
-            features = any(state.needs_features for state, _ in batch)
+        views, seen = self._through([task for task in batch if task.is_view], self._backend.view_tiles)
+        for place, task in enumerate(views):
+            if seen is not None:
+                self._give(task.state, partial(task.state.receive_view, seen[place]))
+        tiles = [task for task in batch if not task.is_view]
+        corrections = any(task.state.needs_corrections for task in tiles)
+        tiles, outputs = self._through(tiles, partial(self._backend.predict_tiles, corrections=corrections))
+        for place, task in enumerate(tiles):
+            if outputs is not None:
+                correction = None if outputs.corrections is None else outputs.corrections[place]
+                self._give(task.state, partial(task.state.receive, outputs.statistics[place], correction))
+
+    def _through(self, tasks: Batch, run: Callable[[list[np.ndarray]], Found]) -> tuple[Batch, Found | None]:
+        """The tasks that ran, and what `run` made of their tiles. An image fails where a tile of it does not fit into
+        memory, and the others run again."""
+        while tasks := [task for task in tasks if task.state.outcome is None]:
             try:
-                outputs = self._backend.predict_tiles([tile for _, tile in batch], corrections, features)
+                return tasks, run([task.tile for task in tasks])
             except TileOutOfMemoryError as error:
-                failed, _ = batch[error.index]
-                self._fail(failed, ImageError("out of memory with a single tile", "try --device cpu"))
-                batch = [(state, tile) for state, tile in batch if state.outcome is None]
-                continue
-            for place, (state, _) in enumerate(batch):
-                if state.outcome is not None:
-                    continue
-                try:
-                    state.receive(outputs, place)
-                    if state.is_complete:
-                        state.finish(self._calibration, self._precision, self._weights_id)
-                        self._reader.release(state.pixel_count)
-                except (HiqaError, MemoryError) as error:
-                    self._fail(state, error)
+                failed = ImageError("out of memory with a single tile", "try --device cpu")
+                self._fail(tasks[error.index].state, failed)
+        return [], None
+
+    def _give(self, state: ImageState, receive: Callable[[], None]) -> None:
+        """Give an image outputs of a tile, and finish it with the last one."""
+        if state.outcome is not None:
             return
+        try:
+            receive()
+            if state.is_complete:
+                state.finish(self._calibration, self._precision, self._weights_id)
+                self._reader.release(state.pixel_count)
+        except (HiqaError, MemoryError) as error:
+            self._fail(state, error)
 
     def _fail(self, state: ImageState, error: HiqaError | MemoryError) -> None:
         if isinstance(error, MemoryError):

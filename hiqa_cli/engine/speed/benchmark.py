@@ -227,7 +227,7 @@ def convolution_shapes(network: HiqaNet, batch: int) -> list[tuple[nn.Conv2d, tu
             )
     try:
         like = next(network.parameters())
-        network.run_modules(torch.zeros(1, 3, TILE, TILE, device=like.device))
+        network(torch.zeros(1, 3, TILE, TILE, device=like.device))
     finally:
         for hook in hooks:
             hook.remove()
