@@ -111,18 +111,21 @@ class Standardise(nn.Module):
 
 
 class PairHead(nn.Module):
-    """Standardised statistics (n, N) -> a logit, (n,)."""
+    """Standardised statistics (n, N) -> a logit, (n,): a network of one hidden layer, plus a linear function, which is
+    less at home where it was trained and holds better elsewhere."""
 
     def __init__(self, numbers: int, units: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(numbers, units)
         self.told = nn.Linear(units, 1)
+        self.linear = nn.Linear(numbers, 1, bias=False)
+        nn.init.zeros_(self.linear.weight)
 
     def activations(self, numbers: Tensor) -> Tensor:
         return functional.gelu(self.hidden(numbers))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        logits: Tensor = self.told(self.activations(numbers)).squeeze(1)
+        logits: Tensor = (self.told(self.activations(numbers)) + self.linear(numbers)).squeeze(1)
         return logits
 
 
@@ -189,7 +192,7 @@ class PairRegressor(nn.Module):
         """Statistics (n, N) and (n, M) or (1, M) -> what the heads see of image and comparison, not yet
         standardised."""
         here = Moments.joined(statistics[:, :VIEW_NUMBERS])
-        view = Moments.joined(whole).described().expand(len(statistics), -1)
+        view = Moments.joined(whole).described().expand(statistics.shape[0], -1)
         image = torch.cat([here.described(), view], dim=1)
         if not self.config.compares:
             return image, None

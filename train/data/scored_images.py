@@ -31,6 +31,7 @@ class ScoredImage:
     quality: float
     database: int
     scene: str
+    subset: str = ""
 
 
 # an image, a patch of it, and the same patch of its reference
@@ -56,7 +57,9 @@ def open_samples(
                 "both must have the same size",
             )
         images.append(
-            ScoredImage(str(sample.path), files[sample.path], reference, sample.quality, database, sample.scene)
+            ScoredImage(
+                str(sample.path), files[sample.path], reference, sample.quality, database, sample.scene, sample.subset
+            )
         )
     return tuple(images)
 

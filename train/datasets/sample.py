@@ -50,6 +50,7 @@ class Sample:
     scene: what the image shows, by the same name in every database (`kodim05`): images of one scene must be in one part
         of a split.
     split: the part of the database's official split.
+    subset: the part of the database that it comes from, where that consists of several collections ("ss01").
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Sample:
     distortion: str | None = None
     level: int | None = None
     split: Part | None = None
+    subset: str = ""
 
 
 @dataclass(frozen=True)

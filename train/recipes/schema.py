@@ -147,8 +147,58 @@ class JointStage:
     shares: Mapping[str, float]
 
 
-Stage = RegressorStage | GeneratorStage | JointStage
-KINDS: dict[str, type[Stage]] = {"regressor": RegressorStage, "generator": GeneratorStage, "joint": JointStage}
+@dataclass(frozen=True)
+class HeadsStage:
+    """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
+    once; needs databases and clean images, and a trained G.
+
+    groups: distortion groups drawn of each clean image; patch: px a side of their versions, of which those of small
+        images have 256. ladder_share: of the groups that are ladders (data/distortion_groups.py).
+    batch: rows in a step of each source: versions, databases with references, databases without.
+    compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
+        hallucination is worth. oracle: the true reference takes the place of the hallucination.
+    image_units, pair_units, gate_units: see PairRegressorConfig.
+    image_dropout, pair_dropout: of the heads' inputs; hidden_dropout: of their hidden units.
+    versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
+        of databases without. alone_weight: of the same losses of each head by itself, beside those of their mixture.
+    order_weight: of the ranking of the versions of one image.
+    between: of photographs' errors that differences of subsets' means make, beside those within a subset.
+    linear_share: share of a ridge regression on photographs, with the penalty `ridge`, in the image's head.
+    """
+
+    kind: Literal["heads"]
+    groups: int
+    patch: int
+    ladder_share: float
+    shares: Mapping[str, float]
+    steps: int
+    batch: int
+    learning: OptimiserSettings
+    compares: bool
+    oracle: bool
+    image_units: int
+    pair_units: int
+    gate_units: int
+    image_dropout: float
+    pair_dropout: float
+    hidden_dropout: float
+    versions_weight: float
+    compared_weight: float
+    photographs_weight: float
+    alone_weight: float
+    order_weight: float
+    between: float
+    linear_share: float
+    ridge: float
+
+
+Stage = RegressorStage | GeneratorStage | JointStage | HeadsStage
+KINDS: dict[str, type[Stage]] = {
+    "regressor": RegressorStage,
+    "generator": GeneratorStage,
+    "joint": JointStage,
+    "heads": HeadsStage,
+}
 
 
 @dataclass(frozen=True)

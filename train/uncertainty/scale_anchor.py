@@ -55,6 +55,20 @@ class ScaleAnchor:
         return [round(float(value), 6) for value in np.interp(back(places), places, knots)]
 
 
+def fit_anchor_to(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:
+    """The anchor that gives scores the mean and the spread of their targets, both (n,) 0..1."""
+
+    def distance(numbers: np.ndarray) -> float:
+        anchored = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))(scores)
+        return float((anchored.mean() - targets.mean()) ** 2 + (anchored.std() - targets.std()) ** 2)
+
+    options = {"xatol": 1e-4, "fatol": 1e-12, "maxiter": 2000}
+    most = float(np.log(LARGEST_GAIN))
+    bounds = [(-most, most), (None, None)]
+    found = minimize(distance, np.zeros(2), method="Nelder-Mead", bounds=bounds, options=options).x
+    return ScaleAnchor(float(np.exp(found[0])), float(found[1]))
+
+
 def fit_anchor(cases: Sequence[IntervalCase]) -> ScaleAnchor:
     """Fit the anchor on the cases with targets from references, of which there must be some."""
     from_references = [case for case in cases if not case.is_human]

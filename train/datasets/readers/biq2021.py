@@ -37,6 +37,7 @@ def read_biq2021(root: Path) -> Dataset:
                     name=f"Images/{image}",
                     score=parse_score(cells["mos"], f"{table.name}, line {line}"),
                     scene=f"biq2021/{PurePosixPath(image).stem}",
+                    subset=image[:4],
                     split=split,
                 )
             )

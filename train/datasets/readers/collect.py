@@ -28,6 +28,7 @@ class TableRow:
     distortion: str | None = None
     level: int | None = None
     split: Part | None = None
+    subset: str = ""
 
 
 Find = Callable[[str], Path | None]
@@ -144,4 +145,5 @@ def as_sample(row: TableRow, path: Path, reference: Path | None, scale: ScoreSca
         distortion=row.distortion,
         level=row.level,
         split=row.split,
+        subset=row.subset,
     )

@@ -1,0 +1,85 @@
+"""Run examples through the networks and store their rows in pieces, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiqa_cli.engine.backends.backend import Backend
+from hiqa_cli.engine.pipeline.statistics import image_statistics, pooled
+from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_json
+from hiqa_train.data.mdsi import mdsi_quality
+from hiqa_train.data.patches import to_tensor
+
+from .examples import Draw, Example
+from .rows import Rows
+
+PIECE = 64  # draws in a file
+ABOUT = "about.json"
+
+
+def collect_rows(
+    draws: Sequence[Draw],
+    backend: Backend,
+    folder: Path,
+    identity: dict[str, Any],
+    *,
+    stopped: Callable[[], bool],
+    report: Callable[[str], None],
+) -> Rows | None:
+    """The rows of all draws, from `folder` where a piece is there already. None if `stopped` returned True before the
+    last.
+
+    identity: of data and networks. Raises UsageError where the folder holds rows of others, and OutputError.
+    """
+    check_identity(folder, identity)
+    parts = []
+    for first in range(0, len(draws), PIECE):
+        file = folder / f"{first:06}.npz"
+        if not file.exists():
+            if stopped():
+                return None
+            examples = [example for draw in draws[first : first + PIECE] for example in draw()]
+            rows_of(examples, backend).save(file)
+            if first // PIECE % 10 == 0:
+                report(f"heads: {first + PIECE:,} of {len(draws):,} images and groups are through the networks")
+        parts.append(Rows.load(file))
+    return Rows.joined(parts)
+
+
+def check_identity(folder: Path, identity: dict[str, Any]) -> None:
+    """Write what the folder's rows are of, or compare it."""
+    about = folder / ABOUT
+    if not about.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(about, identity)
+    elif json.loads(about.read_bytes()) != json.loads(json.dumps(identity)):
+        raise UsageError(f"{folder} holds rows of other data or networks", "remove it, or give another --out")
+
+
+def rows_of(examples: Sequence[Example], backend: Backend) -> Rows:
+    """Run the networks on examples."""
+    found = [image_statistics(backend, example.pixels) for example in examples]
+    return Rows(
+        statistics=np.concatenate([pooled(one.tiles) for one in found]),
+        whole=np.concatenate([one.whole for one in found]),
+        human=np.array([example.human for example in examples], np.float32),
+        measured=np.array([measured_quality(example) for example in examples], np.float32),
+        source=np.array([example.source for example in examples]),
+        subset=np.array([example.subset for example in examples]),
+        group=np.array([example.group for example in examples]),
+        validates=np.array([example.validates for example in examples]),
+        scene=np.array([example.scene for example in examples]),
+    )
+
+
+def measured_quality(example: Example) -> float:
+    """The quality of an example by its reference, 0..1; NaN without one."""
+    if example.reference is None:
+        return float("nan")
+    return float(mdsi_quality(to_tensor([example.pixels]), to_tensor([example.reference])))

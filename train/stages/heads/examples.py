@@ -1,0 +1,79 @@
+"""What the heads are trained on: images with human scores, and groups of versions of clean images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hiqa_train.data.clean_images import CleanImage
+from hiqa_train.data.distortion_groups import draw_distortion_group
+from hiqa_train.data.image_cache import open_array
+from hiqa_train.data.patches import MARGIN
+from hiqa_train.data.scored_images import ScoredImage
+from hiqa_train.distortions import expand_shares
+from hiqa_train.recipes.schema import HeadsStage
+
+from .rows import CLEAN
+
+SMALLEST_PATCH = 256  # px: a tile; versions of a clean image that is too small for the recipe's patch
+
+
+@dataclass(frozen=True)
+class Example:
+    """An image to run through the networks, and what its row says of it (`Rows`)."""
+
+    pixels: np.ndarray
+    reference: np.ndarray | None
+    human: float
+    source: int
+    subset: str
+    group: int
+    validates: bool
+    scene: str
+
+
+Draw = Callable[[], list[Example]]  # reads or makes the images, when their turn has come
+
+
+def of_database(images: Sequence[ScoredImage], *, validates: bool, first_group: int) -> list[Draw]:
+    """One draw an image."""
+
+    def draw(image: ScoredImage, group: int) -> list[Example]:
+        reference = None if image.reference is None else open_array(image.reference)
+        pixels = open_array(image.file)
+        source = image.database + 1
+        return [Example(pixels, reference, image.quality, source, image.subset, group, validates, image.scene)]
+
+    return [
+        lambda image=image, group=first_group + number: draw(image, group)  # type: ignore[misc]
+        for number, image in enumerate(images)
+    ]
+
+
+def of_clean_images(
+    images: Sequence[CleanImage], stage: HeadsStage, seed: int, *, validates: bool, first_group: int
+) -> list[Draw]:
+    """`stage.groups` draws an image: a distortion group each, and its reference as one more version."""
+    shares = expand_shares(stage.shares)
+
+    def draw(image: CleanImage, number: int) -> list[Example]:
+        side = patch_of(image, stage.patch)
+        drawn = draw_distortion_group([image], side, shares, stage.ladder_share, seed, number)
+        versions = [*drawn.versions, drawn.reference]
+        group = first_group + number
+        return [
+            Example(version, drawn.reference, np.nan, CLEAN, "", group, validates, image.name) for version in versions
+        ]
+
+    return [
+        lambda image=image, number=place * stage.groups + turn: draw(image, number)  # type: ignore[misc]
+        for place, image in enumerate(images)
+        for turn in range(stage.groups)
+    ]
+
+
+def patch_of(image: CleanImage, wanted: int) -> int:
+    """The side of versions of a clean image in px: the recipe's, where the image is large enough."""
+    return wanted if min(image.pixels.shape[:2]) >= wanted + MARGIN else SMALLEST_PATCH

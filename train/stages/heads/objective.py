@@ -1,0 +1,186 @@
+"""The heads' training: their scales, losses and steps.
+
+Everything is measured in units of one scale, that of the first database with references: its human scores less their
+mean, over their deviation. Versions of clean images get there by a curve from the full-reference measure to the human
+scores, fitted on that database; any other database has a gain and a shift of its own, trained along. Without a database
+with references, the measure itself is the scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hiqa_cli.networks.pair_regressor import PairHead, PairRegressor
+from hiqa_train.losses.terms import ranking_loss
+from hiqa_train.recipes.schema import HeadsStage
+
+from .ridge import Linear, ridge
+from .rows import CLEAN, Rows
+
+CURVE_DEGREE = 3  # of the curve from measure to human scores, made monotone
+REPORTED = 10  # times that a training reports its losses
+RANKED = 5  # rows of one group in a step, for the ranking
+
+
+@dataclass(frozen=True)
+class Scales:
+    """centre, deviation: (sources,) of the human scores of each source; for CLEAN those of the measure. base: the
+    source whose units all others are brought to. curve: measured qualities and what people would say, ascending."""
+
+    centre: np.ndarray
+    deviation: np.ndarray
+    base: int
+    curve: tuple[np.ndarray, np.ndarray]
+
+    def units(self, rows: Rows) -> np.ndarray:
+        """(n,): each row's quality in units of its own scale; versions' in those of `base`."""
+        of_versions = (np.interp(rows.measured, *self.curve) - self.centre[self.base]) / self.deviation[self.base]
+        own = (rows.human - self.centre[rows.source]) / self.deviation[rows.source]
+        return np.asarray(np.where(rows.source == CLEAN, of_versions, own), np.float32)
+
+
+def fit_scales(rows: Rows, sources: int) -> Scales:
+    """Fit the scales on training rows."""
+    centre, deviation = np.zeros(sources), np.ones(sources)
+    compared = [s for s in range(1, sources) if np.isfinite(rows.measured[rows.source == s]).any()]
+    for source in range(sources):
+        values = (rows.measured if source == CLEAN else rows.human)[rows.source == source]
+        if len(values):
+            centre[source], deviation[source] = values.mean(), values.std() + 1e-6
+    base = compared[0] if compared else CLEAN
+    grid = np.linspace(0, 1, 101)
+    if base == CLEAN:
+        return Scales(centre, deviation, base, (grid, grid))
+    mine = (rows.source == base) & np.isfinite(rows.measured)
+    fitted = np.polynomial.Polynomial.fit(rows.measured[mine], rows.human[mine], CURVE_DEGREE)
+    low = float(rows.measured[mine].min())
+    grid = np.linspace(low, 1, 101)
+    return Scales(centre, deviation, base, (grid, np.maximum.accumulate(fitted(grid))))
+
+
+class HeadObjective(nn.Module):
+    """The heads on standardised statistics, and each source's gain and shift from the common scale."""
+
+    linear: Tensor
+
+    def __init__(self, regressor: PairRegressor, stage: HeadsStage, sources: int, base: int) -> None:
+        super().__init__()
+        self.image, self.compares = regressor.image, regressor.config.compares
+        self.comparison = regressor.comparison if self.compares else None
+        self.gate = regressor.gate if self.compares else None
+        self.stage, self.base = stage, base
+        self.gain = nn.Parameter(torch.zeros(sources))  # logarithms
+        self.shift = nn.Parameter(torch.zeros(sources))
+        self.register_buffer("linear", torch.zeros(regressor.image.linear.in_features))
+        self.linear_bias = 0.0
+        self.linear_source = base
+
+    def set_linear(self, fitted: Linear, source: int) -> None:
+        """The ridge regression, in units of `source`."""
+        self.linear.copy_(torch.from_numpy(fitted.weight))
+        self.linear_bias, self.linear_source = fitted.bias, source
+
+    def to_source(self, common: Tensor, source: Tensor) -> Tensor:
+        """Units of the common scale -> of each row's source."""
+        free = (source != self.base) & (source != CLEAN)
+        gain = torch.where(free, self.gain[source], 0.0).exp()
+        return common * gain + torch.where(free, self.shift[source], 0.0)
+
+    def _linear(self, image: Tensor) -> Tensor:
+        """The ridge regression in units of the common scale."""
+        number = self.linear_source
+        return (image @ self.linear + self.linear_bias - self.shift[number]) / self.gain[number].exp()
+
+    def forward(self, image: Tensor, pair: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Standardised statistics -> in units of the common scale the score, and of each head alone; the image's is its
+        network, without the linear function."""
+        share = self.stage.linear_share
+        told = mlp(self.image, image, self.stage.image_dropout, self.stage.hidden_dropout, self.training)
+        alone = (1 - share) * told + share * self._linear(image) if share else told
+        if self.comparison is None or self.gate is None or pair is None:
+            return alone, told, None
+        compared = mlp(self.comparison, pair, self.stage.pair_dropout, self.stage.hidden_dropout, self.training)
+        gate = self.gate(image, pair)
+        return alone + gate * (compared - alone), told, compared
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Write the linear function, with its share, into the image's head."""
+        share = self.stage.linear_share
+        gain = float(self.gain[self.linear_source].exp())
+        self.image.told.weight.mul_(1 - share)
+        self.image.told.bias.mul_(1 - share)
+        self.image.linear.weight.copy_(share / gain * self.linear[None])
+        self.image.told.bias.add_(share * (self.linear_bias - float(self.shift[self.linear_source])) / gain)
+
+
+def mlp(head: PairHead, numbers: Tensor, dropout: float, hidden_dropout: float, training: bool) -> Tensor:
+    """The head's network, with dropout."""
+    hidden = head.activations(functional.dropout(numbers, dropout, training))
+    told: Tensor = head.told(functional.dropout(hidden, hidden_dropout, training)).squeeze(1)
+    return told
+
+
+class Loss:
+    """The losses of one step's rows."""
+
+    def __init__(self, objective: HeadObjective, stage: HeadsStage, subset: Tensor) -> None:
+        """subset: (rows,) number of each training row's subset."""
+        self.objective, self.stage, self.subset = objective, stage, subset
+
+    def compared(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss of rows with references, of the mixture and of the comparison alone; and the mixture."""
+        joined, _, alone = self.objective(image, pair)
+        loss = functional.smooth_l1_loss(self.objective.to_source(joined, source), target)
+        if alone is not None:
+            of_alone = functional.smooth_l1_loss(self.objective.to_source(alone, source), target)
+            loss = loss + self.stage.alone_weight * of_alone
+        return loss, joined
+
+    def photographs(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor, rows: Tensor) -> Tensor:
+        """Mean squared error of photographs without references: within their subsets, and `between` of these."""
+        joined, told, _ = self.objective(image, pair)
+        subset = self.subset[rows]
+        loss = torch.zeros(())
+        for predicted, weight in ((joined, 1.0), (told, self.stage.alone_weight)):
+            error = self.objective.to_source(predicted, source) - target
+            within = error - subset_means(error, subset)
+            loss = loss + weight * (within.square().mean() + self.stage.between**2 * error.square().mean())
+        return loss
+
+
+def subset_means(values: Tensor, subset: Tensor) -> Tensor:
+    """The mean of the values of each one's subset, (n,)."""
+    count = int(subset.max()) + 1
+    sums = torch.zeros(count).index_add(0, subset, values)
+    return (sums / torch.bincount(subset, minlength=count).clamp_min(1))[subset]
+
+
+def fit_linear(image: np.ndarray, rows: Rows, units: np.ndarray, stage: HeadsStage) -> tuple[Linear, int] | None:
+    """The ridge regression on photographs without references, and their source; None without any.
+
+    Of several such databases the largest is used: the gain between two scales is not known yet.
+    """
+    of_photographs = (rows.source != CLEAN) & ~np.isfinite(rows.measured)
+    if not of_photographs.any() or not stage.linear_share:
+        return None
+    source = int(np.bincount(rows.source[of_photographs]).argmax())
+    mine = rows.source == source
+    return ridge(image[mine], units[mine], rows.subset[mine], stage.ridge, stage.between), source
+
+
+def ranked_rows(group: np.ndarray, mine: np.ndarray, batch: int, random: np.random.Generator) -> np.ndarray:
+    """Rows of some whole groups, about `batch` of them. mine: numbers of rows, sorted by group."""
+    numbers = np.unique(group[mine])
+    chosen = random.choice(numbers, max(1, batch // RANKED))
+    return np.asarray(mine[np.isin(group[mine], chosen)])
+
+
+def ranking(joined: Tensor, target: Tensor, group: np.ndarray) -> Tensor:
+    """The ranking loss of versions of one image."""
+    return ranking_loss(joined, target, torch.from_numpy(group))

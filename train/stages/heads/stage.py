@@ -1,0 +1,184 @@
+"""The heads stage of a run: rows of all its data, heads on them, scale, maps to the databases, uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import save_weights
+from hiqa_cli.networks.generator import Generator
+from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
+from hiqa_train.data.sources.mixed import MixedSource
+from hiqa_train.data.sources.protocol import stage_seed
+from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
+from hiqa_train.stages.imagenet_init import load_lite0
+from hiqa_train.uncertainty.coverage import IntervalCase
+from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor_to
+
+from .collect import collect_rows
+from .examples import Draw, of_clean_images, of_database
+from .rows import CLEAN, Rows
+from .training import train_heads
+
+SMALLEST_SLOPE = 1e-3  # of a map, so that it has an inverse
+ROWS, NETWORKS = "rows", "networks"  # folders beside each other in the stage's
+UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
+
+
+@dataclass(frozen=True)
+class TrainedHeads:
+    """regressor: with its heads, not yet anchored. rows: all, those that validate among them."""
+
+    regressor: PairRegressor
+    rows: Rows
+
+
+def run_heads(
+    folder: Path,
+    stage: HeadsStage,
+    name: str,
+    generator: Generator,
+    data: MixedSource,
+    seed: int,
+    *,
+    stopped: Callable[[], bool],
+    report: Callable[[str], None],
+) -> TrainedHeads | None:
+    """Collect the rows in `folder`, from where an earlier call stopped, and train the heads. None if `stopped` returned
+    True before the last row. Raises UsageError where the trunk's weights are not installed, and OutputError."""
+    regressor = build_regressor(stage, generator)
+    scorer = open_networks(folder / NETWORKS, generator, regressor)
+    draws = draws_of(data, stage, stage_seed(seed, name))
+    report(f"heads: {len(draws):,} images and groups go through the networks once, into {folder / ROWS}")
+    identity = {"networks": scorer.weights_id, "data": data.describe(), **rows_identity(stage), "seed": seed}
+    rows = collect_rows(draws, scorer.backend, folder / ROWS, identity, stopped=stopped, report=report)
+    if rows is None:
+        return None
+    sources = len(data.databases.names) + 1
+    train_heads(regressor, rows.of(~rows.validates), sources, stage, stage_seed(seed, name), report)
+    return TrainedHeads(regressor, rows)
+
+
+def build_regressor(stage: HeadsStage, generator: Generator) -> PairRegressor:
+    """R with ImageNet's filters and heads that know nothing."""
+    config = PairRegressorConfig(
+        semantic_channels=generator.config.channels[-1],
+        compares=stage.compares,
+        image_units=stage.image_units,
+        pair_units=stage.pair_units,
+        gate_units=stage.gate_units,
+    )
+    regressor = PairRegressor(config).eval().requires_grad_(False)
+    load_lite0(regressor.trunk)
+    return regressor
+
+
+def open_networks(folder: Path, generator: Generator, regressor: PairRegressor) -> Scorer:
+    """The networks as the scorer runs them, to make statistics that are those of scoring to the bit."""
+    save_weights(
+        folder,
+        generator,
+        regressor,
+        UNFITTED,
+        name="networks without heads",
+        version="0",
+        licence="none",
+        training_data=[],
+        measured={},
+    )
+    return Scorer.load(folder, device="cpu", precision="fp32")
+
+
+def draws_of(data: MixedSource, stage: HeadsStage, seed: int) -> list[Draw]:
+    """All images of the databases and groups of the clean images, those that validate last."""
+    draws: list[Draw] = []
+    for validates in (False, True):
+        scored = data.databases.validating if validates else data.databases.training
+        clean = data.photographs.validating if validates else data.photographs.training
+        draws += of_database(scored, validates=validates, first_group=len(draws))
+        draws += of_clean_images(clean, stage, seed + validates, validates=validates, first_group=len(draws))
+    return draws
+
+
+def anchored_cases(
+    trained: TrainedHeads, growth: Callable[[int], float]
+) -> tuple[ScaleAnchor, list[list[float]], list[IntervalCase]]:
+    """Anchor the scale of the trained heads, and return the anchor, each database's map, and the cases that the
+    uncertainty is fitted on: rows that validate, and with their `growth` (by source) rows that were trained on.
+
+    The anchor gives validation versions the mean and spread of their measured qualities; the map of a database is the
+    straight line from scores to its human scores, 0..1, that fits its training rows best.
+    """
+    regressor, rows = trained.regressor, trained.rows
+    scores = scores_of(regressor, rows)
+    versions = rows.validates & (rows.source == CLEAN)
+    anchor = fit_anchor_to(scores[versions], rows.measured[versions])
+    anchor.apply(regressor)
+    scores = scores_of(regressor, rows)
+    activations = activations_of(regressor, rows)
+    sources = int(rows.source.max()) + 1
+    knots = [map_of(scores, rows, source) for source in range(1, sources)]
+    used = rows.validates | np.array([growth(int(source)) > 0 for source in rows.source])
+    cases = []
+    for number in np.flatnonzero(used):
+        source = int(rows.source[number])
+        human = source != CLEAN
+        target = to_common_scale(float(rows.human[number]), knots[source - 1]) if human else float(rows.measured[number])
+        cases.append(
+            IntervalCase(
+                score=100 * float(scores[number]),
+                tiles=(100 * float(scores[number]),),
+                half_width=0.0,
+                target=100 * target,
+                database=source if human else None,
+                scene=str(rows.scene[number]),
+                activations=activations[number][None],
+                growth=1.0 if rows.validates[number] else growth(source),
+            )
+        )
+    return anchor, knots, cases
+
+
+@torch.no_grad()
+def scores_of(regressor: PairRegressor, rows: Rows) -> np.ndarray:
+    """Scores of rows, (n,) 0..1."""
+    predicted: np.ndarray = regressor.predict(*tensors(rows))[:, 0].numpy()
+    return predicted
+
+
+@torch.no_grad()
+def activations_of(regressor: PairRegressor, rows: Rows) -> np.ndarray:
+    """Activations of rows, (n, units)."""
+    found: np.ndarray = regressor.activations(*tensors(rows)).numpy()
+    return found
+
+
+def tensors(rows: Rows) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(rows.statistics), torch.from_numpy(rows.whole)
+
+
+def map_of(scores: np.ndarray, rows: Rows, source: int) -> list[float]:
+    """A database's qualities at the scores 0, 1/S, ... 1: a straight line that rises."""
+    mine = (rows.source == source) & ~rows.validates
+    slope, level = np.polyfit(scores[mine], rows.human[mine], 1)
+    places = np.linspace(0, 1, SEGMENTS + 1)
+    return [round(float(value), 6) for value in level + max(slope, SMALLEST_SLOPE) * places]
+
+
+def rows_identity(stage: HeadsStage) -> dict[str, Any]:
+    """What of the recipe decides the rows; the heads' own settings may change without collecting them again."""
+    return {
+        "groups": stage.groups,
+        "patch": stage.patch,
+        "ladder_share": stage.ladder_share,
+        "shares": dict(stage.shares),
+    }

@@ -1,0 +1,93 @@
+"""Train the heads on rows: a few minutes on one core, without checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hiqa_cli.networks.pair_regressor import PairRegressor
+from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.trainer.network_trainer import build_optimiser, learning_rate
+
+from .objective import HeadObjective, Loss, Scales, fit_linear, fit_scales, ranked_rows, ranking
+from .rows import CLEAN, Rows
+
+REPORTS = 5  # of the losses, in a training
+
+
+def train_heads(
+    regressor: PairRegressor, rows: Rows, sources: int, stage: HeadsStage, seed: int, report: Callable[[str], None]
+) -> Scales:
+    """Train the heads of `regressor` in place on rows, none of which validates. sources: how many there may be.
+
+    Returns the scales; the score in units of their base is the logit of the heads.
+    """
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    reset(regressor)
+    image, pair = standardised(regressor, rows)
+    scales = fit_scales(rows, sources)
+    units = scales.units(rows)
+    objective = HeadObjective(regressor, stage, sources, scales.base)
+    linear = fit_linear(image.numpy(), rows, units, stage)
+    if linear is not None:
+        objective.set_linear(*linear)
+    _, subset = np.unique(np.char.add(rows.source.astype(str), rows.subset), return_inverse=True)
+    losses = Loss(objective, stage, torch.from_numpy(subset))
+    target, source = torch.from_numpy(units), torch.from_numpy(rows.source)
+    has_reference = np.isfinite(rows.measured)
+    versions = np.flatnonzero(rows.source == CLEAN)
+    compared = np.flatnonzero((rows.source != CLEAN) & has_reference)
+    photographs = np.flatnonzero((rows.source != CLEAN) & ~has_reference)
+
+    def of(some: np.ndarray) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        return image[some], None if pair is None else pair[some], target[some], source[some]
+
+    optimiser = build_optimiser(list(objective.parameters()), stage.learning)
+    objective.train()
+    for step in range(stage.steps):
+        found: dict[str, Tensor] = {}
+        if len(versions):
+            some = ranked_rows(rows.group, versions, stage.batch, random)
+            loss, joined = losses.compared(*of(some))
+            found["versions"] = stage.versions_weight * loss
+            found["order"] = stage.order_weight * ranking(joined, target[some], rows.group[some])
+        if len(compared):
+            loss, _ = losses.compared(*of(random.choice(compared, stage.batch)))
+            found["compared"] = stage.compared_weight * loss
+        if len(photographs):
+            some = random.choice(photographs, stage.batch)
+            found["photographs"] = stage.photographs_weight * losses.photographs(*of(some), torch.from_numpy(some))
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, stage.steps, stage.learning)
+        optimiser.zero_grad()
+        torch.stack(list(found.values())).sum().backward()
+        optimiser.step()
+        if (step + 1) % max(1, stage.steps // REPORTS) == 0:
+            listed = ", ".join(f"{name} {float(value):.4f}" for name, value in found.items())
+            report(f"heads: step {step + 1:,} of {stage.steps:,}, {listed}")
+    objective.eval().merge()
+    return scales
+
+
+@torch.no_grad()
+def reset(regressor: PairRegressor) -> None:
+    """Random heads, without any linear function."""
+    for name, module in regressor.named_modules():
+        if name.startswith(("image.", "comparison.", "gate.")) and isinstance(module, torch.nn.Linear):
+            module.reset_parameters()
+    for head in (regressor.image, regressor.comparison) if regressor.config.compares else (regressor.image,):
+        head.linear.weight.zero_()
+
+
+@torch.no_grad()
+def standardised(regressor: PairRegressor, rows: Rows) -> tuple[Tensor, Tensor | None]:
+    """Fit the regressor's means and deviations on the rows, and return what the heads see of each."""
+    image, pair = regressor.described(torch.from_numpy(rows.statistics), torch.from_numpy(rows.whole))
+    regressor.of_image.fit(image)
+    if pair is not None:
+        regressor.of_pair.fit(pair)
+    return regressor.of_image(image), None if pair is None else regressor.of_pair(pair)
