@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hiqa_cli.errors import OutputError
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.losses.score_maps import MappedRegressor
+from hiqa_train.stages.heads.stage import TrainedHeads, anchored_cases
 from hiqa_train.trainer.checkpoint import RESUME_HINT
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.interval_fit import fit_half_width
@@ -74,5 +75,44 @@ def release(
     network.regressor.set_error_head(error_head)
     save(folder, calibration)
     shutil.rmtree(unfitted)
+    report(f"weights in {folder}")
+    return folder
+
+
+def release_heads(
+    folder: Path,
+    generator: Generator,
+    trained: TrainedHeads,
+    growth: Mapping[int, float],
+    data: DataSource,
+    measured: dict[str, Any],
+    trained_scenes: Iterable[str] | None,
+    report: Callable[[str], None],
+) -> Path:
+    """As release(), for heads that were trained on stored rows: scale, maps and uncertainty come from these.
+
+    growth: by source of rows (`Rows.source`), how many times larger errors are on images that the heads were not
+    trained on; 0 where only rows that validate are used.
+    """
+    anchor, knots, cases = anchored_cases(trained, lambda source: growth.get(source, 0.0))
+    report(f"anchored the scale: logits times {anchor.gain:.3f}, plus {anchor.shift:+.3f}")
+    calibration, error_head = fit_half_width(cases)
+    attach_error_head(trained.regressor, error_head)
+    maps = dict(zip(data.names[1:], knots, strict=True))  # the first, the clean images, is hiqa's scale itself
+    try:
+        save_weights(
+            folder,
+            generator,
+            trained.regressor,
+            calibration,
+            name=f"trained on {', '.join(data.names)}",
+            version="1",
+            licence=LICENCE,
+            training_data=data.terms(),
+            measured={**measured, "maps": maps},
+            seen_scenes=trained_scenes,
+        )
+    except OutputError as error:
+        raise OutputError(error.message, RESUME_HINT) from error
     report(f"weights in {folder}")
     return folder

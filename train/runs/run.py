@@ -17,12 +17,14 @@ from pathlib import Path
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
+from hiqa_train.data.sources.mixed import MixedSource
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
 from hiqa_train.recipes.checks import check_recipe
-from hiqa_train.recipes.schema import JointStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import HeadsStage, JointStage, Recipe, RegressorStage
 from hiqa_train.stages.factory import StageFactory
+from hiqa_train.stages.heads.stage import run_heads
 from hiqa_train.stages.initialise import (
     TrainedNetworks,
     UntrainedNetworks,
@@ -38,7 +40,7 @@ from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.time_estimate import estimate
 
 from .options import RunOptions, RunStopped
-from .release import release
+from .release import release, release_heads
 from .run_record import PERCEPTUAL, check_record, recorded_perceptual, run_identity, write_record
 from .sources import open_databases, open_mixed, open_photographs
 
@@ -163,6 +165,8 @@ class Run:
         listener = ProgressListener(self.out, self.options.on_progress if leads else None, board=leads)
         try:
             for name in self.plan.stages:
+                if isinstance(self.recipe.stages[name], HeadsStage):
+                    continue  # once the networks before it are finished: _release_heads()
                 done = run_stage(
                     self.factory.build(name, self.finished),
                     self.out / name,
@@ -177,9 +181,45 @@ class Run:
                     return None
         finally:
             listener.close()
-        found = self._release()
+        heads = next((name for name in self.plan.stages if isinstance(self.recipe.stages[name], HeadsStage)), None)
+        found = self._release() if heads is None else self._release_heads(heads)
         self.run_device.wait()
         return found
+
+    def _release_heads(self, name: str) -> Path | None:
+        """Train the heads of the released R, and write the weights with the G of this run."""
+        stage = self.recipe.stages[name]
+        assert isinstance(stage, HeadsStage)
+        assert isinstance(self.data, MixedSource)
+        if not self.run_device.leads:
+            return self.out / "weights"
+        generator = self.finished.generator(generator_stage(self.recipe))
+        trained = run_heads(
+            self.out / name,
+            stage,
+            name,
+            generator,
+            self.data,
+            self.options.seed,
+            stopped=lambda: bool(self.stop.signal),
+            report=self.report,
+        )
+        if trained is None:
+            return None
+        growth = {
+            number: self.recipe.watch.half_width_growth.get(database, 0.0)
+            for number, database in enumerate(self.data.databases.names, start=1)
+        }
+        return release_heads(
+            self.out / "weights",
+            generator,
+            trained,
+            growth,
+            self.data,
+            {"recipe": self.recipe.to_dict(), "released_stage": name},
+            self.trained_scenes,
+            self.report,
+        )
 
     def _announce(self) -> None:
         """Report the plan with time estimates, and write run.json."""
@@ -193,6 +233,8 @@ class Run:
                 self.report(f"{name}: already finished")
                 continue
             stage = self.recipe.stages[name]
+            if isinstance(stage, HeadsStage):
+                continue  # it says itself how many images it takes
             seconds = estimate(self.factory.build(name, untrained), self.run_device) * stage.steps
             total += seconds
             self.report(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
+from hiqa_train.data.sources.mixed import MixedSource
 from hiqa_train.data.sources.protocol import DataSource
-from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, Recipe, RegressorStage
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: t
             left_out.append((name, reason))
         elif isinstance(stage, JointStage) and not data.any_reference:
             left_out.append((name, "it needs references"))
+        elif isinstance(stage, HeadsStage) and not isinstance(data, MixedSource):
+            raise UsageError(
+                f"the stage {name} needs scored databases and clean images", "give --dataset and --clean-images"
+            )
         elif isinstance(stage, RegressorStage) and stage.sees == "reference" and not data.every_reference:
             raise UsageError(f"the stage {name} needs the true references, which this database does not have")
         else:
@@ -61,6 +66,8 @@ def builds_on(recipe: Recipe, name: str, trains_g: bool) -> list[str]:
     stage = recipe.stages[name]
     if isinstance(stage, RegressorStage):
         return [stage.begin] if stage.begin else []
+    if isinstance(stage, HeadsStage):
+        return []
     if isinstance(stage, GeneratorStage):
         return [stage.psi] if stage.psi_weight and trains_g else []
     generator = recipe.stages[stage.generator]
@@ -76,6 +83,7 @@ def missing_needs(recipe: Recipe, plan: StagePlan, data: DataSource) -> list[str
         stage = recipe.stages[name]
         needed += builds_on(recipe, name, trains_g)
         uses_g = isinstance(stage, RegressorStage) and (stage.fusion or stage.sees == "hallucination")
+        uses_g = uses_g or isinstance(stage, HeadsStage)
         if (uses_g or isinstance(stage, JointStage)) and trains_g:
             needed.append(generator_stage(recipe))
     return [name for name in dict.fromkeys(needed) if name and name not in plan.stages]

@@ -23,7 +23,7 @@ from hiqa_cli.engine.tiling.whole import whole_tiles
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
-from .statistics import image_prediction, pooled
+from .statistics import ImageStatistics, image_prediction, pooled
 
 Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 % of the time
 
@@ -154,7 +154,9 @@ class ImageState:
             raise ValueError("this image is finished or has failed")
         statistics, error = self._aggregate.statistics, self._aggregate.standard_error
         of_tiles = self._predict(statistics)
-        score, predicted_error = image_prediction(self._backend, statistics, pooled(np.stack(self._seen)))
+        score, predicted_error = image_prediction(
+            self._backend, ImageStatistics(statistics, self._aggregate.weights, pooled(np.stack(self._seen)))
+        )
         check_finite(of_tiles, np.array([score, predicted_error]))
         tiles = tuple(
             TileScore(x, y, *map(float, row)) for (x, y), row in zip(self._aggregate.places, of_tiles, strict=True)

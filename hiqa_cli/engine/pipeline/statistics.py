@@ -13,32 +13,35 @@ from hiqa_cli.engine.tiling.whole import whole_tiles
 
 
 class ImageStatistics(NamedTuple):
-    """tiles: (n, N) float32, of the adjacent tiles. whole: (1, M) float32, of the whole image; M is 0 for an R that
+    """tiles: (n, N) float32, of the adjacent tiles. weights: (n,), how much each counts. whole: (1, M) float32, of the whole image; M is 0 for an R that
     does not look at it (`Backend.traits`)."""
 
     tiles: np.ndarray
+    weights: np.ndarray
     whole: np.ndarray
 
 
 def image_statistics(backend: Backend, pixels: np.ndarray) -> ImageStatistics:
     """Run the networks on every adjacent tile of pixels (H, W, 3) uint8 or uint16, without sampling."""
     height, width = pixels.shape[:2]
-    tiles = [cut_tile(pixels, x, y) for x, y in plan_tiles(width, height, TILE).places()]
+    grid = plan_tiles(width, height, TILE)
+    tiles = [cut_tile(pixels, x, y) for x, y in grid.places()]
     whole = np.zeros((1, 0), np.float32)
     if backend.traits.sees_whole:
         whole = pooled(backend.view_tiles(whole_tiles(pixels)))
-    return ImageStatistics(backend.predict_tiles(tiles, corrections=False).statistics, whole)
+    return ImageStatistics(backend.predict_tiles(tiles, corrections=False).statistics, grid.weights, whole)
 
 
-def image_prediction(backend: Backend, statistics: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
-    """Score in points and predicted error of an image from the statistics of its tiles (n, N) and (1, M)."""
+def image_prediction(backend: Backend, image: ImageStatistics) -> tuple[float, float]:
+    """Score in points and predicted error of an image: of its pooled statistics, or the mean over its tiles'."""
     if backend.traits.pools:
-        score, predicted_error = backend.predict(pooled(statistics), whole)[0]
+        score, predicted_error = backend.predict(pooled(image.tiles, image.weights), image.whole)[0]
     else:
-        score, predicted_error = backend.predict(statistics, whole).mean(axis=0)
+        score, predicted_error = backend.predict(image.tiles, image.whole).mean(axis=0)
     return float(score), float(predicted_error)
 
 
-def pooled(statistics: np.ndarray) -> np.ndarray:
-    """The mean of statistics of tiles (n, N) -> (1, N) float32, summed in float64."""
-    return np.asarray(statistics.mean(axis=0, dtype=np.float64, keepdims=True), np.float32)
+def pooled(statistics: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """The mean of statistics of tiles (n, N) -> (1, N) float32, weighted by (n,) weights with sum 1."""
+    wide = statistics.astype(np.float64)
+    return np.asarray(wide.mean(axis=0) if weights is None else weights @ wide, np.float32)[None]

@@ -44,6 +44,10 @@ class Aggregate(Protocol):
         """Their statistics, (n, N) float32."""
 
     @property
+    def weights(self) -> np.ndarray:
+        """How much each of them counts, (n,) with sum 1."""
+
+    @property
     def standard_error(self) -> float:
         """Sampling error of the score, in points; 0 if every tile was scored."""
 
@@ -55,6 +59,7 @@ class EveryTile:
 
     def __init__(self, grid: TileGrid) -> None:
         self.total = grid.count
+        self.weights = grid.weights
         self._to_run = grid.places()
         self._found: dict[Place, np.ndarray] = dict.fromkeys(grid.places(), np.zeros(0, np.float32))
         self._missing = grid.count
@@ -118,6 +123,10 @@ class SampledTiles:
                 return
             self._points += self._points_of(np.stack([self._found[one] for one in further])).tolist()
             self.standard_error = self._error()
+
+    @property
+    def weights(self) -> np.ndarray:
+        return np.full(len(self._points), 1 / len(self._points))
 
     def _error(self) -> float:
         """Standard deviation over the root of the number of tiles, with the correction for a finite population."""

@@ -47,6 +47,13 @@ class TileGrid:
             return ""
         return f"reflected to {self.padded_width}x{self.padded_height}"
 
+    @property
+    def weights(self) -> np.ndarray:
+        """The share of the image that each tile stands for, (count,) float64, row by row, with sum 1: a pixel that
+        several tiles cover is divided among them."""
+        across, down = side_shares(self.xs), side_shares(self.ys)
+        return np.outer(down, across).ravel()
+
     def places(self) -> Iterator[tuple[int, int]]:
         """(x, y) of every tile, row by row."""
         for y in self.ys:
@@ -58,6 +65,15 @@ def tile_starts(length: int, stride: int, tile: int = TILE) -> tuple[int, ...]:
     """Starts of tiles of `tile` px along one side of `length` px; the last one ends at the border."""
     last = max(length, tile) - tile
     return (*range(0, last, stride), last)
+
+
+def side_shares(starts: tuple[int, ...], tile: int = TILE) -> np.ndarray:
+    """The share of one side that each tile stands for, (n,) float64 with sum 1."""
+    covered = np.zeros(starts[-1] + tile)
+    for start in starts:
+        covered[start : start + tile] += 1
+    shares = np.array([(1 / covered[start : start + tile]).sum() for start in starts])
+    return shares / len(covered)
 
 
 def plan_tiles(width: int, height: int, stride: int) -> TileGrid:

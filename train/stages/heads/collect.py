@@ -66,7 +66,7 @@ def rows_of(examples: Sequence[Example], backend: Backend) -> Rows:
     """Run the networks on examples."""
     found = [image_statistics(backend, example.pixels) for example in examples]
     return Rows(
-        statistics=np.concatenate([pooled(one.tiles) for one in found]),
+        statistics=np.concatenate([pooled(one.tiles, one.weights) for one in found]),
         whole=np.concatenate([one.whole for one in found]),
         human=np.array([example.human for example in examples], np.float32),
         measured=np.array([measured_quality(example) for example in examples], np.float32),

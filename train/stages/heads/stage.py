@@ -18,8 +18,8 @@ from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.data.sources.mixed import MixedSource
 from hiqa_train.data.sources.protocol import stage_seed
-from hiqa_train.recipes.schema import HeadsStage
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
+from hiqa_train.recipes.schema import HeadsStage
 from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor_to
@@ -132,7 +132,9 @@ def anchored_cases(
     for number in np.flatnonzero(used):
         source = int(rows.source[number])
         human = source != CLEAN
-        target = to_common_scale(float(rows.human[number]), knots[source - 1]) if human else float(rows.measured[number])
+        target = (
+            to_common_scale(float(rows.human[number]), knots[source - 1]) if human else float(rows.measured[number])
+        )
         cases.append(
             IntervalCase(
                 score=100 * float(scores[number]),
