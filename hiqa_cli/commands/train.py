@@ -100,7 +100,7 @@ def train(
         typer.Option(
             "--init-from",
             metavar="DIR",
-            help="Weights that initialise the networks.",
+            help="Weights, or a finished run, whose G initialises the one in training.",
             rich_help_panel=TRAINING,
         ),
     ] = None,
@@ -168,7 +168,6 @@ def train(
 
     from hiqa_train.recipes.loader import DEFAULT, RELEASE, SYNTHETIC, load_recipe
     from hiqa_train.runs.options import RunOptions
-    from hiqa_train.stages.plan import continues_from_regressor
     from hiqa_train.trainer.distributed import is_leader
     from hiqa_train.trainer.loop import StopSignal
 
@@ -179,8 +178,7 @@ def train(
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
     default_recipe = DEFAULT if not clean_images else RELEASE if dataset else SYNTHETIC
     chosen = load_recipe(recipe or default_recipe)
-    initialises_r = init_from is not None and continues_from_regressor(chosen)
-    if init_from is not None and generator is not None and not initialises_r:
+    if init_from is not None and generator is not None:
         raise UsageError("--init-from initialises a G in training, --generator replaces it", "give one of them")
     folder = out or default_out([*(dataset or []), *map(str, clean_images or [])], resume)
     given = DatasetOptions(tuple(dataset or ()), tuple(root or ()), higher_is_better, nominal, allow_missing)
@@ -190,8 +188,7 @@ def train(
         seed=seed,
         resume=resume,
         generator=generator,
-        init_generator=init_from if generator is None else None,
-        init_regressor=init_from if initialises_r else None,
+        init_generator=init_from,
         kinds=None if stage in (None, "ablation") else (stage,),
         cache=cache_dir,
         on_progress=progress.advance,

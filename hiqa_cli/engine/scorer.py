@@ -49,7 +49,7 @@ class Scorer:
 
     def __init__(self, loaded: Loaded, arguments: LoadSettings, reader: PictureReader = DIRECT) -> None:
         self.backend = loaded.backend
-        self._calibration = loaded.calibration
+        self.calibration = loaded.calibration
         self.weights_id = loaded.weights_id
         self.device = loaded.placement.device
         self.precision = loaded.placement.precision
@@ -222,7 +222,7 @@ class Scorer:
         return ScoreStream(
             jobs,
             self.backend,
-            self._calibration,
+            self.calibration,
             scoring,
             precision=self.precision,
             weights_id=self.weights_id,

@@ -17,16 +17,14 @@ class RegressorInputs:
     """R's inputs besides the distorted image; None where a stage does without.
 
     discrepancy: (B, 3, H, W), the discrepancy map. semantic: (B, C, H/32, W/32), G's features `H_{5,2}`.
-    prior: (B, C, H/32, W/32), features of a frozen prior, computed in advance.
     """
 
     discrepancy: Tensor | None = None
     semantic: Tensor | None = None
-    prior: Tensor | None = None
 
     def map(self, function: Callable[[Tensor], Tensor]) -> RegressorInputs:
         """The function applied to every tensor that is there."""
-        tensors = (self.discrepancy, self.semantic, self.prior)
+        tensors = (self.discrepancy, self.semantic)
         return RegressorInputs(*(None if tensor is None else function(tensor) for tensor in tensors))
 
 
@@ -42,9 +40,6 @@ class Batch:
     files: the image that each patch was cut from.
     cached_inputs: patches of features that G computed on whole images (feature_cache.py), channels last until `to`;
         None where G processes each patch.
-    has_reference: (B,) bool, whose reference is the true one in a batch where only some have one; None: all or none.
-    position: (B, 3) int64, the number of each patch within its square, from 0, and its x, y there in px
-        (whole_image.py); None where no patch belongs to a square.
     """
 
     distorted: Tensor
@@ -54,8 +49,6 @@ class Batch:
     group: Tensor
     files: tuple[str, ...]
     cached_inputs: RegressorInputs | None = None
-    has_reference: Tensor | None = None
-    position: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device, in the form that the networks take. From pinned memory the copies run beside the
@@ -79,8 +72,6 @@ class Batch:
             moved(self.group),
             self.files,
             None if self.cached_inputs is None else self.cached_inputs.map(channels_first),
-            None if self.has_reference is None else moved(self.has_reference),
-            self.position,  # used on the host
         )
 
     def pin_memory(self) -> Batch:
@@ -101,8 +92,6 @@ class Batch:
             function(self.group),
             self.files,
             None if self.cached_inputs is None else self.cached_inputs.map(function),
-            of(self.has_reference),
-            of(self.position),
         )
 
     def micro_batches(self, count: int) -> list[Batch]:

@@ -61,6 +61,6 @@ def score(
         batch = batch.to(run_device.device)
         with run_device.autocast():
             inputs = regressor_inputs(generator, batch, stage.sees, fusion=stage.fusion)
-            maps = network.regressor.quality_features(batch.distorted, inputs.discrepancy)
+            maps = network.regressor.trunk_features(batch.distorted, inputs.discrepancy)
         scores += regressor_score(network.regressor, maps[-1], inputs.semantic).tolist()
     return float(np.mean(scores))

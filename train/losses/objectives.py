@@ -19,7 +19,6 @@ from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
-from hiqa_train.data.whole_image import score_images
 from hiqa_train.recipes.schema import GeneratorStage
 from hiqa_train.stages.frozen import FrozenGenerator
 from hiqa_train.trainer.distributed import frozen
@@ -32,9 +31,7 @@ from .terms import (
     adversarial_loss,
     discriminator_loss,
     feature_loss,
-    order_loss,
     ranking_loss,
-    relative_score_loss,
     score_loss,
 )
 
@@ -87,72 +84,38 @@ def regressor_score(regressor: Regressor, features: Tensor, semantic: Tensor | N
 class RegressorObjective(nn.Module):
     """Formula (12), plus optional losses for the ranking of patches and for local quality.
 
-    relative_share: see `relative_score_loss`; applies to database 0, the clean images of a mix.
     ranking_weight: of `ranking_loss`. local_weight: of the auxiliary targets `local_quality_loss`.
-    order_weight, order_margin: unless 0, database 0 is trained by `order_loss` only, with this weight and margin.
     """
 
-    def __init__(
-        self,
-        network: MappedRegressor,
-        *,
-        relative_share: float,
-        ranking_weight: float,
-        local_weight: float,
-        order_weight: float = 0.0,
-        order_margin: float = 0.0,
-    ) -> None:
+    def __init__(self, network: MappedRegressor, *, ranking_weight: float, local_weight: float) -> None:
         super().__init__()
-        self.network, self.relative_share = network, relative_share
-        self.order_weight, self.order_margin = order_weight, order_margin
+        self.network = network
         self.ranking_weight, self.local_weight = ranking_weight, local_weight
         # auxiliary heads on the features of each stage: they predict the local quality loss, and are dropped afterwards
-        stages = network.regressor.trunk.channels if local_weight and network.regressor.config.blocks else ()
+        stages = network.regressor.trunk.channels if local_weight else ()
         heads = [nn.Conv2d(channels, LOCAL_CHANNELS, 1) for channels in stages]
         self.local = nn.ModuleList(heads)
 
     def forward(self, batch: Batch, view: RegressorInputs) -> Loss:
         regressor = self.network.regressor
-        features = regressor.quality_features(batch.distorted, view.discrepancy, view.prior)
-        scored = score_images(regressor, features[-1], view.semantic, batch)
-        database, group = batch.database[scored.first], batch.group[scored.first]
-        target = target_quality(batch)[scored.first]
-        predicted = self.network.qualities(scored.score, database)
-        is_clean_image = database == 0
-        if self.order_weight:
-            return self._order_loss(predicted, target, group, is_clean_image)
-        if self.relative_share:
-            total = relative_score_loss(predicted, target, group, is_clean_image, self.relative_share)
-        else:
-            total = score_loss(predicted, target)
+        features = regressor.trunk_features(batch.distorted, view.discrepancy)
+        target = target_quality(batch)
+        predicted = self.network.qualities(regressor_score(regressor, features[-1], view.semantic), batch.database)
+        total = score_loss(predicted, target)
         parts = {"score": total}
         if self.ranking_weight:
-            parts["ranking"] = ranking_loss(predicted, target, group)
+            parts["ranking"] = ranking_loss(predicted, target, batch.group)
             total = total + self.ranking_weight * parts["ranking"]
         if self.local:
             parts["local"] = self._local_loss(batch, features)
             total = total + self.local_weight * parts["local"]
         return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
 
-    def _order_loss(self, predicted: Tensor, target: Tensor, group: Tensor, is_clean_image: Tensor) -> Loss:
-        """Score and ranking losses of the human scores, and the order loss of the clean images' versions."""
-        human = (predicted[~is_clean_image], target[~is_clean_image])
-        parts = {"score": score_loss(*human), "ranking": ranking_loss(*human, group[~is_clean_image])}
-        parts["order"] = order_loss(predicted, target, group, is_clean_image, self.order_margin)
-        total = parts["score"] + self.ranking_weight * parts["ranking"] + self.order_weight * parts["order"]
-        return Loss(total, {name: part.detach() for name, part in parts.items()}, predicted.detach())
-
     def _local_loss(self, batch: Batch, features: list[Tensor]) -> Tensor:
-        """Mean absolute error of the auxiliary heads, over the patches with a true reference."""
+        """Mean absolute error of the auxiliary heads."""
         assert batch.reference is not None
-        distorted, reference = batch.distorted, batch.reference
-        if batch.has_reference is not None:
-            distorted, reference = distorted[batch.has_reference], reference[batch.has_reference]
-            features = [stage[batch.has_reference] for stage in features]
-        targets = local_quality_loss(distorted, reference)
-        # the last stage also has the prior's features, behind R1's own
-        own = [stage[:, : head.in_channels] for head, stage in zip(self.local, features, strict=True)]
-        predicted = [head(stage).float() for head, stage in zip(self.local, own, strict=True)]
+        targets = local_quality_loss(batch.distorted, batch.reference)
+        predicted = [head(stage).float() for head, stage in zip(self.local, features, strict=True)]
         return torch.stack([functional.l1_loss(a, b) for a, b in zip(predicted, targets, strict=True)]).mean()
 
 
@@ -195,8 +158,8 @@ def feature_losses(
         losses[phi.term] = torch.stack([feature_loss(a, b) for a, b in pairs]).mean()
     if features.psi is not None:
         with torch.no_grad():
-            target = features.psi.quality_features(reference)[layer - 1]
-        losses["psi"] = feature_loss(features.psi.quality_features(hallucination)[layer - 1], target)
+            target = features.psi.trunk_features(reference)[layer - 1]
+        losses["psi"] = feature_loss(features.psi.trunk_features(hallucination)[layer - 1], target)
     return losses
 
 
@@ -253,7 +216,7 @@ class GeneratorObjective(nn.Module):
         training = network.training
         with frozen(network.eval()):  # evaluation mode: this step must not update R's batch norms
             discrepancy = discrepancy_map(batch.distorted, hallucination)
-            features = network.regressor.quality_features(batch.distorted, discrepancy)
+            features = network.regressor.trunk_features(batch.distorted, discrepancy)
             fused = semantic if network.regressor.config.semantic else None
             score = regressor_score(network.regressor, features[-1], fused)
             loss = score_loss(network.qualities(score, batch.database), target_quality(batch))

@@ -6,17 +6,18 @@ which a run records and compares on resume: its name, its layers, and a digest o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
-from hiqa_cli.networks.regressor import to_range
+from hiqa_cli.networks.pair_regressor import PairRegressor
+from hiqa_cli.networks.statistics import tap_features
 from hiqa_train.data.leakage import TrainedScenes, trained_scenes
 
 from .vgg import VGG19, Vgg19Features, weights_digest
@@ -37,17 +38,14 @@ class TrunkFeatures(nn.Module):
 
     def __init__(self, trunk: EfficientNetLite, blocks: tuple[int, ...] = TRUNK_BLOCKS) -> None:
         super().__init__()
-        self.stem, self.blocks, self.layers = trunk.stem, trunk.blocks[: blocks[-1] + 1], blocks
+        self.layers = blocks
+        self.trunk = copy.deepcopy(trunk)
+        self.trunk.blocks = self.trunk.blocks[: blocks[-1] + 1]
         self.requires_grad_(False)
         self.identity = {"network": TRUNK, "layers": list(blocks), "weights": weights_digest(self)}
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x, features = functional.relu6(self.stem(to_range(image))), []
-        for number, block in enumerate(self.blocks):
-            x = block(x)
-            if number in self.layers:
-                features.append(x)
-        return features
+        return tap_features(self.trunk, image, self.layers)
 
 
 PerceptualFeatures = TrunkFeatures | Vgg19Features
@@ -57,10 +55,10 @@ def load_perceptual(vgg: Path | None, vgg_layers: tuple[str, ...]) -> Perceptual
     """VGG19 from a file, or without one the trunk of hiqa's weights. Raises UsageError or WeightsError."""
     if vgg is not None:
         return Vgg19Features(vgg, vgg_layers)
-    prior = load_weights(None).regressor.prior
-    if prior is None:
+    regressor = load_weights(None).regressor
+    if not isinstance(regressor, PairRegressor):
         raise UsageError("hiqa's weights have no trunk for the perceptual loss", "give --vgg FILE, download or off")
-    return TrunkFeatures(prior.trunk)
+    return TrunkFeatures(regressor.trunk)
 
 
 def perceptual_scenes(identity: Mapping[str, Any] | None) -> TrainedScenes:

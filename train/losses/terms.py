@@ -49,19 +49,6 @@ def score_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return functional.l1_loss(predicted, target)
 
 
-def relative_score_loss(predicted: Tensor, target: Tensor, group: Tensor, mask: Tensor, share: float) -> Tensor:
-    """Formula (12), where for patches in `mask` a `share` of the error is measured from the mean error of their group.
-
-    All (B,), `mask` of bool; not in the paper. Versions of one reference differ only by their distortion; their common
-    error is about the quality of the reference, which a full-reference measure does not know.
-    """
-    error = predicted - target
-    same = (group[:, None] == group[None, :]).to(error.dtype)
-    common = (same * error).sum(dim=1) / same.sum(dim=1)  # not same @ error: autocast would round it to bf16
-    relative = (1 - share) * error.abs() + share * (error - common).abs()
-    return torch.where(mask, relative, error.abs()).mean()
-
-
 def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
     """Rank patches of one group by their targets; not in the paper.
 
@@ -73,23 +60,6 @@ def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
     difference = predicted[:, None] - predicted[None, :]
     compared = (target_difference > 0) & (group[:, None] == group[None, :])
     shortfall = functional.relu(target_difference - difference) * compared
-    return shortfall.sum() / torch.clamp(compared.sum(), min=1)
-
-
-MIN_DIFFERENCE = 0.02  # of qualities: versions that are closer are not ordered
-
-
-def order_loss(predicted: Tensor, target: Tensor, group: Tensor, mask: Tensor, margin: float) -> Tensor:
-    """No version of an image may score above a better one; not in the paper.
-
-    As `ranking_loss` for the patches in `mask`, (B,) bool, but a share `margin` of the target difference is sufficient;
-    with 0 the loss is zero wherever the order is right.
-    """
-    target_difference = target[:, None] - target[None, :]
-    difference = predicted[:, None] - predicted[None, :]
-    compared = (target_difference > MIN_DIFFERENCE) & (group[:, None] == group[None, :])
-    compared &= mask[:, None] & mask[None, :]
-    shortfall = functional.relu(margin * target_difference - difference) * compared
     return shortfall.sum() / torch.clamp(compared.sum(), min=1)
 
 

@@ -44,24 +44,9 @@ class RegressorStage:
     sees: R's second input: none ("image"), the discrepancy map of G's hallucination ("hallucination"), or the map of
         the true reference ("reference", the oracle of the ablation). fusion: whether R uses G's features, formula (11).
     begin: the stage whose R it starts from, "" for random weights.
-    mean_with: a stage of the same network, whose weights are averaged with this stage's at its end; "" for none.
-        Weights between two tasks can be better than either end (Wortsman et al., CVPR 2022).
-    relative_share: in training on databases and clean images together, the share of a clean image's error that is
-        measured from its group's mean error (losses.terms.relative_score_loss): human scores then decide the quality of
-        the photograph itself.
-    order_weight: unless 0, clean images are trained by losses.terms.order_loss only, with this weight.
-        order_margin: its margin.
     ranking_weight: of the ranking of versions of one image. local_weight: of the local quality loss, computed from the
         reference. Neither is in the paper.
-    shares: of each kind of distortion of clean images; "all" is divided among all kinds. ladder_share: of the
-        distortion groups that are ladders (data/distortion_groups.py).
-    mix: in training on databases and clean images together, the patches of a batch from each, by name; "photographs"
-        are the clean images.
-    squares: whether images with human scores are cut into squares of four patches and scored as mode "fast" does
-        (data/whole_image.py), or into single patches.
-    kept_share: the share of R1's addition to the prior's logit that is kept at the end of the stage.
-    learns: "all" of R; "prior": R consists of its prior only; "distortions": the prior of an earlier stage is frozen,
-        and R1 learns an addition to its logit. Without a prior: "all".
+    shares: of each kind of distortion of clean images; "all" is divided among all kinds.
     """
 
     kind: Literal["regressor"]
@@ -71,19 +56,10 @@ class RegressorStage:
     sees: Literal["image", "hallucination", "reference"]
     fusion: bool
     begin: str
-    mean_with: str
-    relative_share: float
-    order_weight: float
-    order_margin: float
     ranking_weight: float
     local_weight: float
-    learns: Literal["all", "prior", "distortions"]
     learning: OptimiserSettings
     shares: Mapping[str, float]
-    mix: Mapping[str, int]
-    squares: bool
-    ladder_share: float
-    kept_share: float
 
 
 @dataclass(frozen=True)
@@ -206,8 +182,7 @@ class Networks:
     """Sizes of the networks; see their configurations.
 
     absolute_map: whether R's input is |I_d - G(I_d)| in place of the signed map. regressor_blocks: blocks of each stage
-    of R1. regressor_stem: side of its first filters, px. regressor_prior: trunk beside R1. regressor_pretrained:
-    whether the prior starts from ImageNet weights (stages/imagenet_init.py).
+    of R1. regressor_stem: side of its first filters, px.
     """
 
     generator_channels: tuple[int, ...]
@@ -218,8 +193,6 @@ class Networks:
     absolute_map: bool
     regressor_blocks: int
     regressor_stem: int
-    regressor_prior: Literal["none", "efficientnet-lite0"]
-    regressor_pretrained: bool
     discriminator_channels: tuple[int, ...]
 
     @property
@@ -231,7 +204,7 @@ class Networks:
         return DiscriminatorConfig(self.discriminator_channels)
 
     def regressor(self, semantic_channels: int, *, discrepancy: bool, fusion: bool) -> RegressorConfig:
-        """The configuration of an R without a prior. semantic_channels: of the G whose features are fused."""
+        """The configuration of an R. semantic_channels: of the G whose features are fused."""
         return RegressorConfig(
             self.regressor_width,
             semantic_channels,
@@ -246,9 +219,7 @@ class Networks:
 
     def regressor_of(self, stage: RegressorStage, semantic_channels: int) -> RegressorConfig:
         """The configuration of a stage's R."""
-        config = self.regressor(semantic_channels, discrepancy=stage.sees != "image", fusion=stage.fusion)
-        blocks = 0 if stage.learns == "prior" else self.regressor_blocks
-        return dataclasses.replace(config, prior=self.regressor_prior, blocks=blocks)
+        return self.regressor(semantic_channels, discrepancy=stage.sees != "image", fusion=stage.fusion)
 
 
 @dataclass(frozen=True)

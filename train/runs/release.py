@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,68 +13,70 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.errors import OutputError
 from hiqa_cli.networks.generator import Generator
+from hiqa_cli.networks.hiqa import AnyRegressor
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.stages.heads.stage import TrainedHeads, anchored_cases
+from hiqa_train.stages.heads.stage import UNFITTED, TrainedHeads, anchored_cases
 from hiqa_train.trainer.checkpoint import RESUME_HINT
 from hiqa_train.uncertainty.activations import observe_activations
+from hiqa_train.uncertainty.error_head import attach_error_head
 from hiqa_train.uncertainty.interval_fit import fit_half_width
-from hiqa_train.uncertainty.scale_anchor import fit_anchor
 
-UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
 LICENCE = "as the owner of this run decides, within the terms of its training data"
 
 
-def release(
-    folder: Path,
-    generator: Generator,
-    network: MappedRegressor,
-    data: DataSource,
-    measured: dict[str, Any],
-    trained_scenes: Iterable[str] | None,
-    report: Callable[[str], None],
-    *,
-    anchored: bool,
-) -> Path:
-    """Fit the half-width on scores of the weights as released (float16), and write the folder. Returns the folder.
+@dataclass(frozen=True)
+class ReleaseFacts:
+    """What the manifest says. trained_scenes: all scenes that any of the networks was trained on, None if unknown."""
 
-    trained_scenes: all scenes that any of the networks was trained on, None if unknown. anchored: first fit the scale
-    (see uncertainty/scale_anchor.py) and change `network` accordingly. Raises OutputError, as on a full disk.
-    """
-    knots = network.knots(len(data.names))
+    data: DataSource
+    measured: Mapping[str, Any]
+    trained_scenes: Iterable[str] | None
 
-    def save(where: Path, calibration: Calibration) -> None:
-        maps = dict(zip(data.names, knots, strict=True)) if len(knots) > 1 else {}
+    def save(
+        self,
+        folder: Path,
+        generator: Generator,
+        regressor: AnyRegressor,
+        calibration: Calibration,
+        maps: Mapping[str, Sequence[float]],
+    ) -> None:
+        """Write the weights. maps: qualities of databases at evenly spaced scores (losses/score_maps.py). Raises
+        OutputError, as on a full disk."""
         try:
             save_weights(
-                where,
+                folder,
                 generator,
-                network.regressor,
+                regressor,
                 calibration,
-                name=f"trained on {', '.join(data.names)}",
+                name=f"trained on {', '.join(self.data.names)}",
                 version="1",
                 licence=LICENCE,
-                training_data=data.terms(),
-                measured={**measured, "maps": maps},
-                seen_scenes=trained_scenes,
+                training_data=self.data.terms(),
+                measured={**self.measured, "maps": maps},
+                seen_scenes=self.trained_scenes,
             )
         except OutputError as error:
             raise OutputError(error.message, RESUME_HINT) from error
 
+
+def release(
+    folder: Path, generator: Generator, network: MappedRegressor, facts: ReleaseFacts, report: Callable[[str], None]
+) -> Path:
+    """Fit the half-width on scores of the weights as released (float16), and write the folder. Returns the folder.
+
+    Raises OutputError.
+    """
+    names = facts.data.names
+    knots = network.knots(len(names))
+    maps = dict(zip(names, knots, strict=True)) if len(knots) > 1 else {}
     unfitted = folder.with_name(f".{folder.name}")  # hidden, so that it is not mistaken for the released weights
-    save(unfitted, UNFITTED)
+    facts.save(unfitted, generator, network.regressor, UNFITTED, maps)
     scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
-    cases = data.interval_cases(observe_activations(scorer), knots, report)
-    if anchored:
-        anchor = fit_anchor(cases)
-        report(f"anchored the scale: logits times {anchor.gain:.3f}, plus {anchor.shift:+.3f}")
-        anchor.apply(network.regressor)
-        first, *others = knots  # the first is hiqa's scale itself
-        knots = [first, *map(anchor.moved_knots, others)]
-        cases = [anchor.moved(case) for case in cases]
+    cases = facts.data.interval_cases(observe_activations(scorer), knots, report)
     calibration, error_head = fit_half_width(cases)
-    network.regressor.set_error_head(error_head)
-    save(folder, calibration)
+    attach_error_head(network.regressor, error_head)
+    facts.save(folder, generator, network.regressor, calibration, maps)
     shutil.rmtree(unfitted)
     report(f"weights in {folder}")
     return folder
@@ -84,9 +87,7 @@ def release_heads(
     generator: Generator,
     trained: TrainedHeads,
     growth: Mapping[int, float],
-    data: DataSource,
-    measured: dict[str, Any],
-    trained_scenes: Iterable[str] | None,
+    facts: ReleaseFacts,
     report: Callable[[str], None],
 ) -> Path:
     """As release(), for heads that were trained on stored rows: scale, maps and uncertainty come from these.
@@ -98,21 +99,8 @@ def release_heads(
     report(f"anchored the scale: logits times {anchor.gain:.3f}, plus {anchor.shift:+.3f}")
     calibration, error_head = fit_half_width(cases)
     attach_error_head(trained.regressor, error_head)
-    maps = dict(zip(data.names[1:], knots, strict=True))  # the first, the clean images, is hiqa's scale itself
-    try:
-        save_weights(
-            folder,
-            generator,
-            trained.regressor,
-            calibration,
-            name=f"trained on {', '.join(data.names)}",
-            version="1",
-            licence=LICENCE,
-            training_data=data.terms(),
-            measured={**measured, "maps": maps},
-            seen_scenes=trained_scenes,
-        )
-    except OutputError as error:
-        raise OutputError(error.message, RESUME_HINT) from error
+    # the first of the names, the clean images, is hiqa's scale itself
+    maps = dict(zip(facts.data.names[1:], knots, strict=True))
+    facts.save(folder, generator, trained.regressor, calibration, maps)
     report(f"weights in {folder}")
     return folder

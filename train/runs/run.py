@@ -40,7 +40,7 @@ from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.time_estimate import estimate
 
 from .options import RunOptions, RunStopped
-from .release import release, release_heads
+from .release import ReleaseFacts, release, release_heads
 from .run_record import PERCEPTUAL, check_record, recorded_perceptual, run_identity, write_record
 from .sources import open_databases, open_mixed, open_photographs
 
@@ -140,7 +140,6 @@ class Run:
         self.phi = recorded_perceptual(out) if perceptual is None else perceptual.identity
         self.trained_scenes = self._trained_scenes()
         self.factory = StageFactory(recipe, data, run_device, options.seed, perceptual, init_generator, init_regressor)
-        self.factory.check(self.plan.stages)  # before anything is written
 
     def _trained_scenes(self) -> frozenset[str] | None:
         """All scenes that any network of the run was trained on, None if unknown."""
@@ -210,16 +209,10 @@ class Run:
             number: self.recipe.watch.half_width_growth.get(database, 0.0)
             for number, database in enumerate(self.data.databases.names, start=1)
         }
-        return release_heads(
-            self.out / "weights",
-            generator,
-            trained,
-            growth,
-            self.data,
-            {"recipe": self.recipe.to_dict(), "released_stage": name},
-            self.trained_scenes,
-            self.report,
+        facts = ReleaseFacts(
+            self.data, {"recipe": self.recipe.to_dict(), "released_stage": name}, self.trained_scenes
         )
+        return release_heads(self.out / "weights", generator, trained, growth, facts, self.report)
 
     def _announce(self) -> None:
         """Report the plan with time estimates, and write run.json."""
@@ -285,25 +278,12 @@ class Run:
             return self.out / "weights"
         chosen = self.recipe.stages[best]
         is_joint = isinstance(chosen, JointStage)
-        regressor_recipe = self.recipe.stages[chosen.regressor] if isinstance(chosen, JointStage) else chosen
         generator_name = best if is_joint else generator_stage(self.recipe)
         # an R on images alone has no G of its own: the weights get hiqa's, for hallucinations
         generator = self.finished.generator(generator_name) if generator_name else load_generator(None)
-        return release(
-            self.out / "weights",
-            generator,
-            self.finished.regressor(best),
-            self.data,
-            {
-                "recipe": self.recipe.to_dict(),
-                "released_stage": best,
-                "validation_error": errors,
-                PERCEPTUAL: self.phi,
-            },
-            self.trained_scenes,
-            self.report,
-            anchored=isinstance(regressor_recipe, RegressorStage) and regressor_recipe.relative_share > 0,
-        )
+        measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
+        facts = ReleaseFacts(self.data, {**measured, PERCEPTUAL: self.phi}, self.trained_scenes)
+        return release(self.out / "weights", generator, self.finished.regressor(best), facts, self.report)
 
     def _scores(self, name: str) -> bool:
         """Whether a stage leaves an R that can be released: the last regressor stage, or a joint stage."""

@@ -15,10 +15,10 @@ from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import photograph_scenes, shared_scenes
 from hiqa_train.data.sources.cached_features import CachedFeatureSource
 from hiqa_train.data.sources.database import DatabaseSource
-from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedSource
+from hiqa_train.data.sources.mixed import MixedSource, check_patches
 from hiqa_train.data.sources.synthetic import SyntheticSource
 from hiqa_train.data.training_split import DatabaseSplit
-from hiqa_train.recipes.schema import Recipe, RegressorStage
+from hiqa_train.recipes.schema import GeneratorStage, Recipe
 from hiqa_train.stages.initialise import load_generator
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
@@ -88,11 +88,12 @@ def open_mixed(
     """Open databases and photographs together.
 
     A photograph that a database shows, too, joins the same part there; one that shows a scene of `tested` is excluded.
-    UsageError if a stage of the recipe lacks what photographs need, or too few are left.
+    UsageError if a stage of the recipe cannot train on both, G's has no shares of distortions, or too few photographs
+    are left.
     """
     for name, stage in recipe.stages.items():
-        without_photographs = isinstance(stage, RegressorStage) and PHOTOGRAPHS not in stage.mix
-        if not stage.shares and not without_photographs:
+        check_patches(name, stage)
+        if isinstance(stage, GeneratorStage) and not stage.shares:
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe release")
     trained = {sample.scene for part in parts for sample in part.training}
     validated = {sample.scene for part in parts for sample in part.validation}

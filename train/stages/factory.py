@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.sources.database import DatabaseSource
 from hiqa_train.data.sources.protocol import DataSource, stage_seed
 from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.perceptual import PerceptualFeatures
@@ -23,8 +20,6 @@ from .joint import JointTraining
 from .plan import generator_stage
 from .regressor import RegressorTraining
 
-OF_PHOTOGRAPHS = ("relative_share", "order_weight")  # fields of a regressor stage
-
 
 @dataclass(frozen=True)
 class StageFactory:
@@ -32,9 +27,7 @@ class StageFactory:
 
     perceptual: phi of formula (4), None if no stage uses it.
     init_generator: a G to start the generator stage from, None for random weights.
-    init_regressor: the name of a stage, and an R that it starts from instead of the recipe's `begin`. A stage that
-        trains beside a frozen prior takes all but the prior from it; stages that train a prior from scratch start from
-        its prior, if it has one.
+    init_regressor: the name of a stage, and an R that it starts from instead of the recipe's `begin`.
     init_two_input: an R to start the two-input R of formula (7) from, None for random weights.
     """
 
@@ -46,14 +39,6 @@ class StageFactory:
     init_generator: Generator | None = None
     init_regressor: tuple[str, MappedRegressor] | None = None
     init_two_input: MappedRegressor | None = None
-
-    def check(self, names: Iterable[str]) -> None:
-        """UsageError if a stage has settings for photographs, and there are none."""
-        for name in names:
-            asked = [field for field in OF_PHOTOGRAPHS if getattr(self.recipe.stages[name], field, 0.0)]
-            if asked and isinstance(self.data, DatabaseSource):
-                problem = f"the stage {name} has {asked[0]}, which needs photographs to distort"
-                raise UsageError(problem, f"give --clean-images too, or {asked[0]} = 0.0")
 
     def build(self, name: str, networks: NetworkProvider) -> TrainingStage:
         """Build the stage of that name. networks: provides the networks that it builds on."""
@@ -109,19 +94,13 @@ class StageFactory:
             initial=self._initial(name, recipe, networks),
         )
 
-    def _initial(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> list[MappedRegressor]:
-        given = [self.init_regressor[1]] if self.init_regressor is not None and self.init_regressor[0] == name else []
-        if self.init_regressor is not None and recipe.learns == "prior" and not recipe.begin:
-            given = [self.init_regressor[1]] if self.init_regressor[1].regressor.prior is not None else []
-        if recipe.begin and (not given or recipe.learns == "distortions"):
-            return [*given, networks.regressor(recipe.begin)]
-        return given
+    def _initial(self, name: str, recipe: RegressorStage, networks: NetworkProvider) -> MappedRegressor | None:
+        if self.init_regressor is not None and self.init_regressor[0] == name:
+            return self.init_regressor[1]
+        return networks.regressor(recipe.begin) if recipe.begin else None
 
     def with_references(self, recipe: RegressorStage) -> bool:
-        """Whether R's batches hold references: if a loss or a target needs them, and every image has one, or batches
-        mark those that do."""
-        if self.data.marks_references:
-            return recipe.local_weight > 0
+        """Whether R's batches hold references: if a loss or a target needs them, and every image has one."""
         needed = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
         return needed and self.data.every_reference
 

@@ -1,22 +1,14 @@
-"""Frozen networks that a training regressor takes its inputs from: G, and the prior of an R that has one.
-
-On a CPU they are packed as for scoring, so that R trains on exactly the inputs that it gets in scoring; in bf16 the
-plain modules differ by up to half an 8-bit level (G) or by points of the score (prior). Packed networks are also
-faster.
-"""
+"""A frozen G that a training R takes its inputs from, computed as in scoring."""
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_cli.networks.onednn.generator import PackedGeneratorHalf
-from hiqa_cli.networks.onednn.packing import LEVELS, Layout, depth_to_space, is_packable, space_to_depth
-from hiqa_cli.networks.onednn.regressor import PackedEfficientNetLite
-from hiqa_cli.networks.regressor import Prior
 from hiqa_train.trainer.distributed import RunDevice
 
 
@@ -28,43 +20,22 @@ class FrozenOutputs(NamedTuple):
 
 
 class FrozenGenerator:
-    """A G that does not train: its outputs on a batch."""
+    """A G that does not train: its outputs on a batch.
 
-    def __init__(self, generator: Generator, run_device: RunDevice, batch: int, side: int) -> None:
-        """batch, side: of the usual input, for which the packed network is laid out; others work, too."""
+    In bf16 its first filters stay in float32 (`HiqaNet.in_precision`), where autocast would round the image itself.
+    """
+
+    def __init__(self, generator: Generator, run_device: RunDevice) -> None:
         self.config = generator.config
-        self.plain = generator.to(run_device.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device = run_device.device.type
         dtype = torch.bfloat16 if run_device.precision == "bf16" else torch.float32
-        self._packed: PackedGeneratorHalf | None = None
-        if run_device.device.type == "cpu" and is_packable(dtype):
-            self._packed = PackedGeneratorHalf(generator, Layout(batch, side, dtype))
+        self._network = copy.deepcopy(generator).eval().requires_grad_(False)
+        self._network.to(run_device.device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network.enter.float()
 
     @torch.no_grad()
     def __call__(self, distorted: Tensor) -> FrozenOutputs:
         """distorted: (B, 3, H, W) float32 in 0..1, channels_last."""
-        if self._packed is None or any(side % self.config.divisor for side in distorted.shape[-2:]):
-            outputs = self.plain(distorted)
-            return FrozenOutputs(outputs.hallucination.float().clamp(0, 1), outputs.semantic)
-        _, correction, semantic = self._packed.run_generator(distorted)
-        return FrozenOutputs(distorted + depth_to_space(correction), semantic)
-
-
-class FrozenPrior:
-    """A prior that does not train: its features of a batch."""
-
-    def __init__(self, prior: Prior, run_device: RunDevice, batch: int, side: int) -> None:
-        """batch, side: of the usual input, for which the packed network is laid out; others work, too."""
-        self.plain = prior
-        dtype = torch.bfloat16 if run_device.precision == "bf16" else torch.float32
-        self._packed: PackedEfficientNetLite | None = None
-        if run_device.device.type == "cpu" and is_packable(dtype):
-            self._packed = PackedEfficientNetLite(prior.trunk, Layout(batch, side, dtype))
-
-    @torch.no_grad()
-    def __call__(self, distorted: Tensor) -> Tensor:
-        """(B, 3, H, W) float32 in 0..1, channels_last -> (B, 1280, H/32, W/32)."""
-        if self._packed is None:
-            features: Tensor = self.plain(distorted)
-            return features
-        levels = space_to_depth(distorted * (2 * LEVELS)).sub_(LEVELS)
-        return self._packed(levels)
+        with torch.autocast(self._device, enabled=False):
+            output = self._network(distorted)
+        return FrozenOutputs((distorted + output.correction.float()).clamp(0, 1), output.semantic)

@@ -115,9 +115,7 @@ class GeneratorTraining:
             self.two_input_regressor = MappedRegressor(Regressor(config), databases)
             if init_two_input is not None:
                 initialise_from(self.two_input_regressor.regressor, init_two_input.regressor.state_dict())
-            regressor_objective = RegressorObjective(
-                self.two_input_regressor, relative_share=0.0, ranking_weight=0.0, local_weight=0.0
-            )
+            regressor_objective = RegressorObjective(self.two_input_regressor, ranking_weight=0.0, local_weight=0.0)
             self.two_input_trainer = NetworkTrainer(
                 regressor_objective, self.two_input_regressor, recipe.judge, recipe.steps, run_device
             )
@@ -161,7 +159,7 @@ class GeneratorTraining:
         assert isinstance(regressor, MappedRegressor)
         assert self.threshold.epsilon is not None
         with self.run_device.autocast():
-            features = regressor.regressor.quality_features(
+            features = regressor.regressor.trunk_features(
                 batch.distorted, discrepancy_map(batch.distorted, hallucination)
             )
         predicted = regressor.qualities(regressor_score(regressor.regressor, features[-1], None), batch.database)

@@ -19,11 +19,10 @@ from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
 
 def result_of(described: dict[str, Any]) -> str:
-    """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST if
-    validation errors of different steps are not comparable: in a generator stage, whose losses are added over time, and
-    with a `relative_share`, which leaves the level of the scores open."""
-    not_comparable = described["kind"] == "generator" or bool(described["recipe"].get("relative_share"))
-    return LAST if not_comparable else BEST
+    """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST in
+    a generator stage, whose losses are added over time, so that validation errors of different steps are not
+    comparable."""
+    return LAST if described["kind"] == "generator" else BEST
 
 
 class NetworkProvider(Protocol):
@@ -58,16 +57,7 @@ class TrainedNetworks:
         config = RegressorConfig.from_dict(state["describe"]["regressor"])
         network = MappedRegressor(Regressor(config), state["describe"]["databases"])
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
-        network.eval().requires_grad_(False)
-        recipe = state["describe"]["recipe"]
-        if recipe.get("mean_with"):
-            other = self.regressor(recipe["mean_with"]).regressor
-            for own, first in zip(network.regressor.parameters(), other.parameters(), strict=True):
-                own.lerp_(first, 0.5)
-        if recipe.get("kept_share", 1.0) != 1.0:
-            network.regressor.head.score.weight.mul_(recipe["kept_share"])
-            network.regressor.head.score.bias.mul_(recipe["kept_share"])
-        return network
+        return network.eval().requires_grad_(False)
 
     def generator(self, stage: str) -> Generator:
         if self.given is not None and not (self.out / stage / LAST).exists():
@@ -112,7 +102,11 @@ def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
     """
     assert isinstance(stage, RegressorStage)
     if (where / MANIFEST).exists():
-        network = MappedRegressor(load_weights(where).regressor, 1)
+        regressor = load_weights(where).regressor
+        if not isinstance(regressor, Regressor):
+            kinds = f"its R is a {regressor.traits.kind}, the stage's is the paper's"
+            raise UsageError(f"--init-from {where}: {kinds}", "give weights whose R such a stage has trained")
+        network = MappedRegressor(regressor, 1)
         inputs = (network.regressor.config.discrepancy, network.regressor.config.semantic)
         if not all(has or not had for has, had in zip(_inputs(stage), inputs, strict=True)):
             raise UsageError(f"--init-from {where}: its R has inputs that the stage lacks", "give an R on images only")

@@ -64,10 +64,7 @@ class JointTraining:
         )
         # no local loss: its heads ended with their stage, and new ones would disturb R at first
         regressor_objective = RegressorObjective(
-            self.regressor,
-            relative_share=regressor_recipe.relative_share,
-            ranking_weight=regressor_recipe.ranking_weight,
-            local_weight=0.0,
+            self.regressor, ranking_weight=regressor_recipe.ranking_weight, local_weight=0.0
         )
         self.regressor_trainer = NetworkTrainer(
             regressor_objective, self.regressor, recipe.learning, recipe.steps, run_device

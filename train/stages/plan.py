@@ -98,13 +98,6 @@ def last_regressor(recipe: Recipe) -> str:
     return names[-1]
 
 
-def continues_from_regressor(recipe: Recipe) -> bool:
-    """Whether the last regressor stage trains only a part of R (the prior, or R1 beside it) and can start from a
-    complete R."""
-    stages = [stage for stage in recipe.stages.values() if isinstance(stage, RegressorStage)]
-    return bool(stages) and stages[-1].learns != "all"
-
-
 def generator_stage(recipe: Recipe) -> str:
     """The name of the generator stage, "" without one."""
     return next((name for name, stage in recipe.stages.items() if isinstance(stage, GeneratorStage)), "")

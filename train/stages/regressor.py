@@ -6,8 +6,7 @@ discrepancy map and features of a frozen G, it is the final R.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -25,8 +24,7 @@ from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict
 
-from .frozen import FrozenGenerator, FrozenPrior
-from .imagenet_init import load_lite0
+from .frozen import FrozenGenerator
 
 
 class RegressorTraining:
@@ -47,41 +45,26 @@ class RegressorTraining:
         databases: int,
         seed: int,
         generator: Generator | None,
-        initial: Sequence[MappedRegressor],
+        initial: MappedRegressor | None,
         with_references: bool,
     ) -> None:
-        """generator: needed for the discrepancy map and the fusion of the recipe; it stays frozen. initial: Rs to copy
-        weights from, one after another. with_references: whether every image has one; without, there is no local loss
-        (`local_weight`).
-        """
+        """generator: needed for the discrepancy map and the fusion of the recipe; it stays frozen. initial: an R to
+        copy weights from. with_references: whether every image has one; without, there is no local loss
+        (`local_weight`)."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.run_device = run_device
-        batch, side = recipe.batch // run_device.world, recipe.patch
-        self.generator = None if generator is None else FrozenGenerator(generator, run_device, batch, side)
+        self.generator = None if generator is None else FrozenGenerator(generator, run_device)
         channels = networks.generator.channels[-1] if generator is None else generator.config.channels[-1]
         torch.manual_seed(seed)
         regressor = Regressor(networks.regressor_of(recipe, channels))
         self.network = MappedRegressor(regressor, databases)
-        if networks.regressor_pretrained and regressor.prior is not None:
-            load_lite0(regressor.prior.trunk)
-        for other in initial:
-            initialise_from(regressor, other.regressor.state_dict())
-            if self.network.maps is not None and other.maps is not None:
-                self.network.maps.load_state_dict(other.maps.state_dict())
-        self.prior: FrozenPrior | None = None
-        if recipe.learns == "distortions" and regressor.prior is not None:
-            regressor.prior.requires_grad_(False)
-            self.prior = FrozenPrior(regressor.prior, run_device, batch, side)
+        if initial is not None:
+            initialise_from(regressor, initial.regressor.state_dict())
+            if self.network.maps is not None and initial.maps is not None:
+                self.network.maps.load_state_dict(initial.maps.state_dict())
         local = recipe.local_weight if with_references else 0.0
-        objective = RegressorObjective(
-            self.network,
-            relative_share=recipe.relative_share,
-            ranking_weight=recipe.ranking_weight,
-            local_weight=local,
-            order_weight=recipe.order_weight,
-            order_margin=recipe.order_margin,
-        )
+        objective = RegressorObjective(self.network, ranking_weight=recipe.ranking_weight, local_weight=local)
         self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, run_device)
         self.trainers = {"regressor": self.trainer}
 
@@ -97,8 +80,7 @@ class RegressorTraining:
 
     def inputs(self, batch: Batch) -> RegressorInputs:
         """R's inputs in addition to the distorted patches."""
-        inputs = regressor_inputs(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
-        return inputs if self.prior is None else replace(inputs, prior=self.prior(batch.distorted))
+        return regressor_inputs(self.generator, batch, self.recipe.sees, fusion=self.recipe.fusion)
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         with self.run_device.autocast():
@@ -123,28 +105,22 @@ class RegressorTraining:
 
 
 FIRST = "trunk.conv.0.weight"  # the convolution on the image and the discrepancy map
-ERROR_HEAD = "doubt."
+ERROR_HEAD = "error_head."
 
 
 def initialise_from(network: Regressor, weights: dict[str, Tensor]) -> None:
     """Copy the weights of another R, which may lack inputs that `network` has: these start with weight zero, so that
     the scores stay the same. UsageError if its sizes differ otherwise.
 
-    Additional blocks of the other R are dropped, and larger first filters are cropped. With a prior that the other R
-    lacks, R1 starts by adding nothing; without an R1, only the prior is copied. The error head is never copied: it was
-    fitted to the other R's errors.
+    Additional blocks of the other R are dropped, and larger first filters are cropped. The error head is never copied:
+    it was fitted to the other R's errors.
     """
     state, config = network.state_dict(), network.config
-    gains_prior = network.prior is not None and not any(name.startswith("prior.") for name in weights)
     taken = {
         name: old for name, old in weights.items() if not _is_dropped(name, config) and not name.startswith(ERROR_HEAD)
     }
-    if not config.blocks:
-        taken = {name: old for name, old in taken.items() if name.startswith("prior.")}
     if FIRST in taken:
         taken[FIRST] = centre_crop(taken[FIRST], config.stem)
-    if gains_prior:
-        taken = {name: old for name, old in taken.items() if not name.startswith("head.score.")}
     if any(name not in state or state[name].shape[:1] != old.shape[:1] for name, old in taken.items()):
         raise UsageError("the initial R has other sizes than the recipe's", "see [networks] of the recipe")
     for name, old in taken.items():

@@ -17,7 +17,6 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.speed.timing import median_seconds, seconds_of
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.onednn.packing import Layout
 
 TILES = 8
 
@@ -75,7 +74,7 @@ def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> Convo
     network = HiqaNet(loaded.generator, loaded.regressor).eval()
     one_tile = multiplications(network, torch.rand(1, 3, TILE, TILE))
     with torch.inference_mode():  # not above: torch before 2.5 counts nothing in it
-        network.pack(Layout(TILES, TILE, dtype)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.in_precision(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         tiles = torch.rand(TILES, 3, TILE, TILE).to(memory_format=torch.channels_last)
         plain = PlainConvolution(precision)
         calls = plain.calls_for(TILES * one_tile)

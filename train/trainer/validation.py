@@ -13,8 +13,7 @@ from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
-from hiqa_train.data.whole_image import score_images
-from hiqa_train.losses.objectives import target_quality
+from hiqa_train.losses.objectives import regressor_score, target_quality
 from hiqa_train.losses.score_maps import MappedRegressor
 
 from .distributed import RunDevice
@@ -24,8 +23,7 @@ from .distributed import RunDevice
 class Validation:
     """Fixed validation patches.
 
-    count: of patches, `batch` at a time. each: consecutive patches of one image, whose scores are averaged; patches
-    that are scored together as a whole image count as one.
+    count: of patches, `batch` at a time. each: consecutive patches of one image, whose scores are averaged.
     """
 
     source: PatchSource
@@ -74,11 +72,11 @@ def predict(
     for batch in validation.batches():
         with validation.run_device.autocast():
             inputs = inputs_of(batch)
-            features = network.regressor.quality_features(batch.distorted, inputs.discrepancy, inputs.prior)
-        scored = score_images(network.regressor, features[-1], inputs.semantic, batch)
-        predicted.append(network.qualities(scored.score, batch.database[scored.first]).float().cpu())
-        quality.append(target_quality(batch)[scored.first].float().cpu())
-        database.append(batch.database[scored.first].cpu())
+            features = network.regressor.trunk_features(batch.distorted, inputs.discrepancy)
+        score = regressor_score(network.regressor, features[-1], inputs.semantic)
+        predicted.append(network.qualities(score, batch.database).float().cpu())
+        quality.append(target_quality(batch).float().cpu())
+        database.append(batch.database.cpu())
     each = validation.each
 
     def mean_of_images(values: list[Tensor]) -> np.ndarray:

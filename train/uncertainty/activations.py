@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from hiqa_cli.engine.backends.backend import TileOutputs
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
-from hiqa_cli.engine.config import DEFAULT_STRIDE, TORCH
-from hiqa_cli.engine.results import ScoreResult
+from hiqa_cli.engine.config import TILE
+from hiqa_cli.engine.pipeline.statistics import image_prediction, image_statistics, pooled
+from hiqa_cli.engine.results import TileScore
 from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.tiling.grid import plan_tiles
 
 
 class ObservedScore(NamedTuple):
-    """A scored image. activations: (windows, hidden units of R's heads); for a large image, of the sampled tiles; None
-    if not recorded."""
+    """A scored image, in points. tiles: that its score is made of. half_width: that the weights state.
 
-    result: ScoreResult
+    activations: (n, units) of R's heads, None if not recorded: a row a tile, or one of the image for an R that pools.
+    """
+
+    score: float
+    tiles: tuple[TileScore, ...]
+    half_width: float
     activations: np.ndarray | None = None
 
 
@@ -28,63 +33,39 @@ ScoreFunction = Callable[[np.ndarray], ObservedScore]  # takes (H, W, 3) uint8
 
 def observe_scores(scorer: Scorer, stride: int) -> ScoreFunction:
     """A function that scores without recording activations."""
-    return lambda pixels: ObservedScore(scorer.score(pixels, stride=stride))
 
+    def score(pixels: np.ndarray) -> ObservedScore:
+        result = scorer.score(pixels, stride=stride)
+        return ObservedScore(result.score, result.tiles, result.uncertainty)
 
-class RecordingBackend:
-    """A `Backend` that records the pooled features (n, C) of all tiles, and of all windows that go to R2."""
-
-    name = TORCH
-
-    def __init__(self, backend: TorchBackend) -> None:
-        self._backend = backend
-        self.lock = backend.lock
-        self.batch_size = backend.batch_size
-        self.of_tiles: list[np.ndarray] = []
-        self.of_windows: list[np.ndarray] = []
-
-    @property
-    def tiles_at_once(self) -> int:
-        return self._backend.tiles_at_once
-
-    @property
-    def readers(self) -> int:
-        return self._backend.readers
-
-    @property
-    def settings(self) -> Mapping[str, str | int]:
-        return self._backend.settings
-
-    def enter_process(self) -> None:
-        self._backend.enter_process()
-
-    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
-        outputs = self._backend.predict_tiles(tiles, corrections, features=True)
-        assert outputs.features is not None
-        self.of_tiles.append(outputs.features.mean(axis=(1, 2)))
-        return outputs
-
-    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
-        self.of_windows.append(pooled)
-        return self._backend.predict_pooled(pooled)
+    return score
 
 
 def observe_activations(scorer: Scorer) -> ScoreFunction:
-    """A function that scores in mode "fast" and records activations. It takes over the scorer, which must run on
-    torch."""
-    backend = scorer.backend
+    """A function that scores every adjacent tile, as mode "fast" without sampling, and records activations. The scorer
+    must run on torch."""
+    backend, calibration = scorer.backend, scorer.calibration
     assert isinstance(backend, TorchBackend)
-    recording = RecordingBackend(backend)
-    scorer.backend = recording
 
     def score(pixels: np.ndarray) -> ObservedScore:
-        recording.of_tiles.clear()
-        recording.of_windows.clear()
-        result = scorer.score(pixels, stride=DEFAULT_STRIDE)
-        pooled = torch.from_numpy(np.concatenate(recording.of_windows or recording.of_tiles))
-        assert len(pooled) == len(result.tiles)
-        with torch.inference_mode():
-            activations = torch.cat(backend.network.regressor.head_activations(pooled), dim=1)
-        return ObservedScore(result, activations.numpy())
+        found = image_statistics(backend, pixels)
+        height, width = pixels.shape[:2]
+        places = plan_tiles(width, height, TILE).places()
+        predicted = backend.predict(found.tiles, found.whole).tolist()
+        tiles = tuple(TileScore(x, y, *two) for (x, y), two in zip(places, predicted, strict=True))
+        points, predicted_error = image_prediction(backend, found)
+        half_width = calibration.half_width(points, [tile.score for tile in tiles], predicted_error)
+        rows = pooled(found.tiles, found.weights) if backend.traits.pools else found.tiles
+        return ObservedScore(points, tiles, half_width, head_activations(backend, rows, found.whole))
 
     return score
+
+
+@torch.inference_mode()
+def head_activations(backend: TorchBackend, statistics: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """(n, N) and (1, M), `ImageStatistics` -> (n, units) float32, what the error head sees."""
+    regressor = backend.network.regressor
+    device = next(regressor.parameters()).device
+    here = (torch.from_numpy(numbers).to(device) for numbers in (statistics, whole))
+    found: np.ndarray = regressor.activations(*here).float().cpu().numpy()
+    return found

@@ -26,10 +26,10 @@ SMALLEST, TILE = 256, 256
 
 @dataclass(frozen=True)
 class IntervalCase:
-    """A scored image: score, tile scores, stated half-width and target score, in points.
+    """A scored image: score, tile scores, stated half-width and target score, in points. (`ObservedScore`.)
 
     database: the number of the database whose human score is the target; None if the target comes from the reference.
-    scene: of the image. activations: (windows, units) of R's heads, None if not recorded.
+    scene: of the image. activations: (n, units) of R's heads, None if not recorded.
     growth: if R was trained on this image, the factor by which errors on unseen images are larger.
     """
 
@@ -55,9 +55,9 @@ def case_of(
     observed: ObservedScore, target: float, scene: str, database: int | None, *, growth: float = 1.0
 ) -> IntervalCase:
     """The case of a scored image. target: in points."""
-    result = observed.result
-    tiles = tuple(tile.score for tile in result.tiles)
-    return IntervalCase(result.score, tiles, result.uncertainty, target, database, scene, observed.activations, growth)
+    score, tiles, half_width, activations = observed
+    of_tiles = tuple(tile.score for tile in tiles)
+    return IntervalCase(score, of_tiles, half_width, target, database, scene, activations, growth)
 
 
 def target_score(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
@@ -89,7 +89,7 @@ def draw_cases(
             reference = random_window(image.pixels, random)
             distorted = distort(reference, KINDS[(number + version) % len(KINDS)], random)
             observed = score(distorted)
-            target = target_score(distorted, reference, observed.result.tiles)
+            target = target_score(distorted, reference, observed.tiles)
             cases.append(case_of(observed, target, image.name, None))
         report(f"uncertainty: {image.name} ({number + 1} of {len(images)})")
     return cases

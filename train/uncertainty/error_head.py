@@ -1,9 +1,10 @@
 """Trains the error head, a small network on the hidden units of R's heads that predicts R's error.
 
 The logarithm of the half-width of an image (engine/calibration.py) is linear in a few features of its score, plus the
-mean output of the error head over its windows. Both are fitted together by the pinball loss (Koenker and Bassett, 1978)
-of the logarithms of the errors, which is minimal if the wanted share of the errors lies within the half-width. The head
-is not linear: units that mark reliable scores of photographs mark unreliable ones of distorted versions.
+mean output of the error head over an image's rows of hidden units: one, or one a tile. Both are fitted together by the
+pinball loss (Koenker and Bassett, 1978) of the logarithms of the errors, which is minimal if the wanted share of the
+errors lies within the half-width. The head is not linear: units that mark reliable scores of photographs mark
+unreliable ones of distorted versions.
 
 A few hundred noisy errors are little training data. The head therefore has few hidden units and dropout on its inputs,
 and is an ensemble of networks with different random initial weights, merged into one network.
@@ -14,13 +15,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hiqa_cli.networks.regressor import ErrorHead
+from hiqa_cli.networks.hiqa import AnyRegressor
+from hiqa_cli.networks.regressor import Regressor
+from hiqa_cli.networks.tile_regressor import ErrorHead
 from hiqa_cli.networks.torch_contexts import one_thread
 
 UNITS, NETWORKS = 16, 8  # hidden units of a network; networks in the ensemble
@@ -35,13 +38,13 @@ MIN_DEVIATION = 0.02
 class ErrorExamples:
     """Images with known errors.
 
-    features: (n, p) of the scores; the first column is 1. activations: (n, most windows, units), padded with zeros.
-    window_weights: (n, most windows), 1 / number of windows, 0 for padding. errors: (n,), in points. weights: (n,).
+    features: (n, p) of the scores; the first column is 1. activations: (n, most rows, units), padded with zeros.
+    row_weights: (n, most rows), 1 / number of rows, 0 for padding. errors: (n,), in points. weights: (n,).
     """
 
     features: np.ndarray
     activations: Tensor
-    window_weights: Tensor
+    row_weights: Tensor
     errors: np.ndarray
     weights: np.ndarray
 
@@ -51,26 +54,26 @@ class ErrorExamples:
         return ErrorExamples(
             self.features[chosen],
             self.activations[some],
-            self.window_weights[some],
+            self.row_weights[some],
             self.errors[chosen],
             self.weights[chosen],
         )
 
 
-def padded(windows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """`activations` and `window_weights` of `ErrorExamples`, from the (windows, units) of each image."""
-    most = max(len(some) for some in windows)
-    activations = torch.zeros(len(windows), most, windows[0].shape[1])
-    window_weights = torch.zeros(len(windows), most)
-    for number, some in enumerate(windows):
+def padded(cases: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """`activations` and `row_weights` of `ErrorExamples`, from the (rows, units) of each image."""
+    most = max(len(some) for some in cases)
+    activations = torch.zeros(len(cases), most, cases[0].shape[1])
+    row_weights = torch.zeros(len(cases), most)
+    for number, some in enumerate(cases):
         activations[number, : len(some)] = torch.from_numpy(some)
-        window_weights[number, : len(some)] = 1 / len(some)
-    return activations, window_weights
+        row_weights[number, : len(some)] = 1 / len(some)
+    return activations, row_weights
 
 
 @dataclass(frozen=True)
 class FittedErrorHead:
-    """coefficients: (p,) of the features. error_head: (B, units) -> (B, 1)."""
+    """coefficients: (p,) of the features. error_head: (B, units) -> (B,)."""
 
     coefficients: np.ndarray
     error_head: ErrorHead
@@ -78,7 +81,8 @@ class FittedErrorHead:
     @torch.no_grad()
     def predict(self, examples: ErrorExamples) -> np.ndarray:
         """The logarithms of half-widths, (n,)."""
-        errors = (self.error_head(examples.activations).squeeze(2) * examples.window_weights).sum(dim=1)
+        rows: Tensor = self.error_head(examples.activations.flatten(0, 1))
+        errors = (rows.view_as(examples.row_weights) * examples.row_weights).sum(dim=1)
         return np.asarray(examples.features @ self.coefficients + errors.double().numpy())
 
     @torch.no_grad()
@@ -90,10 +94,20 @@ class FittedErrorHead:
         return FittedErrorHead(self.coefficients * factor, error_head)
 
 
+def attach_error_head(regressor: AnyRegressor, error_head: ErrorHead) -> None:
+    """Let R predict errors by a head that was fitted to it; weights saved from then on contain it."""
+    units = error_head.hidden.out_features
+    if isinstance(regressor, Regressor):
+        regressor.config = replace(regressor.config, error_units=units)
+    else:
+        regressor.config = replace(regressor.config, error_units=units)
+    regressor.error_head = error_head
+
+
 def fit_error_head(examples: ErrorExamples, covered: float) -> FittedErrorHead:
     """Fit the half-width within which the share `covered` of the errors lies. Deterministic."""
-    windows = examples.activations[examples.window_weights > 0]
-    deviation, mean = torch.std_mean(windows, dim=0, correction=0)
+    rows = examples.activations[examples.row_weights > 0]
+    deviation, mean = torch.std_mean(rows, dim=0, correction=0)
     active = deviation > MIN_DEVIATION * deviation.max()
     gain = torch.where(active, 1 / deviation.clamp(min=1e-12), 0.0)
     middle, width = examples.features.mean(axis=0), examples.features.std(axis=0)
@@ -106,7 +120,7 @@ def fit_error_head(examples: ErrorExamples, covered: float) -> FittedErrorHead:
         torch.manual_seed(0)
         networks = ErrorHeadEnsemble(examples.activations.shape[2], features.shape[1], float(logs.quantile(covered)))
         activations = (examples.activations - mean) * gain
-        _train(networks, features, activations, examples.window_weights, logs, weights, covered)
+        _train(networks, features, activations, examples.row_weights, logs, weights, covered)
         error_head = networks.merged(mean, gain)
     linear = networks.linear.detach().mean(dim=0).double().numpy() / width
     linear[0] -= linear @ middle
@@ -125,11 +139,11 @@ class ErrorHeadEnsemble(nn.Module):
         with torch.no_grad():
             self.linear[:, 0] = level
 
-    def forward(self, features: Tensor, activations: Tensor, window_weights: Tensor) -> Tensor:
-        """(n, p), (n, windows, inputs), (n, windows) -> (n, NETWORKS), logarithms of half-widths."""
+    def forward(self, features: Tensor, activations: Tensor, row_weights: Tensor) -> Tensor:
+        """(n, p), (n, rows, inputs), (n, rows) -> (n, NETWORKS), logarithms of half-widths."""
         units = torch.relu(self.hidden(activations)).unflatten(2, (NETWORKS, UNITS))
         errors = (units * self.weight).sum(dim=3) + self.bias
-        return features @ self.linear.T + (errors * window_weights.unsqueeze(2)).sum(dim=1)
+        return features @ self.linear.T + (errors * row_weights.unsqueeze(2)).sum(dim=1)
 
     @torch.no_grad()
     def merged(self, mean: Tensor, gain: Tensor) -> ErrorHead:
@@ -147,7 +161,7 @@ def _train(
     networks: ErrorHeadEnsemble,
     features: Tensor,
     activations: Tensor,
-    window_weights: Tensor,
+    row_weights: Tensor,
     logs: Tensor,
     weights: Tensor,
     covered: float,
@@ -159,7 +173,7 @@ def _train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         some = torch.multinomial(weights, min(BATCH, len(logs)), replacement=True)
-        predicted = networks(features[some], nn.functional.dropout(activations[some], DROPOUT), window_weights[some])
+        predicted = networks(features[some], nn.functional.dropout(activations[some], DROPOUT), row_weights[some])
         over = logs[some].unsqueeze(1) - predicted
         loss = torch.maximum(covered * over, (covered - 1) * over).sum(dim=1).mean()
         optimiser.zero_grad()

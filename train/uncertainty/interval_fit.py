@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from hiqa_cli.engine.calibration import Calibration, features
-from hiqa_cli.networks.regressor import ErrorHead
+from hiqa_cli.networks.tile_regressor import ErrorHead
 
 from .coverage import COVERED, IntervalCase
 from .error_head import ErrorExamples, fit_error_head, padded
@@ -54,9 +54,9 @@ def fit_half_width(cases: list[IntervalCase]) -> tuple[Calibration, ErrorHead]:
 def examples_of(cases: list[IntervalCase]) -> ErrorExamples:
     """The examples to fit on."""
     of_scores = np.array([features(case.score, case.tiles)[:USED] for case in cases])
-    activations, window_weights = padded([case.activations for case in cases if case.activations is not None])
+    activations, row_weights = padded([case.activations for case in cases if case.activations is not None])
     errors = np.array([case.error * case.growth for case in cases])
-    return ErrorExamples(of_scores, activations, window_weights, errors, case_weights(cases))
+    return ErrorExamples(of_scores, activations, row_weights, errors, case_weights(cases))
 
 
 def case_weights(cases: list[IntervalCase]) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Anchors the scale at the end of a training with a `relative_share`, which orders images but leaves their level open.
+"""Anchors the scale at the end of a training that orders images but leaves their level open.
 
 A gain and a shift of R's last logit give the scores of distorted validation photographs the mean and the standard
 deviation of their full-reference targets. (A fit by least mean error would shrink the range of the scores, the more
-the weaker R is, and make stated uncertainties too narrow for distorted images.) The order of tiles and the qualities
+the weaker R is, and make stated uncertainties too narrow for distorted images.) The order of scores and the qualities
 that the maps to databases give do not change.
 """
 
@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import expit, logit
+from torch import nn
 
-from hiqa_cli.networks.regressor import Regressor
+from hiqa_cli.networks.hiqa import AnyRegressor
+from hiqa_cli.networks.pair_regressor import PairRegressor
 
 from .coverage import IntervalCase
 
@@ -37,16 +39,16 @@ class ScaleAnchor:
     def moved(self, case: IntervalCase) -> IntervalCase:
         """The case with anchored scores; a human target moves along with the scale."""
         tiles = 100 * self(np.array(case.tiles) / 100)
+        score = 100 * float(self(parts_of(case)).mean())
         target = 100 * float(self(np.array(case.target / 100))) if case.is_human else case.target
-        return replace(case, score=float(tiles.mean()), tiles=tuple(map(float, tiles)), target=target)
+        return replace(case, score=score, tiles=tuple(map(float, tiles)), target=target)
 
     @torch.no_grad()
-    def apply(self, regressor: Regressor) -> None:
+    def apply(self, regressor: AnyRegressor) -> None:
         """Anchor R's scores, in place."""
-        for head in regressor.heads:  # their logits are summed
-            head.score.weight.mul_(self.gain)
-            head.score.bias.mul_(self.gain)
-        regressor.heads[0].score.bias.add_(self.shift)
+        for last in last_layers(regressor):
+            last.weight.mul_(self.gain)
+            last.bias.mul_(self.gain).add_(self.shift)
 
     def moved_knots(self, knots: Sequence[float]) -> list[float]:
         """Values of a map at evenly spaced scores, after anchoring."""
@@ -55,29 +57,38 @@ class ScaleAnchor:
         return [round(float(value), 6) for value in np.interp(back(places), places, knots)]
 
 
-def fit_anchor_to(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:
-    """The anchor that gives scores the mean and the spread of their targets, both (n,) 0..1."""
+def last_layers(regressor: AnyRegressor) -> list[nn.Linear]:
+    """The layers that give R's logits, of whose values its logit is a mean."""
+    if not isinstance(regressor, PairRegressor):
+        return [regressor.head.score]
+    return [regressor.image.told, *([regressor.comparison.told] if regressor.config.compares else [])]
 
-    def distance(numbers: np.ndarray) -> float:
-        anchored = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))(scores)
-        return float((anchored.mean() - targets.mean()) ** 2 + (anchored.std() - targets.std()) ** 2)
 
-    options = {"xatol": 1e-4, "fatol": 1e-12, "maxiter": 2000}
-    most = float(np.log(LARGEST_GAIN))
-    bounds = [(-most, most), (None, None)]
-    found = minimize(distance, np.zeros(2), method="Nelder-Mead", bounds=bounds, options=options).x
-    return ScaleAnchor(float(np.exp(found[0])), float(found[1]))
+def parts_of(case: IntervalCase) -> np.ndarray:
+    """The scores in 0..1 whose mean is the image's: the tiles', or its own for an R that pools. (n,)."""
+    return np.array([case.score] if case.pools else case.tiles) / 100
 
 
 def fit_anchor(cases: Sequence[IntervalCase]) -> ScaleAnchor:
     """Fit the anchor on the cases with targets from references, of which there must be some."""
     from_references = [case for case in cases if not case.is_human]
-    tiles = [np.array(case.tiles) / 100 for case in from_references]
     targets = np.array([case.target for case in from_references]) / 100
+    return _fitted([parts_of(case) for case in from_references], targets)
+
+
+def fit_anchor_to(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:
+    """The anchor that gives scores the mean and the spread of their targets, both (n,) 0..1."""
+    return _fitted(list(scores[:, None]), targets)
+
+
+def _fitted(parts: Sequence[np.ndarray], targets: np.ndarray) -> ScaleAnchor:
+    """The anchor for images whose scores are the means of `parts`."""
+    ends = np.cumsum([len(some) for some in parts])[:-1]
+    together = np.concatenate(parts)
 
     def distance(numbers: np.ndarray) -> float:
-        anchor = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))
-        scores = np.array([anchor(some).mean() for some in tiles])
+        anchored = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))(together)
+        scores = np.array([some.mean() for some in np.split(anchored, ends)])
         return float((scores.mean() - targets.mean()) ** 2 + (scores.std() - targets.std()) ** 2)
 
     options = {"xatol": 1e-4, "fatol": 1e-12, "maxiter": 2000}

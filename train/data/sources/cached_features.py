@@ -23,7 +23,7 @@ from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 
 from .database import DatabaseSource
-from .protocol import scores_whole_images, stage_seed
+from .protocol import stage_seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,11 +157,6 @@ class CachedFeatureSource(DatabaseSource):
         return self._features
 
     def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
-        if scores_whole_images(stage):
-            raise UsageError(
-                f"the recipe's stage {name}: --whole-views does not work with squares",
-                "set squares = false, or leave out --whole-views",
-            )
         features = self._features_for(stage)
         seed = stage_seed(self.seed, "patches")
         return CachedFeaturePatches(self.training, stage.patch, seed, features, with_references=with_references)

@@ -25,7 +25,6 @@ from hiqa_train.data.scored_images import (
     with_reference,
 )
 from hiqa_train.data.training_split import DatabaseSplit
-from hiqa_train.data.whole_image import FixedWholeImages, WholeImagePatches
 from hiqa_train.datasets import DATABASES
 from hiqa_train.losses.score_maps import to_common_scale
 from hiqa_train.recipes.schema import RunSettings, Stage
@@ -34,7 +33,7 @@ from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, case_of
 
-from .protocol import evenly_spaced, scores_whole_images, stage_seed
+from .protocol import evenly_spaced, stage_seed
 
 
 class DatabasePatches:
@@ -96,16 +95,8 @@ class FixedPatches:
         return batch_of_patches(patches, self.with_references)
 
 
-def database_patches(images: Sequence[ScoredImage], stage: Stage, seed: int, *, with_references: bool) -> PatchSource:
-    """The training patches of a stage: single ones, or those of squares."""
-    kind = WholeImagePatches if scores_whole_images(stage) else DatabasePatches
-    return kind(images, stage.patch, seed, with_references=with_references)
-
-
 class DatabaseSource:
     """A `DataSource` of one or several databases."""
-
-    marks_references = False
 
     def __init__(
         self,
@@ -148,12 +139,9 @@ class DatabaseSource:
 
     def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         seed = stage_seed(self.seed, name)
-        return database_patches(self.training, stage, seed, with_references=with_references)
+        return DatabasePatches(self.training, stage.patch, seed, with_references=with_references)
 
     def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
-        if scores_whole_images(stage):
-            squares = FixedWholeImages(self.validating, stage.patch, with_references=with_references)
-            return Validation(squares, squares.epoch_length, 1, stage.batch, run_device)
         each = self.settings.validation_patches
         source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
         return Validation(source, source.epoch_length, each, stage.batch, run_device)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from hiqa_train.data.batch import PatchSource
-from hiqa_train.recipes.schema import RegressorStage, Stage
+from hiqa_train.recipes.schema import Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
@@ -17,14 +17,12 @@ Item = TypeVar("Item")
 
 
 class DataSource(Protocol):
-    """names: of what is trained on. every_reference, any_reference: whether all images, or some, have their reference.
-    marks_references: whether batches also hold patches without a reference, and mark them (`Batch.has_reference`).
-    """
+    """names: of what is trained on. every_reference, any_reference: whether all images, or some, have their
+    reference."""
 
     names: tuple[str, ...]
     every_reference: bool
     any_reference: bool
-    marks_references: bool
 
     def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
         """The training patches of a stage."""
@@ -56,8 +54,3 @@ def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:
     """At most `most` items of a list, evenly spaced."""
     count = min(most, len(items))
     return [items[n * len(items) // count] for n in range(count)]
-
-
-def scores_whole_images(stage: Stage) -> bool:
-    """Whether a stage trains on squares of whole images (whole_image.py)."""
-    return isinstance(stage, RegressorStage) and stage.squares

@@ -19,7 +19,7 @@ from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
 from hiqa_train.data.leakage import photograph_scenes
 from hiqa_train.data.patches import draw_pair
 from hiqa_train.distortions import expand_shares
-from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, RunSettings, Stage
+from hiqa_train.recipes.schema import GeneratorStage, RunSettings, Stage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
@@ -47,16 +47,10 @@ class SyntheticPairs:
 
 
 class SyntheticGroups:
-    """A `PatchSource` of distortion groups; ranges of numbers must cover whole groups.
+    """A `PatchSource` of distortion groups; ranges of numbers must cover whole groups."""
 
-    ladder_share: of the groups that are ladders.
-    """
-
-    def __init__(
-        self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], ladder_share: float, seed: int
-    ) -> None:
+    def __init__(self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], seed: int) -> None:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
-        self.ladder_share = ladder_share
 
     @property
     def epoch_length(self) -> int:
@@ -65,7 +59,7 @@ class SyntheticGroups:
     def draw(self, numbers: range) -> Batch:
         distorted, references, groups, names = [], [], [], []
         for group in range(numbers.start // GROUP, numbers.stop // GROUP):
-            drawn = draw_distortion_group(self.images, self.patch, self.shares, self.ladder_share, self.seed, group)
+            drawn = draw_distortion_group(self.images, self.patch, self.shares, 0.0, self.seed, group)
             distorted += drawn.versions
             references += [drawn.reference] * GROUP
             groups += [group] * GROUP
@@ -88,7 +82,6 @@ class SyntheticSource:
     """A `DataSource` of clean images. names: the folders they come from."""
 
     every_reference = any_reference = True
-    marks_references = False
 
     def __init__(
         self,
@@ -101,19 +94,18 @@ class SyntheticSource:
         self.training, self.validating, self.seed, self.names = training, validation, seed, names
         self.settings = settings
 
-    def _patches(self, images: list[CleanImage], stage: Stage, ladder_share: float, seed: int) -> PatchSource:
+    def _patches(self, images: list[CleanImage], stage: Stage, seed: int) -> PatchSource:
         shares = expand_shares(stage.shares)
         if isinstance(stage, GeneratorStage):
             return SyntheticPairs(images, stage.patch, shares, seed)
-        return SyntheticGroups(images, stage.patch, shares, ladder_share, seed)
+        return SyntheticGroups(images, stage.patch, shares, seed)
 
     def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
-        ladder_share = stage.ladder_share if isinstance(stage, RegressorStage) else 0.0
-        return self._patches(self.training, stage, ladder_share, stage_seed(self.seed, name))
+        return self._patches(self.training, stage, stage_seed(self.seed, name))
 
     def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
         # a seed of its own: the same patches in every stage and run with patches of this size
-        source = self._patches(self.validating, stage, 0.0, stage_seed(0, "validation"))
+        source = self._patches(self.validating, stage, stage_seed(0, "validation"))
         count = min(self.settings.validation_pictures, len(self.validating)) * self.settings.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, run_device)
 

@@ -129,7 +129,7 @@ class GeneratorStudy:
 
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
             assert batch.reference is not None
-            found, wanted = (psi.quality_features(image)[layer] for image in (hallucination, batch.reference))
+            found, wanted = (psi.trunk_features(image)[layer] for image in (hallucination, batch.reference))
             pixel = PIXEL_LOSSES[stage.pixel](hallucination, batch.distorted, batch.reference)
             return {"pixel": pixel, "psi": feature_loss(found, wanted)}
 
