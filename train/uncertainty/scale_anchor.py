@@ -83,12 +83,13 @@ def fit_anchor_to(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:
 
 def _fitted(parts: Sequence[np.ndarray], targets: np.ndarray) -> ScaleAnchor:
     """The anchor for images whose scores are the means of `parts`."""
-    ends = np.cumsum([len(some) for some in parts])[:-1]
+    counts = np.array([len(some) for some in parts])
+    begins = np.cumsum(counts) - counts
     together = np.concatenate(parts)
 
     def distance(numbers: np.ndarray) -> float:
         anchored = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))(together)
-        scores = np.array([some.mean() for some in np.split(anchored, ends)])
+        scores = np.add.reduceat(anchored, begins) / counts
         return float((scores.mean() - targets.mean()) ** 2 + (scores.std() - targets.std()) ** 2)
 
     options = {"xatol": 1e-4, "fatol": 1e-12, "maxiter": 2000}
