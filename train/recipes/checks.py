@@ -7,7 +7,7 @@ from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.feature_cache import CELL
 from hiqa_train.trainer.distributed import RunDevice
 
-from .schema import GeneratorStage, Recipe, Stage
+from .schema import JointStage, Recipe, RegressorStage, Stage
 
 
 def check_recipe(recipe: Recipe, run_device: RunDevice) -> None:
@@ -29,6 +29,6 @@ def check_recipe(recipe: Recipe, run_device: RunDevice) -> None:
 
 def indivisible_unit(stage: Stage) -> tuple[int, str]:
     """The number of consecutive patches of a stage that must stay together, and why."""
-    if stage.shares and not isinstance(stage, GeneratorStage):
+    if stage.shares and isinstance(stage, RegressorStage | JointStage):
         return GROUP, f" of complete groups of {GROUP} versions"
     return 1, ""

@@ -209,9 +209,7 @@ class Run:
             number: self.recipe.watch.half_width_growth.get(database, 0.0)
             for number, database in enumerate(self.data.databases.names, start=1)
         }
-        facts = ReleaseFacts(
-            self.data, {"recipe": self.recipe.to_dict(), "released_stage": name}, self.trained_scenes
-        )
+        facts = ReleaseFacts(self.data, {"recipe": self.recipe.to_dict(), "released_stage": name}, self.trained_scenes)
         return release_heads(self.out / "weights", generator, trained, growth, facts, self.report)
 
     def _announce(self) -> None:

@@ -43,10 +43,6 @@ class IntervalCase:
     growth: float = 1.0
 
     @property
-    def is_human(self) -> bool:
-        return self.database is not None
-
-    @property
     def error(self) -> float:
         return abs(self.score - self.target)
 

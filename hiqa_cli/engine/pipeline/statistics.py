@@ -13,8 +13,8 @@ from hiqa_cli.engine.tiling.whole import whole_tiles
 
 
 class ImageStatistics(NamedTuple):
-    """tiles: (n, N) float32, of the adjacent tiles. weights: (n,), how much each counts. whole: (1, M) float32, of the whole image; M is 0 for an R that
-    does not look at it (`Backend.traits`)."""
+    """tiles: (n, N) float32, of the adjacent tiles. weights: (n,), how much each counts. whole: (1, M) float32, of the
+    whole image; M is 0 for an R that does not look at it (`Backend.traits`)."""
 
     tiles: np.ndarray
     weights: np.ndarray

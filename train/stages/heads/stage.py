@@ -22,7 +22,7 @@ from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
 from hiqa_train.recipes.schema import HeadsStage
 from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.uncertainty.coverage import IntervalCase
-from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor_to
+from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
 from .collect import collect_rows
 from .examples import Draw, of_clean_images, of_database
@@ -121,7 +121,7 @@ def anchored_cases(
     regressor, rows = trained.regressor, trained.rows
     scores = scores_of(regressor, rows)
     versions = rows.validates & (rows.source == CLEAN)
-    anchor = fit_anchor_to(scores[versions], rows.measured[versions])
+    anchor = fit_anchor(scores[versions], rows.measured[versions])
     anchor.apply(regressor)
     scores = scores_of(regressor, rows)
     activations = activations_of(regressor, rows)
