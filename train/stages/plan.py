@@ -37,9 +37,7 @@ def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: t
         elif isinstance(stage, JointStage) and not data.any_reference:
             left_out.append((name, "it needs references"))
         elif isinstance(stage, HeadsStage) and not isinstance(data, MixedSource):
-            raise UsageError(
-                f"the stage {name} needs scored databases and clean images", "give --dataset and --clean-images"
-            )
+            raise UsageError(f"the stage {name} needs databases and clean images", "give --dataset and --clean-images")
         elif isinstance(stage, RegressorStage) and stage.sees == "reference" and not data.every_reference:
             raise UsageError(f"the stage {name} needs the true references, which this database does not have")
         else:
