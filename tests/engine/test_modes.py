@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +11,13 @@ import torch
 from support.tiny_weights import tiny_networks, write_tiny_weights
 
 from hiqa_cli.engine.config import TILE, Scoring
-from hiqa_cli.engine.results import TileScore
+from hiqa_cli.engine.pipeline.statistics import image_statistics
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.engine.tiling.aggregate import AT_ONCE, SampledMean, WindowMean, aggregate_for, blend_grid, spread_order
-from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
-from hiqa_cli.engine.tiling.windows import WindowPooler, side_weights
+from hiqa_cli.engine.tiling.aggregate import AT_ONCE, SampledTiles, aggregate_for, blend_grid, spread_order
+from hiqa_cli.engine.tiling.grid import plan_tiles
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.onednn.packing import Layout, round_with_error_feedback
-from hiqa_cli.networks.regressor import LITE
 
 EXACT, FAST = Scoring("exact"), Scoring("fast")
 
@@ -32,6 +28,18 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return Scorer.load(folder, device="cpu", precision="fp32")
 
 
+@pytest.fixture(scope="module")
+def pooling(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    """With the kind of R that the released weights have."""
+    folder = write_tiny_weights(tmp_path_factory.mktemp("weights"), kind="pair-regressor")
+    return Scorer.load(folder, device="cpu", precision="fp32")
+
+
+def no_points(statistics: np.ndarray) -> np.ndarray:
+    """For a choice of tiles that needs no scores."""
+    raise AssertionError("scores were asked for")
+
+
 def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     """Noise that grows from left to right, on waves."""
     rng = np.random.default_rng(seed)
@@ -40,63 +48,15 @@ def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     return np.clip(waves + rng.normal(0, 1, waves.shape) * (x[:, :, None] / 10), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(
-    "config",
-    [
-        {},
-        {"absolute_map": True, "semantic": False},
-        {"blocks": 1, "stem": 5},
-        {"blocks": 1, "stem": 3},
-        {"prior": LITE, "blocks": 1, "stem": 5},
-        {"prior": LITE, "discrepancy": False, "semantic": False},
-        {"prior": LITE, "blocks": 0, "discrepancy": False, "semantic": False},
-    ],
-    ids=str,
-)
-def test_packed_networks_compute_what_the_plain_ones_do(config: dict[str, Any], dtype: torch.dtype) -> None:
-    if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        pytest.skip("oneDNN has no bf16 on this CPU")
-    network = HiqaNet(*tiny_networks(**config)).eval().pack(Layout(2, 256, dtype))
-    image = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(1))
-    image[0, :, :40] = 1.0  # where a correction upwards is clamped
-    with torch.inference_mode():
-        plain = network.run_modules(image)
-        packed = network(image)
-    assert packed.difference.shape[1] == 12, "this torch has no oneDNN: nothing was packed"
-    close = {"rtol": 0, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0, "atol": 0.02}
-    torch.testing.assert_close(packed.correction, plain.correction, **close)
-    torch.testing.assert_close(packed.hallucination, plain.hallucination, **close)
-    # The features, not the scores, which a random head that spreads a few pictures out makes as different as you like.
-    scale = float(plain.features.float().abs().max())
-    assert scale > 0
-    torch.testing.assert_close(packed.features.float() / scale, plain.features.float() / scale, **close)
-
-
-@pytest.mark.parametrize("row_by_row", [False, True])
-def test_weights_rounded_together_keep_what_a_row_makes_of_usual_inputs(row_by_row: bool) -> None:
-    generator = torch.Generator().manual_seed(0)
-    weight, bias = torch.randn(64, 200, generator=generator), 3 * torch.randn(64, generator=generator)
-    means = torch.rand(*([64] if row_by_row else []), 200, generator=generator) + 0.01
-    together, offset = round_with_error_feedback(weight, bias, means, torch.bfloat16)
-    for rounded, own in ((together, weight), (offset, bias)):
-        assert torch.equal(rounded, rounded.bfloat16().float())
-        assert ((rounded - own).abs() <= 1.5 * 2**-7 * own.abs()).all()
-    one_by_one = weight.bfloat16().float(), bias.bfloat16().float()
-    left, usual = (((w - weight) * means).sum(dim=1) + b - bias for w, b in ((together, offset), one_by_one))
-    assert left.abs().mean() < 0.05 * usual.abs().mean()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) -> None:
     image = torch.randint(0, 256, (2, 3, 256, 256), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    network = HiqaNet(*tiny_networks()).eval().pack(Layout(2, 256, dtype))
+    network = HiqaNet(*tiny_networks()).eval().in_precision(dtype)
     with torch.inference_mode():
-        for way in (network, network.run_modules):
-            of_bytes, of_floats = way(image), way(image / 255)
-            torch.testing.assert_close(of_bytes.score, of_floats.score, rtol=0, atol=1e-6)
-            torch.testing.assert_close(of_bytes.hallucination, of_floats.hallucination, rtol=0, atol=1e-6)
+        of_bytes, of_floats = network(image), network(image / 255)
+        torch.testing.assert_close(of_bytes.statistics, of_floats.statistics, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(of_bytes.correction, of_floats.correction, rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -104,67 +64,60 @@ def test_bytes_are_scored_as_the_floats_that_they_stand_for(dtype: torch.dtype) 
 def test_a_tile_has_the_same_score_in_a_batch_of_any_size(scorer: Scorer, tmp_path: Path, precision: str) -> None:
     other = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision=precision)
     tiles = [picture(TILE, TILE, seed) for seed in range(7)]
-    together = other.backend.predict_tiles(tiles, corrections=False)
-    alone = [other.backend.predict_tiles([tile], corrections=False).predictions[0] for tile in tiles]
-    tolerance = 1e-3 if precision == "fp32" else 0.02
-    np.testing.assert_allclose(alone, together.predictions, rtol=0, atol=tolerance)
+    whole = np.zeros((1, 0), np.float32)
+
+    def scores(some: list[np.ndarray]) -> np.ndarray:
+        return other.backend.predict(other.backend.predict_tiles(some, corrections=False).statistics, whole)[:, 0]
+
+    alone = np.concatenate([scores([tile]) for tile in tiles])
+    np.testing.assert_allclose(alone, scores(tiles), rtol=0, atol=1e-3 if precision == "fp32" else 0.02)
 
 
-@pytest.mark.parametrize("size", [(512, 256), (384, 300), (256, 256), (90, 300)])
-def test_modes_agree_to_the_digit_where_every_window_is_a_tile(scorer: Scorer, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(512, 256), (256, 256), (90, 300)])
+def test_modes_agree_to_the_digit_where_their_tiles_do(scorer: Scorer, size: tuple[int, int]) -> None:
     pixels = picture(*size)
-    stride = TILE if max(size) == 512 else 128
-    exact = scorer.score(pixels, stride=stride, scoring=EXACT)
-    fast = scorer.score(pixels, stride=stride, scoring=FAST)
-    assert [(tile.x, tile.y) for tile in exact.tiles] == [(tile.x, tile.y) for tile in fast.tiles]
-    assert [tile.score for tile in fast.tiles] == pytest.approx([tile.score for tile in exact.tiles], abs=1e-3)
+    exact = scorer.score(pixels, stride=TILE, scoring=EXACT)
+    fast = scorer.score(pixels, stride=TILE, scoring=FAST)
+    assert exact.tiles == fast.tiles
     assert (exact.mode, fast.mode) == ("exact", "fast")
+    assert exact.score == fast.score
 
 
-def test_a_window_between_tiles_is_pooled_from_their_features(scorer: Scorer) -> None:
-    pixels = picture(512, 512, 3)
-    backend = scorer.backend
-    tiles = [cut_tile(pixels, x, y) for y in (0, 256) for x in (0, 256)]
-    outputs = backend.predict_tiles(tiles, corrections=False, features=True)
-    assert outputs.features is not None
-    whole = outputs.features.reshape(2, 2, 8, 8, -1).transpose(0, 2, 1, 3, 4).reshape(16, 16, -1)
-    expected = backend.predict_pooled(whole[4:12, 4:12].mean(axis=(0, 1), dtype=np.float32)[None])
-    (middle,) = [tile for tile in scorer.score(pixels, scoring=FAST).tiles if (tile.x, tile.y) == (128, 128)]
-    assert [middle.score, middle.predicted_error] == pytest.approx(expected[0], abs=1e-3)
+def test_an_r_that_pools_scores_the_mean_of_its_tiles_statistics(pooling: Scorer) -> None:
+    pixels = picture(600, 256, 3)
+    image = image_statistics(pooling.backend, pixels)
+    assert image.weights == pytest.approx([256 / 600, 172 / 600, 172 / 600])  # the second and the third overlap
+    by_hand = pooling.backend.predict(np.float32(image.weights @ image.tiles.astype(float))[None], image.whole)[0, 0]
+    result = pooling.score(pixels)
+    assert result.score == pytest.approx(by_hand, abs=1e-3)
+    assert abs(result.score - np.mean([tile.score for tile in result.tiles])) > 1e-3
 
 
-@pytest.mark.parametrize(("width", "height", "stride"), [(700, 530, 128), (600, 257, 100), (1300, 256, 256)])
-def test_every_window_weighs_its_pixels_once(width: int, height: int, stride: int) -> None:
-    windows, tiles = plan_tiles(width, height, stride), plan_tiles(width, height, TILE)
-    for starts, grid in ((windows.xs, tiles.xs), (windows.ys, tiles.ys)):
-        for window in starts:
-            weights = side_weights(window, grid, 8)
-            assert sum(float(share.sum()) for share in weights.values()) == pytest.approx(1, abs=1e-6)
-            centres = sum(float(share @ (grid[n] + 32 * np.arange(8) + 16)) for n, share in weights.items())
-            assert centres == pytest.approx(window + 128, abs=16)
-    pooler = WindowPooler(windows, tiles, lambda pooled: np.repeat(pooled, 2, axis=1))
-    scores: list[float] = []
-    for _ in tiles.ys:
-        for column, x in enumerate(tiles.xs):
-            ramp = np.broadcast_to((x + 32 * np.arange(8, dtype=np.float32) + 16)[None, :, None], (8, 8, 1))
-            pooler.add(column, ramp)
-        scores += [float(score) for score, _ in pooler.finish_row()]
-    expected = [x + 128 for _ in windows.ys for x in windows.xs]
-    assert scores == pytest.approx(expected, abs=16)
+def test_the_paper_s_r_scores_the_mean_over_its_tiles(scorer: Scorer) -> None:
+    result = scorer.score(picture(600, 256, 3))
+    assert result.score == pytest.approx(np.mean([tile.score for tile in result.tiles]), abs=1e-6)
+
+
+def test_the_whole_image_is_seen_beside_its_tiles(pooling: Scorer) -> None:
+    """The same four tiles, in another order: only the reduced image differs."""
+    pixels = picture(512, 512, 4)
+    shuffled = np.concatenate([pixels[256:], pixels[:256]])
+    first, second = (image_statistics(pooling.backend, one) for one in (pixels, shuffled))
+    np.testing.assert_allclose(first.tiles.mean(axis=0), second.tiles.mean(axis=0), rtol=1e-4, atol=1e-4)
+    assert not np.allclose(first.whole, second.whole, atol=1e-4)
+    assert pooling.score(pixels).score != pytest.approx(pooling.score(shuffled).score, abs=1e-3)
 
 
 def test_fast_sees_every_pixel_about_once_and_exact_four_times() -> None:
     size = (1080, 800)
-    one_pass, every = (aggregate_for(*size, scoring, np.sum) for scoring in (FAST, EXACT))
+    one_pass, every = (aggregate_for(*size, scoring, no_points) for scoring in (FAST, EXACT))
     counts = []
     for tally in (one_pass, every):
         count = 0
         while tally.next_place() is not None:
             count += 1
         counts.append(count)
-    assert counts == [20, 48]
-    assert isinstance(one_pass, WindowMean)
-    assert one_pass.total == every.total == 48
+    assert counts == [one_pass.total, every.total] == [20, 48]
 
 
 def test_maps_do_not_change_the_score(scorer: Scorer) -> None:
@@ -191,26 +144,26 @@ def test_the_first_tiles_of_a_sample_are_spread_over_the_picture() -> None:
         assert counts.max() <= math.ceil(1.7 * count / 12)
 
 
-def large(spread: float) -> tuple[SampledMean, dict[tuple[int, int], float]]:
+def large(spread: float) -> tuple[SampledTiles, dict[tuple[int, int], float]]:
     """A sample of a picture of 192 tiles whose scores deviate by so many points."""
     grid = plan_tiles(4096, 3072, TILE)
     rng = np.random.default_rng(0)
     scores = {place: 50 + spread * rng.standard_normal() for place in grid.places()}
-    sample = SampledMean(grid, tolerance=0.5, most=96)
+    sample = SampledTiles(grid, tolerance=0.5, most=96, points_of=lambda statistics: statistics[:, 0])
     while (place := sample.next_place()) is not None:
-        sample.receive(TileScore(*place, scores[place]), None)
+        sample.receive(place, np.array([scores[place]]))
     return sample, scores
 
 
 def test_a_sample_ends_when_its_mean_is_known_or_at_its_limit() -> None:
     even, _ = large(0.1)
     uneven, scores = large(10.0)
-    assert len(even.tiles) == AT_ONCE
+    assert len(even.places) == AT_ONCE
     assert even.standard_error < 0.5
-    assert len(uneven.tiles) == 96
+    assert len(uneven.places) == 96
     assert uneven.is_complete
-    values = [tile.score for tile in uneven.tiles]
-    assert values == [scores[tile.x, tile.y] for tile in uneven.tiles]
+    values = [scores[place] for place in uneven.places]
+    assert uneven.statistics[:, 0].tolist() == values
     assert uneven.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(96) * math.sqrt(0.5))
 
 
@@ -218,7 +171,7 @@ def test_a_large_picture_is_sampled_and_says_so(scorer: Scorer) -> None:
     pixels = picture(1100, 800)
     some = scorer.score(pixels, scoring=Scoring(max_tiles=4, tolerance=0.0))
     every = scorer.score(pixels, scoring=Scoring(max_tiles=None))
-    assert (len(some.tiles), some.tile_total, len(every.tiles), every.tile_total) == (4, 20, 48, 48)
+    assert (len(some.tiles), some.tile_total, len(every.tiles), every.tile_total) == (4, 20, 20, 20)
     assert some.standard_error > 0
     assert every.standard_error == 0
     assert some.notes == (f"sampled: 4 of 20 tiles, standard error {some.standard_error:.2f}",)
@@ -255,7 +208,7 @@ def test_a_narrow_picture_takes_no_more_tiles_than_the_limit(scorer: Scorer) -> 
 def test_tiles_that_give_the_score_are_among_those_that_give_pictures() -> None:
     for scoring in (EXACT, FAST, Scoring("fast", 100), Scoring("exact", 100, max_tiles=1), Scoring("fast", 64)):
         grid = blend_grid(1000, 700, scoring)
-        tally = aggregate_for(1000, 700, scoring, np.sum)
+        tally = aggregate_for(1000, 700, scoring, no_points)
         wanted = set()
         while (place := tally.next_place()) is not None:
             wanted.add(place)

@@ -41,6 +41,17 @@ def multiplications(network: torch.nn.Module, *inputs: torch.Tensor) -> float:
     return counter.get_total_flops() / 2
 
 
+class PairOfTiles(torch.nn.Module):
+    """R's work on one tile."""
+
+    def __init__(self, regressor: torch.nn.Module) -> None:
+        super().__init__()
+        self.regressor = regressor
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.regressor.tile_statistics(*inputs)
+
+
 @pytest.mark.parametrize("size", [(256, 256), (1, 1), (37, 100), (33, 31)])
 def test_g_gives_a_hallucination_of_its_inputs_size_whatever_that_is(size):
     generator = Generator(SMALL).eval()
@@ -58,7 +69,7 @@ def test_h_5_2_has_8x8_places_for_a_tile_as_r_has():
     tile = torch.rand(1, 3, 256, 256)
     with torch.inference_mode():
         assert generator(tile).semantic.shape == (1, 8, 8, 8)
-        assert regressor.quality_features(tile, tile)[-1].shape[-2:] == (8, 8)
+        assert regressor.trunk_features(tile, tile)[-1].shape[-2:] == (8, 8)
 
 
 def test_padding_inside_g_does_not_depend_on_what_is_cropped_away():
@@ -84,11 +95,12 @@ def test_the_released_networks_have_the_size_and_cost_that_their_card_names():
     tile = torch.rand(1, 3, 256, 256)
     with torch.inference_mode():
         output = weights.generator(tile)
+    pair = PairOfTiles(weights.regressor)
     found = {
         "generator": (parameters(weights.generator), multiplications(weights.generator, tile)),
         "regressor": (
             parameters(weights.regressor),
-            multiplications(weights.regressor, tile, tile - output.hallucination, output.semantic),
+            multiplications(pair, tile, tile - output.hallucination, output.semantic),
         ),
     }
     card = (CHECKOUT / "weights" / "README.md").read_text("utf-8")
@@ -197,25 +209,26 @@ def test_the_map_that_r_sees_is_distorted_minus_hallucination():
     generator, regressor = awake(Generator(SMALL)).eval(), Regressor(TINY_R).eval()
     network = HiqaNet(generator, regressor).eval()
     x = torch.rand(1, 3, 64, 64)
+    nothing = torch.zeros(1, 0)
     with torch.inference_mode():
         out = network(x)
         imagined = generator(x)
         by_hand = regressor(x, x - imagined.hallucination, imagined.semantic)
-    assert torch.allclose(out.score, by_hand, atol=1e-6)
+    assert torch.allclose(regressor.predict(out.statistics, nothing)[:, 0], by_hand, atol=1e-6)
     assert torch.allclose(out.correction, imagined.hallucination - x, atol=1e-6)
 
 
-def test_in_bf16_the_head_stays_in_float32_and_the_score_stays_near():
+def test_in_bf16_r_stays_in_float32_and_the_score_stays_near():
     generator, regressor = awake(Generator(SMALL)), Regressor(TINY_R)
     network = HiqaNet(generator, regressor).eval()
-    x = torch.rand(1, 3, 64, 64)
+    x, nothing = torch.rand(1, 3, 64, 64), torch.zeros(1, 0)
     with torch.inference_mode():
-        exact = network(x).score
-        rounded = network.in_precision(torch.bfloat16)(x)
-    assert rounded.score.dtype == torch.float32
-    assert rounded.hallucination.dtype == torch.float32
-    assert regressor.head.score.weight.dtype == torch.float32
-    assert abs(float(rounded.score - exact)) < 0.05
+        exact = regressor.predict(network(x).statistics, nothing)
+        output = network.in_precision(torch.bfloat16)(x)
+        rounded = regressor.predict(output.statistics, nothing)
+    assert output.statistics.dtype == output.correction.dtype == torch.float32
+    assert {p.dtype for p in regressor.parameters()} == {torch.float32}
+    assert abs(float(rounded[0, 0] - exact[0, 0])) < 0.05
 
 
 def test_d_gives_one_logit_an_image_and_its_gradient_reaches_the_image():

@@ -9,6 +9,7 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.outputs.sinks import compose_strip
 from hiqa_cli.engine.tiling.blending import CorrectionBlender, ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile, plan_tiles
+from hiqa_cli.engine.tiling.whole import reduced_size, whole_tiles
 from hiqa_cli.errors import UsageError
 
 SIZES = [(1, 1), (256, 256), (257, 256), (300, 513), (640, 480), (1000, 7), (7, 1000)]
@@ -31,6 +32,45 @@ def test_every_pixel_lies_in_a_tile_and_the_last_tiles_end_at_the_border(width: 
 def test_a_stride_that_divides_the_side_gives_no_tile_twice() -> None:
     assert plan_tiles(512, 256, 128).xs == (0, 128, 256)
     assert plan_tiles(512, 256, 256).xs == (0, 256)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("stride", [100, 256])
+def test_tiles_count_by_the_share_of_the_image_that_is_theirs(width: int, height: int, stride: int) -> None:
+    grid = plan_tiles(width, height, stride)
+    owners = np.zeros((grid.padded_height, grid.padded_width))
+    for x, y in grid.places():
+        owners[y : y + TILE, x : x + TILE] += 1
+    expected = [(1 / owners[y : y + TILE, x : x + TILE]).sum() / owners.size for x, y in grid.places()]
+    np.testing.assert_allclose(grid.weights, expected)
+    assert grid.weights.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("size", "reduced", "tiles"),
+    [
+        ((512, 512), (256, 256), 1),
+        ((3000, 2000), (384, 256), 2),
+        ((256, 256), (256, 256), 1),
+        ((100, 60), (100, 60), 1),
+        ((5000, 500), (1024, 102), 4),
+        ((1, 100000), (1, 1024), 4),
+    ],
+)
+def test_the_whole_image_is_reduced_to_few_tiles_and_never_enlarged(
+    size: tuple[int, int], reduced: tuple[int, int], tiles: int
+) -> None:
+    assert reduced_size(*size) == reduced
+    assert len(whole_tiles(np.zeros((size[1], size[0], 3), np.uint8))) == tiles
+
+
+def test_the_reduced_image_averages_areas_and_takes_16_bits_as_8() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    (tile,) = whole_tiles(pixels)
+    means = pixels.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3))
+    assert np.abs(tile - means).max() <= 0.5
+    (deep,) = whole_tiles(pixels.astype(np.uint16) * 257)
+    assert np.array_equal(deep, tile)
 
 
 @pytest.mark.parametrize("stride", [0, -1, 257, 1.5, True, "128"])
