@@ -68,7 +68,7 @@ def test_the_reduced_image_averages_areas_and_takes_16_bits_as_8() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
     (tile,) = whole_tiles(pixels)
     means = pixels.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3))
-    assert np.abs(tile - means).max() <= 0.5
+    assert np.abs(tile - means).max() <= 1  # rows and columns are rounded one after the other
     (deep,) = whole_tiles(pixels.astype(np.uint16) * 257)
     assert np.array_equal(deep, tile)
 
