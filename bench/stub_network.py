@@ -23,8 +23,7 @@ from hiqa_cli.engine.backends.devices import Placement
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.loading import Loaded, LoadSettings
 from hiqa_cli.errors import WeightsError
-
-CELLS = 8
+from hiqa_cli.networks.traits import PAPER
 
 
 class StubBackend:
@@ -33,6 +32,7 @@ class StubBackend:
     name = "torch"
     batch_size = tiles_at_once = 8
     readers = 2
+    traits = PAPER
     settings: dict[str, str | int] = {}  # noqa: RUF012
 
     def __init__(self) -> None:
@@ -41,16 +41,18 @@ class StubBackend:
     def enter_process(self) -> None:
         """It has nothing that a fork loses."""
 
-    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool, features: bool = False) -> TileOutputs:
+    def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:
         time.sleep(float(os.environ.get("STUB_SECONDS", "0")) * len(tiles))
-        shares = np.stack([tile.reshape(CELLS, 32, CELLS, 32, 3).mean((1, 3, 4)) / 255 for tile in tiles])
-        if any(share.max() == 0 for share in shares):
+        if any(tile.max() == 0 for tile in tiles):
             os.kill(os.getpid(), signal.SIGKILL)
         none = np.zeros((len(tiles), 256, 256, 3), np.float32) if corrections else None
-        return TileOutputs(self.predict_pooled(shares.mean((1, 2))[:, None]), none, np.float32(shares)[..., None])
+        return TileOutputs(np.array([[tile.mean() / 255] for tile in tiles], np.float32), none)
 
-    def predict_pooled(self, pooled: np.ndarray) -> np.ndarray:
-        return np.concatenate([100.0 * pooled, np.zeros_like(pooled)], axis=1).astype(np.float64)
+    def view_tiles(self, tiles: Sequence[np.ndarray]) -> np.ndarray:
+        return np.zeros((len(tiles), 0), np.float32)
+
+    def predict(self, statistics: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        return np.concatenate([100.0 * statistics, np.zeros_like(statistics)], axis=1).astype(np.float64)
 
 
 def load_stub(settings: LoadSettings) -> Loaded:

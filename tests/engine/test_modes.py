@@ -31,7 +31,7 @@ def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
 @pytest.fixture(scope="module")
 def pooling(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     """With the kind of R that the released weights have."""
-    folder = write_tiny_weights(tmp_path_factory.mktemp("weights"), kind="pair-regressor")
+    folder = write_tiny_weights(tmp_path_factory.mktemp("weights"), pair=True)
     return Scorer.load(folder, device="cpu", precision="fp32")
 
 

@@ -55,7 +55,7 @@ def test_results_are_equal_when_every_field_and_every_array_is(whole: ScoreResul
 
 def test_its_repr_is_short_whatever_it_holds(whole: ScoreResult, plain: ScoreResult) -> None:
     assert repr(plain).startswith(f"<ScoreResult {plain.score:.2f} +/- {plain.uncertainty:.2f} points (")
-    assert repr(plain).endswith("), 520x300 px, 8 tiles, fast fp32>")
+    assert repr(plain).endswith("), 520x300 px, 6 tiles, fast fp32>")
     assert "hallucination (300, 520, 3), discrepancy (300, 520, 3)" in repr(whole)
     assert len(repr(whole)) < 250
 

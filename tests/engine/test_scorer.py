@@ -14,10 +14,9 @@ from support.tiny_weights import tiny_networks, write_tiny_weights
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Scorer
-from hiqa_cli.engine.weights import load_weights, save_weights
+from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.errors import ImageError, UsageError
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.networks.onednn.regressor import EARLY, typical_means
 
 FP32 = 1e-3  # points
 BF16 = 0.02
@@ -227,14 +226,3 @@ def test_arrays_asked_for_are_the_picture_minus_its_hallucination(scorer: Scorer
     assert plain.hallucination is None
     assert plain.discrepancy is None
     assert plain.score == pytest.approx(result.score, abs=1e-9)
-
-
-@pytest.mark.usefixtures("threads")
-def test_the_prior_is_rounded_to_bf16_alike_by_any_number_of_threads() -> None:
-    trunk = load_weights().regressor.prior.trunk
-    means = []
-    for count in (1, 2):
-        torch.set_num_threads(count)
-        means.append([mean for block in typical_means(trunk) if block is not None for mean in block])
-    assert len(means[0]) == 2 * EARLY
-    assert all(torch.equal(one, other) for one, other in zip(*means, strict=True))

@@ -111,10 +111,10 @@ def test_images_share_batches(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -
     sizes: list[int] = []
     predict = TorchBackend.predict_tiles
 
-    def counted(self: TorchBackend, tiles: list[np.ndarray], *rest: bool) -> object:
+    def counted(self: TorchBackend, tiles: list[np.ndarray], corrections: bool) -> object:
         sizes.append(len(tiles))
         time.sleep(0.1)  # as networks do: the next images are read meanwhile
-        return predict(self, tiles, *rest)
+        return predict(self, tiles, corrections)
 
     monkeypatch.setattr(TorchBackend, "predict_tiles", counted)
     images = [picture_bytes(n) for n in range(33)]

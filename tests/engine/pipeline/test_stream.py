@@ -139,7 +139,7 @@ def test_a_network_that_gives_nan_is_that_images_error(scorer: Scorer, monkeypat
     def spoiled(self: HiqaNet, distorted: torch.Tensor) -> HiqaOutput:
         output = forward(self, distorted)
         white = distorted.float().mean(dim=(1, 2, 3)) > 252
-        return output._replace(prediction=output.prediction.masked_fill(white[:, None], float("nan")))
+        return output._replace(statistics=output.statistics.masked_fill(white[:, None], float("nan")))
 
     monkeypatch.setattr(HiqaNet, "forward", spoiled)
     outcomes = [outcome for _, outcome in scorer.score_stream([good("a"), good("white", 255), good("b")])]
