@@ -67,7 +67,7 @@ def train_heads(
         torch.stack(list(found.values())).sum().backward()
         optimiser.step()
         if (step + 1) % max(1, stage.steps // REPORTS) == 0:
-            listed = ", ".join(f"{name} {float(value):.4f}" for name, value in found.items())
+            listed = ", ".join(f"{name} {value.detach().item():.4f}" for name, value in found.items())
             report(f"heads: step {step + 1:,} of {stage.steps:,}, {listed}")
     objective.eval().merge()
     return scales

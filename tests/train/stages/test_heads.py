@@ -1,0 +1,174 @@
+"""The heads of the released R: rows of statistics, ridge regression and networks on them, weights that score."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.tiny_mixed import write_mixed
+from support.tiny_training import short_recipe
+
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import load_weights
+from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
+from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.recipes.schema import HeadsStage, Recipe
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.run import train_databases, train_mixed
+from hiqa_train.stages.heads import stage as heads_stage
+from hiqa_train.stages.heads.collect import check_identity
+from hiqa_train.stages.heads.objective import fit_scales
+from hiqa_train.stages.heads.ridge import ridge
+from hiqa_train.stages.heads.rows import CLEAN, Rows
+from hiqa_train.stages.heads.training import train_heads
+from hiqa_train.trainer.loop import StopSignal
+
+SOURCES = 3  # versions, a database with references, photographs
+
+
+def small_recipe(**changes: object) -> Recipe:
+    """The recipe `release`, so small that it takes seconds; changes: of its heads."""
+    release, tiny = load_recipe("release"), short_recipe(steps=2)
+    small = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
+    small = small.with_stage("generator", steps=2, batch=4, patch=64)
+    few = {"groups": 1, "patch": 256, "steps": 20, "batch": 10, "image_units": 4, "pair_units": 4, "gate_units": 2}
+    return small.with_stage("heads", **{**few, **changes})
+
+
+def heads(**changes: object) -> HeadsStage:
+    stage = load_recipe("release").stages["heads"]
+    assert isinstance(stage, HeadsStage)
+    return dataclasses.replace(stage, steps=300, batch=40, image_units=8, pair_units=8, gate_units=4, **changes)
+
+
+@pytest.fixture(autouse=True)
+def random_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ImageNet's filters come with a package that tests do not need."""
+    monkeypatch.setattr(heads_stage, "load_lite0", lambda trunk: None)
+
+
+def rows(count: int, told_by: str) -> Rows:
+    """Random statistics in which one number of the image ("image") or of the pair ("pair") decides the quality."""
+    regressor = PairRegressor(PairRegressorConfig(semantic_channels=8))
+    rng = np.random.default_rng(0)
+    statistics = rng.uniform(0.5, 1.5, (count, regressor.statistics_count)).astype(np.float32)
+    half = statistics[:, : regressor.statistics_count // 2]
+    quality = rng.uniform(0, 1, count).astype(np.float32)
+    place = 3 if told_by == "image" else statistics.shape[1] - 9
+    statistics[:, place] = 1 + quality
+    statistics[:, half.shape[1] :] += 1  # squares above the squared means
+    source = rng.integers(0, SOURCES, count)
+    source[:20] = np.arange(20) % SOURCES
+    nothing = np.full(count, np.nan, np.float32)
+    return Rows(
+        statistics=statistics,
+        whole=rng.uniform(1, 2, (count, 1024)).astype(np.float32),
+        human=np.where(source == CLEAN, nothing, 0.2 + 0.5 * quality),
+        measured=np.where(source == 2, nothing, quality),
+        source=source,
+        subset=np.where(source == 2, np.where(quality > 0.6, "good", "bad"), ""),
+        group=np.where(source == CLEAN, np.arange(count) // 5, 10**6 + np.arange(count)),
+        validates=np.zeros(count, bool),
+        scene=np.arange(count).astype(str),
+    )
+
+
+@pytest.mark.parametrize("told_by", ["image", "pair"])
+def test_heads_find_what_decides_the_quality_in_image_or_comparison(told_by: str) -> None:
+    some = rows(600, told_by)
+    stage = heads(linear_share=0.0)
+    regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
+    train_heads(regressor.eval(), some, SOURCES, stage, 1, lambda line: None)
+    scores = heads_stage.scores_of(regressor, some)
+    truth = np.where(some.source == 2, (some.human - 0.2) / 0.5, some.measured)
+    compared = some.source != 2
+    assert np.corrcoef(scores[compared], truth[compared])[0, 1] > 0.8
+
+
+def test_a_training_is_the_same_every_time() -> None:
+    some, found = rows(200, "image"), []
+    for _ in range(2):
+        regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
+        train_heads(regressor.eval(), some, SOURCES, heads(linear_share=0.5), 1, lambda line: None)
+        found.append(heads_stage.scores_of(regressor, some))
+    np.testing.assert_array_equal(*found)
+
+
+def test_versions_are_brought_to_the_human_scale_of_the_database_with_references() -> None:
+    some = rows(600, "image")
+    scales = fit_scales(some, SOURCES)
+    assert scales.base == 1
+    units = scales.units(some)
+    assert units[some.source == 1].mean() == pytest.approx(0, abs=1e-5)
+    versions = some.source == CLEAN
+    assert np.corrcoef(units[versions], some.measured[versions])[0, 1] > 0.99
+    assert units[versions].std() == pytest.approx(
+        some.measured[versions].std() / some.measured[some.source == 1].std(), rel=0.1
+    )
+
+
+def test_without_references_the_measure_itself_is_the_scale() -> None:
+    some = rows(300, "image")
+    scales = fit_scales(some.of(some.source != 1), SOURCES)
+    assert scales.base == CLEAN
+
+
+def test_a_ridge_regression_learns_within_groups_and_a_share_of_what_separates_them() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat(["a", "b"], 200)
+    x = rng.normal(size=(400, 3))
+    x[:, 1] += np.where(groups == "a", 0, 4)  # only tells the groups apart
+    y = x[:, 0] + np.where(groups == "a", 0, 3) + 0.01 * rng.normal(size=400)
+    within, both = (ridge(x, y, groups, 0.01, between) for between in (0.0, 1.0))
+    assert within.weight == pytest.approx([1, 0, 0], abs=0.05)
+    assert both.weight[1] > 0.3
+    assert np.mean(x @ both.weight + both.bias) == pytest.approx(y.mean())
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_where_it_was_stopped_and_leaves_weights_that_score(tmp_path: Path) -> None:
+    parts, tested, folders, _ = write_mixed(tmp_path)
+    told: list[str] = []
+
+    def run(recipe: Recipe, *, resume: bool, stop_at: str = "") -> Path | None:
+        stop = StopSignal()
+
+        def report(line: str) -> None:
+            told.append(line)
+            if stop_at and stop_at in line:
+                stop.signal = signal.SIGTERM
+
+        options = RunOptions(device="cpu", precision="fp32", resume=resume, cache=tmp_path / "cache")
+        return train_mixed(parts, tested, folders, recipe, tmp_path / "out", options, stop, report)
+
+    assert run(small_recipe(), resume=False, stop_at="go through the networks once") is None
+    weights = run(small_recipe(), resume=True)
+    assert weights == tmp_path / "out" / "weights"
+    pieces = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "heads" / "rows").iterdir()}
+    loaded = load_weights(weights)
+    assert isinstance(loaded.regressor, PairRegressor)
+    assert loaded.regressor.error_head is not None
+    assert list(loaded.manifest.measured["maps"]) == ["mine"]
+    scores = [Scorer.load(weights, device="cpu").score(path).score for path in sorted(folders[0].iterdir())[:3]]
+    assert all(0 < score < 100 for score in scores)
+    assert len(set(scores)) == 3
+    run(small_recipe(), resume=True)
+    assert {path: path.stat().st_mtime_ns for path in pieces} == pieces
+
+
+def test_rows_of_other_data_are_refused(tmp_path: Path) -> None:
+    check_identity(tmp_path, {"networks": "a", "seed": 1})
+    check_identity(tmp_path, {"networks": "a", "seed": 1})
+    with pytest.raises(UsageError, match="rows of other data or networks"):
+        check_identity(tmp_path, {"networks": "b", "seed": 1})
+
+
+def test_heads_need_clean_images_beside_databases(tmp_path: Path) -> None:
+    parts, *_ = write_mixed(tmp_path)
+    options = RunOptions(device="cpu", precision="fp32", cache=tmp_path / "cache")
+    with pytest.raises(UsageError, match="heads needs databases and clean images; give --dataset and --clean-images"):
+        train_databases(parts, small_recipe(), tmp_path / "out", options, StopSignal(), lambda line: None)
