@@ -63,6 +63,11 @@ class Sample:
     split: Part | None = None
     subset: str = ""
 
+    @property
+    def kind(self) -> str:
+        """The distortion, else the subset; "" where the database has neither."""
+        return self.distortion or self.subset
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -20,7 +20,7 @@ FIT = "PLCC and RMSE after VQEG's 4-parameter logistic, fitted on the images mea
 
 @dataclass(frozen=True)
 class TypeAgreement:
-    """One row: a distortion type, or ALL.
+    """One row: a distortion type, a subset of the database, or ALL.
 
     agreement: None if undefined, for the reason in `problem` (too few images, or equal predictions for all).
     intervals: of every measure, 95 % by bootstrap over scenes; empty if not requested.
@@ -41,15 +41,16 @@ class TypeAgreement:
 def measure_types(
     predictions: Sequence[Prediction], scale: ScoreScale, *, resamples: int = 1000, seed: int = 0
 ) -> tuple[TypeAgreement, ...]:
-    """A row for each distortion type, in order of appearance, and the row ALL last.
+    """A row for each distortion type, or for each subset of a database that names no distortions, in order of
+    appearance, and the row ALL last.
 
     resamples: of the bootstrap; 0 for no intervals. seed: of the resamples.
     """
-    kinds = dict.fromkeys(p.sample.distortion for p in predictions if p.sample.distortion is not None)
+    kinds = dict.fromkeys(p.sample.kind for p in predictions if p.sample.kind)
     rows = []
     if len(kinds) > 1:
         for kind in kinds:
-            mine = [prediction for prediction in predictions if prediction.sample.distortion == kind]
+            mine = [prediction for prediction in predictions if prediction.sample.kind == kind]
             rows.append(_measure_type(kind, mine, scale, resamples, seed))
     return (*rows, _measure_type(ALL, predictions, scale, resamples, seed))
 

@@ -246,6 +246,7 @@ def test_biqs_misnamed_file_small_images_and_official_split_are_read(reading):
     samples = reading("biq2021").samples
     assert samples[0].path.name == "ss02 (1014).JPG"
     assert [sample.split for sample in samples] == ["training"] * 8 + ["test"] * 4
+    assert all(sample.subset == sample.path.name[:4] for sample in samples)
     result = verify(reading("biq2021"), DATABASES["biq2021"], lambda: None)
     assert dict(result.sizes) == {"48x32": 11, "39x27": 1}
 
