@@ -107,7 +107,7 @@ def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job],
     backend = options.backend
     if precisions and backend.precision == "auto":
         backend = replace(backend, precision=precisions[0])
-    return load_workers(backend, messages, len(jobs))
+    return load_workers(backend, options.cluster, messages, len(jobs))
 
 
 def _may_prune(options: ScoreOptions, inputs: Inputs, messages: Messages) -> bool:
