@@ -46,7 +46,7 @@ class RayScorer:
         precision: str = "auto",
         batch_size: int | None = None,
         threads: int | None = None,
-        isolate: bool = False,
+        isolate: bool | None = None,
         scoring: Scoring = DEFAULT_SCORING,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:

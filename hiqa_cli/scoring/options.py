@@ -30,7 +30,7 @@ class BackendOptions:
     threads: int | None = None
     weights: Path | None = None
     backend: str = DEFAULT_BACKEND
-    isolate: bool = False
+    isolate: bool | None = None
     workers: int | None = None
 
 

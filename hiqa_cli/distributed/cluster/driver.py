@@ -21,6 +21,7 @@ from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.loading import LoadSettings
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.errors import DeviceError, HiqaError, ImageError
+from hiqa_cli.files.remote.address import is_url
 
 from .actor import ANSWER, NUMBER, PATH, Answers, BlockScorer, settle
 from .library import connected, one_line
@@ -175,4 +176,4 @@ def _blocks(jobs: Sequence[Job], numbers: Sequence[int], rows: int) -> Iterator[
 
 def absolute(path: str) -> str:
     """A path that means the same on every node."""
-    return os.path.abspath(path)
+    return path if is_url(path) else os.path.abspath(path)
