@@ -28,6 +28,9 @@ def remote_error(error: Exception, address: str) -> RemoteError | HiqaError:
     if isinstance(error, RemoteError | HiqaError):
         return error
     place = f"from {shown(address)}"
+    is_garbled = type(error.__cause__).__module__.startswith("aiohttp.http_exceptions")
+    if is_garbled and hasattr(error, "status"):  # which aiohttp makes up
+        return RemoteError(f"an answer that is no HTTP {place}", True)
     status = _status(error)
     if status is not None:
         phrase = {403: "no permission", 401: "no permission: not signed in", 404: "no such file"}.get(status)
