@@ -1,10 +1,11 @@
 """Kill hiqa again and again, continue with --resume, and count: no row may be lost, none may be there twice.
 
-    python bench/kills.py --rounds 50
+    python bench/kills.py --rounds 50 --victims parent worker ray
 
 Each round scores pictures with two workers and a stub network (`stub_network.py`), kills the parent or one worker with
 SIGKILL after a number of rows that differs from round to round, and runs `--resume`, in one process, until the exit
-code is 0. Linux only.
+code is 0. With victim `ray` it scores on a cluster of two nodes on this machine (`ray_cluster.py`), and kills an actor.
+Linux only.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ STUB = Path(__file__).with_name("stub_network.py")
 CHECKOUT = STUB.parents[1]
 PICTURES = 60
 MOST_RUNS = 5  # of --resume in a round
-VICTIMS = ("parent", "worker")
+VICTIMS = ("parent", "worker", "ray")
+CLUSTER = STUB.with_name("ray_cluster.py")
 
 
 def write_pictures(folder: Path) -> list[str]:
@@ -63,18 +65,49 @@ def paths_in(table: Path) -> list[str]:
 
 def start(pictures: Path, table: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(STUB), "score", str(pictures), "-q", "--jsonl", str(table)]
+    return subprocess.Popen([*command, *options], env=variables(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+class Cluster:
+    """Two nodes of Ray, as a process that names its actors."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(CLUSTER)], env=variables(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.address = self._line()
+
+    def actors(self) -> list[int]:
+        """The processes that score now."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"workers\n")
+        self._process.stdin.flush()
+        return [int(pid) for pid in self._line().split()]
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def variables() -> dict[str, str]:
+    """The environment of the processes."""
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]))
-    variables = {**os.environ, "PYTHONPATH": path, "STUB_SECONDS": "0.01"}
-    return subprocess.Popen([*command, *options], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return {**os.environ, "PYTHONPATH": path, "STUB_SECONDS": "0.01"}
 
 
-def kill_one(run: subprocess.Popen[bytes], victim: str, table: Path, rows: int) -> int:
+def kill_one(run: subprocess.Popen[bytes], victim: str, table: Path, rows: int, cluster: Cluster | None) -> int:
     """Wait for so many rows, kill, and wait for the end. Returns the number of rows then."""
     while run.poll() is None and len(paths_in(table)) < rows:
         time.sleep(0.01)
     found = len(paths_in(table))
     if run.poll() is None:
-        targets = [run.pid] if victim == "parent" else children(run.pid)[-1:]
+        if cluster is not None:
+            targets = cluster.actors()[-1:]
+        else:
+            targets = [run.pid] if victim == "parent" else children(run.pid)[-1:]
         for pid in targets:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -84,12 +117,15 @@ def kill_one(run: subprocess.Popen[bytes], victim: str, table: Path, rows: int) 
     return found
 
 
-def one_round(victim: str, folder: Path, expected: Sequence[str], chance: random.Random) -> str:
+def one_round(
+    victim: str, folder: Path, expected: Sequence[str], chance: random.Random, cluster: Cluster | None
+) -> str:
     """A line on what happened. AssertionError where a row is lost or there twice."""
     table = folder / "rows.jsonl"
     table.unlink(missing_ok=True)
-    run = start(folder / "pictures", table, ["--workers", "2"])
-    before = kill_one(run, victim, table, chance.randrange(0, len(expected) * 2 // 3))
+    spread = ["--workers", "2"] if cluster is None else ["--ray-address", cluster.address]
+    run = start(folder / "pictures", table, spread)
+    before = kill_one(run, victim, table, chance.randrange(0, len(expected) * 2 // 3), cluster)
     kept = paths_in(table)
     runs = 0
     while runs < MOST_RUNS:
@@ -112,15 +148,20 @@ def one_round(victim: str, folder: Path, expected: Sequence[str], chance: random
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS[:2])
     options = parser.parse_args()
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         expected = write_pictures(folder / "pictures")
         for victim in options.victims:
-            for _ in range(options.rounds):
-                print(one_round(victim, folder, expected, chance), flush=True)
+            cluster = Cluster() if victim == "ray" else None
+            try:
+                for _ in range(options.rounds):
+                    print(one_round(victim, folder, expected, chance, cluster), flush=True)
+            finally:
+                if cluster is not None:
+                    cluster.close()
     print(f"{options.rounds} rounds each of {', '.join(options.victims)}: no row lost, none twice")
     return 0
 

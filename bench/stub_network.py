@@ -68,7 +68,14 @@ def install() -> None:
     loading.import_backend = lambda name: None
 
 
-install()
+def install_beside() -> None:
+    """The same, but a folder of weights brings its own networks: for a cluster whose processes begin with this."""
+    real = hiqa_cli.engine.scorer.load
+    hiqa_cli.engine.scorer.load = lambda settings: load_stub(settings) if settings.weights is None else real(settings)
+
+
+if __name__ in ("__main__", "__mp_main__"):  # a worker imports its parent's main module under the second name
+    install()
 
 if __name__ == "__main__":
     from hiqa_cli.__main__ import main

@@ -215,7 +215,13 @@ MaxBytes = Annotated[
 ]
 
 Isolate = Annotated[
-    bool, typer.Option("--isolate", help="Decode in limited child processes.", rich_help_panel=ADVANCED)
+    bool | None,
+    typer.Option(
+        "--isolate/--no-isolate",
+        help="Decode in limited child processes.",
+        show_default="only what has an address, as s3://",
+        rich_help_panel=ADVANCED,
+    ),
 ]
 
 # output

@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
+from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.gate_formats import FORMATS
-from hiqa_cli.scoring.options import ScoreOptions, if_exists_policy
+from hiqa_cli.scoring.options import ClusterOptions, ScoreOptions, if_exists_policy
 from hiqa_cli.scoring.shard import Shard
 
 from . import options as common
 from .usage.help import ADVANCED, OUTPUT, on_command_line
-from .usage.values import one_of, points, shard, whole_number
+from .usage.values import actor_bounds, one_of, points, shard, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -95,6 +96,31 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Skip scored images, retry failures.", rich_help_panel=OUTPUT),
 ]
+Ray = Annotated[
+    bool,
+    typer.Option("--ray", help="Score on a Ray cluster: pip install 'hiqa[ray]'.", rich_help_panel=ADVANCED),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        show_default="as Ray finds it",
+        help="Address of the Ray cluster; implies --ray.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+RayActors = Annotated[
+    Bounds | None,
+    typer.Option(
+        "--ray-actors",
+        metavar="MIN:MAX",
+        parser=actor_bounds,
+        show_default="1 to what the cluster has room for",
+        help="How many Ray actors may score at once.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 MinScore = Annotated[
     float | None,
     typer.Option(
@@ -155,6 +181,9 @@ def score(
     parquet: ParquetFile = None,
     sqlite: SqliteFile = None,
     prune: Prune = False,
+    ray: Ray = False,
+    ray_address: RayAddress = None,
+    ray_actors: RayActors = None,
     print0: common.Print0 = False,
     quiet: common.Quiet = False,
     verbose: common.Verbose = False,
@@ -192,6 +221,7 @@ def score(
             parquet=parquet,
             sqlite=sqlite,
             prune=prune,
+            cluster=ClusterOptions(ray, ray_address, ray_actors),
             csv_safe=csv_safe,
             print0=print0,
             maps=maps,

@@ -29,7 +29,7 @@ class LoadSettings:
     batch_size: int | None
     threads: int | None
     on_warning: Callable[[str], None] | None
-    isolate: bool = False
+    isolate: bool | None = None
 
     def __post_init__(self) -> None:
         check_count("batch size", self.batch_size)

@@ -25,7 +25,7 @@ from .config import DEFAULT_BACKEND, Scoring
 from .job import DEFAULT_LIMITS, ImageSource, Job, Outputs
 from .loading import Loaded, LoadSettings, load
 from .pipeline.many import check_images, check_on_error, job_of, results_of
-from .pipeline.sources import DIRECT, PictureReader
+from .pipeline.sources import DIRECT, TRUSTING, PictureReader
 from .pipeline.stream import ScoreStream
 from .results import ScoreResult
 
@@ -68,7 +68,7 @@ class Scorer:
         batch_size: int | None = None,
         threads: int | None = None,
         on_warning: Callable[[str], None] | None = None,
-        isolate: bool = False,
+        isolate: bool | None = None,
     ) -> Scorer:
         """Load weights onto a device.
 
@@ -83,7 +83,8 @@ class Scorer:
             of it where that was measured to be faster by a fifth.
         on_warning: called with one-line warnings, such as a batch size halved for lack of memory.
         isolate: decode files in child processes, with limits on memory, time and access to files, for pictures that
-            may have been made to do harm. Pictures that Pillow or the caller has opened are not isolated.
+            may have been made to do harm. Pictures that Pillow or the caller has opened are not isolated. None: only
+            files with an address, such as "s3://bucket/a.jpg" or "shard.tar::a.jpg".
 
         Raises WeightsError, DeviceError, UsageError; DependencyError where no child process starts; with "openvino"
         also DependencyError where it is not installed, and OutputError where its compiled networks cannot be saved.
@@ -127,10 +128,11 @@ class Scorer:
     ) -> ScoreResult:
         """Score one image.
 
-        image: a path; the bytes of an image file; a binary stream; an array, (H, W) or (H, W, 1) grey, (H, W, 3) RGB
-            or (H, W, 4) with alpha, uint8, uint16 or floating point in 0..1, of which 1e-3 beyond is clipped; a torch
-            tensor (3, H, W), (1, H, W) or (4, H, W) of these types; a Pillow image; or a Picture. Any size from 1x1;
-            a side below 256 px is extended to it by reflection, which `notes` reports.
+        image: a path, or an address (the extra hiqa[remote]), such as "s3://bucket/a.jpg" or "shard.tar::a.jpg"; the
+            bytes of an image file; a binary stream; an array, (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) with
+            alpha, uint8, uint16 or floating point in 0..1, of which 1e-3 beyond is clipped; a torch tensor (3, H, W),
+            (1, H, W) or (4, H, W) of these types; a Pillow image; or a Picture. Any size from 1x1; a side below 256 px
+            is extended to it by reflection, which `notes` reports.
         stride: px between tiles, 1..256, in place of `scoring.stride`; smaller takes longer.
         scoring: mode, and how large images are sampled.
         hallucination, discrepancy: return these arrays, (H, W, 3), in the result.
@@ -233,7 +235,7 @@ class Scorer:
 def build(arguments: LoadSettings) -> Scorer:
     """The Scorer that Scorer.load() returns."""
     if not arguments.isolate:
-        return Scorer(load(arguments), arguments)
+        return Scorer(load(arguments), arguments, DIRECT if arguments.isolate is None else TRUSTING)
     from hiqa_cli.images.isolation.reader import IsolatedReader
 
     reader = IsolatedReader()  # starts while the weights are loaded

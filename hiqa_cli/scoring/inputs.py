@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError, os_reason
 from hiqa_cli.files.output_checks import FileId, file_ids
+from hiqa_cli.files.remote.address import is_address, is_archive, shown
 from hiqa_cli.images.sniff import is_hiqa_output
+from hiqa_cli.rows.path_column import read_column, split_column
 
 from .exclusion import Exclusion
-from .walk import Kind, is_searched, walk
+from .walk import Entry, Kind, is_searched, walk, walk_address
 
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -42,8 +44,8 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The path as text for files and messages, see name_text()."""
-        return name_text(self.path)
+        """The path as text for files and messages, see name_text(); of an address without its secrets."""
+        return name_text(shown(self.path))
 
 
 @dataclass
@@ -108,9 +110,14 @@ class Search:
 
     def add_argument(self, path: str) -> None:
         """Add a path, or the matches of a pattern unless a file has exactly this name."""
-        if os.path.lexists(path) or not glob.has_magic(path):
+        if is_address(path):
+            self._add_address(path, patterns=True)
+        elif os.path.lexists(path) or not glob.has_magic(path):
             self.add_path(path)
-            return
+        else:
+            self._add_matches(path)
+
+    def _add_matches(self, path: str) -> None:
         folder = _plain_folder(path)
         is_excluded = self._exclusion.below(folder)
         matches = [match for match in sorted(glob.glob(path, recursive=True)) if _is_wanted(match)]
@@ -124,7 +131,9 @@ class Search:
 
     def add_path(self, path: str) -> None:
         """Add a file, or the images of a folder; a missing file becomes an Input with a problem."""
-        if self._exclusion.named(path, os.path.isdir(path)):
+        if is_address(path):
+            self._add_address(path, patterns=False)
+        elif self._exclusion.named(path, os.path.isdir(path)):
             self.found.excluded += 1
         else:
             self._add(path)
@@ -132,29 +141,43 @@ class Search:
     def _add(self, path: str) -> None:
         problem = _missing(path)
         if not problem and os.path.isdir(path):
-            self._add_folder(path)
+            self._add_folder(path, walk(path, self._recursive, self._exclusion.below(path)))
+        elif not problem and is_archive(path):
+            self._add_address(path, patterns=False)
         else:
             folder = os.curdir if "\0" in path else os.path.dirname(path) or os.curdir
             self.found.images.append(Input(path, folder, problem))
 
-    def _add_folder(self, folder: str) -> None:
+    def _add_address(self, path: str, *, patterns: bool) -> None:
+        """Add one file, not looking whether it is there, or what a folder, pattern or archive holds."""
+        if self._exclusion.named(path, False):
+            self.found.excluded += 1
+            return
+        entries = walk_address(path, self._recursive, self._exclusion.below(path), patterns=patterns)
+        if entries is None:
+            self.found.images.append(Input(path, os.path.dirname(shown(path))))
+        else:
+            self._add_folder(path, entries)
+
+    def _add_folder(self, folder: str, entries: Iterable[Entry]) -> None:
         """Add the images of a folder; a folder without images is an error."""
         number: Counter[Kind] = Counter()
         outputs = 0
-        for entry in walk(folder, self._recursive, self._exclusion.below(folder)):
-            if entry.kind is Kind.IMAGE and is_hiqa_output(entry.path):
+        anchor = shown(folder)
+        for entry in entries:
+            if entry.kind is Kind.IMAGE and not is_address(entry.path) and is_hiqa_output(entry.path):
                 outputs += 1
                 continue
             number[entry.kind] += 1
             if entry.kind in (Kind.IMAGE, Kind.PROBLEM):
-                self.found.images.append(Input(entry.path, folder, entry.problem))
+                self.found.images.append(Input(entry.path, anchor, entry.problem))
         self.found.outputs_skipped += outputs
         self.found.excluded += number[Kind.EXCLUDED]
         if not number[Kind.IMAGE] + number[Kind.PROBLEM]:
             details = [f"{count(outputs, 'picture')} written by hiqa skipped"] if outputs else []
             details += [f"{number[Kind.EXCLUDED]:,} excluded"] if number[Kind.EXCLUDED] else []
             details += ["give -r to read its subfolders"] if number[Kind.FOLDER] else []
-            self.found.images.append(Input(folder, folder, "; ".join(["no image in this folder", *details])))
+            self.found.images.append(Input(folder, anchor, "; ".join(["no image in this folder", *details])))
 
 
 def _is_wanted(match: str) -> bool:
@@ -191,11 +214,16 @@ def input_files(inputs: Iterable[Input]) -> set[FileId]:
 
 
 def read_file_list(source: str, *, nul_separated: bool, option: str = "--files-from") -> list[str]:
-    """The names in a list (a file, or - for standard input), in order, without empty ones. Raises UsageError, which
-    names the option.
+    """The names in a list (a file, or - for standard input) or a column of a table (FILE::COLUMN), in order, without
+    empty ones. Raises UsageError, which names the option.
 
     Names are literal, as `find` prints them: a pattern or a single `-` in a list is a file of that name.
     """
+    column = split_column(source)
+    if column is not None:
+        if nul_separated:
+            raise UsageError("-0 is for lists of names that end in NUL", "leave it out for a column of a table")
+        return read_column(*column, option)
     data = _read_list(source, option).removeprefix(BYTE_ORDER_MARK)
     if nul_separated:
         return [os.fsdecode(name) for name in data.split(b"\0") if name]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import count
+from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.distributed.devices import needs_workers
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import ImageSource, Job, Outputs
@@ -18,14 +19,16 @@ from hiqa_cli.errors import DependencyError, HiqaError, ImageError, UsageError
 from hiqa_cli.images.source import Limits
 
 from .inputs import Input
-from .options import BackendOptions
+from .options import BackendOptions, ClusterOptions
 
 if TYPE_CHECKING:
+    from hiqa_cli.distributed.cluster.driver import RayCluster
     from hiqa_cli.distributed.workers.pool import WorkerPool
+    from hiqa_cli.engine.loading import LoadSettings
     from hiqa_cli.engine.results import ScoreResult
     from hiqa_cli.engine.scorer import Scorer
 
-Scorers: TypeAlias = "Scorer | WorkerPool"
+Scorers: TypeAlias = "Scorer | WorkerPool | RayCluster"
 Outcomes: TypeAlias = "AbstractContextManager[Iterator[tuple[Job, ScoreResult | HiqaError]]]"
 
 
@@ -38,11 +41,10 @@ def check_standard_input(inputs: Sequence[Input]) -> None:
             raise UsageError("standard input (-) is a terminal", "pipe an image in: hiqa ... - < image.jpg")
 
 
-def load_workers(options: BackendOptions, messages: Messages, images: int) -> Scorers:
+def load_workers(options: BackendOptions, cluster: ClusterOptions, messages: Messages, images: int) -> Scorers:
     """Like load_scorer(); in processes of their own where the options ask for it. images: how many there are."""
-    if not needs_workers(options.device, options.workers):
+    if not (cluster.is_used or needs_workers(options.device, options.workers)):
         return load_scorer(options, messages)
-    from hiqa_cli.distributed.workers.start import start_workers
     from hiqa_cli.engine.loading import LoadSettings
 
     weights = None if options.weights is None else Path(os.path.abspath(options.weights))
@@ -56,12 +58,25 @@ def load_workers(options: BackendOptions, messages: Messages, images: int) -> Sc
         messages.warn,
         options.isolate,
     )
+    if cluster.is_used:
+        return _join_cluster(settings, cluster, messages)
+    from hiqa_cli.distributed.workers.start import start_workers
+
     pool = start_workers(settings, options.workers, images)
     where = f"{pool.backend}, {pool.device}, {pool.precision}"
     messages.detail(
         f"weights {pool.weights_id}, {where}, {count(len(pool.workers), 'worker process', 'worker processes')}"
     )
     return pool
+
+
+def _join_cluster(settings: LoadSettings, options: ClusterOptions, messages: Messages) -> RayCluster:
+    from hiqa_cli.distributed.cluster.driver import RayCluster
+
+    cluster = RayCluster(settings, options.address, options.actors or Bounds())
+    actors = f"{cluster.bounds.least:,} to {count(cluster.bounds.most or 1, 'Ray actor')} of {cluster.share}"
+    messages.detail(f"weights {cluster.weights_id}, {cluster.backend}, {cluster.device}, {cluster.precision}, {actors}")
+    return cluster
 
 
 def load_scorer(options: BackendOptions, messages: Messages) -> Scorer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
@@ -29,8 +30,25 @@ class BackendOptions:
     threads: int | None = None
     weights: Path | None = None
     backend: str = DEFAULT_BACKEND
-    isolate: bool = False
+    isolate: bool | None = None
     workers: int | None = None
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Whether and where Ray scores. address: None: the cluster that Ray finds or starts. actors: None: the default."""
+
+    ray: bool = False
+    address: str | None = None
+    actors: Bounds | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """An address asks for the cluster, too."""
+        return self.ray or self.address is not None
+
+
+NO_CLUSTER = ClusterOptions()
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,7 @@ class ScoreOptions:
     parquet: str | None = None
     sqlite: str | None = None
     prune: bool = False
+    cluster: ClusterOptions = NO_CLUSTER
 
 
 def sampled_scoring(
@@ -97,6 +116,7 @@ def check_conflicts(options: ScoreOptions) -> None:
         raise UsageError(f"--format {options.format} uses standard output, as - does", "give --csv or --jsonl a file")
     if options.format and (options.order or options.worst is not None):
         raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
+    _check_ray(options)
     if options.shard is not None and "-" in options.images:
         raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
     files = [name for name in (options.csv, options.jsonl) if name is not None]
@@ -120,3 +140,19 @@ def check_conflicts(options: ScoreOptions) -> None:
         raise UsageError("--resume needs files to continue", "give --csv, --jsonl, --parquet, --sqlite or --maps")
     if options.prune and options.sqlite is None and not (resumable and options.if_exists is IfExists.RESUME):
         raise UsageError("--prune drops rows of an earlier run", "give --sqlite, or --resume with a table")
+
+
+def _check_ray(options: ScoreOptions) -> None:
+    """Raise UsageError for what a cluster cannot do: its nodes see files by name and write none."""
+    if not options.cluster.is_used:
+        if options.cluster.actors is not None:
+            raise UsageError("--ray-actors needs --ray", "give --ray or --ray-address")
+        return
+    if options.backend.workers is not None:
+        raise UsageError("--workers are processes of this machine, --ray uses a cluster", "give one of them")
+    if options.maps is not None:
+        raise UsageError("--maps writes files on this machine, and --ray scores on others", "leave out one of them")
+    if options.report is not None:
+        raise UsageError("--report keeps pictures, which --ray leaves on its nodes", "give --jsonl, then hiqa report")
+    if STDOUT in options.images:
+        raise UsageError("standard input (-) cannot be read by the nodes of --ray", "give a file")

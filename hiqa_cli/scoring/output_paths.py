@@ -18,6 +18,7 @@ from pathlib import Path
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import check_output_folder, file_id
+from hiqa_cli.files.remote.address import shown
 
 from .inputs import Input, input_files
 
@@ -62,7 +63,8 @@ def _place(image: Input, root: str) -> tuple[str, str]:
     """(absolute folder, file name); standard input is placed in the root."""
     if image.is_standard_input:
         return root, STANDARD_INPUT_FILE
-    return _absolute(os.path.dirname(image.path)), os.path.basename(image.path)
+    path = shown(image.path)
+    return _absolute(os.path.dirname(path)), os.path.basename(path)
 
 
 def _anchor(image: Input) -> str:

@@ -11,6 +11,7 @@ from hiqa_cli._version import __version__
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.files.output_checks import FileId, is_same_target
+from hiqa_cli.files.remote.address import is_address
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import TAKES, RunReport, check_report, finish_report, open_report, report_title
@@ -96,7 +97,7 @@ class ScoreReport:
             self.report.add(entry_from_error(row))
             return
         preview = job.outputs.preview.take() if job.outputs.preview is not None else None
-        file = job.source if isinstance(job.source, str) else None
+        file = job.source if isinstance(job.source, str) and not is_address(job.source) else None
         self.report.add(entry_from_result(row, file, outcome, preview))
         self.scored += 1
         self._update_facts(outcome.weights, outcome.mode, outcome.precision)

@@ -10,6 +10,7 @@ from typing import Any
 
 from hiqa_cli.console.text import path_from_name
 from hiqa_cli.errors import UsageError
+from hiqa_cli.files.remote.address import is_address
 from hiqa_cli.rows.codec import path_key
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import Table
@@ -116,7 +117,11 @@ def _left_over(
 
 
 def is_gone(name: str) -> bool:
-    """Whether a path of a row names a file that is no longer there; what is no path is not gone."""
+    """Whether a path of a row names a file that is no longer there; what is no path, and a URL, is not gone."""
+    if is_address(name):
+        from hiqa_cli.files.remote.listing import archive_is_gone
+
+        return archive_is_gone(name)
     try:
         return name != STANDARD_INPUT and not os.path.lexists(path_from_name(name))
     except ValueError:

@@ -17,6 +17,7 @@ from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError
 from hiqa_cli.files.output_checks import claimed_outputs
+from hiqa_cli.files.remote.address import shown
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
@@ -107,7 +108,7 @@ def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job],
     backend = options.backend
     if precisions and backend.precision == "auto":
         backend = replace(backend, precision=precisions[0])
-    return load_workers(backend, messages, len(jobs))
+    return load_workers(backend, options.cluster, messages, len(jobs))
 
 
 def _may_prune(options: ScoreOptions, inputs: Inputs, messages: Messages) -> bool:
@@ -138,7 +139,7 @@ def _own_share(options: ScoreOptions, inputs: Inputs) -> list[OutputPaths | None
     if options.maps is not None:
         targets = plan_output_paths(inputs.images, options.maps, MAP_KINDS)
     if options.shard is not None:
-        own = [options.shard.holds(image.path) for image in inputs.images]
+        own = [options.shard.holds(shown(image.path)) for image in inputs.images]
         inputs.elsewhere = own.count(False)
         inputs.images = list(compress(inputs.images, own))
         targets = list(compress(targets, own))

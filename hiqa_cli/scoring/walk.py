@@ -7,11 +7,15 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from hiqa_cli.errors import os_reason
 from hiqa_cli.images.sniff import IMAGE_SUFFIXES
 
 from .exclusion import IsExcluded
+
+if TYPE_CHECKING:
+    from hiqa_cli.files.remote.listing import Place
 
 
 class Kind(Enum):
@@ -56,6 +60,31 @@ def walk(folder: str, recursive: bool, is_excluded: IsExcluded) -> Iterator[Entr
                 open_folders.append(_listing(entry.path))
             else:
                 yield Entry(entry.path, kind)
+
+
+def walk_address(address: str, recursive: bool, is_excluded: IsExcluded, *, patterns: bool) -> Iterator[Entry] | None:
+    """Like walk(), of a folder at a URL, a pattern, or an archive; None where the address names one file.
+
+    patterns: * ? [ ] in it are a pattern. Raises DependencyError, and UsageError for an address that makes no sense.
+    """
+    from hiqa_cli.files.remote.listing import listed
+    from hiqa_cli.files.remote.reasons import RemoteError
+
+    try:
+        places = listed(address, recursive=recursive, patterns=patterns, suffixes=frozenset(IMAGE_SUFFIXES))
+    except RemoteError as error:
+        return iter([Entry(address, Kind.PROBLEM, error.reason)])
+    return None if places is None else _entries(places, is_excluded)
+
+
+def _entries(places: list[Place], is_excluded: IsExcluded) -> Iterator[Entry]:
+    for place in places:
+        if any(part.startswith(".") for part in place.below.split("/")):
+            continue
+        kind = Kind.FOLDER if place.is_folder else Kind.IMAGE
+        if kind is Kind.IMAGE and os.path.splitext(place.below)[1].lower() not in IMAGE_SUFFIXES:
+            continue
+        yield Entry(place.address, Kind.EXCLUDED if is_excluded(place.below, place.is_folder) else kind)
 
 
 def _listing(folder: str) -> Iterator[os.DirEntry[str] | Entry]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 
 from hiqa_cli.console.messages import did_you_mean
+from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.distributed.devices import is_list_of_gpus
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.shard import Shard
@@ -83,3 +84,14 @@ def shard(value: str) -> Shard:
     if not 1 <= int(number) <= int(total):
         raise UsageError(f"--shard: expected a number from 1 to {int(total):,} before the slash, found {value!r}")
     return Shard(int(number), int(total))
+
+
+def actor_bounds(value: str) -> Bounds:
+    """A parser for MIN:MAX, or one number for both."""
+    least, colon, most = value.partition(":")
+    numbers = (least, most) if colon else (least, least)
+    if not all(one.isascii() and one.isdecimal() and 0 < len(one) < 10 and int(one) for one in numbers):
+        raise UsageError(f"--ray-actors: expected MIN:MAX, whole numbers of at least 1; found {value!r}")
+    if int(numbers[0]) > int(numbers[1]):
+        raise UsageError(f"--ray-actors: expected no more than {int(numbers[1]):,} before the colon; found {value!r}")
+    return Bounds(int(numbers[0]), int(numbers[1]))

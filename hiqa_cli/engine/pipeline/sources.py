@@ -16,6 +16,7 @@ import numpy as np
 
 from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.files.remote.address import is_address
 from hiqa_cli.images import read
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import Reserve, no_reserve
@@ -45,14 +46,24 @@ class PictureReader(Protocol):
         """Read an image from the bytes of a file. Raises ImageError."""
 
 
+class Trusting:
+    """Reads files in this process, whatever their address."""
+
+    read_picture = staticmethod(read.read_picture)
+    decode_picture = staticmethod(read.decode_picture)
+
+
 DIRECT: PictureReader = read
+"""In this process; pictures with an address in a child process."""
+
+TRUSTING: PictureReader = Trusting()
 
 
 @contextmanager
-def picture_reader(*, isolate: bool) -> Iterator[PictureReader]:
-    """What reads files within the block. isolate: in child processes; DependencyError where none starts."""
+def picture_reader(*, isolate: bool | None) -> Iterator[PictureReader]:
+    """What reads files within the block. isolate: see Scorer.load(). DependencyError where no child process starts."""
     if not isolate:
-        yield DIRECT
+        yield DIRECT if isolate is None else TRUSTING
         return
     from hiqa_cli.images.isolation.reader import IsolatedReader
 
@@ -103,6 +114,11 @@ def read_content(content: Content, job: Job, reader: PictureReader = DIRECT, res
         return content
     if isinstance(content, bytes):
         return reader.decode_picture(content, job.limits, reserve)
+    if isinstance(content, str) and is_address(content):
+        from .remote_source import isolated_reader, read_address
+
+        data = read_address(content, job.limits)
+        return (isolated_reader() if reader is DIRECT else reader).decode_picture(data, job.limits, reserve)
     return reader.read_picture(content, job.limits, reserve)
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from hiqa_cli.errors import OutputError, UsageError
 from hiqa_cli.files.output_checks import check_output_file
+from hiqa_cli.files.remote.address import is_address, shown
 
 from ..codec import TABLE_HINT, path_key
 from ..row import Row
@@ -69,7 +70,7 @@ class SqliteTable:
             self._unchanged[number] = seen
             return True
         if now is not None:
-            self._found[path_key(path)] = path, now
+            self._found[path_key(shown(path))] = path, now
         return False
 
     def full_row(self, number: int) -> Row:
@@ -149,7 +150,12 @@ class SqliteTable:
 
 
 def file_state(path: str) -> FileState | None:
-    """Size and time of change of a file; None if there is none."""
+    """Size and time of change of a file, for a member of its archive; None if there is none."""
+    if is_address(path):
+        from hiqa_cli.files.remote.listing import state
+
+        found = state(path)
+        return None if found is None else FileState(*found)
     try:
         status = os.stat(path)
     except (OSError, ValueError):
