@@ -63,17 +63,35 @@ def backend(device: str, precision: str, batch_size: int = 16, said: list[str] |
 
 
 @cache
+def reference_backend() -> TorchBackend:
+    """The CPU in float32."""
+    return backend("cpu", "fp32")
+
+
+@cache
 def on_cpu() -> TileOutputs:
-    """The reference: the CPU in float32."""
-    return backend("cpu", "fp32").predict_tiles(tiles(), corrections=True, features=True)
+    """What the reference finds in the tiles."""
+    return reference_backend().predict_tiles(tiles(), corrections=True)
+
+
+@cache
+def whole() -> np.ndarray:
+    """What R sees of a whole image, for every tile the same."""
+    return reference_backend().view_tiles(tiles()[:1])
+
+
+def scores(found: TileOutputs, network: TorchBackend | None = None) -> np.ndarray:
+    """Scores of tiles, by the CPU's heads or a network's own."""
+    return (network or reference_backend()).predict(found.statistics, whole())[:, 0]
 
 
 def scores_are_those_of_the_cpu() -> list[str]:
-    """In both precisions; hallucinations and features too."""
+    """In both precisions; hallucinations and views of whole images too."""
     lines = []
     for precision in ("fp32", "bf16"):
-        found = backend("cuda", precision).predict_tiles(tiles(), corrections=True, features=True)
-        difference = np.abs(found.predictions[:, 0] - on_cpu().predictions[:, 0])
+        network = backend("cuda", precision)
+        found = network.predict_tiles(tiles(), corrections=True)
+        difference = np.abs(scores(found, network) - scores(on_cpu()))
         corrections = np.abs(found.corrections - on_cpu().corrections).max() * 255
         lines.append(
             f"{precision}: scores differ from the CPU's by {difference.mean():.4f} on the average, "
@@ -81,7 +99,8 @@ def scores_are_those_of_the_cpu() -> list[str]:
         )
         assert difference.max() <= LARGEST, lines[-1]
         assert difference.mean() <= MEAN, lines[-1]
-        assert found.features.shape == on_cpu().features.shape
+        seen = np.abs(network.view_tiles(tiles()[:4]) - reference_backend().view_tiles(tiles()[:4])).max()
+        assert seen < 0.01, f"{precision}: views of whole images differ by {seen}"
         if precision == "fp32":
             assert corrections < 0.5, lines[-1]
     return lines
@@ -91,14 +110,14 @@ def a_tile_has_one_score_whatever_the_batch() -> list[str]:
     """Alone, in batches that need padding, and where several batches are under way."""
     lines = []
     for precision, most in LONE.items():
-        together = backend("cuda", precision, 16).predict_tiles(tiles(), corrections=False).predictions[:, 0]
+        together = scores(backend("cuda", precision, 16).predict_tiles(tiles(), corrections=False))
         for size, count in ((1, 5), (8, 13), (4, 48)):
             found = backend("cuda", precision, size).predict_tiles(tiles()[:count], corrections=False)
-            worst = float(np.abs(found.predictions[:, 0] - together[:count]).max())
+            worst = float(np.abs(scores(found) - together[:count]).max())
             lines.append(f"{precision}: {count} tiles in batches of {size} differ by {worst:.5f} points at most")
             assert worst <= most, lines[-1]
-    again = backend("cuda", "fp32", 16).predict_tiles(tiles(), corrections=False).predictions[:, 0]
-    first = backend("cuda", "fp32", 16).predict_tiles(tiles(), corrections=False).predictions[:, 0]
+    again = backend("cuda", "fp32", 16).predict_tiles(tiles(), corrections=False).statistics
+    first = backend("cuda", "fp32", 16).predict_tiles(tiles(), corrections=False).statistics
     assert np.array_equal(again, first), "two runs with the same batches differ"
     return [*lines, "two runs with the same batches agree to the bit"]
 
@@ -106,9 +125,9 @@ def a_tile_has_one_score_whatever_the_batch() -> list[str]:
 def sixteen_bits_score_as_eight() -> list[str]:
     """uint16 tiles go another way to the device."""
     network = backend("cuda", "fp32")
-    eight = network.predict_tiles(tiles()[:6], corrections=False).predictions[:, 0]
+    eight = scores(network.predict_tiles(tiles()[:6], corrections=False))
     sixteen = network.predict_tiles([tile.astype(np.uint16) * 257 for tile in tiles()[:6]], corrections=False)
-    worst = float(np.abs(sixteen.predictions[:, 0] - eight).max())
+    worst = float(np.abs(scores(sixteen) - eight).max())
     assert worst < 0.01, worst
     return [f"16-bit tiles differ from the same 8-bit ones by {worst:.5f} points at most"]
 
@@ -131,10 +150,10 @@ def memory_that_runs_out_halves_the_batch() -> list[str]:
     allowed = torch.cuda.memory_reserved() + 700 * 2**20
     torch.cuda.set_per_process_memory_fraction(min(1.0, allowed / total))
     try:
-        found = network.predict_tiles(tiles() + tiles(), corrections=False).predictions[:, 0]
+        found = scores(network.predict_tiles(tiles() + tiles(), corrections=False))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    difference = np.abs(found[: len(tiles())] - on_cpu().predictions[:, 0]).max()
+    difference = np.abs(found[: len(tiles())] - scores(on_cpu())).max()
     assert difference <= LARGEST
     return [f"with little memory: {'; '.join(said) or 'a batch of 64 fits'}"]
 
@@ -237,11 +256,11 @@ def speed() -> list[str]:
         largest = batch_size_for(torch.cuda.mem_get_info()[0], precision)
         for size in (8, 32, largest):
             network = backend("cuda", precision, size)
-            taken = seconds(lambda network=network: network.predict_tiles(many, corrections=False, features=True))
+            taken = seconds(lambda network=network: network.predict_tiles(many, corrections=False))
             rate = len(many) / taken
             lines.append(f"{precision:9} {size:6} {rate:8.0f} {100 * rate * gmac / plain:8.0f} %")
         one = backend("cuda", precision, 8)
-        taken = seconds(lambda one=one: one.predict_tiles(tiles()[:4], corrections=False, features=True), 20)
+        taken = seconds(lambda one=one: one.predict_tiles(tiles()[:4], corrections=False), 20)
         lines.append(f"{precision:9} four tiles (512x384) at once: {1000 * taken:.2f} ms")
     return lines
 
