@@ -29,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def torch_by_default() -> Iterator[None]:
+    """`auto` means torch in this process: OpenVINO would compile the networks of every test's weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hiqa_cli.engine.loading.preferred_backend", lambda device: "torch")
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small random weights: scores are finite, differ, and mean nothing."""

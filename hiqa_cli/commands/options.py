@@ -110,7 +110,7 @@ Backend = Annotated[
         parser=one_of("--backend", BACKENDS, "HIQA_BACKEND"),
         autocompletion=lambda: list(BACKENDS),
         envvar="HIQA_BACKEND",
-        help="Library that runs the networks. openvino (CPU only) starts faster: pip install 'hiqa[openvino]'.",
+        help="Library that runs the networks. auto: openvino on processors, torch on GPUs.",
         rich_help_panel=ADVANCED,
     ),
 ]

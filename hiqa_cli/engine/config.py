@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
 
-TORCH, OPENVINO = "torch", "openvino"
-BACKENDS = (TORCH, OPENVINO)
-DEFAULT_BACKEND = TORCH
+AUTO, TORCH, OPENVINO = "auto", "torch", "openvino"
+BACKENDS = (AUTO, TORCH, OPENVINO)
+DEFAULT_BACKEND = AUTO  # see backends/preferred.py
+USUAL_BACKEND = OPENVINO  # on a processor; rows name the backend where it is another
 
 TILE = 256  # px, the side of a scoring tile; the paper's patch (section 3.4)
 DEFAULT_STRIDE = 128  # px between tiles; the paper says "a fixed stride" (section 3.4) without a number

@@ -12,9 +12,10 @@ from hiqa_cli.errors import UsageError
 
 from .backends.automatic import BackendChoice, Measurement
 from .backends.backend import Backend
-from .backends.devices import BATCH_SIZE, Placement, default_batch_size, hardware_name, has_bf16, place
+from .backends.devices import BATCH_SIZE, Placement, cpu_bf16_flags, default_batch_size, hardware_name, has_bf16, place
+from .backends.preferred import preferred_backend
 from .calibration import Calibration
-from .config import BACKENDS, OPENVINO
+from .config import AUTO, BACKENDS, OPENVINO, TORCH
 from .weights import load_weights
 
 
@@ -55,7 +56,7 @@ class Loaded(NamedTuple):
 
 def load(settings: LoadSettings) -> Loaded:
     """Load weights onto a device; raises what Scorer.load() names."""
-    if settings.backend == OPENVINO:
+    if backend_of(settings) == OPENVINO:
         from .backends.openvino_backend import load_openvino
 
         loaded = load_openvino(
@@ -70,9 +71,18 @@ def load(settings: LoadSettings) -> Loaded:
     return load_torch(settings)
 
 
+def backend_of(settings: LoadSettings) -> str:
+    """ "torch" or "openvino": what the settings name, or what `auto` means here."""
+    if settings.backend != AUTO:
+        return settings.backend
+    if settings.precision == "bf16" and not any(cpu_bf16_flags()):
+        return TORCH  # slow there, and refused by OpenVINO
+    return preferred_backend(settings.device)
+
+
 def import_backend(name: str) -> None:
     """Import what load() needs, which takes longer than most else, before its settings are known."""
-    if name == OPENVINO:
+    if (preferred_backend("auto") if name == AUTO else name) == OPENVINO:
         from .backends import openvino_backend  # noqa: F401
     else:
         from .backends import torch_backend  # noqa: F401

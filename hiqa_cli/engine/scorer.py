@@ -73,8 +73,8 @@ class Scorer:
         """Load weights onto a device.
 
         weights: a folder with a manifest; None: the weights installed with hiqa.
-        backend: "torch", or "openvino" (the extra hiqa[openvino]; CPU only), which starts faster and needs torch only
-            the first time it sees these weights.
+        backend: "openvino" (CPU only), which starts faster and needs torch only the first time it sees these weights;
+            "torch"; or "auto": openvino on a processor, where the user has a cache folder, and torch on a GPU.
         device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda" or "mps".
         precision: "fp32", "bf16", or "auto": bf16 where the hardware has it and it takes at most four fifths of fp32's
             time, measured once with these weights and kept in the user's cache; else fp32.

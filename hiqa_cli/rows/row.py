@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
+from hiqa_cli.engine.config import USUAL_BACKEND, Scoring
 from hiqa_cli.engine.job import DEFAULT_LIMITS
 from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
 
@@ -18,7 +18,7 @@ HALLUCINATION, DISCREPANCY, QUALITY = "hallucination", "discrepancy", "quality" 
 DEFAULT_SETTINGS: dict[str, Any] = {
     **{name: value for name, value in asdict(Scoring()).items() if name not in COLUMNS},
     **asdict(DEFAULT_LIMITS),
-    "backend": DEFAULT_BACKEND,
+    "backend": USUAL_BACKEND,
     "device": "cpu",
 }
 
@@ -54,6 +54,11 @@ class Row:
     @property
     def is_scored(self) -> bool:
         return self.score is not None
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether the row says how it was scored, as rows of JSON lines do."""
+        return "version" in self.extra  # settings that are all usual are left out
 
     def setting(self, name: str) -> Any:
         """A setting of a row of JSON lines: as the row names it, else the default."""

@@ -14,6 +14,7 @@ from hiqa_cli.console.interrupts import Interrupted
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
+from hiqa_cli.engine.config import AUTO
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, OutputError
 from hiqa_cli.files.output_checks import claimed_outputs
@@ -100,14 +101,17 @@ def _run_claimed(options: ScoreOptions) -> int:
 def _scorer(options: ScoreOptions, tables: Sequence[Table], jobs: Sequence[Job], messages: Messages) -> Scorers | None:
     """The scorer; None if no image can be scored and no earlier row must be checked.
 
-    The precision `auto` is that of earlier rows: a measurement must not make a resumed run disagree with its beginning.
+    What is `auto`, backend and precision, is that of earlier rows: neither a measurement nor another machine must make
+    a resumed run disagree with its beginning.
     """
-    precisions = [row.precision for table in tables for row in table.rows if row.is_scored]
-    if not precisions and all(job.problem for job in jobs):
+    earlier = next((row for table in tables for row in table.rows if row.is_scored), None)
+    if earlier is None and all(job.problem for job in jobs):
         return None
     backend = options.backend
-    if precisions and backend.precision == "auto":
-        backend = replace(backend, precision=precisions[0])
+    if earlier is not None and backend.precision == "auto":
+        backend = replace(backend, precision=earlier.precision)
+    if earlier is not None and earlier.has_settings and backend.backend == AUTO:
+        backend = replace(backend, backend=earlier.setting("backend"))
     return load_workers(backend, options.cluster, messages, len(jobs))
 
 

@@ -46,6 +46,7 @@ def environment(weights: Path | None = None, **more: str) -> dict[str, str]:
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), kept.get("PYTHONPATH", "")]))
     kept["OMP_NUM_THREADS"] = "1"
     kept["TERM"] = "xterm-256color"
+    kept["HIQA_BACKEND"] = "torch"  # OpenVINO would compile the networks of every test's weights
     if weights is not None:
         kept["HIQA_WEIGHTS"] = str(weights)
     return {**kept, **more}

@@ -16,7 +16,7 @@ from typing import Any
 from hiqa_cli.errors import DependencyError
 
 CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
-INSTALL = "pip install 'hiqa[openvino]', or use --backend torch"
+INSTALL = "pip install openvino, or use --backend torch"
 
 
 @contextlib.contextmanager
