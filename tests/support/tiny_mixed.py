@@ -7,8 +7,6 @@ from pathlib import Path
 
 import cv2
 
-from hiqa_cli.networks.regressor import LITE, NO_PRIOR
-from hiqa_train.data.sources.mixed import PHOTOGRAPHS
 from hiqa_train.data.splits import split_samples
 from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
@@ -37,18 +35,7 @@ def recipe(**networks):
     tiny, release = short_recipe(steps=2, **networks), load_recipe("release")
     found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
     found = found.with_stage("generator", steps=2, batch=4, patch=64)
-    found = found.with_stage("prior", steps=2, batch=6, patch=64, mix={"mine": 6})
-    for name in ("ordered", "settled", "firm", "broad"):
-        found = found.with_stage(name, steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2})
-    found = found.with_stage("ladders", steps=2, batch=8, patch=64, mix={PHOTOGRAPHS: 4, "mine": 4})
-    found = found.with_stage("final", steps=2, batch=6, patch=64, mix={PHOTOGRAPHS: 4, "mine": 2}, local_weight=1.0)
-    if found.networks.regressor_prior == NO_PRIOR:
-        return found.only("generator", "final").with_stage("final", learns="all", begin="", kept_share=1.0)
-    return found
-
-
-def with_prior():
-    return recipe(regressor_prior=LITE, regressor_blocks=1, regressor_stem=5, batch_norm=False)
+    return found.with_stage("heads", groups=1, patch=256, steps=2, batch=8)
 
 
 def quiet(line: str) -> None:

@@ -9,7 +9,7 @@ from hiqa_train.data.sources.protocol import DataSource, stage_seed
 from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.perceptual import PerceptualFeatures
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
 from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import TrainingStage
 from hiqa_train.trainer.validation import Validation
@@ -60,6 +60,7 @@ class StageFactory:
                 init_generator=self.init_generator,
                 init_two_input=self.init_two_input,
             )
+        assert isinstance(recipe, JointStage)  # heads train on rows that are stored once: heads/stage.py
         generator_recipe, regressor_recipe = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(generator_recipe, GeneratorStage)
         assert isinstance(regressor_recipe, RegressorStage)

@@ -23,7 +23,7 @@ from hiqa_cli.engine.speed.timing import add_seconds, median_seconds, no_wait, s
 from hiqa_train.data.batch import Batch
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.losses.perceptual import load_perceptual
-from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.schema import HeadsStage, Recipe
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
@@ -61,7 +61,7 @@ class StageProfile:
 
 
 def profile_stages(data: DataSource, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
-    """Every stage of the plan, on untrained networks of its size."""
+    """Every stage of the plan that trains on patches, on untrained networks of its size."""
     with join_processes(options.device, options.precision) as run_device:
         plan = make_plan(recipe, data, has_generator=options.generator is not None, kinds=options.kinds)
         ready = load_generator(options.generator) if plan.has_generator else None
@@ -69,7 +69,8 @@ def profile_stages(data: DataSource, recipe: Recipe, options: RunOptions) -> lis
         perceptual = load_perceptual(options.vgg, layers) if layers else None
         factory = StageFactory(recipe, data, run_device, options.seed, perceptual)
         untrained = UntrainedNetworks(recipe, len(data.names), ready)
-        return [profile_stage(factory.build(name, untrained), recipe, run_device) for name in plan.stages]
+        on_patches = [name for name in plan.stages if not isinstance(recipe.stages[name], HeadsStage)]
+        return [profile_stage(factory.build(name, untrained), recipe, run_device) for name in on_patches]
 
 
 class StageTiming:

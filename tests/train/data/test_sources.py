@@ -16,9 +16,9 @@ from hiqa_cli.images.read import read_picture
 from hiqa_train import distortions
 from hiqa_train.data import image_cache as cache
 from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
-from hiqa_train.data.distortion_groups import GROUP
+from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
 from hiqa_train.data.mdsi import mdsi_quality
-from hiqa_train.data.patches import draw_pair
+from hiqa_train.data.patches import draw_pair, to_tensor
 from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.sources.database import DatabasePatches, FixedPatches
 from hiqa_train.data.sources.synthetic import SyntheticGroups
@@ -42,7 +42,7 @@ def test_patch_number_n_of_a_seed_is_always_the_same():
 
 
 def test_a_group_has_versions_of_one_reference():
-    source = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1)
+    source = SyntheticGroups(PICTURES, 64, SHARES, seed=1)
     drawn = source.draw(range(4 * GROUP, 6 * GROUP))
     batch = drawn.to(torch.device("cpu"))
     assert batch.distorted.shape == batch.reference.shape == (2 * GROUP, 3, 64, 64)
@@ -58,17 +58,19 @@ def test_a_group_has_versions_of_one_reference():
 
 
 def test_a_ladder_is_the_reference_and_three_strengths_of_one_kind():
-    shares = {"blur": 1.0}
-    drawn = SyntheticGroups(PICTURES, 64, shares, 1.0, seed=1).draw(range(4 * GROUP)).to(torch.device("cpu"))
-    quality = mdsi_quality(drawn.distorted, drawn.reference).view(4, GROUP)
-    assert (quality[:, 3] == 1).all()
-    assert (quality[:, :3] < 1).all()
-    assert all(len(set(group.tolist())) == GROUP for group in quality)
-    mixed = SyntheticGroups(PICTURES, 64, SHARES, 0.5, seed=1).draw(range(40 * GROUP)).to(torch.device("cpu"))
-    clean = (mixed.distorted == mixed.reference).flatten(1).all(dim=1).view(40, GROUP)
-    plain = SyntheticGroups(PICTURES, 64, SHARES, 0.0, seed=1).draw(range(40 * GROUP)).to(torch.device("cpu"))
-    usual = (plain.distorted == plain.reference).flatten(1).all(dim=1).view(40, GROUP)
-    assert usual[:, 3].float().mean() < clean[:, 3].float().mean() < 1
+    for number in range(4):
+        group = draw_distortion_group(PICTURES, 64, {"blur": 1.0}, 1.0, 1, number)
+        quality = mdsi_quality(to_tensor(group.versions), to_tensor([group.reference] * GROUP))
+        assert quality[3] == 1
+        assert (quality[:3] < 1).all()
+        assert len(set(quality.tolist())) == GROUP
+
+    def clean_versions(ladder_share: float) -> int:
+        """Of 40 groups, those whose last version is the reference."""
+        groups = [draw_distortion_group(PICTURES, 64, SHARES, ladder_share, 1, number) for number in range(40)]
+        return sum((group.versions[3] == group.reference).all() for group in groups)
+
+    assert clean_versions(0.0) < clean_versions(0.5) < 40
 
 
 def scored(folder: Path, count: int = 5) -> list[tuple[int, Sample]]:

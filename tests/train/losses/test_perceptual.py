@@ -17,7 +17,7 @@ from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import trained_scenes
 from hiqa_train.evaluation.protocols.methods import Loading, TrainedHiqa
-from hiqa_train.losses.perceptual import TrunkFeatures, load_perceptual, perceptual_scenes
+from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.runs.ablation import run_ablation
 from hiqa_train.runs.options import RunOptions
@@ -66,16 +66,15 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_features_are_those_of_the_trunks_blocks_and_zero_distance_for_the_reference():
-    prior = load_weights(None).regressor.prior
-    assert prior is not None
+    trunk = load_weights(None).regressor.trunk
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        x = torch.nn.functional.relu6(prior.trunk.stem(image * 4 - 2))
+        x = torch.nn.functional.relu6(trunk.stem(image * 4 - 2))
         expected = []
-        for block in prior.trunk.blocks:
+        for block in trunk.blocks:
             x = block(x)
             expected.append(x)
-        found = TrunkFeatures(prior.trunk)(image)
+        found = load_perceptual(None, ())(image)
     assert [tuple(one.shape) for one in found] == [(1, 16, 32, 32), (1, 24, 16, 16), (1, 40, 8, 8)]
     for one, number in zip(found, (0, 2, 4), strict=True):
         assert torch.equal(one, expected[number])
