@@ -132,7 +132,7 @@ class HeadsStage:
         images have 256. ladder_share: of the groups that are ladders (data/distortion_groups.py).
     batch: rows in a step of each source: versions, databases with references, databases without.
     compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
-        hallucination is worth. oracle: the true reference takes the place of the hallucination.
+        hallucination is worth.
     image_units, pair_units, gate_units: see PairRegressorConfig.
     image_dropout, pair_dropout: of the heads' inputs; hidden_dropout: of their hidden units.
     versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
@@ -151,7 +151,6 @@ class HeadsStage:
     batch: int
     learning: OptimiserSettings
     compares: bool
-    oracle: bool
     image_units: int
     pair_units: int
     gate_units: int

@@ -1,0 +1,168 @@
+"""What the hallucination is worth, and what holds elsewhere: the heads of a run trained again on its stored rows.
+
+    python -m hiqa_train.experiments.heads RUN --test TREE --scenes kodim04,kodim08 [--seeds 3]
+
+RUN is the OUT of a run of the recipe `release`; TREE a database with references (tid2013-rebuilt), of which the named
+scenes are measured, which the run kept for tests. For every seed the heads are trained as the recipe says, without the
+comparison, and with each subset of the photographs left out in turn. Prints SROCC: of the test scenes the mean over the
+exactly rebuilt types and over all images; the same with the hallucination of another image in place of an image's own;
+of photographs that validate, all and by subset; and of the subsets left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from hiqa_cli.engine.scorer import Scorer
+from hiqa_cli.engine.weights import load_weights
+from hiqa_cli.errors import UsageError
+from hiqa_cli.images.read import read_picture
+from hiqa_cli.networks.pair_regressor import VIEW_NUMBERS, PairRegressor
+from hiqa_train.data.leakage import RUN_RECORD
+from hiqa_train.datasets import open_dataset
+from hiqa_train.datasets.sample import Sample
+from hiqa_train.recipes.loader import dataclass_from_table
+from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.stages.heads.collect import rows_of
+from hiqa_train.stages.heads.examples import Example
+from hiqa_train.stages.heads.rows import CLEAN, Rows
+from hiqa_train.stages.heads.stage import NETWORKS, ROWS, scores_of
+from hiqa_train.stages.heads.training import train_heads
+
+from .script_main import report, run_command
+
+# Types of TID2013 whose distortions are rebuilt exactly (REBUILT.md).
+EXACT = ("1", "2", "3", "4", "5", "6", "7", "8", "10", "16", "17", "18", "19", "22", "23")
+STAGE = "heads"
+
+
+def stored_rows(run: Path) -> Rows:
+    """All rows of a run. UsageError without any."""
+    files = sorted((run / STAGE / ROWS).glob("*.npz"))
+    if not files:
+        raise UsageError(f"{run} has no rows", "give the OUT of a run of the recipe release")
+    return Rows.joined([Rows.load(file) for file in files])
+
+
+def stage_of(run: Path) -> HeadsStage:
+    """The heads stage that the run's recipe has."""
+    record = json.loads((run / RUN_RECORD).read_bytes())
+    return dataclass_from_table(HeadsStage, record["recipe"]["stages"][STAGE], f"{run / RUN_RECORD}: [{STAGE}]")
+
+
+def test_rows(run: Path, samples: Sequence[Sample]) -> Rows:
+    """Rows of test images, by the run's networks; kept beside those of the run."""
+    file = run / STAGE / "test.npz"
+    if not file.exists():
+        scorer = Scorer.load(run / STAGE / NETWORKS, device="cpu", precision="fp32")
+        parts = []
+        for number, sample in enumerate(samples):
+            pixels = read_picture(sample.path).pixels
+            kind = str(int(sample.path.stem.split("_")[1]))  # i04_07_2.bmp: type 7
+            example = Example(pixels, None, sample.quality, CLEAN + 1, kind, number, True, sample.scene)
+            parts.append(rows_of([example], scorer.backend))
+            if number % 100 == 0:
+                report(f"{number:,} of {len(samples):,} test images are through the networks")
+        Rows.joined(parts).save(file)
+    return Rows.load(file)
+
+
+def trained(run: Path, stage: HeadsStage, rows: Rows, seed: int) -> PairRegressor:
+    """Heads trained on rows that do not validate."""
+    regressor = load_weights(run / STAGE / NETWORKS).regressor
+    assert isinstance(regressor, PairRegressor)
+    config = dataclasses.replace(
+        regressor.config,
+        compares=stage.compares,
+        image_units=stage.image_units,
+        pair_units=stage.pair_units,
+        gate_units=stage.gate_units,
+    )
+    found = PairRegressor(config).eval().requires_grad_(True)
+    train_heads(found, rows.of(~rows.validates), int(rows.source.max()) + 1, stage, seed, lambda line: None)
+    return found
+
+
+def without_pair(rows: Rows) -> Rows:
+    """The rows as an R sees them that judges the image alone."""
+    return dataclasses.replace(rows, statistics=rows.statistics[:, :VIEW_NUMBERS])
+
+
+def swapped(rows: Rows) -> Rows:
+    """Every image with the hallucination of another one, with that one's map and features."""
+    order = np.random.default_rng(1).permutation(len(rows))
+    own, other = rows.statistics[:, :VIEW_NUMBERS], rows.statistics[order, VIEW_NUMBERS:]
+    return dataclasses.replace(rows, statistics=np.concatenate([own, other], axis=1))
+
+
+def of_types(scores: np.ndarray, rows: Rows) -> list[float]:
+    """SROCC: the mean over EXACT, and over all images."""
+    each = [order(scores, rows.human, rows.subset == kind) for kind in EXACT if (rows.subset == kind).any()]
+    return [float(np.mean(each)), order(scores, rows.human, np.ones(len(rows), bool))]
+
+
+def of_photographs(scores: np.ndarray, rows: Rows) -> list[float]:
+    """SROCC of all, and of each subset in the order of their names."""
+    parts = [rows.subset == name for name in np.unique(rows.subset)]
+    return [order(scores, rows.human, part) for part in (np.ones(len(rows), bool), *parts)]
+
+
+def order(scores: np.ndarray, truth: np.ndarray, part: np.ndarray) -> float:
+    """The rank correlation in a part of the images."""
+    return float(spearmanr(scores[part], truth[part])[0])
+
+
+def measure(run: Path, samples: Sequence[Sample], seeds: int) -> int:
+    """Train and print every variant."""
+    rows, stage, test = stored_rows(run), stage_of(run), test_rows(run, samples)
+    photographs = (rows.source != CLEAN) & ~np.isfinite(rows.measured)
+    held = rows.of(photographs & rows.validates)
+    table: dict[str, list[list[float]]] = {}
+    for seed in range(1, seeds + 1):
+        full = trained(run, stage, rows, seed)
+        alone_stage, alone_rows = dataclasses.replace(stage, compares=False), without_pair(rows)
+        alone = trained(run, alone_stage, alone_rows, seed)
+        found = {
+            "test scenes": of_types(scores_of(full, test), test),
+            "test scenes, another's hallucination": of_types(scores_of(full, swapped(test)), test),
+            "test scenes, without hallucination": of_types(scores_of(alone, without_pair(test)), test),
+            "photographs": of_photographs(scores_of(full, held), held),
+            "photographs, without hallucination": of_photographs(scores_of(alone, without_pair(held)), held),
+        }
+        for name in np.unique(held.subset):
+            kept = rows.of(~(photographs & (rows.subset == name)))
+            left_out = rows.of(photographs & (rows.subset == name))
+            scores = scores_of(trained(run, stage, kept, seed), left_out)
+            found[f"left out: {name}"] = [order(scores, left_out.human, np.ones(len(left_out), bool))]
+        for name, values in found.items():
+            table.setdefault(name, []).append(values)
+            report(f"seed {seed}, {name}: {', '.join(f'{value:.3f}' for value in values)}")
+    for name, each in table.items():
+        mean, spread = np.mean(each, axis=0), np.std(each, axis=0)
+        report(f"{name}: {', '.join(f'{m:.3f} ({s:.3f})' for m, s in zip(mean, spread, strict=True))}")
+    left = [each for name, each in table.items() if name.startswith("left out")]
+    report(f"mean of the subsets left out: {np.mean(left):.3f}")
+    return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--scenes", required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    given = parser.parse_args()
+    wanted = set(given.scenes.split(","))
+    samples = [one for one in open_dataset("tid2013-rebuilt", given.test).samples if one.scene in wanted]
+    run_command(lambda: measure(given.run, samples, given.seeds))
+
+
+if __name__ == "__main__":
+    main()
