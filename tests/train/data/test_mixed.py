@@ -18,6 +18,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
+from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, expand_shares
@@ -168,7 +169,7 @@ def test_training_uses_the_discrepancy_map_of_scoring(precision):
     torch.manual_seed(0)
     generator = Generator(GeneratorConfig((8, 8, 16, 16, 16), 2)).eval()
     frozen = FrozenGenerator(generator, RunDevice(torch.device("cpu"), precision))
-    scoring = HiqaNet(copy.deepcopy(generator), tiny_networks(semantic_channels=16)[1]).eval()
+    scoring = HiqaNet(copy.deepcopy(generator), Regressor(RegressorConfig(4, 16, 4))).eval()
     scoring.in_precision(torch.bfloat16 if precision == "bf16" else torch.float32)
     for side in (64, 72):  # 72 px: no multiple of what G divides by
         images = torch.rand(2, 3, side, side).to(memory_format=torch.channels_last)

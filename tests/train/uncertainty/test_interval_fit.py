@@ -9,24 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.tiny_weights import tiny_networks, write_tiny_weights
+from support.tiny_weights import tiny_networks, tiny_pair_networks, write_tiny_weights
 from torch import nn
 
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights, save_weights
-from hiqa_cli.networks.regressor import ErrorHead
+from hiqa_cli.networks.pair_regressor import PairRegressor
+from hiqa_cli.networks.tile_regressor import ErrorHead
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.coverage import IntervalCase, measure_coverage
+from hiqa_train.uncertainty.error_head import attach_error_head
 from hiqa_train.uncertainty.interval_fit import REFERENCE_WEIGHT, fit_half_width
 
 
-def stated(cases: list[IntervalCase], calibration: Calibration, doubt: nn.Module) -> list[IntervalCase]:
+def stated(cases: list[IntervalCase], calibration: Calibration, head: nn.Module) -> list[IntervalCase]:
     """The cases, with the half-width that such a fit states."""
 
     def half_width(case: IntervalCase) -> float:
         assert case.activations is not None
-        return calibration.half_width(case.score, case.tiles, float(doubt(torch.from_numpy(case.activations)).mean()))
+        return calibration.half_width(case.score, case.tiles, float(head(torch.from_numpy(case.activations)).mean()))
 
     return [dataclasses.replace(case, half_width=half_width(case)) for case in cases]
 
@@ -135,49 +137,51 @@ def test_the_fit_is_deterministic_and_keeps_the_global_random_state() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-def test_the_activations_are_the_hidden_units_behind_the_score(tmp_path: Path) -> None:
-    scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
-    regressor = load_weights(tmp_path / "w").regressor.requires_grad_(False)
-    look = observe_activations(scorer)
-    pixels = np.random.default_rng(3).integers(0, 256, (256, 256, 3), np.uint8)
-    for _ in range(2):  # the second picture forgets the first
-        result, seen = look(pixels)
-        assert seen is not None
-        assert seen.shape == (1, 8)
-        logit = regressor.head.score(torch.from_numpy(seen))
-        assert 100 * float(torch.sigmoid(logit)) == pytest.approx(result.score, abs=0.05)
+@pytest.mark.parametrize("pair", [False, True])
+def test_a_score_is_observed_as_the_scorer_gives_it(tmp_path: Path, pair: bool) -> None:
+    scorer = Scorer.load(write_tiny_weights(tmp_path / "w", pair=pair), device="cpu", precision="fp32")
+    pixels = np.random.default_rng(5).integers(0, 256, (270, 400, 3), np.uint8)
+    found, result = observe_activations(scorer)(pixels), scorer.score(pixels)
+    assert found.score == pytest.approx(result.score, abs=1e-3)
+    assert found.half_width == pytest.approx(result.uncertainty, abs=1e-3)
+    assert [(tile.x, tile.y) for tile in found.tiles] == [(tile.x, tile.y) for tile in result.tiles]
+    assert [tile.score for tile in found.tiles] == pytest.approx([tile.score for tile in result.tiles], abs=1e-3)
+    assert found.activations is not None
+    assert (len(result.tiles), len(found.activations)) == (4, 1 if pair else 4)
+    regressor = load_weights(tmp_path / "w").regressor
+    seen = torch.from_numpy(found.activations)
+    with torch.no_grad():  # the scores of the last layers on these activations
+        if isinstance(regressor, PairRegressor):
+            image, comparison, gate = seen.split([8, 6, 1], dim=1)
+            alone, compared = regressor.image.told(image), regressor.comparison.told(comparison)
+            logits = alone + gate * (compared - alone)
+        else:
+            logits = regressor.head.score(seen)
+    assert 100 * float(torch.sigmoid(logits).mean()) == pytest.approx(result.score, abs=1e-3)
 
 
-def test_activations_of_a_large_image_are_those_of_the_sampled_tiles(tmp_path: Path) -> None:
-    scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
-    pixels = np.tile(np.random.default_rng(5).integers(0, 256, (256, 256, 3), np.uint8), (10, 10, 1))
-    result, seen = observe_activations(scorer)(pixels)
-    assert len(result.tiles) < result.tile_total
-    other = Scorer.load(tmp_path / "w", device="cpu", precision="fp32")
-    _, of_one_tile = observe_activations(other)(pixels[:256, :256])
-    assert seen is not None
-    assert of_one_tile is not None
-    assert seen.shape == (len(result.tiles), 8)
-    np.testing.assert_allclose(seen, np.broadcast_to(of_one_tile, seen.shape), atol=1e-5)
-
-
-def test_weights_with_an_error_head_use_it_and_others_do_not(tmp_path: Path) -> None:
-    generator, regressor = tiny_networks()
+@pytest.mark.parametrize("networks", [tiny_networks, tiny_pair_networks])
+def test_weights_with_an_error_head_use_it_and_others_do_not(tmp_path: Path, networks: Callable) -> None:
+    generator, regressor = networks()
     about = {"name": "x", "version": "1", "licence": "x", "training_data": [], "measured": {}}
-    pixels = np.random.default_rng(4).integers(0, 256, (300, 400, 3), np.uint8)
+    pixels = np.random.default_rng(4).integers(0, 256, (256, 400, 3), np.uint8)
     calibration = Calibration((1.0, 0.0, 0.0, 0.0, 0.0))
-    results = []
+    results, told = [], 0.0
     for name in ("without", "with"):
         if name == "with":
-            doubt = ErrorHead(8, 3)
-            for parameter in doubt.parameters():
+            head = ErrorHead(regressor.activation_count, 3)
+            for parameter in head.parameters():
                 nn.init.uniform_(parameter, 0.1, 0.5)
-            regressor.set_error_head(doubt)
+            attach_error_head(regressor, head)
         save_weights(tmp_path / name, generator, regressor, calibration, **about)
-        results.append(Scorer.load(tmp_path / name, device="cpu", precision="fp32").score(pixels))
+        scorer = Scorer.load(tmp_path / name, device="cpu", precision="fp32")
+        results.append(scorer.score(pixels))
+    seen = observe_activations(scorer)(pixels).activations
+    assert seen is not None
+    with torch.no_grad():
+        told = float(load_weights(tmp_path / "with").regressor.error_head(torch.from_numpy(seen)).mean())
     without, having = results
     assert having.score == without.score
     assert without.uncertainty == pytest.approx(np.e)
-    doubt = np.mean([tile.predicted_error for tile in having.tiles])
-    assert having.uncertainty == pytest.approx(np.e * np.exp(doubt))
-    assert abs(doubt) > 0.01
+    assert having.uncertainty == pytest.approx(np.e * np.exp(told), rel=1e-4)
+    assert abs(told) > 0.01
