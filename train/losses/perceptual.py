@@ -7,9 +7,7 @@ which a run records and compares on resume: its name, its layers, and a digest o
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -18,9 +16,8 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_cli.networks.statistics import tap_features
-from hiqa_train.data.leakage import TrainedScenes, trained_scenes
 
-from .vgg import VGG19, Vgg19Features, weights_digest
+from .vgg import Vgg19Features, weights_digest
 
 TRUNK = "trunk"
 # Blocks of EfficientNet-Lite0 before its first three reductions: 16, 24 and 40 channels at 1/2, 1/4 and 1/8. On
@@ -59,10 +56,3 @@ def load_perceptual(vgg: Path | None, vgg_layers: tuple[str, ...]) -> Perceptual
     if not isinstance(regressor, PairRegressor):
         raise UsageError("hiqa's weights have no trunk for the perceptual loss", "give --vgg FILE, download or off")
     return TrunkFeatures(regressor.trunk)
-
-
-def perceptual_scenes(identity: Mapping[str, Any] | None) -> TrainedScenes:
-    """The scenes that a perceptual network of this identity was trained on; none for VGG19, of ImageNet only."""
-    if identity is None or identity["network"] == VGG19:
-        return TrainedScenes(VGG19, frozenset())
-    return trained_scenes(None)

@@ -27,16 +27,15 @@ from hiqa_cli.errors import UsageError, cannot_write
 from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.image_cache import default_cache_folder
-from hiqa_train.data.leakage import RUN_RECORD, refuse_leakage
+from hiqa_train.data.leakage import RUN_RECORD
 from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
-from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
 from hiqa_train.stages.initialise import TrainedNetworks
-from hiqa_train.stages.plan import generator_stage, vgg_layers
+from hiqa_train.stages.plan import generator_stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, RESUME_HINT
 from hiqa_train.trainer.distributed import is_leader, join_processes
 from hiqa_train.trainer.loop import StopSignal
@@ -103,12 +102,6 @@ def run_ablation(
         raise UsageError(f"{part.name}: the ablation needs every image's reference", "TID2008 is the paper's")
     if not options.resume and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", "give --resume to continue it, or another --out")
-    layers = vgg_layers(recipe, list(recipe.stages))
-    if layers:
-        phi = load_perceptual(options.vgg, layers).identity
-        tested = (sample.scene for sample in test)
-        whose = "the perceptual loss's network, the trunk of hiqa's weights"
-        refuse_leakage(perceptual_scenes(phi), tested, whose, "give --vgg FILE, download or off")
     with claimed_folder("--out", out) if is_leader() else nullcontext():
         rows = _train_variants(part, test, recipe, out, options, stop, report)
     if rows is not None:

@@ -20,7 +20,7 @@ from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scen
 from hiqa_train.data.sources.mixed import MixedSource
 from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
-from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
+from hiqa_train.losses.perceptual import load_perceptual
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.schema import HeadsStage, JointStage, Recipe, RegressorStage
 from hiqa_train.stages.factory import StageFactory
@@ -151,7 +151,6 @@ class Run:
             known.append(trained_scenes(options.init_generator))
         if options.init_regressor is not None:
             known.append(initial_trained_scenes(options.init_regressor))
-        known.append(perceptual_scenes(self.phi))
         scenes: frozenset[str] | None = self.data.scenes()
         for other in known:
             scenes = None if scenes is None else all_trained_scenes(scenes, other)

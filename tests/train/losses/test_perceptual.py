@@ -17,9 +17,8 @@ from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import trained_scenes
 from hiqa_train.evaluation.protocols.methods import Loading, TrainedHiqa
-from hiqa_train.losses.perceptual import load_perceptual, perceptual_scenes
+from hiqa_train.losses.perceptual import load_perceptual
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.runs.ablation import run_ablation
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases
 from hiqa_train.trainer.loop import StopSignal
@@ -145,15 +144,9 @@ def test_a_run_of_vgg19_before_networks_were_recorded_resumes_with_vgg19_only(ru
         train_databases([part], RECIPE, out, dataclasses.replace(resumed, vgg=None), StopSignal(), quiet)
 
 
-def test_results_of_two_networks_are_two_methods_and_no_test_scene_of_the_trunk_is_measured(folder):
+def test_results_of_two_networks_are_two_methods(folder):
     loading = Loading("cpu", "fp32", None, 1, Scoring())
     trunk, vgg = (TrainedHiqa(RECIPE, loading, 1, vgg=file) for file in (None, vgg_file(folder)))
     assert (trunk.name, vgg.name) == ("hiqa-smoke-trunk", "hiqa-smoke")
     assert trunk.settings["perceptual"] != vgg.settings["perceptual"]
     assert TrainedHiqa(RECIPE, loading, 1, has_references=False).name == "hiqa-smoke"
-    assert perceptual_scenes(vgg.perceptual).scenes == frozenset()
-    part, tests = open_table(folder)
-    known = sorted(trained_scenes(None).scenes or ())[0]
-    tested = [dataclasses.replace(tests[0], scene=known), *tests[1:]]
-    with pytest.raises(UsageError, match="the trunk of hiqa's weights: test scenes were used in training"):
-        run_ablation(part, tested, RECIPE, folder / "ablation", options(folder / "cache"), StopSignal(), quiet)

@@ -21,7 +21,7 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.leakage import RUN_RECORD, TrainedScenes, manifest_scenes, refuse_leakage, trained_scenes
 from hiqa_train.evaluation.cached_predictor import cached_predictor
 from hiqa_train.evaluation.predict import Predictor, WeightsPredictor
-from hiqa_train.losses.perceptual import TRUNK, load_perceptual, perceptual_scenes
+from hiqa_train.losses.perceptual import TRUNK, load_perceptual
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases
@@ -141,9 +141,6 @@ class TrainedHiqa:
 
     def check(self, eval_splits: list[EvaluationSplit]) -> None:
         tested = frozenset[str]().union(*(eval_split.tested_scenes for eval_split in eval_splits))
-        if self.perceptual is not None and any(_has_references(eval_split) for eval_split in eval_splits):
-            whose = "the perceptual loss's network, the trunk of hiqa's weights"
-            refuse_leakage(perceptual_scenes(self.perceptual), tested, whose, "give --vgg FILE, download or off")
         # without references no G can be trained, and the installed weights' G is used
         uses_own = self.kind == "hiqa" and not all(_has_references(eval_split) for eval_split in eval_splits)
         if self.generator is not None or uses_own:
