@@ -22,9 +22,11 @@ GROUP = 4  # versions of one reference
 
 @dataclass(frozen=True)
 class DistortionGroup:
-    """versions: GROUP distorted patches; reference: theirs; (P, P, 3) uint8 RGB each. name: the photograph's."""
+    """versions: GROUP distorted patches; reference: theirs; (P, P, 3) uint8 RGB each. kinds: of the versions'
+    distortions. name: the photograph's."""
 
     versions: list[np.ndarray]
+    kinds: list[str]
     reference: np.ndarray
     name: str
 
@@ -56,4 +58,4 @@ def draw_distortion_group(
             versions.append(distort(piece, kind, stream)[window])
         else:
             versions.append(distort(surroundings, kind, stream)[inside])
-    return DistortionGroup(versions, piece[window], name)
+    return DistortionGroup(versions, kinds, piece[window], name)

@@ -61,10 +61,11 @@ def of_clean_images(
     def draw(image: CleanImage, number: int) -> list[Example]:
         side = patch_of(image, stage.patch)
         drawn = draw_distortion_group([image], side, shares, stage.ladder_share, seed, number)
-        versions = [*drawn.versions, drawn.reference]
+        versions = zip([*drawn.versions, drawn.reference], [*drawn.kinds, "clean"], strict=True)
         group = first_group + number
         return [
-            Example(version, drawn.reference, np.nan, CLEAN, "", group, validates, image.name) for version in versions
+            Example(version, drawn.reference, np.nan, CLEAN, kind, group, validates, image.name)
+            for version, kind in versions
         ]
 
     return [

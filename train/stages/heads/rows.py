@@ -21,7 +21,8 @@ class Rows:
     statistics, whole: (n, N), (n, M) float32 (`TileRegressor`), pooled over the image's tiles.
     human: (n,) the human score on its database's scale, 0 bad to 1 good, NaN for versions of clean images.
     measured: (n,) the quality by a full-reference measure (data/mdsi.py), 0..1, NaN without a reference.
-    source: (n,) see CLEAN. subset: (n,) names of the parts of databases that images came from, "" for none.
+    source: (n,) see CLEAN. subset: (n,) of a database's image the name of the part that it came from, "" for none; of a
+        clean image's version the kind of its distortion.
     group: (n,) versions of one piece have one number, which no other row has.
     validates: (n,) whether the row is not trained on. scene: (n,) names.
     """
