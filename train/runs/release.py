@@ -86,21 +86,22 @@ def release_heads(
     folder: Path,
     generator: Generator,
     trained: TrainedHeads,
-    growth: Mapping[int, float],
+    growth: Mapping[str, float],
     facts: ReleaseFacts,
     report: Callable[[str], None],
 ) -> Path:
     """As release(), for heads that were trained on stored rows: scale, maps and uncertainty come from these.
 
-    growth: by source of rows (`Rows.source`), how many times larger errors are on images that the heads were not
-    trained on; 0 where only rows that validate are used.
+    growth: by database, how many times larger errors are on images that the heads were not trained on; of other
+    databases, only rows that validate are used.
     """
-    anchor, knots, cases = anchored_cases(trained, lambda source: growth.get(source, 0.0))
+    names = facts.data.names  # in the order of `Rows.source`
+    anchor, knots, cases = anchored_cases(trained, lambda source: growth.get(names[source], 0.0))
     report(f"anchored the scale: logits times {anchor.gain:.3f}, plus {anchor.shift:+.3f}")
     calibration, error_head = fit_half_width(cases)
     attach_error_head(trained.regressor, error_head)
     # the first of the names, the clean images, is hiqa's scale itself
-    maps = dict(zip(facts.data.names[1:], knots, strict=True))
+    maps = dict(zip(names[1:], knots, strict=True))
     facts.save(folder, generator, trained.regressor, calibration, maps)
     report(f"weights in {folder}")
     return folder

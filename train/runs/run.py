@@ -37,7 +37,7 @@ from hiqa_train.trainer.checkpoint import LAST
 from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
-from hiqa_train.trainer.time_estimate import estimate
+from hiqa_train.trainer.time_estimate import duration, estimate
 
 from .options import RunOptions, RunStopped
 from .release import ReleaseFacts, release, release_heads
@@ -204,11 +204,8 @@ class Run:
         )
         if trained is None:
             return None
-        growth = {
-            number: self.recipe.watch.half_width_growth.get(database, 0.0)
-            for number, database in enumerate(self.data.databases.names, start=1)
-        }
         facts = ReleaseFacts(self.data, {"recipe": self.recipe.to_dict(), "released_stage": name}, self.trained_scenes)
+        growth = self.recipe.watch.half_width_growth
         return release_heads(self.out / "weights", generator, trained, growth, facts, self.report)
 
     def _announce(self) -> None:
@@ -296,13 +293,6 @@ def check_out(out: Path, *, resume: bool) -> None:
         raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
     if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):
         raise UsageError(f"--resume: no run in {out}", "start without --resume")
-
-
-def duration(seconds: float) -> str:
-    """ "3.2 hours", "4 minutes" or "12 s"."""
-    if seconds >= 5400:
-        return f"{seconds / 3600:.1f} hours"
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def silent(line: str) -> None:

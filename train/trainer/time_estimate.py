@@ -28,3 +28,10 @@ def estimate(stage: TrainingStage, run_device: RunDevice) -> float:
 
     seconds = median_seconds({"step": lambda: seconds_of(step)}, TIMED_STEPS)["step"]
     return seconds * stage.batch / run_device.world / share
+
+
+def duration(seconds: float) -> str:
+    """ "3.2 hours", "4 minutes" or "12 s"."""
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
