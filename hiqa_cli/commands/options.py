@@ -102,6 +102,9 @@ MaxTiles = Annotated[
 AllTiles = Annotated[
     bool, typer.Option("--all-tiles", help="Score every tile of large images too.", rich_help_panel=ADVANCED)
 ]
+KeepBorders = Annotated[
+    bool, typer.Option("--keep-borders", help="Score borders of one colour, too.", rich_help_panel=ADVANCED)
+]
 Backend = Annotated[
     str,
     typer.Option(
@@ -253,14 +256,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and er
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more detail on standard error.")]
 
 # groups
+COMPUTING = {"precision": Precision, "batch_size": BatchSize, "threads": Threads}
 Torch = Annotated[
     BackendOptions,
     OptionGroup(
         BackendOptions,
         device=Device,
-        precision=Precision,
-        batch_size=BatchSize,
-        threads=Threads,
+        **COMPUTING,
         weights=WeightsFolder,
     ),
 ]
@@ -270,9 +272,7 @@ Networks = Annotated[
         BackendOptions,
         device=Device,
         backend=Backend,
-        precision=Precision,
-        batch_size=BatchSize,
-        threads=Threads,
+        **COMPUTING,
         weights=WeightsFolder,
         isolate=Isolate,
     ),
@@ -283,9 +283,7 @@ NetworksOfWorkers = Annotated[
         BackendOptions,
         device=DeviceList,
         backend=Backend,
-        precision=Precision,
-        batch_size=BatchSize,
-        threads=Threads,
+        **COMPUTING,
         workers=Workers,
         weights=WeightsFolder,
         isolate=Isolate,
@@ -294,5 +292,9 @@ NetworksOfWorkers = Annotated[
 FileLimits = Annotated[Limits, OptionGroup(Limits, max_pixels=MaxPixels, max_bytes=MaxBytes)]
 SampledScoring = Annotated[
     Scoring,
-    OptionGroup(sampled_scoring, mode=Mode, stride=Stride, tolerance=Tolerance, max_tiles=MaxTiles, all_tiles=AllTiles),
+    OptionGroup(
+        sampled_scoring,
+        **{"mode": Mode, "stride": Stride, "tolerance": Tolerance, "max_tiles": MaxTiles},
+        **{"all_tiles": AllTiles, "keep_borders": KeepBorders},
+    ),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
 from hiqa_cli.engine.job import DEFAULT_LIMITS
 from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
+from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
@@ -76,7 +77,20 @@ def scored_row(path: str, result: ScoreResult, extra: dict[str, Any]) -> Row:
     values = result.to_row(path)
     values |= {name: tuple(values[name]) for name in ("reasons", "notes")}
     tile_scores = [{"x": tile.x, "y": tile.y, "score": round(tile.score, DECIMALS)} for tile in result.tiles]
-    return Row(**values, extra={"tile_scores": tile_scores, "tile_total": result.tile_total, **extra})
+    borders = {"borders": list(result.borders)} if any(result.borders) else {}
+    return Row(**values, extra={"tile_scores": tile_scores, "tile_total": result.tile_total, **borders, **extra})
+
+
+def borders_of(row: Row) -> Borders:
+    """The borders that a row of JSON lines names; NO_BORDERS where it names none."""
+    stored = row.extra.get("borders")
+    if (
+        isinstance(stored, list)
+        and len(stored) == len(NO_BORDERS)
+        and all(type(px) is int and px >= 0 for px in stored)
+    ):
+        return Borders(*stored)
+    return NO_BORDERS
 
 
 def error_row(path: str, error: str, extra: dict[str, Any]) -> Row:

@@ -93,12 +93,13 @@ def sampled_scoring(
     tolerance: float = Scoring.tolerance,
     max_tiles: int | None = None,
     all_tiles: bool = False,
+    keep_borders: bool = False,
 ) -> Scoring:
     """Scoring as the options describe it. UsageError for values out of range and for options that contradict."""
     if all_tiles and max_tiles is not None:
         raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
     sample = DEFAULT_MAX_TILES if max_tiles is None else max_tiles
-    return Scoring(mode, stride, tolerance, None if all_tiles else sample)
+    return Scoring(mode, stride, tolerance, None if all_tiles else sample, keep_borders)
 
 
 def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
