@@ -12,6 +12,7 @@ from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.table import IfExists
 
+from .inputs import STANDARD_INPUT, InputOptions
 from .shard import Shard
 
 STDOUT = "-"
@@ -58,11 +59,7 @@ class ScoreOptions:
     shows_rows: whether rows go to standard output; `hiqa report` scores without showing them.
     """
 
-    images: tuple[str, ...]
-    recursive: bool
-    files_from: str | None
-    nul_separated: bool
-    exclude: tuple[str, ...]
+    inputs: InputOptions
     csv: str | None
     jsonl: str | None
     csv_safe: bool
@@ -118,7 +115,7 @@ def check_conflicts(options: ScoreOptions) -> None:
     if options.format and (options.order or options.worst is not None):
         raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
     _check_ray(options)
-    if options.shard is not None and "-" in options.images:
+    if options.shard is not None and STANDARD_INPUT in options.inputs.paths:
         raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:

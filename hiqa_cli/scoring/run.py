@@ -50,13 +50,7 @@ def run_score(options: ScoreOptions) -> int:
 
 def _run_claimed(options: ScoreOptions) -> int:
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
-    inputs = find_inputs(
-        options.images,
-        recursive=options.recursive,
-        files_from=options.files_from,
-        nul_separated=options.nul_separated,
-        exclude=options.exclude,
-    )
+    inputs = find_inputs(options.inputs)
     if inputs.excluded:
         messages.detail(f"{count(inputs.excluded, 'file or folder', 'files and folders')} left out")
     check_standard_input(inputs.images)
