@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR
-from hiqa_train.data.sources.mixed import PHOTOGRAPHS
 from hiqa_train.data.splits import split_samples
 from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.sources.mixed import PHOTOGRAPHS
 from support.database_trees import write_table
 from support.photographs import photograph
 from support.tiny_training import SIZE, short_recipe

@@ -7,7 +7,7 @@ from hiqa_cli.networks.regressor import NO_PRIOR, RegressorConfig
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.feature_cache import CELL
 from hiqa_train.data.whole_image import TILES
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.distributed import RunDevice
 
 from .schema import GeneratorStage, Recipe, RegressorStage, Stage
 

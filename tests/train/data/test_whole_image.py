@@ -17,7 +17,6 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.scored_images import open_samples
-from hiqa_train.data.sources.mixed import PHOTOGRAPHS
 from hiqa_train.data.whole_image import (
     TILES,
     FixedWholeImages,
@@ -27,11 +26,12 @@ from hiqa_train.data.whole_image import (
     window_weights,
 )
 from hiqa_train.datasets.sample import Sample
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import RegressorObjective, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.runs.run import train_mixed
 from hiqa_train.runs.sources import open_mixed
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.sources.mixed import PHOTOGRAPHS
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.trainer.validation import Validation, predict
 

@@ -10,16 +10,16 @@ import pytest
 import torch
 from support.tiny_training import open_table, options, short_recipe
 
-from hiqa_cli.commands.train_setup import choose_vgg
+from hiqa_cli.commands.train.setup import choose_vgg
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import trained_scenes
+from hiqa_train.evaluation.protocols.ablation import run_ablation
 from hiqa_train.evaluation.protocols.methods import Loading, TrainedHiqa
 from hiqa_train.losses.perceptual import TrunkFeatures, load_perceptual, perceptual_scenes
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.runs.ablation import run_ablation
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases
 from hiqa_train.trainer.loop import StopSignal

@@ -17,15 +17,15 @@ from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.efficientnet_lite import DepthwiseConvolution
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, ErrorHead, Prior, Regressor, RegressorConfig
+from hiqa_train.distributed import RunDevice
+from hiqa_train.losses.frozen import FrozenPrior
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.run import train_mixed
 from hiqa_train.stages import imagenet_init as pretrained
-from hiqa_train.stages.frozen import FrozenPrior
 from hiqa_train.stages.initialise import TrainedNetworks
 from hiqa_train.stages.plan import continues_from_regressor
 from hiqa_train.stages.regressor import initialise_from
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 
 

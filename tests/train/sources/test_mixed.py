@@ -17,18 +17,18 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import LITE, NO_PRIOR, Regressor, RegressorConfig
 from hiqa_train.data.batch import Batch, RegressorInputs
-from hiqa_train.data.sources.mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, expand_shares
+from hiqa_train.distributed import RunDevice
+from hiqa_train.losses.frozen import FrozenGenerator
 from hiqa_train.losses.objectives import RegressorObjective
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import order_loss, relative_score_loss
 from hiqa_train.runs.run import train_databases, train_mixed
 from hiqa_train.runs.sources import open_mixed
-from hiqa_train.stages.frozen import FrozenGenerator
+from hiqa_train.sources.mixed import PHOTOGRAPHS, MixedPatches
 from hiqa_train.stages.initialise import TrainedNetworks
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.coverage import IntervalCase

@@ -17,8 +17,8 @@ from hiqa_train.data.batch import Batch, PatchSource
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.whole_image import TILES, FixedWholeImages
+from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.schema import GeneratorStage, RegressorStage, Stage
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase

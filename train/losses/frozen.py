@@ -17,7 +17,7 @@ from hiqa_cli.networks.onednn.generator import PackedGeneratorHalf
 from hiqa_cli.networks.onednn.packing import LEVELS, Layout, depth_to_space, is_packable, space_to_depth
 from hiqa_cli.networks.onednn.regressor import PackedEfficientNetLite
 from hiqa_cli.networks.regressor import Prior
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.distributed import RunDevice
 
 
 class FrozenOutputs(NamedTuple):
