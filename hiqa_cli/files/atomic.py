@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,7 +72,7 @@ def atomic_file(
 
 
 @contextlib.contextmanager
-def resumable_file(path: Path) -> Iterator[BinaryIO]:
+def resumable_file(path: Path) -> Iterator[BufferedRandom]:
     """Open `NAME.part` for appending and reading; it replaces `path` at the end of the block.
 
     If the block raises, the part stays unless it is empty, and the next call appends to it. Missing folders are

@@ -152,5 +152,5 @@ def _check_ray(options: ScoreOptions) -> None:
         raise UsageError("--maps writes files on this machine, and --ray scores on others", "leave out one of them")
     if options.report is not None:
         raise UsageError("--report keeps pictures, which --ray leaves on its nodes", "give --jsonl, then hiqa report")
-    if STDOUT in options.images:
+    if STANDARD_INPUT in options.inputs.paths:
         raise UsageError("standard input (-) cannot be read by the nodes of --ray", "give a file")

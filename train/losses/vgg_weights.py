@@ -10,8 +10,8 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 from hiqa_cli.errors import HiqaError, UsageError, cannot_write
 from hiqa_cli.files.atomic import resumable_file
@@ -67,7 +67,7 @@ def download(report: Callable[[str], None], *, folder: Path | None = None, addre
     return target
 
 
-def _fetch(address: str, file: BinaryIO) -> None:
+def _fetch(address: str, file: BufferedRandom) -> None:
     """Download all bytes, continuing after those that the file has; gives up after MAX_IDLE_REQUESTS in a row."""
     idle = 0
     while True:
@@ -89,11 +89,11 @@ def _fetch(address: str, file: BinaryIO) -> None:
             )
 
 
-def _size(file: BinaryIO) -> int:
+def _size(file: BufferedRandom) -> int:
     return file.seek(0, os.SEEK_END)
 
 
-def _request_rest(address: str, file: BinaryIO, have: int) -> bool:
+def _request_rest(address: str, file: BufferedRandom, have: int) -> bool:
     """Request the bytes after the first `have` and append them; returns whether the file is complete."""
     request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
     try:
