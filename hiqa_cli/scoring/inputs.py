@@ -27,7 +27,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class InputOptions:
     """What the command line names as inputs.
 
-    paths: files, folders, patterns, - for standard input. files_from: a list of further paths, or -.
+    paths: files, folders, patterns, addresses, - for standard input. files_from: a list of further paths, or -.
     nul_separated: whether names in that list end in NUL instead of a line end. exclude: see `Exclusion`.
     """
 
