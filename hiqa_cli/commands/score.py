@@ -11,10 +11,11 @@ from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.gate_formats import FORMATS
-from hiqa_cli.scoring.options import ClusterOptions, ScoreOptions, if_exists_policy
+from hiqa_cli.scoring.options import ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
 from hiqa_cli.scoring.shard import Shard
 
 from . import options as common
+from .usage.groups import OptionGroup
 from .usage.help import ADVANCED, OUTPUT, on_command_line
 from .usage.values import actor_bounds, points, shard, whole_number
 
@@ -144,6 +145,28 @@ Worst = Annotated[
     ),
 ]
 
+Below = Annotated[
+    float | None,
+    typer.Option(
+        "--below",
+        metavar="X",
+        parser=points("--below"),
+        help="Print only images that score below X.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Above = Annotated[
+    float | None,
+    typer.Option(
+        "--above",
+        metavar="X",
+        parser=points("--above"),
+        help="Print only images that score X or more.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Rows = Annotated[RowFilter, OptionGroup(row_filter, below=Below, above=Above)]
+
 
 def score(
     context: typer.Context,
@@ -151,6 +174,7 @@ def score(
     backend: common.NetworksOfWorkers,
     limits: common.FileLimits,
     inputs: common.Inputs,
+    rows: Rows,
     share: ShardOption = None,
     csv: CsvFile = None,
     jsonl: JsonLinesFile = None,
@@ -212,6 +236,7 @@ def score(
             min_score=min_score,
             order=sort or "",
             worst=worst,
+            filter=rows,
             scoring=scoring,
             limits=limits,
             backend=backend,

@@ -56,6 +56,11 @@ class Row:
     def is_scored(self) -> bool:
         return self.score is not None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What to say of the picture beside its score: its kind where a table names one, and its reasons."""
+        return (*([self.kind] if self.kind else []), *self.reasons)
+
     def setting(self, name: str) -> Any:
         """A setting of a row of JSON lines: as the row names it, else the default."""
         settings = self.extra.get("settings")

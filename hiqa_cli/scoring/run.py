@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import compress
@@ -124,6 +125,7 @@ def _printer(options: ScoreOptions) -> RowPrinter:
         paths_only=options.print0,
         order=options.order,
         worst=options.worst,
+        row_filter=options.filter,
     )
 
 
@@ -282,7 +284,10 @@ class ScoreRun:
             return ExitCode.OK
         if not inputs.images:
             self.messages.error(f"no image found: {inputs.why_empty}")
-        elif self.summary.needs_summary:
+            return self.summary.exit_code
+        for line in () if sys.stdout.isatty() else self.summary.distribution():
+            self.messages.detail(line)
+        if self.summary.needs_summary:
             for line in self.summary.gate_messages() if not self.options.format else ():
                 self.messages.error(line)
             self.messages.warn(self.summary.summary())
