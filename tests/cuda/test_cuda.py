@@ -42,6 +42,7 @@ def test_weights_are_read_without_safetensors_as_with_it() -> None:
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
+@pytest.mark.slow
 def test_the_tiles_of_the_checks_differ_in_score() -> None:
     predictions = checks.backend("cpu", "fp32").predict_tiles(checks.tiles()[:6], corrections=False).predictions
     assert predictions[:, 0].std() > 1

@@ -46,6 +46,7 @@ def with_idle_channels(width: int, useful: int):
     return generator, regressor
 
 
+@pytest.mark.slow
 def test_channels_that_are_constant_over_images_are_pruned():
     generator, regressor = with_idle_channels(6, 4)
     regressor.set_error_head(ErrorHead(16, 2))

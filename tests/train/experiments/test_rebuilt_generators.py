@@ -121,6 +121,7 @@ def test_a_stopped_g_resumes_to_the_same_weights(grounds, tmp_path: Path, monkey
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
+@pytest.mark.slow
 def test_a_folder_is_not_resumed_as_another_training(grounds, tmp_path: Path):
     assert grounds.train(tmp_path, "HCM")
     record = json.loads((tmp_path / "HCM" / "run.json").read_text())

@@ -101,6 +101,7 @@ def test_vgg19_in_the_cache_is_taken_unless_the_resumed_run_took_the_trunk(run, 
     assert choose_vgg(best, None, resumed, quiet, has_references=True, out=run) == (best, None)
 
 
+@pytest.mark.slow
 def test_a_run_records_its_network_and_trains_g_with_it(run):
     record = json.loads((run / "run.json").read_text())
     assert record["perceptual"] == load_perceptual(None, ()).identity
