@@ -31,6 +31,7 @@ CHECKOUT = STUB.parents[1]
 PICTURES = 60
 MOST_RUNS = 5  # of --resume in a round
 VICTIMS = ("parent", "worker", "ray")
+SECONDS = 0.01
 CLUSTER = STUB.with_name("ray_cluster.py")
 
 
@@ -63,18 +64,21 @@ def paths_in(table: Path) -> list[str]:
     return [json.loads(line)["path"] for line in lines if line.endswith("\n")]
 
 
-def start(pictures: Path, table: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
+def start(pictures: Path, table: Path, options: Sequence[str], seconds: float = SECONDS) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(STUB), "score", str(pictures), "-q", "--jsonl", str(table)]
-    return subprocess.Popen([*command, *options], env=variables(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [*command, *options], env=variables(seconds), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
 
 
 class Cluster:
     """Two nodes of Ray, as a process that names its actors."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(CLUSTER)], env=variables(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, str(CLUSTER)], env=variables(seconds), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        self.pid = self._process.pid
         self.address = self._line()
 
     def actors(self) -> list[int]:
@@ -92,10 +96,10 @@ class Cluster:
         self._process.communicate()
 
 
-def variables() -> dict[str, str]:
-    """The environment of the processes."""
+def variables(seconds: float = SECONDS) -> dict[str, str]:
+    """The environment of the processes. seconds: of the stub network for a tile."""
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "STUB_SECONDS": "0.01"}
+    return {**os.environ, "PYTHONPATH": path, "STUB_SECONDS": str(seconds)}
 
 
 def kill_one(run: subprocess.Popen[bytes], victim: str, table: Path, rows: int, cluster: Cluster | None) -> int:

@@ -47,6 +47,12 @@ LAYERS: dict[str, set[str]] = {
     "hiqa_train": {*BASE, *MODELS},
 }  # fmt: skip
 
+# The packages of hiqa_train, each of which imports only those before it.
+TRAINING = (
+    "distributed", "distortions", "datasets", "data", "recipes", "losses", "trainer", "uncertainty", "sources",
+    "stages", "runs", "evaluation", "experiments",
+)  # fmt: skip
+
 
 @cache
 def modules() -> Mapping[str, Path]:
@@ -149,6 +155,18 @@ def test_a_layer_imports_only_what_is_below_it(layer):
         names = imports(module, with_types=layer != "hiqa_cli.console")
         ours = {top(name) for name in names if name.split(".")[0] in SOURCES}
         assert ours - {layer} - LAYERS[layer] == set(), module
+
+
+@pytest.mark.parametrize("package", TRAINING)
+def test_a_package_of_training_imports_only_those_before_it(package):
+    allowed = {*TRAINING[: TRAINING.index(package)], package}
+    for module in within(f"hiqa_train.{package}"):
+        ours = {name.split(".")[1] for name in imports(module) if name.startswith("hiqa_train.")}
+        assert ours - allowed == set(), module
+
+
+def test_every_package_of_training_has_its_place():
+    assert {name.split(".")[1] for name in modules() if name.startswith("hiqa_train.")} == set(TRAINING)
 
 
 def test_every_module_belongs_to_a_layer():

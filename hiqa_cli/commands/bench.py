@@ -18,7 +18,7 @@ from hiqa_cli.files.atomic import write_bytes
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.row import scored_row
-from hiqa_cli.scoring.inputs import find_inputs
+from hiqa_cli.scoring.inputs import InputOptions, find_inputs
 from hiqa_cli.scoring.items import load_scorer
 from hiqa_cli.scoring.row_printer import write
 
@@ -66,8 +66,7 @@ JsonOutput = Annotated[
 def bench(
     context: typer.Context,
     backend: common.Torch,
-    images: common.Images = None,
-    recursive: common.Recursive = False,
+    inputs: common.FilesAndFolders,
     size: Size = DEFAULT_SIZE,
     count: Count = DEFAULT_COUNT,
     json_file: JsonOutput = None,
@@ -83,7 +82,7 @@ def bench(
     hiqa bench photos/
     hiqa bench --size 512x384 --count 50 --precision fp32 --json -
     """
-    if images and on_command_line(context, "size", "count"):
+    if inputs.paths and on_command_line(context, "size", "count"):
         raise UsageError("--size and --count are for generated images", "give images or these, not both")
     if json_file not in (None, "-") and os.path.lexists(str(json_file)):
         raise UsageError(f"--json: {json_file} exists", "give a new file, or remove it")
@@ -94,7 +93,7 @@ def bench(
     from hiqa_cli.engine.speed.benchmark import generated_images
 
     sources: list[Path | bytes]
-    sources = [*files_of(images, recursive)] if images else [*generated_images(width, height, count)]
+    sources = [*files_of(inputs)] if inputs.paths else [*generated_images(width, height, count)]
 
     def format_row(name: str, result: ScoreResult) -> None:
         CSV.encode(scored_row(name, result, {}))
@@ -112,9 +111,9 @@ def bench(
     return ExitCode.OK
 
 
-def files_of(images: list[str], recursive: bool) -> list[Path]:
+def files_of(options: InputOptions) -> list[Path]:
     """The files that the arguments name; UsageError for one that cannot be read several times."""
-    inputs = find_inputs(tuple(images), recursive=recursive, files_from=None, nul_separated=False).images
+    inputs = find_inputs(options).images
     for one in inputs:
         if one.problem or one.is_standard_input:
             problem = one.problem or "bench reads its input several times and cannot use a pipe"

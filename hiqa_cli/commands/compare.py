@@ -24,7 +24,7 @@ from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.codec import TABLE_HINT
 from hiqa_cli.rows.stored import is_table, open_table
-from hiqa_cli.scoring.inputs import find_inputs
+from hiqa_cli.scoring.inputs import InputOptions, find_inputs
 from hiqa_cli.scoring.items import job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
@@ -156,9 +156,7 @@ def score_folders(
     """The scores of the images in folders and their subfolders; an image that cannot be scored is named."""
     from hiqa_cli.report.versions import Version
 
-    found = {
-        folder: find_inputs([folder], recursive=True, files_from=None, nul_separated=False).images for folder in folders
-    }
+    found = {folder: find_inputs(InputOptions((folder,), recursive=True)).images for folder in folders}
     scorer = load_scorer(backend, say)
     progress = ImageProgress(sum(map(len, found.values())), enabled=not say.quiet)
     say.clear = progress.cleared

@@ -19,7 +19,7 @@ from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION
-from hiqa_cli.scoring.inputs import Input, Inputs, find_inputs
+from hiqa_cli.scoring.inputs import Input, InputOptions, Inputs, find_inputs
 from hiqa_cli.scoring.items import check_standard_input, job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_paths import PANEL, OutputPaths, check_output_paths, plan_output_paths
@@ -38,11 +38,7 @@ DEFAULT_FOLDER = Path("hiqa-out")
 class HallucinateOptions:
     """The command line of `hiqa hallucinate`. output: None if -o was not given."""
 
-    images: tuple[str, ...]
-    recursive: bool
-    files_from: str | None
-    nul_separated: bool
-    exclude: tuple[str, ...]
+    inputs: InputOptions
     output: Path | None
     panel: bool
     overwrite: bool
@@ -75,11 +71,7 @@ Panel = Annotated[
 def hallucinate(
     backend: common.Networks,
     limits: common.FileLimits,
-    images: common.Images = None,
-    recursive: common.Recursive = False,
-    files_from: common.FilesFrom = None,
-    null: common.NulSeparated = False,
-    exclude: common.Exclude = None,
+    inputs: common.Inputs,
     output: Output = None,
     panel: Panel = False,
     overwrite: common.Overwrite = False,
@@ -101,11 +93,7 @@ def hallucinate(
     """
     return run_hallucinate(
         HallucinateOptions(
-            images=tuple(images or ()),
-            recursive=recursive,
-            files_from=files_from,
-            nul_separated=null,
-            exclude=tuple(exclude or ()),
+            inputs=inputs,
             output=output,
             panel=panel,
             overwrite=overwrite,
@@ -120,13 +108,7 @@ def hallucinate(
 
 def run_hallucinate(options: HallucinateOptions) -> int:
     """Write the outputs of every input; the exit code."""
-    inputs = find_inputs(
-        options.images,
-        recursive=options.recursive,
-        files_from=options.files_from,
-        nul_separated=options.nul_separated,
-        exclude=options.exclude,
-    )
+    inputs = find_inputs(options.inputs)
     check_standard_input(inputs.images)
     to_stdout = options.output is None and any(image.is_standard_input for image in inputs.images)
     if to_stdout:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hiqa_cli.engine.backends.devices import DEVICES, PRECISIONS
 from hiqa_cli.engine.config import BACKENDS, DEFAULT_MAX_TILES, MODES, TILE, Scoring
 from hiqa_cli.images.source import Limits
+from hiqa_cli.scoring.inputs import InputOptions
 from hiqa_cli.scoring.options import BackendOptions, sampled_scoring
 
 from .usage.groups import OptionGroup
@@ -17,6 +20,27 @@ from .usage.help import ADVANCED, INPUT, OUTPUT, SCORING
 from .usage.values import devices, one_of, points, whole_number
 
 SORT_ORDERS = ("score", "path")
+
+
+def choice(
+    option: str,
+    words: tuple[str, ...],
+    help: str,
+    panel: str | None = None,
+    *,
+    variable: str = "",
+    parser: Callable[[str], str] | None = None,
+) -> Any:
+    """An option whose value is one of a few words; variable: the environment variable that sets it too."""
+    return typer.Option(
+        option,
+        metavar="|".join(words),
+        parser=parser or one_of(option, words, variable),
+        autocompletion=lambda: list(words),
+        envvar=variable or None,
+        help=help,
+        rich_help_panel=panel,
+    )
 
 
 # input
@@ -58,15 +82,7 @@ Exclude = Annotated[
 
 # scoring
 Mode = Annotated[
-    str,
-    typer.Option(
-        "--mode",
-        metavar="|".join(MODES),
-        parser=one_of("--mode", MODES),
-        autocompletion=lambda: list(MODES),
-        help="fast: one pass; exact: every overlapping tile, as in the paper.",
-        rich_help_panel=SCORING,
-    ),
+    str, choice("--mode", MODES, "fast: one pass; exact: every overlapping tile, as in the paper.", SCORING)
 ]
 Stride = Annotated[
     int,
@@ -102,40 +118,22 @@ MaxTiles = Annotated[
 AllTiles = Annotated[
     bool, typer.Option("--all-tiles", help="Score every tile of large images too.", rich_help_panel=ADVANCED)
 ]
+KeepBorders = Annotated[
+    bool, typer.Option("--keep-borders", help="Score borders of one colour, too.", rich_help_panel=ADVANCED)
+]
 Backend = Annotated[
     str,
-    typer.Option(
+    choice(
         "--backend",
-        metavar="|".join(BACKENDS),
-        parser=one_of("--backend", BACKENDS, "HIQA_BACKEND"),
-        autocompletion=lambda: list(BACKENDS),
-        envvar="HIQA_BACKEND",
-        help="Library that runs the networks. auto: openvino on processors, torch on GPUs.",
-        rich_help_panel=ADVANCED,
+        BACKENDS,
+        "Library that runs the networks. auto: openvino on processors, torch on GPUs.",
+        ADVANCED,
+        variable="HIQA_BACKEND",
     ),
 ]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        metavar="|".join(DEVICES),
-        parser=one_of("--device", DEVICES, "HIQA_DEVICE"),
-        autocompletion=lambda: list(DEVICES),
-        envvar="HIQA_DEVICE",
-        help="Where the networks run.",
-    ),
-]
-DeviceList = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        metavar="|".join(DEVICES),
-        parser=devices("--device", DEVICES, "HIQA_DEVICE"),
-        autocompletion=lambda: list(DEVICES),
-        envvar="HIQA_DEVICE",
-        help="Where the networks run.",
-    ),
-]
+_where = partial(choice, "--device", DEVICES, "Where the networks run.", variable="HIQA_DEVICE")
+Device = Annotated[str, _where()]
+DeviceOrGpus = Annotated[str, _where(parser=devices("--device", DEVICES, "HIQA_DEVICE"))]
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -147,17 +145,7 @@ Workers = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
-Precision = Annotated[
-    str,
-    typer.Option(
-        "--precision",
-        metavar="|".join(PRECISIONS),
-        parser=one_of("--precision", PRECISIONS),
-        autocompletion=lambda: list(PRECISIONS),
-        help="Number format of the networks.",
-        rich_help_panel=ADVANCED,
-    ),
-]
+Precision = Annotated[str, choice("--precision", PRECISIONS, "Number format of the networks.", ADVANCED)]
 BatchSize = Annotated[
     int | None,
     typer.Option(
@@ -252,47 +240,39 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing f
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more detail on standard error.")]
 
+
 # groups
-Torch = Annotated[
-    BackendOptions,
-    OptionGroup(
-        BackendOptions,
-        device=Device,
-        precision=Precision,
-        batch_size=BatchSize,
-        threads=Threads,
-        weights=WeightsFolder,
-    ),
-]
-Networks = Annotated[
-    BackendOptions,
-    OptionGroup(
-        BackendOptions,
-        device=Device,
-        backend=Backend,
-        precision=Precision,
-        batch_size=BatchSize,
-        threads=Threads,
-        weights=WeightsFolder,
-        isolate=Isolate,
-    ),
-]
+def input_group(paths: Any) -> OptionGroup:
+    """All options that name inputs; paths: the argument's annotation."""
+    return OptionGroup(
+        InputOptions,
+        paths=paths,
+        recursive=Recursive,
+        files_from=FilesFrom,
+        nul_separated=NulSeparated,
+        exclude=Exclude,
+    )
+
+
+Inputs = Annotated[InputOptions, input_group(Images)]
+FilesAndFolders = Annotated[InputOptions, OptionGroup(InputOptions, paths=Images, recursive=Recursive)]
+COMPUTING = {"precision": Precision, "batch_size": BatchSize, "threads": Threads, "weights": WeightsFolder}
+DECODING = {"backend": Backend, "isolate": Isolate}
+Torch = Annotated[BackendOptions, OptionGroup(BackendOptions, device=Device, **COMPUTING)]
+Networks = Annotated[BackendOptions, OptionGroup(BackendOptions, device=Device, **COMPUTING, **DECODING)]
 NetworksOfWorkers = Annotated[
-    BackendOptions,
-    OptionGroup(
-        BackendOptions,
-        device=DeviceList,
-        backend=Backend,
-        precision=Precision,
-        batch_size=BatchSize,
-        threads=Threads,
-        workers=Workers,
-        weights=WeightsFolder,
-        isolate=Isolate,
-    ),
+    BackendOptions, OptionGroup(BackendOptions, device=DeviceOrGpus, **COMPUTING, workers=Workers, **DECODING)
 ]
 FileLimits = Annotated[Limits, OptionGroup(Limits, max_pixels=MaxPixels, max_bytes=MaxBytes)]
 SampledScoring = Annotated[
     Scoring,
-    OptionGroup(sampled_scoring, mode=Mode, stride=Stride, tolerance=Tolerance, max_tiles=MaxTiles, all_tiles=AllTiles),
+    OptionGroup(
+        sampled_scoring,
+        mode=Mode,
+        stride=Stride,
+        tolerance=Tolerance,
+        max_tiles=MaxTiles,
+        all_tiles=AllTiles,
+        keep_borders=KeepBorders,
+    ),
 ]

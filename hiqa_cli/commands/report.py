@@ -15,6 +15,7 @@ from hiqa_cli.files.output_checks import claimed_outputs
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.rows.stored import is_table
 from hiqa_cli.rows.table import IfExists
+from hiqa_cli.scoring.inputs import InputOptions
 from hiqa_cli.scoring.options import ScoreOptions
 from hiqa_cli.scoring.row_printer import write
 
@@ -34,6 +35,7 @@ ImagesOrRun = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+Inputs = Annotated[InputOptions, common.input_group(ImagesOrRun)]
 CompareRuns = Annotated[
     tuple[str, str] | None,
     typer.Option("--compare", metavar="A B", help="Show two finished runs side by side.", rich_help_panel=INPUT),
@@ -80,11 +82,7 @@ def report(
     scoring: common.SampledScoring,
     backend: common.Networks,
     limits: common.FileLimits,
-    images: ImagesOrRun = None,
-    recursive: common.Recursive = False,
-    files_from: common.FilesFrom = None,
-    null: common.NulSeparated = False,
-    exclude: common.Exclude = None,
+    inputs: Inputs,
     compare: CompareRuns = None,
     output: Output = None,
     min_score: MinScore = None,
@@ -120,11 +118,11 @@ def report(
     )
     before = _stamp(target.path)
     say = Messages(quiet=quiet, verbose=verbose)
-    runs = [path for path in images or () if is_table(path)]
+    runs = [path for path in inputs.paths if is_table(path)]
     if runs or compare is not None:
-        others = bool(images) if compare is not None else len(images or ()) > 1
-        check_saved_runs(runs, others or files_from is not None, compare is not None, min_score, png)
-        check_not_scored(recursive, on_command_line(context, *SCORING_PARAMETERS))
+        others = bool(inputs.paths) if compare is not None else len(inputs.paths) > 1
+        check_saved_runs(runs, others or inputs.files_from is not None, compare is not None, min_score, png)
+        check_not_scored(inputs.recursive, on_command_line(context, *SCORING_PARAMETERS))
     if compare is not None:
         from hiqa_cli.engine.pipeline.sources import picture_reader
         from hiqa_cli.report.compare import compare_saved_runs
@@ -148,11 +146,7 @@ def report(
     else:
         code = report_images(
             ScoreOptions(
-                images=tuple(images or ()),
-                recursive=recursive,
-                files_from=files_from,
-                nul_separated=null,
-                exclude=tuple(exclude or ()),
+                inputs=inputs,
                 csv=None,
                 jsonl=None,
                 csv_safe=False,

@@ -11,12 +11,13 @@ from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.gate_formats import FORMATS
-from hiqa_cli.scoring.options import ClusterOptions, ScoreOptions, if_exists_policy
+from hiqa_cli.scoring.options import ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
 from hiqa_cli.scoring.shard import Shard
 
 from . import options as common
+from .usage.groups import OptionGroup
 from .usage.help import ADVANCED, OUTPUT, on_command_line
-from .usage.values import actor_bounds, one_of, points, shard, whole_number
+from .usage.values import actor_bounds, points, shard, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -73,13 +74,11 @@ ReportFile = Annotated[
 ]
 Format = Annotated[
     str | None,
-    typer.Option(
+    common.choice(
         "--format",
-        metavar="|".join(FORMATS),
-        parser=one_of("--format", tuple(FORMATS)),
-        autocompletion=lambda: list(FORMATS),
-        help="Print annotations, JUnit XML or a summary, for CI, instead of rows.",
-        rich_help_panel=ADVANCED,
+        tuple(FORMATS),
+        "Print annotations, JUnit XML or a summary, for CI, instead of rows.",
+        ADVANCED,
     ),
 ]
 ShardOption = Annotated[
@@ -133,14 +132,7 @@ MinScore = Annotated[
 ]
 Sort = Annotated[
     str | None,
-    typer.Option(
-        "--sort",
-        metavar="|".join(common.SORT_ORDERS),
-        parser=one_of("--sort", common.SORT_ORDERS),
-        autocompletion=lambda: list(common.SORT_ORDERS),
-        help="Print at the end, lowest score first or by path.",
-        rich_help_panel=OUTPUT,
-    ),
+    common.choice("--sort", common.SORT_ORDERS, "Print at the end, lowest score first or by path.", OUTPUT),
 ]
 Worst = Annotated[
     int | None,
@@ -153,17 +145,36 @@ Worst = Annotated[
     ),
 ]
 
+Below = Annotated[
+    float | None,
+    typer.Option(
+        "--below",
+        metavar="X",
+        parser=points("--below"),
+        help="Print only images that score below X.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Above = Annotated[
+    float | None,
+    typer.Option(
+        "--above",
+        metavar="X",
+        parser=points("--above"),
+        help="Print only images that score X or more.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Rows = Annotated[RowFilter, OptionGroup(row_filter, below=Below, above=Above)]
+
 
 def score(
     context: typer.Context,
     scoring: common.SampledScoring,
     backend: common.NetworksOfWorkers,
     limits: common.FileLimits,
-    images: common.Images = None,
-    recursive: common.Recursive = False,
-    files_from: common.FilesFrom = None,
-    null: common.NulSeparated = False,
-    exclude: common.Exclude = None,
+    inputs: common.Inputs,
+    rows: Rows,
     share: ShardOption = None,
     csv: CsvFile = None,
     jsonl: JsonLinesFile = None,
@@ -209,11 +220,7 @@ def score(
         raise UsageError("--full-size and --no-full-size apply to a report", "give --report FILE")
     return run_score(
         ScoreOptions(
-            images=tuple(images or ()),
-            recursive=recursive,
-            files_from=files_from,
-            nul_separated=null,
-            exclude=tuple(exclude or ()),
+            inputs=inputs,
             shard=share,
             format=form or "",
             csv=csv,
@@ -229,6 +236,7 @@ def score(
             min_score=min_score,
             order=sort or "",
             worst=worst,
+            filter=rows,
             scoring=scoring,
             limits=limits,
             backend=backend,

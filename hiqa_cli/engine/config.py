@@ -59,12 +59,14 @@ class Scoring:
     max_tiles: an image of more adjacent tiles than this is scored by a sample of at most this many of them, spread over
         it; None: never sample.
     tolerance: points; sampling stops once the standard error of the mean is at most this.
+    keep_borders: score borders of one colour, too, which are left out else (`tiling.borders`).
     """
 
     mode: str = DEFAULT_MODE
     stride: int = DEFAULT_STRIDE
     tolerance: float = DEFAULT_TOLERANCE
     max_tiles: int | None = DEFAULT_MAX_TILES
+    keep_borders: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError for a value out of range."""

@@ -7,10 +7,12 @@ Coordinates are pixels of the upright image, origin at the top left.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+
+from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
 from .config import grade
 from .row_schema import COLUMNS, DECIMALS, LEAST, MOST, rating_columns
@@ -20,7 +22,7 @@ from .row_schema import COLUMNS, DECIMALS, LEAST, MOST, rating_columns
 class TileScore:
     """The prediction for one tile of 256x256 px.
 
-    x, y: its left and top edge in px (of the reflected image, where the image is smaller than a tile).
+    x, y: its left and top edge in px of the whole image (of the reflected one, where it is smaller than a tile).
     score: points on 0..100.
     predicted_error: R's own prediction of its error, as the logarithm of a factor on the half-width (see
         `calibration`); 0 from weights that predict none.
@@ -30,6 +32,10 @@ class TileScore:
     y: int
     score: float
     predicted_error: float = 0.0
+
+    def moved(self, right: int, down: int) -> TileScore:
+        """The same tile, some px further right and down."""
+        return replace(self, x=self.x + right, y=self.y + down) if right or down else self
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +53,9 @@ class ScoreResult:
     precision: "fp32" or "bf16", the arithmetic of the networks.
     weights: first 8 hex digits of the sha256 of the weights' manifest.
     stride: px between tiles.
-    notes: what was done to the image before scoring (profile, alpha, reflection, rotation, frames).
+    borders: px at each side of the image that were left out as a border of one colour. Tiles have their place in the
+        whole image all the same.
+    notes: what was done to the image before scoring (profile, alpha, borders, reflection, rotation, frames).
     exif: camera, lens and exposure as (name, value), e.g. ("aperture", "f/2.8").
     hallucination: None, or (H, W, 3) uint8 RGB: G's estimate of the undistorted image.
     discrepancy: None, or (H, W, 3) float32, signed, distorted minus hallucination, in units of the full range
@@ -66,6 +74,7 @@ class ScoreResult:
     mode: str
     tile_total: int
     standard_error: float = 0.0
+    borders: Borders = NO_BORDERS
     notes: tuple[str, ...] = ()
     exif: tuple[tuple[str, str], ...] = ()
     hallucination: np.ndarray | None = None
@@ -120,7 +129,7 @@ class ScoreResult:
         """The result as plain values that JSON and pandas take, with unrounded points, without arrays.
 
         lower, upper: the interval score +/- uncertainty, cut to 0..100. tiles: their number. `standard_error` is None
-            where it is infinite. notes: a list. exif: a dictionary.
+            where it is infinite. borders: left, top, right and bottom in px. notes: a list. exif: a dictionary.
         """
         row = self.to_row()
         finite = math.isfinite(self.standard_error)
@@ -133,6 +142,7 @@ class ScoreResult:
             **{name: row[name] for name in ("grade", "notes", "width", "height", "tiles")},
             "tile_total": self.tile_total,
             "stride": self.stride,
+            "borders": self.borders._asdict(),
             **{name: row[name] for name in ("mode", "precision", "weights")},
             "exif": dict(self.exif),
         }

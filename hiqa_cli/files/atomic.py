@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,6 +69,30 @@ def atomic_file(
         commit(temporary, target)
     finally:
         discard(temporary)
+
+
+@contextlib.contextmanager
+def resumable_file(path: Path) -> Iterator[BufferedRandom]:
+    """Open `NAME.part` for appending and reading; it replaces `path` at the end of the block.
+
+    If the block raises, the part stays unless it is empty, and the next call appends to it. Missing folders are
+    created. OSError is passed on; BlockingIOError where another process is writing the part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with open(part, "a+b") as file:
+        if fcntl is not None and try_lock(file.fileno()) is False:
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process is writing it", str(part))
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            file.flush()
+            if not os.fstat(file.fileno()).st_size:
+                discard(part)
+            raise
+    os.replace(part, path)
 
 
 @contextlib.contextmanager

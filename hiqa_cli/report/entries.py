@@ -16,6 +16,7 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.outputs.full_size import MAP_QUALITY, QUALITY, FullSize, encode_pieces
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, as_uint8, encode_preview, paint_quality, reduce_to
+from hiqa_cli.engine.outputs.sinks import Canvas
 from hiqa_cli.engine.pipeline.prefetch import READERS, Prefetcher
 from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.engine.results import ScoreResult
@@ -23,7 +24,7 @@ from hiqa_cli.engine.tiling.grid import plan_tiles
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.source import Limits
-from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, Row
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, Row, borders_of
 
 from .entry import ReportEntry, TileScores
 
@@ -162,10 +163,15 @@ def _quality_preview(row: Row, picture: Picture, tiles: TileScores | None) -> tu
     stride = _stride_of_row(row)
     if tiles is None or stride is None:
         return None, ""
-    grid = plan_tiles(picture.width, picture.height, stride)
-    if list(zip(tiles.xs, tiles.ys, strict=True)) != list(grid.places()):
+    borders = borders_of(row)
+    width, height = picture.width - borders.left - borders.right, picture.height - borders.top - borders.bottom
+    if width < 1 or height < 1:
+        return None, "quality map not shown: the borders in the row are wider than the image"
+    grid = plan_tiles(width, height, stride)
+    places = [(x + borders.left, y + borders.top) for x, y in grid.places()]
+    if list(zip(tiles.xs, tiles.ys, strict=True)) != places:
         return None, "quality map not shown: only a sample of the tiles was scored"
-    return paint_quality(grid, tiles.scores), ""
+    return paint_quality(grid, tiles.scores, Canvas(picture.width, picture.height, borders)), ""
 
 
 def _map_pixels(name: object, picture: Picture, reader: PictureReader) -> np.ndarray:

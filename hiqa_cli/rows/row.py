@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hiqa_cli.engine.config import USUAL_BACKEND, Scoring
 from hiqa_cli.engine.job import DEFAULT_LIMITS
 from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
+from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
@@ -60,6 +61,11 @@ class Row:
         """Whether the row says how it was scored, as rows of JSON lines do."""
         return "version" in self.extra  # settings that are all usual are left out
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What to say of the picture beside its score: its kind where a table names one, and its reasons."""
+        return (*([self.kind] if self.kind else []), *self.reasons)
+
     def setting(self, name: str) -> Any:
         """A setting of a row of JSON lines: as the row names it, else the default."""
         settings = self.extra.get("settings")
@@ -81,7 +87,20 @@ def scored_row(path: str, result: ScoreResult, extra: dict[str, Any]) -> Row:
     values = result.to_row(path)
     values |= {name: tuple(values[name]) for name in ("reasons", "notes")}
     tile_scores = [{"x": tile.x, "y": tile.y, "score": round(tile.score, DECIMALS)} for tile in result.tiles]
-    return Row(**values, extra={"tile_scores": tile_scores, "tile_total": result.tile_total, **extra})
+    borders = {"borders": list(result.borders)} if any(result.borders) else {}
+    return Row(**values, extra={"tile_scores": tile_scores, "tile_total": result.tile_total, **borders, **extra})
+
+
+def borders_of(row: Row) -> Borders:
+    """The borders that a row of JSON lines names; NO_BORDERS where it names none."""
+    stored = row.extra.get("borders")
+    if (
+        isinstance(stored, list)
+        and len(stored) == len(NO_BORDERS)
+        and all(type(px) is int and px >= 0 for px in stored)
+    ):
+        return Borders(*stored)
+    return NO_BORDERS
 
 
 def error_row(path: str, error: str, extra: dict[str, Any]) -> Row:

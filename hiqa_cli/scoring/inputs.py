@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hiqa_cli.console.text import count, name_text
@@ -21,6 +21,21 @@ from .walk import Entry, Kind, is_searched, walk, walk_address
 
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What the command line names as inputs.
+
+    paths: files, folders, patterns, addresses, - for standard input. files_from: a list of further paths, or -.
+    nul_separated: whether names in that list end in NUL instead of a line end. exclude: see `Exclusion`.
+    """
+
+    paths: tuple[str, ...] = ()
+    recursive: bool = False
+    files_from: str | None = None
+    nul_separated: bool = False
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,35 +82,27 @@ class Inputs:
         return f"--exclude leaves out all {self.excluded:,} named" if self.excluded else "the list of files is empty"
 
 
-def find_inputs(
-    paths: Iterable[str],
-    *,
-    recursive: bool,
-    files_from: str | None,
-    nul_separated: bool,
-    exclude: Sequence[str] = (),
-) -> Inputs:
+def find_inputs(options: InputOptions) -> Inputs:
     """Find the inputs that the command line names.
 
-    exclude: see `Exclusion`. A path or pattern that matches nothing becomes an Input with a problem. Raises UsageError
-    if nothing is named, standard input is used twice, the list cannot be read, or a pattern to exclude makes no sense.
+    A path or pattern that matches nothing becomes an Input with a problem. Raises UsageError if nothing is named,
+    standard input is used twice, the list cannot be read, or a pattern to exclude makes no sense.
     """
-    given = list(paths)
-    uses = given.count(STANDARD_INPUT) + (files_from == STANDARD_INPUT)
+    uses = options.paths.count(STANDARD_INPUT) + (options.files_from == STANDARD_INPUT)
     if uses > 1:
         raise UsageError("standard input (-) is given twice", "it can be read only once")
-    if nul_separated and files_from is None:
+    if options.nul_separated and options.files_from is None:
         raise UsageError("-0 needs --files-from", "give --files-from FILE or -")
-    if not given and files_from is None:
+    if not options.paths and options.files_from is None:
         raise UsageError("no image given", "give files, folders, - or --files-from")
-    search = Search(recursive, Exclusion(exclude))
-    for path in given:
+    search = Search(options.recursive, Exclusion(options.exclude))
+    for path in options.paths:
         if path == STANDARD_INPUT:
             search.found.images.append(Input(path))
         else:
             search.add_argument(path)
-    if files_from is not None:
-        for path in read_file_list(files_from, nul_separated=nul_separated):
+    if options.files_from is not None:
+        for path in read_file_list(options.files_from, nul_separated=options.nul_separated):
             search.add_path(path)
     return search.found
 

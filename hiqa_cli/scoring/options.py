@@ -10,8 +10,10 @@ from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import ReportTarget
+from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists
 
+from .inputs import STANDARD_INPUT, InputOptions
 from .shard import Shard
 
 STDOUT = "-"
@@ -52,17 +54,38 @@ NO_CLUSTER = ClusterOptions()
 
 
 @dataclass(frozen=True)
+class RowFilter:
+    """Which rows go to standard output. below, above: points; None: no bound.
+
+    A row passes with a score lower than `below`, and of at least `above`. A row without a score never passes.
+    """
+
+    below: float | None = None
+    above: float | None = None
+
+    def __bool__(self) -> bool:
+        """Whether it leaves anything out."""
+        return self.below is not None or self.above is not None
+
+    def passes(self, row: Row) -> bool:
+        """Whether to print the row."""
+        if row.score is None:
+            return False
+        is_low = self.below is None or row.score < self.below
+        return is_low and (self.above is None or row.score >= self.above)
+
+
+EVERY_ROW = RowFilter()
+
+
+@dataclass(frozen=True)
 class ScoreOptions:
     """The options of `hiqa score`. Empty or None: not given.
 
     shows_rows: whether rows go to standard output; `hiqa report` scores without showing them.
     """
 
-    images: tuple[str, ...]
-    recursive: bool
-    files_from: str | None
-    nul_separated: bool
-    exclude: tuple[str, ...]
+    inputs: InputOptions
     csv: str | None
     jsonl: str | None
     csv_safe: bool
@@ -84,6 +107,7 @@ class ScoreOptions:
     parquet: str | None = None
     sqlite: str | None = None
     prune: bool = False
+    filter: RowFilter = EVERY_ROW
     cluster: ClusterOptions = NO_CLUSTER
 
 
@@ -93,12 +117,22 @@ def sampled_scoring(
     tolerance: float = Scoring.tolerance,
     max_tiles: int | None = None,
     all_tiles: bool = False,
+    keep_borders: bool = False,
 ) -> Scoring:
     """Scoring as the options describe it. UsageError for values out of range and for options that contradict."""
     if all_tiles and max_tiles is not None:
         raise UsageError("--all-tiles and --max-tiles contradict each other", "give one of them")
     sample = DEFAULT_MAX_TILES if max_tiles is None else max_tiles
-    return Scoring(mode, stride, tolerance, None if all_tiles else sample)
+    return Scoring(mode, stride, tolerance, None if all_tiles else sample, keep_borders)
+
+
+def row_filter(below: float | None = None, above: float | None = None) -> RowFilter:
+    """The filter that the options describe. Raises UsageError where no score passes."""
+    if below is not None and above is not None and below <= above:
+        raise UsageError(
+            f"no score is below {below:g} and at least {above:g}", "give --above a number lower than --below"
+        )
+    return RowFilter(below, above)
 
 
 def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
@@ -117,7 +151,9 @@ def check_conflicts(options: ScoreOptions) -> None:
     if options.format and (options.order or options.worst is not None):
         raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
     _check_ray(options)
-    if options.shard is not None and "-" in options.images:
+    if options.format and options.filter:
+        raise UsageError(f"--format {options.format} prints what fails", "remove --below and --above")
+    if options.shard is not None and STANDARD_INPUT in options.inputs.paths:
         raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:
@@ -154,5 +190,5 @@ def _check_ray(options: ScoreOptions) -> None:
         raise UsageError("--maps writes files on this machine, and --ray scores on others", "leave out one of them")
     if options.report is not None:
         raise UsageError("--report keeps pictures, which --ray leaves on its nodes", "give --jsonl, then hiqa report")
-    if STDOUT in options.images:
+    if STANDARD_INPUT in options.inputs.paths:
         raise UsageError("standard input (-) cannot be read by the nodes of --ray", "give a file")

@@ -56,7 +56,7 @@ def begin_report(options: ScoreOptions, images: Sequence[Input], messages: Messa
     """The report, or None if the options have none."""
     if options.report is None:
         return None
-    title = report_title(options.images or tuple(filter(None, [options.files_from])))
+    title = report_title(options.inputs.paths or tuple(filter(None, [options.inputs.files_from])))
     report = open_report(options.report, title, len(images))
     return ScoreReport(options, options.report, report, RunFacts(title, __version__, gate=options.min_score), messages)
 

@@ -19,7 +19,7 @@ from .inputs import STANDARD_INPUT, Input
 from .output_paths import OutputPaths
 
 # Settings of a JSON line that change scores: a table must not mix rows that differ in one of them.
-SCORE_SETTINGS = ("stride", "tolerance", "max_tiles", "device", "backend")
+SCORE_SETTINGS = ("stride", "tolerance", "max_tiles", "keep_borders", "device", "backend")
 
 
 @dataclass
@@ -147,6 +147,7 @@ def check_rows_fit(tables: Sequence[Table], weights: str, version: str, settings
 def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) -> str:
     from hiqa_cli.engine.config import Scoring
     from hiqa_cli.engine.tiling.grid import plan_tiles
+    from hiqa_cli.engine.tiling.sides import BORDER_NOTE
 
     assert row.width is not None  # codec checks this
     assert row.height is not None
@@ -157,7 +158,10 @@ def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) 
         ("mode", row.mode, scoring.mode),
         ("precision", row.precision, settings["precision"]),
     ]
-    if not scoring.samples(row.width, row.height):
+    has_borders = any(note.startswith(BORDER_NOTE) for note in row.notes)
+    if has_borders and settings["keep_borders"]:
+        return "borders left out, now kept"
+    if not has_borders and not scoring.samples(row.width, row.height):
         pairs.append(("tiles", row.tiles, tiles))
     if "version" in row.extra:  # a JSON line
         pairs.append(("version", row.extra["version"], version))

@@ -12,6 +12,7 @@ from hiqa_cli.errors import cannot_write
 from hiqa_cli.rows.codec import TableFormat
 from hiqa_cli.rows.row import Row
 
+from .options import EVERY_ROW, RowFilter
 from .summary import RunSummary
 
 BAR_CELLS = 20
@@ -82,7 +83,7 @@ class FilePrinter:
 
 
 class TerminalPrinter:
-    """A table that grows row by row: score, half-width of the interval, bar, grade, full path.
+    """A table that grows row by row: score, half-width of the interval, bar, grade, full path, kind and reasons.
 
     On a narrow terminal the bar is left out, and a path that does not fit has a line of its own.
     """
@@ -121,6 +122,7 @@ class TerminalPrinter:
                 (row.grade if too_long else f"{row.grade:<9}  ", style),
                 "\n  " if too_long else "",
                 path,
+                (f"  {', '.join(row.words)}" if row.words else "", "italic"),
             )
         )
 
@@ -133,6 +135,8 @@ class TerminalPrinter:
         path = escape_for_terminal(summary.worst.path)
         fits = len(text) + 1 + len(path) <= self._console.width
         self._print(Text(f"{text}{' ' if fits else chr(10) + '  '}{path}", style="bold"))
+        for line in summary.distribution():
+            self._print(Text(line))
 
     def _print(self, text: object) -> None:
         try:
@@ -169,12 +173,29 @@ class SortedPrinter:
         return rows
 
 
+class FilteredPrinter:
+    """Passes on the rows that a filter lets through."""
+
+    def __init__(self, printer: RowPrinter, row_filter: RowFilter) -> None:
+        self._printer = printer
+        self._filter = row_filter
+
+    def show(self, row: Row) -> None:
+        if self._filter.passes(row):
+            self._printer.show(row)
+
+    def end(self, summary: RunSummary) -> None:
+        self._printer.end(summary)
+
+
 def _by_score(row: Row) -> tuple[bool, float]:
     """Sort key: the worst first, failures last."""
     return (row.score is None, 0.0 if row.score is None else row.score)
 
 
-def make_printer(*, form: TableFormat | None, paths_only: bool, order: str, worst: int | None) -> RowPrinter:
+def make_printer(
+    *, form: TableFormat | None, paths_only: bool, order: str, worst: int | None, row_filter: RowFilter = EVERY_ROW
+) -> RowPrinter:
     """The printer for standard output: a table of this form, or paths (--print0), if requested, else by whether it is
     a terminal."""
     printer: RowPrinter
@@ -186,7 +207,8 @@ def make_printer(*, form: TableFormat | None, paths_only: bool, order: str, wors
         printer = TerminalPrinter()
     else:
         printer = PipePrinter()
-    return SortedPrinter(printer, order, worst) if order or worst is not None else printer
+    printer = SortedPrinter(printer, order, worst) if order or worst is not None else printer
+    return FilteredPrinter(printer, row_filter) if row_filter else printer
 
 
 def write(text: str) -> None:

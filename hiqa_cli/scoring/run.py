@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import compress
@@ -51,13 +52,7 @@ def run_score(options: ScoreOptions) -> int:
 
 def _run_claimed(options: ScoreOptions) -> int:
     messages = Messages(quiet=options.quiet, verbose=options.verbose)
-    inputs = find_inputs(
-        options.images,
-        recursive=options.recursive,
-        files_from=options.files_from,
-        nul_separated=options.nul_separated,
-        exclude=options.exclude,
-    )
+    inputs = find_inputs(options.inputs)
     if inputs.excluded:
         messages.detail(f"{count(inputs.excluded, 'file or folder', 'files and folders')} left out")
     check_standard_input(inputs.images)
@@ -134,6 +129,7 @@ def _printer(options: ScoreOptions) -> RowPrinter:
         paths_only=options.print0,
         order=options.order,
         worst=options.worst,
+        row_filter=options.filter,
     )
 
 
@@ -292,7 +288,10 @@ class ScoreRun:
             return ExitCode.OK
         if not inputs.images:
             self.messages.error(f"no image found: {inputs.why_empty}")
-        elif self.summary.needs_summary:
+            return self.summary.exit_code
+        for line in () if sys.stdout.isatty() else self.summary.distribution():
+            self.messages.detail(line)
+        if self.summary.needs_summary:
             for line in self.summary.gate_messages() if not self.options.format else ():
                 self.messages.error(line)
             self.messages.warn(self.summary.summary())

@@ -49,7 +49,7 @@ def tables_of(options: ScoreOptions, images: Sequence[Input]) -> list[Table]:
     existing = file_ids(table.path for table in tables)
     sources = input_files(images) if existing else set()
     for table in tables:
-        if options.files_from is not None and is_same_target(table.path, options.files_from):
+        if options.inputs.files_from is not None and is_same_target(table.path, options.inputs.files_from):
             raise UsageError(f"{table.name} is the list of --files-from", "give another file")
         if file_id(table.path) in sources:
             raise UsageError(f"{table.name} is one of the input images", "give another file")

@@ -94,6 +94,7 @@ def test_a_saved_run_gives_the_same_page_without_scoring(
             assert mean_difference(pictures[0][kind], pictures[1][kind]) < 1.0, kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["out.jsonl"], ["--compare", "out.jsonl", "out.jsonl"]])
 def test_with_isolate_no_file_of_a_saved_run_is_decoded_in_this_process(
     scored: Scored, monkeypatch: pytest.MonkeyPatch, arguments: list[str]

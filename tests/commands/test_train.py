@@ -15,7 +15,7 @@ from support.tiny_training import open_table, options, short_recipe
 from hiqa_cli.commands.datasets.options import DatasetOptions
 from hiqa_cli.commands.evaluate.protocols import splits
 from hiqa_cli.commands.train import train
-from hiqa_cli.commands.train_setup import choose_vgg, open_databases
+from hiqa_cli.commands.train.setup import choose_vgg, open_databases
 from hiqa_cli.commands.usage.groups import expand_groups
 from hiqa_cli.console.progress import stage_text
 from hiqa_cli.errors import UsageError
@@ -39,7 +39,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_defaults_in_the_help_are_those_of_a_run_and_of_drawn_splits():
-    assert inspect.signature(train).parameters["seed"].default == RunOptions().seed
+    assert inspect.signature(expand_groups(train)).parameters["seed"].default == RunOptions().seed
     (option,) = inspect.signature(expand_groups(splits)).parameters["num_splits"].annotation.__metadata__
     assert option.show_default.startswith(f"{COUNT},")
 

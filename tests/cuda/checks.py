@@ -31,10 +31,11 @@ from hiqa_cli.engine.config import TILE  # noqa: E402
 from hiqa_cli.engine.weights import load_weights  # noqa: E402
 from hiqa_cli.networks.hiqa import HiqaNet  # noqa: E402
 from hiqa_train.data.batch import Batch  # noqa: E402
+from hiqa_train.distributed import RunDevice  # noqa: E402
+from hiqa_train.losses.terms import Loss  # noqa: E402
 from hiqa_train.recipes.schema import OptimiserSettings  # noqa: E402
-from hiqa_train.trainer.distributed import RunDevice  # noqa: E402
 from hiqa_train.trainer.loss_reader import LossReader  # noqa: E402
-from hiqa_train.trainer.network_trainer import Loss, NetworkTrainer  # noqa: E402
+from hiqa_train.trainer.network_trainer import NetworkTrainer  # noqa: E402
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 LARGEST, MEAN = 0.5, 0.1  # points between the CPU in float32 and the device

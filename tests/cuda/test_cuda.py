@@ -42,6 +42,7 @@ def test_weights_are_read_without_safetensors_as_with_it() -> None:
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
+@pytest.mark.slow
 def test_the_tiles_of_the_checks_differ_in_score() -> None:
     found = checks.reference_backend().predict_tiles(checks.tiles()[:6], corrections=False)
     assert checks.scores(found).std() > 1

@@ -20,6 +20,7 @@ from hiqa_cli.files.atomic import (
     make_temporary_folder,
     open_temporary,
     remove_leftovers,
+    resumable_file,
     write_bytes,
     write_json,
 )
@@ -211,3 +212,22 @@ def test_hard_links_are_one_file(tmp_path: Path) -> None:
     assert is_same_target(tmp_path / "new", tmp_path / "." / "new")
     assert not is_same_target(one, tmp_path / "new")
     assert file_id(tmp_path / "new") is None
+
+
+def test_a_file_that_is_written_in_pieces_continues_after_an_error_and_has_one_writer(tmp_path):
+    target = tmp_path / "new" / "large"
+    with contextlib.suppress(ZeroDivisionError), resumable_file(target) as file:
+        file.write(b"first, ")
+        raise ZeroDivisionError
+    assert [path.name for path in target.parent.iterdir()] == ["large.part"]
+    with resumable_file(target) as file:
+        if sys.platform != "win32":
+            with pytest.raises(BlockingIOError, match="another process"), resumable_file(target):
+                pass
+        file.write(b"second")
+    assert target.read_bytes() == b"first, second"
+    with contextlib.suppress(ZeroDivisionError), resumable_file(tmp_path / "wrong") as file:
+        file.write(b"x")
+        file.truncate(0)
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

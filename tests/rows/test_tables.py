@@ -27,6 +27,7 @@ SETTINGS = {
     "stride": 128,
     "tolerance": 0.5,
     "max_tiles": 96,
+    "keep_borders": False,
     "precision": "fp32",
     "device": "cpu",
     "backend": "torch",

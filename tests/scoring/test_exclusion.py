@@ -10,7 +10,7 @@ import pytest
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.exclusion import SYSTEM_FOLDERS
-from hiqa_cli.scoring.inputs import Inputs, find_inputs
+from hiqa_cli.scoring.inputs import InputOptions, Inputs, find_inputs
 
 FILES = (
     "photos/a.png",
@@ -35,7 +35,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def find(*paths: str, exclude: tuple[str, ...] = (), files_from: str | None = None) -> Inputs:
-    return find_inputs(paths, recursive=True, files_from=files_from, nul_separated=False, exclude=exclude)
+    return find_inputs(InputOptions(paths, recursive=True, files_from=files_from, exclude=exclude))
 
 
 def names(found: Inputs) -> list[str]:

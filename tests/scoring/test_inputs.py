@@ -11,11 +11,11 @@ import pytest
 
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.inputs import Inputs, find_inputs
+from hiqa_cli.scoring.inputs import InputOptions, Inputs, find_inputs
 
 
 def find(*paths: str, recursive: bool = False, files_from: str | None = None, nul: bool = False) -> Inputs:
-    return find_inputs(paths, recursive=recursive, files_from=files_from, nul_separated=nul)
+    return find_inputs(InputOptions(paths, recursive, files_from, nul))
 
 
 def names(found: Inputs) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.inputs import Input, find_inputs
+from hiqa_cli.scoring.inputs import Input, InputOptions, find_inputs
 from hiqa_cli.scoring.output_paths import check_output_paths, plan_output_paths
 
 KIND = "hallucination"
@@ -25,7 +25,7 @@ def inputs(*paths: str, recursive: bool = False) -> list[Input]:
         if not path.endswith("/") and path != "-" and not os.path.lexists(path):
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             Path(path).touch()
-    found = find_inputs(paths, recursive=recursive, files_from=None, nul_separated=False)
+    found = find_inputs(InputOptions(tuple(paths), recursive))
     return found.images
 
 
@@ -82,7 +82,7 @@ def test_a_given_folder_is_the_root_whatever_it_contains() -> None:
 
 def test_a_missing_file_that_reappears_does_not_move_the_others() -> None:
     images = inputs("p/a.jpg")
-    found = find_inputs(["p/a.jpg", "q/b.jpg", "q/*.gif"], recursive=False, files_from=None, nul_separated=False)
+    found = find_inputs(InputOptions(("p/a.jpg", "q/b.jpg", "q/*.gif")))
     assert planned(found.images) == ["p/a", "", ""]
     assert planned([*images, *inputs("q/b.jpg")]) == ["p/a", "q/b"]
 

@@ -138,3 +138,8 @@ class BatchDataset(Dataset[Batch]):
 def stack_images(images: list[np.ndarray]) -> Tensor:
     """N arrays (P, P, C) -> (N, P, P, C), of the arrays' type."""
     return torch.from_numpy(np.stack(images))
+
+
+def discrepancy_map(distorted: Tensor, hallucination: Tensor) -> Tensor:
+    """Formula (10), signed: I_d - G(I_d), with the hallucination clipped to 0..1, in float32, as in scoring."""
+    return distorted - hallucination.float().clamp(0, 1)

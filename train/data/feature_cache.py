@@ -19,9 +19,9 @@ from torch import Tensor
 from hiqa_cli.engine.tiling.grid import cut_tile
 from hiqa_cli.errors import cannot_write
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.losses.objectives import discrepancy_map
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.distributed import RunDevice
 
+from .batch import discrepancy_map
 from .image_cache import open_array, save_array
 
 CELL = 32  # px between neighbouring features of `H_{5,2}`, and of R's last stage

@@ -9,9 +9,8 @@ import math
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
 from .noise import add_noise
+from .opencv import cv2
 from .pixels import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks
 
 

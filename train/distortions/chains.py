@@ -10,12 +10,11 @@ import math
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
 from .blur import blur, defocus, denoise, downscale, motion_blur, unsharp
 from .codecs import jpeg
 from .colours import change_saturation, separate_channels, shift_colour
 from .noise import correlated_noise, shot_noise
+from .opencv import cv2
 from .pixels import Random, logarithmic
 from .tones import band, change_contrast, change_gamma, expose, haze, vignette
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.errors import DependencyError
-from hiqa_train.opencv import cv2
+
+from .opencv import cv2
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
 # fmt: off

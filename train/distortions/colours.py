@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
+from .opencv import cv2
 from .pixels import as_float, from_ycc, luma, to_8bit, to_ycc
 
 # BT.601 as video has it: Y in 16..235, Cb and Cr in 16..240 around 128.

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
+from .opencv import cv2
 from .pixels import Random, as_float, dct_blocks, to_8bit, undo_dct_blocks
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
+from .opencv import cv2
 from .pixels import Random, as_float, dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks, white
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
+from .opencv import cv2
 
 Random = np.random.Generator
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
 from . import chains
 from .blur import add_noise_and_denoise, blur, defocus, downscale, motion_blur, pixelate, unsharp, zero_bordered_blur
 from .codecs import jpeg, jpeg2000, unlimited_jpeg
@@ -30,6 +28,7 @@ from .noise import (
     multiplicative_noise,
     salt_and_pepper,
 )
+from .opencv import cv2
 from .palettes import reduce_colours
 from .pixels import Random, logarithmic
 from .tones import change_contrast, change_gamma, quantize, shift_mean

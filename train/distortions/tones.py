@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiqa_train.opencv import cv2
-
+from .opencv import cv2
 from .pixels import Random, as_float, to_8bit, white
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from hiqa_cli.engine.outputs.draw_text import INK, draw_text, text_mask
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
-from hiqa_train.opencv import cv2
+from hiqa_train.distortions.opencv import cv2
 
 from .correlation import Logistic
 from .predict import Prediction

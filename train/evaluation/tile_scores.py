@@ -17,10 +17,10 @@ from hiqa_train.data.batch import Batch, RegressorInputs, stack_images
 from hiqa_train.data.feature_cache import ImageFeatures
 from hiqa_train.data.image_cache import open_array
 from hiqa_train.data.scored_images import ScoredImage
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import regressor_inputs, regressor_score
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import RegressorStage
-from hiqa_train.trainer.distributed import RunDevice
 
 TILES_AT_ONCE = 16
 

@@ -33,6 +33,7 @@ class LockstepTraining:
         self.stages = stages
         self.name, self.steps, self.batch, self.source = NAME, first.steps, first.batch, first.source
         self.main_loss = f"{first.name}_{first.main_loss}"
+        self.cycle = first.cycle
         self.trainers = {f"{stage.name}.{name}": one for stage in stages for name, one in stage.trainers.items()}
 
     def describe(self) -> dict[str, Any]:

@@ -17,17 +17,17 @@ from torch.nn import functional
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
-from hiqa_train.data.batch import Batch, RegressorInputs
+from hiqa_train.data.batch import Batch, RegressorInputs, discrepancy_map
 from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
+from hiqa_train.distributed import frozen
 from hiqa_train.recipes.schema import GeneratorStage
-from hiqa_train.stages.frozen import FrozenGenerator
-from hiqa_train.trainer.distributed import frozen
-from hiqa_train.trainer.network_trainer import Loss
 
+from .frozen import FrozenGenerator
 from .perceptual import PerceptualFeatures
 from .score_maps import MappedRegressor
 from .terms import (
     PIXEL_LOSSES,
+    Loss,
     adversarial_loss,
     discriminator_loss,
     feature_loss,
@@ -44,11 +44,6 @@ def target_quality(batch: Batch) -> Tensor:
         return batch.quality
     assert batch.reference is not None
     return mdsi_quality(batch.distorted, batch.reference)
-
-
-def discrepancy_map(distorted: Tensor, hallucination: Tensor) -> Tensor:
-    """Formula (10), signed: I_d - G(I_d), with the hallucination clipped to 0..1, in float32, as in scoring."""
-    return distorted - hallucination.float().clamp(0, 1)
 
 
 @torch.no_grad()

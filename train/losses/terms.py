@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +12,15 @@ from torch.nn import functional
 # (6 levels of 255) squared. It avoids a division by zero for clean patches; with a much lower floor, the mildest
 # distortions have by far the largest gradients and keep G at the identity.
 FLOOR = (6 / 255) ** 2
+
+
+class Loss(NamedTuple):
+    """total: the scalar to minimise. parts: its terms by name, scalars without gradient. made: an output of the
+    objective that later steps reuse, such as G's hallucination."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+    made: Any = None
 
 
 def relative_pixel_loss(hallucination: Tensor, distorted: Tensor, reference: Tensor) -> Tensor:

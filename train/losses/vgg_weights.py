@@ -10,9 +10,11 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import BufferedRandom
 from pathlib import Path
 
-from hiqa_cli.errors import HiqaError, OutputError, UsageError, os_reason
+from hiqa_cli.errors import HiqaError, UsageError, cannot_write
+from hiqa_cli.files.atomic import resumable_file
 from hiqa_train.data.image_cache import default_cache_folder
 
 # torchvision's VGG19_Weights.IMAGENET1K_V1; the digits in the name are the first of the file's sha256.
@@ -48,39 +50,37 @@ def download(report: Callable[[str], None], *, folder: Path | None = None, addre
     target = (folder or default_cache_folder()) / name
     if target.is_file():
         return target
-    part = target.with_name(f"{name}.part")
     report(f"downloading {address} to {target}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(address, part)
-        found = sha256(part)
-        if not found.startswith(digits[1]):
-            part.unlink()
-            raise DownloadError(
-                f"{address}: expected a sha256 of {digits[1]}..., found {found[: len(digits[1])]}...",
-                "the file was removed; try again, or give --vgg FILE",
-            )
-        os.replace(part, target)
+        with resumable_file(target) as file:
+            _fetch(address, file)
+            file.seek(0)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if not found.startswith(digits[1]):
+                file.truncate(0)  # not to be continued
+                raise DownloadError(
+                    f"{address}: expected a sha256 of {digits[1]}..., found {found[: len(digits[1])]}...",
+                    "the file was removed; try again, or give --vgg FILE",
+                )
     except OSError as error:
-        reason = os_reason(error)
-        raise OutputError(f"{target} cannot be written: {reason}", "make room, or give --vgg FILE") from error
+        raise cannot_write(target, error, "make room, or give --vgg FILE") from error
     return target
 
 
-def _fetch(address: str, part: Path) -> None:
-    """Download all bytes into `part`, continuing after those it has; gives up after MAX_IDLE_REQUESTS in a row."""
+def _fetch(address: str, file: BufferedRandom) -> None:
+    """Download all bytes, continuing after those that the file has; gives up after MAX_IDLE_REQUESTS in a row."""
     idle = 0
     while True:
-        before = part.stat().st_size if part.exists() else 0
+        before = _size(file)
         reason = ""
         try:
-            if _request_rest(address, part, before):
+            if _request_rest(address, file, before):
                 return
         except urllib.error.HTTPError as error:
             reason = f"HTTP status {error.code}"
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
-        now = part.stat().st_size if part.exists() else 0
+        now = _size(file)
         idle = 0 if now > before else idle + 1
         if idle >= MAX_IDLE_REQUESTS:
             raise DownloadError(
@@ -89,8 +89,12 @@ def _fetch(address: str, part: Path) -> None:
             )
 
 
-def _request_rest(address: str, part: Path, have: int) -> bool:
-    """Request the bytes after the first `have`; returns whether the file is complete."""
+def _size(file: BufferedRandom) -> int:
+    return file.seek(0, os.SEEK_END)
+
+
+def _request_rest(address: str, file: BufferedRandom, have: int) -> bool:
+    """Request the bytes after the first `have` and append them; returns whether the file is complete."""
     request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT)
@@ -100,18 +104,19 @@ def _request_rest(address: str, part: Path, have: int) -> bool:
         size = re.fullmatch(r"bytes \*/(\d+)", error.headers.get("Content-Range", ""))
         if size and int(size[1]) == have:
             return True  # the file was already complete
-        part.unlink()  # longer than the file: it is another one
+        file.truncate(0)  # longer than the file: it is another one
         return False
     with answer:
         start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-        continues = answer.status == 206 and start is not None and int(start[1]) == have
+        if not (answer.status == 206 and start is not None and int(start[1]) == have):
+            file.truncate(0)  # the server sends everything
         length = answer.headers.get("Content-Length")
         expected = int(length) if length is not None else None
         received = 0
         # a lost connection raises IncompleteRead, or gives fewer bytes than announced
-        with open(part, "ab" if continues else "wb") as out, contextlib.suppress(http.client.IncompleteRead):
+        with contextlib.suppress(http.client.IncompleteRead):
             while block := answer.read(BLOCK):
-                out.write(block)
+                file.write(block)
                 received += len(block)
     return expected is None or received == expected
 

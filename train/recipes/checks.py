@@ -5,7 +5,7 @@ from __future__ import annotations
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.feature_cache import CELL
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.distributed import RunDevice
 
 from .schema import JointStage, Recipe, RegressorStage, Stage
 

@@ -14,8 +14,8 @@ from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.errors import OutputError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.hiqa import AnyRegressor
-from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.losses.score_maps import MappedRegressor
+from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.heads.stage import UNFITTED, TrainedHeads, anchored_cases
 from hiqa_train.trainer.checkpoint import RESUME_HINT
 from hiqa_train.uncertainty.activations import observe_activations

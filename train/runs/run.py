@@ -17,12 +17,13 @@ from pathlib import Path
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
-from hiqa_train.data.sources.mixed import MixedSource
-from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.data.training_split import DatabaseSplit
+from hiqa_train.distributed import RunDevice, join_processes
 from hiqa_train.losses.perceptual import load_perceptual
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.schema import HeadsStage, JointStage, Recipe, RegressorStage
+from hiqa_train.sources.mixed import MixedSource
+from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.heads.stage import run_heads
 from hiqa_train.stages.initialise import (
@@ -34,7 +35,6 @@ from hiqa_train.stages.initialise import (
 )
 from hiqa_train.stages.plan import generator_stage, last_regressor, make_plan, missing_needs, vgg_layers
 from hiqa_train.trainer.checkpoint import LAST
-from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.time_estimate import duration, estimate

@@ -13,14 +13,14 @@ from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_va
 from hiqa_train.data.feature_cache import FeatureCache
 from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import photograph_scenes, shared_scenes
-from hiqa_train.data.sources.cached_features import CachedFeatureSource
-from hiqa_train.data.sources.database import DatabaseSource
-from hiqa_train.data.sources.mixed import MixedSource, check_patches
-from hiqa_train.data.sources.synthetic import SyntheticSource
 from hiqa_train.data.training_split import DatabaseSplit
+from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.schema import GeneratorStage, Recipe
+from hiqa_train.sources.cached_features import CachedFeatureSource
+from hiqa_train.sources.database import DatabaseSource
+from hiqa_train.sources.mixed import MixedSource, check_patches
+from hiqa_train.sources.synthetic import SyntheticSource
 from hiqa_train.stages.initialise import load_generator
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 
 from .options import RunOptions, RunStopped

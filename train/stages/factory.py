@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.sources.protocol import DataSource, stage_seed
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.perceptual import PerceptualFeatures
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.sources.protocol import DataSource, stage_seed
 from hiqa_train.trainer.loop import TrainingStage
 from hiqa_train.trainer.validation import Validation
 

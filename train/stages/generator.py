@@ -18,6 +18,7 @@ from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import (
     DiscriminatorObjective,
     FeatureNetworks,
@@ -34,7 +35,6 @@ from hiqa_train.losses.objectives import (
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import PIXEL_LOSSES, d_fake
 from hiqa_train.recipes.schema import GeneratorStage, Networks
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, hallucination_measures, predict
@@ -120,6 +120,10 @@ class GeneratorTraining:
                 regressor_objective, self.two_input_regressor, recipe.judge, recipe.steps, run_device
             )
             self.trainers |= {"judge": self.two_input_trainer, "threshold": self.threshold}
+
+    @property
+    def cycle(self) -> int:
+        return self.recipe.features_every
 
     def describe(self) -> dict[str, Any]:
         return {

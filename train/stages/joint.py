@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import (
     FeatureNetworks,
     FrozenCritics,
@@ -23,7 +24,6 @@ from hiqa_train.losses.objectives import (
 )
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import GeneratorStage, JointStage, RegressorStage
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict
@@ -70,6 +70,10 @@ class JointTraining:
             regressor_objective, self.regressor, recipe.learning, recipe.steps, run_device
         )
         self.trainers: dict[str, Any] = {"generator": self.generator_trainer, "regressor": self.regressor_trainer}
+
+    @property
+    def cycle(self) -> int:
+        return self.generator_recipe.features_every
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.sources.mixed import MixedSource
-from hiqa_train.data.sources.protocol import DataSource
 from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, Recipe, RegressorStage
+from hiqa_train.sources.mixed import MixedSource
+from hiqa_train.sources.protocol import DataSource
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,14 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
+from hiqa_train.distributed import RunDevice
+from hiqa_train.losses.frozen import FrozenGenerator
 from hiqa_train.losses.objectives import RegressorObjective, centre_crop, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Networks, RegressorStage
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict
-
-from .frozen import FrozenGenerator
 
 
 class RegressorTraining:
@@ -32,6 +31,7 @@ class RegressorTraining:
 
     kind = "regressor"
     main_loss = "score"
+    cycle = 1
 
     def __init__(
         self,

@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader
 
 from hiqa_cli.errors import HiqaError
 from hiqa_train.data.batch import Batch, BatchDataset, PatchSource
+from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.schema import RunSettings
 
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
-from .distributed import RunDevice
 from .loss_reader import LossReader, StepLosses
 from .metrics_log import MetricsLog, ProgressListener
 from .sample_grid import SampleGrid, write_sample_grid
@@ -68,6 +68,10 @@ class TrainingStage(Protocol):
     source: PatchSource
     trainers: dict[str, Any]
     main_loss: str
+
+    @property
+    def cycle(self) -> int:
+        """Steps after which the same losses are computed again: those of features, at every n-th step only."""
 
     def describe(self) -> dict[str, Any]:
         """Recipe, networks and seed. A checkpoint with a different description is refused."""

@@ -5,24 +5,15 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from hiqa_train.distributed import RunDevice, to_cpu
+from hiqa_train.losses.terms import Loss
 from hiqa_train.recipes.schema import OptimiserSettings
-
-from .distributed import RunDevice, to_cpu
-
-
-class Loss(NamedTuple):
-    """total: the scalar to minimise. parts: its terms by name, scalars without gradient. made: an output of the
-    objective that later steps reuse, such as G's hallucination."""
-
-    total: Tensor
-    parts: dict[str, Tensor]
-    made: Any = None
 
 
 class NetworkTrainer:

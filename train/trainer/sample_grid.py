@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.files.atomic import write_bytes
-from hiqa_train.opencv import cv2
+from hiqa_train.distortions.opencv import cv2
 
 ROWS = 4
 GREY = 0.5

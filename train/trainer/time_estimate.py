@@ -6,8 +6,8 @@ from itertools import count
 
 from hiqa_cli.engine.speed.timing import median_seconds, seconds_of
 from hiqa_train.data.distortion_groups import GROUP
+from hiqa_train.distributed import RunDevice
 
-from .distributed import RunDevice
 from .loop import TrainingStage
 
 TIMED_STEPS = 2  # after one step of warm-up

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import regressor_score, target_quality
 from hiqa_train.losses.score_maps import MappedRegressor
-
-from .distributed import RunDevice
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`hiqa datasets build` and `measure`: rebuild TID2013 and TID2008 from Kodak's photographs, and check the result.
 
-`hiqa_train.rebuilt` describes how.
+`hiqa_train.datasets.rebuilt` describes how.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def build_dataset(
     """
     if name not in NAMES:
         raise UsageError(f"nothing to build: {name}{did_you_mean(name, NAMES) or '; ' + ' or '.join(NAMES)}")
-    from hiqa_train.rebuilt.build import EDITIONS, build
+    from hiqa_train.datasets.rebuilt.build import EDITIONS, build
 
     edition = EDITIONS[name]
     chosen_scenes = number_list("--scenes", scenes, 24)
@@ -143,7 +143,7 @@ def measure_dataset(
     Prints a Markdown table. SSIMULACRA needs the program ssimulacra_main (Debian:
     libjxl-devtools).
     """
-    from hiqa_train.rebuilt import measure
+    from hiqa_train.datasets.rebuilt import measure
 
     say = Messages(quiet=quiet)
     if not measure.has_tool():

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from hiqa_cli.commands.train_setup import choose_vgg
+from hiqa_cli.commands.train.setup import choose_vgg
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress, ProgressLine, StageProgress
@@ -171,10 +171,10 @@ def make_method(
     say: Messages,
 ) -> Method:
     """The method of that name."""
+    from hiqa_train.evaluation.protocols.ablation import variant
     from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
     from hiqa_train.evaluation.protocols.methods import GivenWeights, Loading, TrainedHiqa
     from hiqa_train.recipes.loader import DEFAULT, load_recipe
-    from hiqa_train.runs.ablation import variant
     from hiqa_train.runs.options import RunOptions
 
     loading = Loading(backend.device, backend.precision, backend.batch_size, backend.threads, scoring)

@@ -151,7 +151,8 @@ class RayStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         left = [number for number, job in enumerate(jobs) if not job.problem]
         for rows, retries in ((cluster.rows_of_a_block(len(left)), RETRIES), (1, 1)):
             if rows == 1 and retries == 1 and left:
-                cluster.warn(f"{len(left):,} images whose Ray actors ended are tried again, each alone")
+                which = "1 image" if len(left) == 1 else f"{len(left):,} images"
+                cluster.warn(f"{which} of Ray actors that ended: tried again, each alone")
             waiting = set(left)
             for answers in cluster.answers(jobs, left, self._scoring, rows, retries) if left else ():
                 for number, outcome in answers.outcomes:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hiqa_cli.engine.config import GRADES
+from hiqa_cli.engine.tiling.sides import Borders
 
 from .colour_tables import INFERNO, VIRIDIS
 from .draw_text import INK, PAPER, draw_text
 
+LEFT_OUT = (226, 226, 230)  # where nothing was scored
 LETTERS = 9.0  # px, height of capitals at unit 1; the lengths below are also px at unit 1
 MARGIN = 12
 BAR = 18
@@ -76,6 +78,19 @@ QUALITY_SCALE = ColourScale(
     table=VIRIDIS,
     bands=GRADES,
 )
+
+
+def paint_left_out(colours: np.ndarray, borders: Borders, y: int, canvas_height: int, scale: float = 1.0) -> None:
+    """Paint the borders grey in rows y .. y+n-1 (n, W, 3) of a quality map: nothing was scored there.
+
+    canvas_height: rows of the whole map. scale: its px per px of the image.
+    """
+    left, top, right, bottom = (round(px * scale) for px in borders)
+    height, width = colours.shape[:2]
+    colours[: max(top - y, 0)] = LEFT_OUT
+    colours[max(canvas_height - bottom - y, 0) if bottom else height :] = LEFT_OUT
+    colours[:, :left] = LEFT_OUT
+    colours[:, width - right :] = LEFT_OUT
 
 
 def vertical_legend(scale: ColourScale, unit: float, room: int) -> np.ndarray:

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli.engine.config import GRADES, grade
-from hiqa_cli.engine.tiling.grid import TileGrid
 
 from .area import AreaReducer, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, draw_horizontal_legend
 from .draw_text import INK, PAPER, draw_text
 from .grade_colours import grade_rgb
 from .png_writer import PngWriter, own_text
-from .sinks import Strip
+from .sinks import Canvas, Strip
 
 LARGEST_SIDE = 2400  # px
 # Lengths in px at unit 1:
@@ -120,11 +119,11 @@ class PanelSink:
     needs_corrections = True
     needs_quality = False
 
-    def __init__(self, target: Path, grid: TileGrid, weights_id: str) -> None:
-        layout = lay_out(grid.width, grid.height)
+    def __init__(self, target: Path, canvas: Canvas, weights_id: str) -> None:
+        layout = lay_out(canvas.width, canvas.height)
         self._layout = layout
         columns, rows = layout.reduced
-        self._parts = [AreaReducer(grid.width, grid.height, columns, rows, channels) for channels in (3, 3, 1)]
+        self._parts = [AreaReducer(canvas.width, canvas.height, columns, rows, channels) for channels in (3, 3, 1)]
         self._png = PngWriter(target, layout.width, layout.height, 3, own_text("panel", weights_id))
 
     def add_strip(self, strip: Strip) -> None:

@@ -15,10 +15,10 @@ from hiqa_cli.engine.tiling.blending import ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid
 
 from .area import AreaReducer, reduce_by_area, to_uint8
-from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE
+from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, paint_left_out
 from .full_size import MAP_QUALITY, QUALITY, FullSize, PieceEncoder
 from .png_writer import own_text
-from .sinks import Strip
+from .sinks import Canvas, Strip
 from .webp import stamped_webp
 
 LARGE_SIDE = 1280  # px, the longer side of the large preview: a laptop's screen
@@ -63,19 +63,20 @@ class PreviewSink:
     needs_corrections = True
     needs_quality = True
 
-    def __init__(self, slot: PreviewSlot, grid: TileGrid, weights_id: str) -> None:
+    def __init__(self, slot: PreviewSlot, canvas: Canvas, weights_id: str) -> None:
         self._slot = slot
+        self._canvas = canvas
         self._weights_id = weights_id
-        columns, rows = fit(grid.width, grid.height, LARGE_SIDE)
-        self._parts = [AreaReducer(grid.width, grid.height, columns, rows, channels) for channels in (3, 3, 1)]
-        self._quality = AreaReducer(grid.width, grid.height, *fit(grid.width, grid.height, QUALITY_SIDE), 1)
+        columns, rows = fit(canvas.width, canvas.height, LARGE_SIDE)
+        self._parts = [AreaReducer(canvas.width, canvas.height, columns, rows, channels) for channels in (3, 3, 1)]
+        self._quality = AreaReducer(canvas.width, canvas.height, *fit(canvas.width, canvas.height, QUALITY_SIDE), 1)
         self._quality_rows = 0
-        is_reduced = (columns, rows) != (grid.width, grid.height)
-        self._full = self._encoders(grid) if slot.full_size and is_reduced else {}
+        is_reduced = (columns, rows) != (canvas.width, canvas.height)
+        self._full = self._encoders(canvas) if slot.full_size and is_reduced else {}
         self._finished: Preview | None = None
 
-    def _encoders(self, grid: TileGrid) -> dict[str, PieceEncoder]:
-        size = grid.width, grid.height
+    def _encoders(self, canvas: Canvas) -> dict[str, PieceEncoder]:
+        size = canvas.width, canvas.height
         return {
             "distorted": PieceEncoder(*size, QUALITY, self._weights_id, "preview"),
             "hallucination": PieceEncoder(*size, QUALITY, self._weights_id, "preview of the hallucination"),
@@ -101,7 +102,7 @@ class PreviewSink:
             to_uint8(distorted),
             to_uint8(hallucination),
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
-            QUALITY_SCALE.paint(self._quality.result()[:, :, 0]),
+            _quality_colours(self._quality, self._canvas),
             self._weights_id,
             FullSize({kind: encoder.result() for kind, encoder in self._full.items()}) if self._full else None,
         )
@@ -133,15 +134,28 @@ def as_uint8(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.dtype == np.uint8 else to_uint8(pixels * np.float32(255.0 / np.iinfo(pixels.dtype).max))
 
 
-def paint_quality(grid: TileGrid, scores: Sequence[float]) -> np.ndarray:
-    """The quality map in false colour from tile scores, row by row; its longer side is at most QUALITY_SIDE."""
-    reducer = AreaReducer(grid.width, grid.height, *fit(grid.width, grid.height, QUALITY_SIDE), 1)
+def paint_quality(grid: TileGrid, scores: Sequence[float], canvas: Canvas) -> np.ndarray:
+    """The quality map in false colour from tile scores, row by row; its longer side is at most QUALITY_SIDE.
+
+    grid: the tiles within the borders of the canvas.
+    """
+    reducer = AreaReducer(canvas.width, canvas.height, *fit(canvas.width, canvas.height, QUALITY_SIDE), 1)
     blender = ScoreBlender(grid)
     across = len(grid.xs)
+    done = 0
     for row in range(len(grid.ys)):
         for y, strip in blender.finish_row(list(scores[row * across : (row + 1) * across])):
-            reducer.add(y, strip)
-    return QUALITY_SCALE.paint(reducer.result()[:, :, 0])
+            for rows in canvas.quality_rows(y, strip):
+                reducer.add(done, rows)
+                done += len(rows)
+    return _quality_colours(reducer, canvas)
+
+
+def _quality_colours(reducer: AreaReducer, canvas: Canvas) -> np.ndarray:
+    """The reduced quality map in false colour, grey in the borders."""
+    colours = QUALITY_SCALE.paint(reducer.result()[:, :, 0])
+    paint_left_out(colours, canvas.borders, 0, len(colours), len(colours) / canvas.height)
+    return colours
 
 
 def encode_preview(

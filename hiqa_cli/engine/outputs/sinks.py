@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from hiqa_cli.engine.tiling.blending import STRIP_ROWS
+from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The image that pictures are written of: width and height in px, and its borders that were left out."""
+
+    width: int
+    height: int
+    borders: Borders = NO_BORDERS
+
+    def widened(self, rows: np.ndarray, *, repeat: bool = False) -> np.ndarray:
+        """Rows within the borders, (n, w, ...), as rows of the whole image; there, 0, or the nearest value repeated."""
+        left, _, right, _ = self.borders
+        if not (left or right):
+            return rows
+        return np.pad(rows, [(0, 0), (left, right), (0, 0)][: rows.ndim], "edge" if repeat else "constant")
+
+    def quality_rows(self, y: int, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Strips of the whole image's quality map, given rows y .. y+n-1 within its borders, (n, w); the nearest value
+        is repeated in borders, which paint_left_out() covers."""
+        _, top, _, bottom = self.borders
+        rows = self.widened(rows, repeat=True)
+        if y == 0:
+            yield from _repeated(rows[:1], top)
+        yield rows
+        if y + len(rows) == self.height - top - bottom:
+            yield from _repeated(rows[-1:], bottom)
+
+
+def _repeated(row: np.ndarray, times: int) -> Iterator[np.ndarray]:
+    for start in range(0, times, STRIP_ROWS):
+        yield row.repeat(min(STRIP_ROWS, times - start), axis=0)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -12,17 +12,17 @@ from hiqa_cli.engine.backends.backend import Backend
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import Job
-from hiqa_cli.engine.outputs.pictures import open_sinks
-from hiqa_cli.engine.outputs.sinks import Sink, compose_strip
 from hiqa_cli.engine.results import ScoreResult, TileScore
 from hiqa_cli.engine.row_schema import MOST
 from hiqa_cli.engine.tiling.aggregate import Aggregate, aggregate_for, blend_grid
-from hiqa_cli.engine.tiling.blending import CorrectionBlender, ScoreBlender
+from hiqa_cli.engine.tiling.borders import find_borders, inside
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile
+from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 from hiqa_cli.engine.tiling.whole import whole_tiles
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
+from .image_outputs import ImageOutputs
 from .statistics import ImageStatistics, image_prediction, pooled
 
 Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 % of the time
@@ -31,7 +31,7 @@ Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 %
 class ImageState:
     """One image from begin() to finish() or fail(), after which `outcome` is its result or error.
 
-    Holds in float only the rows that further tiles overlap; passes completed rows to the sinks at once.
+    Tiles and their places are those of the picture within its borders, until finish() places them in the whole one.
     """
 
     _aggregate: Aggregate  # this and the following: set by begin()
@@ -45,30 +45,29 @@ class ImageState:
         self.pixel_count = 0
         self.needs_corrections = False
         self._picture: Picture | None = None
-        self._sinks: Sequence[Sink] = ()
+        self._outputs: ImageOutputs | None = None
+        self._borders: Borders = NO_BORDERS
+        self._pixels = np.zeros((0, 0, 3), np.uint8)  # within the borders
         self._places: Iterator[tuple[int, int]] | None = None  # of `_grid`; None: the aggregate chooses the tiles
         self._next: tuple[int, int] | None = None
         self._running: deque[tuple[int, int]] = deque()  # places of tiles whose outputs are pending
-        self._row: list[np.ndarray] = []  # statistics of the current row of `_grid`
         self._views: deque[np.ndarray] = deque()  # tiles of the reduced image that are still to run
         self._seen: list[np.ndarray] = []  # what R sees of those that have run
-        self._rows_left = 0
-        self._corrections: CorrectionBlender | None = None
-        self._quality: ScoreBlender | None = None
 
     def begin(self, picture: Picture, scoring: Scoring, backend: Backend, weights_id: str) -> None:
         """Plan the tiles and open the outputs; raises HiqaError where one cannot be written."""
         self.pixel_count = picture.width * picture.height
         self._scoring, self._backend = scoring, backend
-        self._aggregate = aggregate_for(picture.width, picture.height, scoring, self._points_of)
-        grid = self._grid = blend_grid(picture.width, picture.height, scoring)
-        self._sinks = sinks = open_sinks(self.job.outputs, grid, weights_id)
-        if sinks:
-            self._places, self._rows_left = grid.places(), len(grid.ys)
-        self.needs_corrections = any(sink.needs_corrections for sink in sinks)
-        self._corrections = CorrectionBlender(grid) if self.needs_corrections else None
-        self._quality = ScoreBlender(grid) if any(sink.needs_quality for sink in sinks) else None
-        self._views = deque(whole_tiles(picture.pixels)) if backend.traits.sees_whole else deque()
+        self._borders = NO_BORDERS if scoring.keep_borders else find_borders(picture.pixels)
+        self._pixels = inside(picture.pixels, self._borders)
+        height, width = self._pixels.shape[:2]
+        self._aggregate = aggregate_for(width, height, scoring, self._points_of)
+        grid = self._grid = blend_grid(width, height, scoring)
+        outputs = ImageOutputs(self.job.outputs, picture.pixels, self._borders, grid, weights_id)
+        if outputs:
+            self._outputs, self._places = outputs, grid.places()
+        self.needs_corrections = outputs.needs_corrections
+        self._views = deque(whole_tiles(self._pixels)) if backend.traits.sees_whole else deque()
         self._seen = [] if self._views else [np.zeros(0, np.float32)]
         self._picture = picture
 
@@ -94,7 +93,7 @@ class ImageState:
         x, y = self._next
         self._running.append(self._next)
         self._next = None
-        return cut_tile(self._picture.pixels, x, y), False
+        return cut_tile(self._pixels, x, y), False
 
     def receive_view(self, seen: np.ndarray) -> None:
         """Take what R sees of the next tile of the reduced image, (M,). Raises HiqaError where it is not finite."""
@@ -111,15 +110,8 @@ class ImageState:
         check_finite(statistics, correction)
         x, y = self._running.popleft()
         self._aggregate.receive((x, y), statistics)
-        if self._places is None:
-            return
-        self._row.append(statistics)
-        if self._corrections is not None and correction is not None:
-            self._corrections.add(x, correction)
-        if len(self._row) == len(self._grid.xs):
-            self._finish_row(self._picture.pixels, self._row)
-            self._row = []
-            self._rows_left -= 1
+        if self._outputs is not None:
+            self._outputs.add(x, float(self._points_of(statistics[None])[0]), correction)
 
     def _predict(self, statistics: np.ndarray) -> np.ndarray:
         """R's predictions (n, 2) from statistics (n, N), with the whole image in view."""
@@ -129,23 +121,11 @@ class ImageState:
         points: np.ndarray = self._predict(statistics)[:, 0]
         return points
 
-    def _finish_row(self, pixels: np.ndarray, statistics: list[np.ndarray]) -> None:
-        if self._corrections is not None:
-            for y, correction in self._corrections.finish_row():
-                strip = compose_strip(y, pixels[y : y + len(correction)], correction)
-                for sink in self._sinks:
-                    if sink.needs_corrections:
-                        sink.add_strip(strip)
-        if self._quality is not None:
-            for _, quality in self._quality.finish_row(self._points_of(np.stack(statistics)).tolist()):
-                for sink in self._sinks:
-                    if sink.needs_quality:
-                        sink.add_quality(quality)
-
     @property
     def is_complete(self) -> bool:
         """Whether the score is final and every row of the outputs is written."""
-        return self._picture is not None and self._rows_left == 0 and self._aggregate.is_complete
+        written = self._outputs is None or self._outputs.is_complete
+        return self._picture is not None and written and self._aggregate.is_complete
 
     def finish(self, calibration: Calibration, precision: str, weights_id: str) -> None:
         """Set the result of a complete image and move its outputs into place. Raises HiqaError."""
@@ -158,29 +138,28 @@ class ImageState:
             self._backend, ImageStatistics(statistics, self._aggregate.weights, pooled(np.stack(self._seen)))
         )
         check_finite(of_tiles, np.array([score, predicted_error]))
-        tiles = tuple(
-            TileScore(x, y, *map(float, row)) for (x, y), row in zip(self._aggregate.places, of_tiles, strict=True)
-        )
-        scores = [tile.score for tile in tiles]
-        half_width = calibration.half_width(score, scores, predicted_error)
+        half_width = calibration.half_width(score, of_tiles[:, 0].tolist(), predicted_error)
         uncertainty = min(math.hypot(half_width, Z80 * error), MOST)  # infinite after one tile of several
-        for sink in self._sinks:
-            sink.finish(score, uncertainty)
-        for sink in self._sinks:
-            sink.commit()
+        if self._outputs is not None:
+            self._outputs.finish(score, uncertainty)
+        notes = self._borders.note, self._grid.note, sample_note(self._aggregate)
         self.outcome = ScoreResult(
             score=score,
             uncertainty=uncertainty,
             width=picture.width,
             height=picture.height,
-            tiles=tiles,
+            tiles=tuple(
+                TileScore(x, y, *map(float, row)).moved(self._borders.left, self._borders.top)
+                for (x, y), row in zip(self._aggregate.places, of_tiles, strict=True)
+            ),
             precision=precision,
             weights=weights_id,
             stride=self._scoring.stride,
             mode=self._scoring.mode,
             tile_total=self._aggregate.total,
             standard_error=error,
-            notes=(*picture.notes, *(note for note in (self._grid.note, sample_note(self._aggregate)) if note)),
+            borders=self._borders,
+            notes=(*picture.notes, *(note for note in notes if note)),
             exif=picture.exif,
         )
         self._release()
@@ -191,14 +170,14 @@ class ImageState:
         self._release()
 
     def _release(self) -> None:
-        """Free the picture, and abandon sinks that did not commit."""
+        """Free the picture, and abandon outputs that were not finished."""
         self._picture = None
+        self._pixels = self._pixels[:0]
         self._next = None
         self._views.clear()
-        self._corrections = self._quality = None
-        for sink in self._sinks:
-            sink.abandon()
-        self._sinks = ()
+        if self._outputs is not None:
+            self._outputs.abandon()
+        self._outputs = None
 
 
 def sample_note(aggregate: Aggregate) -> str:

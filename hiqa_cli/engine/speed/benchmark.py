@@ -139,9 +139,11 @@ def bench(
 
 def places_of(result: ScoreResult, scoring: Scoring) -> list[tuple[int, int]]:
     """(x, y) of the tiles that went through the networks."""
-    if scoring.mode == "exact" or scoring.samples(result.width, result.height):
+    borders = result.borders
+    width, height = result.width - borders.left - borders.right, result.height - borders.top - borders.bottom
+    if scoring.mode == "exact" or scoring.samples(width, height):
         return [(tile.x, tile.y) for tile in result.tiles]
-    return list(plan_tiles(result.width, result.height, TILE).places())
+    return [(x + borders.left, y + borders.top) for x, y in plan_tiles(width, height, TILE).places()]
 
 
 @torch.inference_mode()

@@ -48,6 +48,7 @@ def evaluate(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return call
 
 
+@pytest.mark.slow
 def test_everything_is_measured_as_scipy_does_and_written_as_table_json_csv_and_plot(
     run_hiqa: RunHiqa, tiny_weights: Path, live: Path, tmp_path: Path
 ):

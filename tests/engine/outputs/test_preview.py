@@ -12,6 +12,7 @@ from hiqa_cli.engine.job import Job, Outputs
 from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
 from hiqa_cli.engine.outputs.full_size import PIECE, QUALITY
 from hiqa_cli.engine.outputs.preview import PHOTOGRAPH, Preview, PreviewSlot, fit, paint_quality
+from hiqa_cli.engine.outputs.sinks import Canvas
 from hiqa_cli.engine.outputs.webp import stamped_webp
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer
@@ -58,7 +59,7 @@ def test_a_small_picture_is_shown_as_it_is(scorer: Scorer, tmp_path: Path) -> No
     assert pixels_of(preview.thumbnail).shape == (252, 320, 3)
     assert preview.full is None  # it is shown at full size anyway
     grid = plan_tiles(330, 260, 256)
-    painted = paint_quality(grid, [tile.score for tile in result.tiles])
+    painted = paint_quality(grid, [tile.score for tile in result.tiles], Canvas(330, 260))
     assert abs(pixels_of(preview.quality) - painted).mean() < 4
     assert abs(painted.mean(axis=(0, 1)) - QUALITY_SCALE.paint(np.array([result.score]))[0]).max() < 8
     (tmp_path / "own.webp").write_bytes(preview.thumbnail)

@@ -116,7 +116,7 @@ def test_every_image_counts_once_and_what_a_lost_block_had_is_tried_alone() -> N
         "d": "every Ray actor that scored it ended; if memory is short, give fewer --ray-actors",
     }
     assert cluster.asked == [([0, 1, 3, 4], 2), ([3, 4], 1), ([], 0)]
-    assert cluster.said == ["2 images whose Ray actors ended are tried again, each alone"]
+    assert cluster.said == ["2 images of Ray actors that ended: tried again, each alone"]
 
 
 def test_the_actor_takes_bytes_or_paths_and_keeps_further_columns(tiny_weights: Path, tmp_path: Path) -> None:

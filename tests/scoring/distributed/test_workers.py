@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,26 @@ def test_ctrl_c_keeps_finished_rows_ends_the_workers_and_resume_goes_on(tmp_path
         time.sleep(0.02)
     code, said = score(tmp_path, *pictures, "--resume", "--jsonl", "rows.jsonl", "--workers", "2")
     assert (code, [row["path"] for row in rows(table)]) == (0, pictures), said
+
+
+@pytest.mark.slow
+def test_tables_in_sqlite_and_parquet_have_the_rows_of_json_lines_and_grow_together(
+    tmp_path: Path, pictures: list[str]
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    command = ["--workers", "2", "--sqlite", "t.sqlite", "--parquet", "t.parquet", "--jsonl", "t.jsonl"]
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert score(tmp_path, *pictures[:-1], "broken.png", *command)[0] == 1
+    code, said = score(tmp_path, *pictures, "broken.png", *command, "--resume")
+    assert (code, said.splitlines()[-1]) == (1, "hiqa: 12 images scored, 11 of them by an earlier run, 1 failed")
+    expected = {str(row["path"]): (row["score"], row["error"] or "") for row in rows(tmp_path / "t.jsonl")}
+    assert len(expected) == len(rows(tmp_path / "t.jsonl")) == 13
+    stored = parquet.read_table(tmp_path / "t.parquet").to_pylist()
+    with closing(sqlite3.connect(tmp_path / "t.sqlite")) as opened:
+        upserted = opened.execute("SELECT path, score, error FROM images").fetchall()
+    assert {row["path"]: (row["score"], row["error"] or "") for row in stored} == expected
+    assert {path: (points, error or "") for path, points, error in upserted} == expected
+    assert len(stored) == len(upserted) == 13
 
 
 @pytest.mark.slow

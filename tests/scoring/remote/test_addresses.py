@@ -10,7 +10,7 @@ from support.process import picture_bytes, write_picture
 
 from hiqa_cli.errors import DependencyError, UsageError
 from hiqa_cli.files.remote.address import is_address, scrubbed, shown, split_member
-from hiqa_cli.scoring.inputs import Inputs, find_inputs
+from hiqa_cli.scoring.inputs import InputOptions, Inputs, find_inputs
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_members_are_told_from_files_of_that_name(tmp_path: Path) -> None:
 
 
 def find(*paths: str, recursive: bool = False, exclude: tuple[str, ...] = (), files_from: str | None = None) -> Inputs:
-    return find_inputs(paths, recursive=recursive, files_from=files_from, nul_separated=False, exclude=exclude)
+    return find_inputs(InputOptions(paths, recursive, files_from, exclude=exclude))
 
 
 def names(found: Inputs) -> list[str]:

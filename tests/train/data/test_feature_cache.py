@@ -19,11 +19,11 @@ from hiqa_cli.commands.app import run
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.feature_cache import CELL, FeatureCache, ImageFeatures
 from hiqa_train.data.scored_images import ScoredImage, open_samples
-from hiqa_train.data.sources.cached_features import CachedFeatureFixedPatches, CachedFeaturePatches
 from hiqa_train.datasets.sample import Sample
+from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.loader import load_recipe
+from hiqa_train.sources.cached_features import CachedFeatureFixedPatches, CachedFeaturePatches
 from hiqa_train.stages.initialise import load_generator, load_regressor
-from hiqa_train.trainer.distributed import RunDevice
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
 

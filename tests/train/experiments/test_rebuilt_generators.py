@@ -16,19 +16,19 @@ from support.tiny_weights import write_tiny_weights
 
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.leakage import trained_scenes
+from hiqa_train.distributed import RunDevice
+from hiqa_train.evaluation.protocols.ablation import variant
 from hiqa_train.experiments.rebuilt import generators
 from hiqa_train.experiments.rebuilt.generators import GENERATORS, RECIPE, fakes, train_generators
 from hiqa_train.experiments.rebuilt.pretraining import pretrain
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.runs.ablation import variant
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.sources import open_photographs
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.generator import GeneratorTraining
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.trainer.checkpoint import LAST, read_checkpoint
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
@@ -121,6 +121,7 @@ def test_a_stopped_g_resumes_to_the_same_weights(grounds, tmp_path: Path, monkey
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
+@pytest.mark.slow
 def test_a_folder_is_not_resumed_as_another_training(grounds, tmp_path: Path):
     assert grounds.train(tmp_path, "HCM")
     record = json.loads((tmp_path / "HCM" / "run.json").read_text())

@@ -10,7 +10,7 @@ import pytest
 import torch
 from support.tiny_training import open_table, options, short_recipe
 
-from hiqa_cli.commands.train_setup import choose_vgg
+from hiqa_cli.commands.train.setup import choose_vgg
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import read_manifest
 from hiqa_cli.engine.weights import load_weights
@@ -99,6 +99,7 @@ def test_vgg19_in_the_cache_is_taken_unless_the_resumed_run_took_the_trunk(run, 
     assert choose_vgg(best, None, resumed, quiet, has_references=True, out=run) == (best, None)
 
 
+@pytest.mark.slow
 def test_a_run_records_its_network_and_trains_g_with_it(run):
     record = json.loads((run / "run.json").read_text())
     assert record["perceptual"] == load_perceptual(None, ()).identity

@@ -9,13 +9,13 @@ import torch
 from support.tiny_training import as_toml, open_table, short_recipe
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.data.sources.database import DatabaseSource
+from hiqa_train.distributed import RunDevice
+from hiqa_train.evaluation.protocols.ablation import VARIANTS, variant
 from hiqa_train.recipes.loader import load_recipe, recipe_names
 from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, RegressorStage
-from hiqa_train.runs.ablation import VARIANTS, variant
+from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks
-from hiqa_train.trainer.distributed import RunDevice
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
 

@@ -77,6 +77,7 @@ def test_a_second_run_with_the_folder_of_a_running_one_is_refused(tmp_path):
         train_synthetic([tmp_path], *run[:2], resumed, *run[3:])
 
 
+@pytest.mark.slow
 def test_measurements_of_random_weights_have_the_right_shape(tmp_path):
     from support.tiny_weights import write_tiny_weights
 

@@ -12,16 +12,16 @@ from support.tiny_training import assert_equal, open_table, options, short_recip
 
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.sources.database import DatabaseSource
+from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common_scale
 from hiqa_train.recipes.schema import OptimiserSettings
 from hiqa_train.runs.run import train_databases
+from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.generator import GeneratorTraining
 from hiqa_train.stages.initialise import TrainedNetworks, UntrainedNetworks
 from hiqa_train.stages.regressor import initialise_from
 from hiqa_train.trainer.checkpoint import BEST, LAST, load_checkpoint, read_checkpoint, save_checkpoint
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal, TrainingDivergedError
 from hiqa_train.trainer.metrics_log import Progress
 

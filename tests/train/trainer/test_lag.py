@@ -12,9 +12,9 @@ import torch
 from support.tiny_mixed import quiet
 
 from hiqa_train.data.batch import Batch
+from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.trainer import loop
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal, TrainingDivergedError, run_stage
 from hiqa_train.trainer.loss_reader import LossReader
 from hiqa_train.trainer.metrics_log import ProgressListener

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 import torch
 
+from hiqa_train.distributed import frozen
 from hiqa_train.recipes.schema import OptimiserSettings
-from hiqa_train.trainer.distributed import frozen
 from hiqa_train.trainer.loop import DivergenceMonitor
 from hiqa_train.trainer.network_trainer import AveragedWeights, learning_rate
 

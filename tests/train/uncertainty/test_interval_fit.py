@@ -35,6 +35,13 @@ def stated(cases: list[IntervalCase], calibration: Calibration, head: nn.Module)
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture(autouse=True)
+def shorter_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit of a third of the steps: these errors are simple."""
+    monkeypatch.setattr("hiqa_train.uncertainty.error_head.MIN_STEPS", 100)
+
+
 Error = Callable[[np.ndarray], float]  # of what hidden units saw: the standard deviation of the score's error
 
 

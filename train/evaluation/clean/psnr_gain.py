@@ -15,7 +15,7 @@ import numpy as np
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.distortions import blur, downscale, jpeg, to_8bit
-from hiqa_train.opencv import cv2
+from hiqa_train.distortions.opencv import cv2
 
 from .ladders import seeded_noise
 

@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError, os_reason
 from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
-from hiqa_train.rebuilt.tid_distortions import rebuild
+from hiqa_train.datasets.rebuilt.tid_distortions import rebuild
 
 BLUR, JPEG = 8, 10  # TID2013's types
 

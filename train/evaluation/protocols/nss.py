@@ -21,7 +21,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import gamma
 from scipy.stats import spearmanr
 
-from hiqa_train.opencv import cv2
+from hiqa_train.distortions.opencv import cv2
 
 WINDOW, SIGMA = 7, 7 / 6  # px, of the local mean and deviation
 SATURATION = 1.0  # the paper's C, for values in 0..255

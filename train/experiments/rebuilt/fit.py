@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_train.datasets.files.tables import read_csv
+from hiqa_train.datasets.rebuilt import tid_distortions
+from hiqa_train.datasets.rebuilt.kodak import SCENES, find_references
+from hiqa_train.datasets.rebuilt.tid_distortions import LEVELS, Strength, make, types
 from hiqa_train.distortions import psnr
-from hiqa_train.rebuilt import tid_distortions
-from hiqa_train.rebuilt.kodak import SCENES, find_references
-from hiqa_train.rebuilt.tid_distortions import LEVELS, Strength, make, types
 
 # Strengths to search between, from mild to strong.
 RANGES: dict[int, tuple[float, float]] = {

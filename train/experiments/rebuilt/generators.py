@@ -25,20 +25,20 @@ from hiqa_cli.files.atomic import write_json
 from hiqa_cli.networks.generator import Generator
 from hiqa_train.data.batch import Batch
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
-from hiqa_train.data.sources.protocol import DataSource
+from hiqa_train.distributed import RunDevice, join_processes
+from hiqa_train.evaluation.protocols.ablation import variant
 from hiqa_train.experiments.script_main import report, run_command
 from hiqa_train.losses.terms import PIXEL_LOSSES, feature_loss
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import GeneratorStage, Recipe
-from hiqa_train.runs.ablation import variant
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.sources import open_photographs
+from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.stages.plan import generator_stage
 from hiqa_train.trainer.checkpoint import LAST, first_difference
-from hiqa_train.trainer.distributed import RunDevice, join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.validation import hallucination_measures

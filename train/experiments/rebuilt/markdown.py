@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+from hiqa_train.datasets.rebuilt.tid_distortions import types
 from hiqa_train.evaluation.agreement import ALL, MEASURES
+from hiqa_train.evaluation.protocols.ablation import PAPER
 from hiqa_train.evaluation.protocols.protocol import SplitResult
 from hiqa_train.evaluation.protocols.summary import Spread, spread
 from hiqa_train.evaluation.published import published_for
-from hiqa_train.rebuilt.tid_distortions import types
-from hiqa_train.runs.ablation import PAPER
 
 COMPARED = ("exact", "same level")  # classes of types to compare with the paper's numbers
 METHOD = "Hallucinated-IQA"

@@ -16,6 +16,7 @@ from pathlib import Path
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_json
 from hiqa_train.data.leakage import RUN_RECORD, all_trained_scenes, trained_scenes
+from hiqa_train.distributed import join_processes
 from hiqa_train.experiments import lockstep
 from hiqa_train.experiments.script_main import report
 from hiqa_train.recipes.loader import load_recipe
@@ -26,7 +27,6 @@ from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.stages.regressor import RegressorTraining
 from hiqa_train.trainer.checkpoint import LAST
-from hiqa_train.trainer.distributed import join_processes
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
 

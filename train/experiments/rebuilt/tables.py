@@ -25,6 +25,7 @@ from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.splits import read_splits, write_splits
 from hiqa_train.datasets import Dataset, open_dataset
+from hiqa_train.evaluation.protocols.ablation import VARIANTS, variant
 from hiqa_train.evaluation.protocols.baselines import Gmsd, NaturalScenes
 from hiqa_train.evaluation.protocols.eval_splits import EvaluationSplit, Study, evaluation_splits
 from hiqa_train.evaluation.protocols.methods import Loading, Method, TrainedHiqa
@@ -32,7 +33,6 @@ from hiqa_train.evaluation.protocols.protocol import SplitResult, read_result, r
 from hiqa_train.experiments.script_main import report, run_command
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.runs.ablation import VARIANTS, variant
 from hiqa_train.trainer.loop import StopSignal
 
 from .markdown import ablation_table, all_table, type_table

@@ -16,10 +16,10 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
-from hiqa_train.data.sources.mixed import MixedSource
-from hiqa_train.data.sources.protocol import stage_seed
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
 from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.sources.mixed import MixedSource
+from hiqa_train.sources.protocol import stage_seed
 from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor

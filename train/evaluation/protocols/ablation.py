@@ -31,18 +31,17 @@ from hiqa_train.data.leakage import RUN_RECORD
 from hiqa_train.data.scored_images import open_samples
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets.sample import Sample
+from hiqa_train.distributed import is_leader, join_processes
 from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
 from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
+from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.run import train_databases
+from hiqa_train.runs.run_record import PERCEPTUAL, recorded_perceptual
 from hiqa_train.stages.initialise import TrainedNetworks
 from hiqa_train.stages.plan import generator_stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, RESUME_HINT
-from hiqa_train.trainer.distributed import is_leader, join_processes
 from hiqa_train.trainer.loop import StopSignal
-
-from .options import RunOptions
-from .run import train_databases
-from .run_record import PERCEPTUAL, recorded_perceptual
 
 VARIANTS = ("BL", "HCM", "QPL", "ADV", "QADV", "HSF", "oracle")
 # Figure 4, on TID2008: SROCC, PLCC (medians of ten splits). The paper has no oracle there.

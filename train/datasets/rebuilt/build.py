@@ -25,7 +25,7 @@ from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.readers.collect import parse_score
 from hiqa_train.datasets.readers.tid import DISTORTED, NOT_REBUILT, REBUILT_MARK, REFERENCES_FOLDER, TABLE, TID
 from hiqa_train.distortions.codecs import pillow
-from hiqa_train.opencv import cv2
+from hiqa_train.distortions.opencv import cv2
 
 from .kodak import SCENES, find_references
 from .tid_distortions import fingerprint, rebuild

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hiqa_cli.commands.datasets.options import DatasetOptions, open_datasets
 from hiqa_cli.errors import UsageError
-
-from .datasets.options import DatasetOptions, open_datasets
 
 if TYPE_CHECKING:
     from hiqa_train.data.training_split import DatabaseSplit

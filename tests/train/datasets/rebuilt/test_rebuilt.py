@@ -18,11 +18,11 @@ from hiqa_cli.commands.app import run
 from hiqa_cli.errors import DatasetError, UsageError
 from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.readers.tid import NOT_REBUILT
+from hiqa_train.datasets.rebuilt import kodak, measure
+from hiqa_train.datasets.rebuilt import tid_distortions as recipes
+from hiqa_train.datasets.rebuilt.build import EDITIONS
+from hiqa_train.datasets.rebuilt.measure import TypeMeasurement
 from hiqa_train.distortions import psnr
-from hiqa_train.rebuilt import kodak, measure
-from hiqa_train.rebuilt import tid_distortions as recipes
-from hiqa_train.rebuilt.build import EDITIONS
-from hiqa_train.rebuilt.measure import TypeMeasurement
 
 QUICK = [1, 7, 8, 10, 16, 18]  # types that take no time
 

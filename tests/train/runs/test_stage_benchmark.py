@@ -9,11 +9,11 @@ import pytest
 import torch
 from support.tiny_training import open_table, short_recipe
 
-from hiqa_train.data.sources.database import DatabaseSource
+from hiqa_train.distributed import RunDevice
+from hiqa_train.runs.stage_benchmark import PIECES, StageProfile, profile_stage, table
+from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks
-from hiqa_train.trainer.distributed import RunDevice
-from hiqa_train.trainer.stage_benchmark import PIECES, StageProfile, profile_stage, table
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
 

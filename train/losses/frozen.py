@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.trainer.distributed import RunDevice
+from hiqa_train.distributed import RunDevice
 
 
 class FrozenOutputs(NamedTuple):

@@ -21,17 +21,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hiqa_cli.engine.speed.timing import add_seconds, median_seconds, no_wait, seconds_of
 from hiqa_train.data.batch import Batch
-from hiqa_train.data.sources.protocol import DataSource
+from hiqa_train.distributed import RunDevice, join_processes
 from hiqa_train.losses.perceptual import load_perceptual
 from hiqa_train.recipes.schema import HeadsStage, Recipe
-from hiqa_train.runs.options import RunOptions
+from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
 from hiqa_train.stages.plan import make_plan, vgg_layers
+from hiqa_train.trainer.convolution_rate import PlainConvolution
+from hiqa_train.trainer.loop import TrainingStage, load_batches
 
-from .convolution_rate import PlainConvolution
-from .distributed import RunDevice, join_processes
-from .loop import TrainingStage, load_batches
+from .options import RunOptions
 
 ROUNDS = 3
 TURNS = ROUNDS + 5  # that are run in all, with warm-up, count and profile
@@ -78,8 +78,7 @@ class StageTiming:
 
     def __init__(self, stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -> None:
         self.stage, self.pieces, self.run_device = stage, recipe.watch.pieces, run_device
-        # feature losses are computed at every n-th step: n steps are timed together
-        self.turn = getattr(getattr(stage, "generator_recipe", stage.recipe), "features_every", 1)  # type: ignore[attr-defined]
+        self.turn = stage.cycle
         self.first = max(0, (stage.steps - 200) // self.turn * self.turn)
         self.number = self.first
         # more than are timed, also of a stage with few steps: patches of any number can be drawn

@@ -22,11 +22,11 @@ from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
 from hiqa_train.distortions import KINDS, expand_shares
+from hiqa_train.distributed import RunDevice
+from hiqa_train.losses.frozen import FrozenGenerator
 from hiqa_train.runs.run import train_mixed
 from hiqa_train.runs.sources import open_mixed
-from hiqa_train.stages.frozen import FrozenGenerator
 from hiqa_train.stages.initialise import TrainedNetworks
-from hiqa_train.trainer.distributed import RunDevice
 from hiqa_train.trainer.loop import StopSignal
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor

@@ -20,10 +20,10 @@ from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
 from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.patches import draw_pair, to_tensor
 from hiqa_train.data.scored_images import open_samples
-from hiqa_train.data.sources.database import DatabasePatches, FixedPatches
-from hiqa_train.data.sources.synthetic import SyntheticGroups
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.evaluation.clean.ladders import jpeg2000_at_most, seeded_noise
+from hiqa_train.sources.database import DatabasePatches, FixedPatches
+from hiqa_train.sources.synthetic import SyntheticGroups
 
 PHOTO = photograph()
 PICTURES = [CleanImage(f"{n}.png", photograph(n)) for n in range(3)]
