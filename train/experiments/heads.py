@@ -122,7 +122,7 @@ def order(scores: np.ndarray, truth: np.ndarray, part: np.ndarray) -> float:
 def measure(run: Path, samples: Sequence[Sample], seeds: int) -> int:
     """Train and print every variant."""
     rows, stage, test = stored_rows(run), stage_of(run), test_rows(run, samples)
-    photographs = (rows.source != CLEAN) & ~np.isfinite(rows.measured)
+    photographs = np.isfinite(rows.human) & ~np.isfinite(rows.measured)
     held = rows.of(photographs & rows.validates)
     table: dict[str, list[list[float]]] = {}
     for seed in range(1, seeds + 1):

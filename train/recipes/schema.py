@@ -129,7 +129,8 @@ class HeadsStage:
     once; needs databases and clean images, and a trained G.
 
     groups: distortion groups drawn of each clean image; patch: px a side of their versions, of which those of small
-        images have 256. ladder_share: of the groups that are ladders (data/distortion_groups.py).
+        images have 256. photograph_share: of the photographs without references that a group is drawn of, too, for the
+        ranking alone. ladder_share: of the groups that are ladders (data/distortion_groups.py).
     batch: rows in a step of each source: versions, databases with references, databases without.
     compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
         hallucination is worth.
@@ -145,6 +146,7 @@ class HeadsStage:
     kind: Literal["heads"]
     groups: int
     patch: int
+    photograph_share: float
     ladder_share: float
     shares: Mapping[str, float]
     steps: int

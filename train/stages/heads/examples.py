@@ -56,22 +56,44 @@ def of_clean_images(
     images: Sequence[CleanImage], stage: HeadsStage, seed: int, *, validates: bool, first_group: int
 ) -> list[Draw]:
     """`stage.groups` draws an image: a distortion group each, and its reference as one more version."""
-    shares = expand_shares(stage.shares)
 
     def draw(image: CleanImage, number: int) -> list[Example]:
-        side = patch_of(image, stage.patch)
-        drawn = draw_distortion_group([image], side, shares, stage.ladder_share, seed, number)
-        versions = zip([*drawn.versions, drawn.reference], [*drawn.kinds, "clean"], strict=True)
-        group = first_group + number
-        return [
-            Example(version, drawn.reference, np.nan, CLEAN, kind, group, validates, image.name)
-            for version, kind in versions
-        ]
+        return versions_of(image, stage, seed, number, CLEAN, first_group + number, validates=validates)
 
     return [
         lambda image=image, number=place * stage.groups + turn: draw(image, number)  # type: ignore[misc]
         for place, image in enumerate(images)
         for turn in range(stage.groups)
+    ]
+
+
+def of_photographs(
+    images: Sequence[ScoredImage], stage: HeadsStage, seed: int, *, validates: bool, first_group: int
+) -> list[Draw]:
+    """One group of each photograph that is large enough: its own quality is not known, the order of its versions is."""
+    large = [image for image in images if min(open_array(image.file).shape[:2]) >= SMALLEST_PATCH + MARGIN]
+
+    def draw(image: ScoredImage, number: int) -> list[Example]:
+        photograph = CleanImage(image.scene, open_array(image.file))
+        source, group = image.database + 1, first_group + number
+        return versions_of(photograph, stage, seed, number, source, group, validates=validates)
+
+    return [
+        lambda image=image, number=number: draw(image, number)  # type: ignore[misc]
+        for number, image in enumerate(large)
+    ]
+
+
+def versions_of(
+    image: CleanImage, stage: HeadsStage, seed: int, number: int, source: int, group: int, *, validates: bool
+) -> list[Example]:
+    """The versions of distortion group `number` of an image, and their reference."""
+    shares = expand_shares(stage.shares)
+    drawn = draw_distortion_group([image], patch_of(image, stage.patch), shares, stage.ladder_share, seed, number)
+    versions = zip([*drawn.versions, drawn.reference], [*drawn.kinds, "clean"], strict=True)
+    return [
+        Example(version, drawn.reference, np.nan, source, kind, group, validates, image.name)
+        for version, kind in versions
     ]
 
 

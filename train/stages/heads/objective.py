@@ -41,22 +41,24 @@ class Scales:
         """(n,): each row's quality in units of its own scale; versions' in those of `base`."""
         of_versions = (np.interp(rows.measured, *self.curve) - self.centre[self.base]) / self.deviation[self.base]
         own = (rows.human - self.centre[rows.source]) / self.deviation[rows.source]
-        return np.asarray(np.where(rows.source == CLEAN, of_versions, own), np.float32)
+        return np.asarray(np.where(np.isfinite(rows.human), own, of_versions), np.float32)
 
 
 def fit_scales(rows: Rows, sources: int) -> Scales:
     """Fit the scales on training rows."""
     centre, deviation = np.zeros(sources), np.ones(sources)
-    compared = [s for s in range(1, sources) if np.isfinite(rows.measured[rows.source == s]).any()]
+    has_both = np.isfinite(rows.measured) & np.isfinite(rows.human)
+    compared = [source for source in range(1, sources) if has_both[rows.source == source].any()]
     for source in range(sources):
-        values = (rows.measured if source == CLEAN else rows.human)[rows.source == source]
+        told = rows.measured if source == CLEAN else rows.human
+        values = told[(rows.source == source) & np.isfinite(told)]
         if len(values):
             centre[source], deviation[source] = values.mean(), values.std() + 1e-6
     base = compared[0] if compared else CLEAN
     grid = np.linspace(0, 1, 101)
     if base == CLEAN:
         return Scales(centre, deviation, base, (grid, grid))
-    mine = (rows.source == base) & np.isfinite(rows.measured)
+    mine = (rows.source == base) & has_both
     fitted = np.polynomial.Polynomial.fit(rows.measured[mine], rows.human[mine], CURVE_DEGREE)
     low = float(rows.measured[mine].min())
     grid = np.linspace(low, 1, 101)
@@ -133,14 +135,19 @@ class Loss:
         """subset: (rows,) number of each training row's subset."""
         self.objective, self.stage, self.subset = objective, stage, subset
 
-    def compared(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean loss of rows with references, of the mixture and of the comparison alone; and the mixture."""
+    def ranked(self, image: Tensor, pair: Tensor | None, target: Tensor, group: np.ndarray) -> Tensor:
+        """The ranking of versions of one image; target: in units of the common scale."""
+        joined, _, _ = self.objective(image, pair)
+        return ranking_loss(joined, target, torch.from_numpy(group))
+
+    def compared(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor) -> Tensor:
+        """Mean loss of rows with references, of the mixture and of the comparison alone."""
         joined, _, alone = self.objective(image, pair)
         loss = functional.smooth_l1_loss(self.objective.to_source(joined, source), target)
         if alone is not None:
             of_alone = functional.smooth_l1_loss(self.objective.to_source(alone, source), target)
             loss = loss + self.stage.alone_weight * of_alone
-        return loss, joined
+        return loss
 
     def photographs(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor, rows: Tensor) -> Tensor:
         """Mean squared error of photographs without references: within their subsets, and `between` of these."""
@@ -166,11 +173,11 @@ def fit_linear(image: np.ndarray, rows: Rows, units: np.ndarray, stage: HeadsSta
 
     Of several such databases the largest is used: the gain between two scales is not known yet.
     """
-    of_photographs = (rows.source != CLEAN) & ~np.isfinite(rows.measured)
+    of_photographs = np.isfinite(rows.human) & ~np.isfinite(rows.measured)
     if not of_photographs.any() or not stage.linear_share:
         return None
     source = int(np.bincount(rows.source[of_photographs]).argmax())
-    mine = rows.source == source
+    mine = of_photographs & (rows.source == source)
     return ridge(image[mine], units[mine], rows.subset[mine], stage.ridge, stage.between), source
 
 
@@ -179,8 +186,3 @@ def ranked_rows(group: np.ndarray, mine: np.ndarray, batch: int, random: np.rand
     numbers = np.unique(group[mine])
     chosen = random.choice(numbers, max(1, batch // RANKED))
     return np.asarray(mine[np.isin(group[mine], chosen)])
-
-
-def ranking(joined: Tensor, target: Tensor, group: np.ndarray) -> Tensor:
-    """The ranking loss of versions of one image."""
-    return ranking_loss(joined, target, torch.from_numpy(group))

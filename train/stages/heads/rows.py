@@ -19,7 +19,7 @@ class Rows:
     """n images.
 
     statistics, whole: (n, N), (n, M) float32 (`TileRegressor`), pooled over the image's tiles.
-    human: (n,) the human score on its database's scale, 0 bad to 1 good, NaN for versions of clean images.
+    human: (n,) the human score on its database's scale, 0 bad to 1 good, NaN for versions that hiqa made.
     measured: (n,) the quality by a full-reference measure (data/mdsi.py), 0..1, NaN without a reference.
     source: (n,) see CLEAN. subset: (n,) of a database's image the name of the part that it came from, "" for none; of a
         clean image's version the kind of its distortion.

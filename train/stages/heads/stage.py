@@ -19,16 +19,17 @@ from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
 from hiqa_train.recipes.schema import HeadsStage
 from hiqa_train.sources.mixed import MixedSource
-from hiqa_train.sources.protocol import stage_seed
+from hiqa_train.sources.protocol import evenly_spaced, stage_seed
 from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
 from .collect import collect_rows
-from .examples import Draw, of_clean_images, of_database
+from .examples import Draw, of_clean_images, of_database, of_photographs
 from .rows import CLEAN, Rows
 from .training import train_heads
 
+GROUPS_A_PART = 10**7  # numbers of groups that each part of the draws may use
 SMALLEST_SLOPE = 1e-3  # of a map, so that it has an inverse
 ROWS, NETWORKS = "rows", "networks"  # folders beside each other in the stage's
 UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
@@ -104,8 +105,13 @@ def draws_of(data: MixedSource, stage: HeadsStage, seed: int) -> list[Draw]:
     for validates in (False, True):
         scored = data.databases.validating if validates else data.databases.training
         clean = data.photographs.validating if validates else data.photographs.training
-        draws += of_database(scored, validates=validates, first_group=len(draws))
-        draws += of_clean_images(clean, stage, seed + validates, validates=validates, first_group=len(draws))
+        draws += of_database(scored, validates=validates, first_group=GROUPS_A_PART * 5 * validates)
+        offset = GROUPS_A_PART * (1 + 2 * validates)
+        draws += of_clean_images(clean, stage, seed + validates, validates=validates, first_group=offset)
+        photographs = [image for image in scored if image.reference is None]
+        some = evenly_spaced(photographs, round(stage.photograph_share * len(photographs)))
+        offset += GROUPS_A_PART
+        draws += of_photographs(some, stage, seed + 2 + validates, validates=validates, first_group=offset)
     return draws
 
 
@@ -128,10 +134,11 @@ def anchored_cases(
     sources = int(rows.source.max()) + 1
     knots = [map_of(scores, rows, source) for source in range(1, sources)]
     used = rows.validates | np.array([growth(int(source)) > 0 for source in rows.source])
+    used &= (rows.source == CLEAN) | np.isfinite(rows.human)  # not the versions of photographs
     cases = []
     for number in np.flatnonzero(used):
         source = int(rows.source[number])
-        human = source != CLEAN
+        human = bool(np.isfinite(rows.human[number]))
         target = (
             to_common_scale(float(rows.human[number]), knots[source - 1]) if human else float(rows.measured[number])
         )
@@ -170,7 +177,7 @@ def tensors(rows: Rows) -> tuple[Tensor, Tensor]:
 
 def map_of(scores: np.ndarray, rows: Rows, source: int) -> list[float]:
     """A database's qualities at the scores 0, 1/S, ... 1: a straight line that rises."""
-    mine = (rows.source == source) & ~rows.validates
+    mine = (rows.source == source) & ~rows.validates & np.isfinite(rows.human)
     slope, level = np.polyfit(scores[mine], rows.human[mine], 1)
     places = np.linspace(0, 1, SEGMENTS + 1)
     return [round(float(value), 6) for value in level + max(slope, SMALLEST_SLOPE) * places]
@@ -180,6 +187,7 @@ def rows_identity(stage: HeadsStage) -> dict[str, Any]:
     """What of the recipe decides the rows; the heads' own settings may change without collecting them again."""
     return {
         "groups": stage.groups,
+        "photograph_share": stage.photograph_share,
         "patch": stage.patch,
         "ladder_share": stage.ladder_share,
         "shares": dict(stage.shares),

@@ -12,7 +12,7 @@ from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_train.recipes.schema import HeadsStage
 from hiqa_train.trainer.network_trainer import build_optimiser, learning_rate
 
-from .objective import HeadObjective, Loss, Scales, fit_linear, fit_scales, ranked_rows, ranking
+from .objective import HeadObjective, Loss, Scales, fit_linear, fit_scales, ranked_rows
 from .rows import CLEAN, Rows
 
 REPORTS = 5  # of the losses, in a training
@@ -38,10 +38,11 @@ def train_heads(
     _, subset = np.unique(np.char.add(rows.source.astype(str), rows.subset), return_inverse=True)
     losses = Loss(objective, stage, torch.from_numpy(subset))
     target, source = torch.from_numpy(units), torch.from_numpy(rows.source)
-    has_reference = np.isfinite(rows.measured)
+    has_reference, has_score = np.isfinite(rows.measured), np.isfinite(rows.human)
     versions = np.flatnonzero(rows.source == CLEAN)
-    compared = np.flatnonzero((rows.source != CLEAN) & has_reference)
-    photographs = np.flatnonzero((rows.source != CLEAN) & ~has_reference)
+    ranked = np.flatnonzero(~has_score)
+    compared = np.flatnonzero(has_score & has_reference)
+    photographs = np.flatnonzero(has_score & ~has_reference)
 
     def of(some: np.ndarray) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         return image[some], None if pair is None else pair[some], target[some], source[some]
@@ -51,13 +52,11 @@ def train_heads(
     for step in range(stage.steps):
         found: dict[str, Tensor] = {}
         if len(versions):
-            some = ranked_rows(rows.group, versions, stage.batch, random)
-            loss, joined = losses.compared(*of(some))
-            found["versions"] = stage.versions_weight * loss
-            found["order"] = stage.order_weight * ranking(joined, target[some], rows.group[some])
+            found["versions"] = stage.versions_weight * losses.compared(*of(random.choice(versions, stage.batch)))
+            some = ranked_rows(rows.group, ranked, stage.batch, random)
+            found["order"] = stage.order_weight * losses.ranked(*of(some)[:2], target[some], rows.group[some])
         if len(compared):
-            loss, _ = losses.compared(*of(random.choice(compared, stage.batch)))
-            found["compared"] = stage.compared_weight * loss
+            found["compared"] = stage.compared_weight * losses.compared(*of(random.choice(compared, stage.batch)))
         if len(photographs):
             some = random.choice(photographs, stage.batch)
             found["photographs"] = stage.photographs_weight * losses.photographs(*of(some), torch.from_numpy(some))
