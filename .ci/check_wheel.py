@@ -33,8 +33,10 @@ def main(wheel: Path, folder: Path) -> None:
     expect(top == {"hiqa_cli", "hiqa_train"}, f"the wheel holds hiqa_cli and hiqa_train alone: {sorted(top)}")
     for name in ("manifest.json", "generator.safetensors", "regressor.safetensors", "README.md"):
         expect(f"hiqa_cli/weights/{name}" in names, f"the wheel carries weights/{name}")
-    pages = {path.name for path in (EXAMPLES.parent / "hiqa_cli/report/page/assets").iterdir()}
-    carried = {name.rpartition("/")[2] for name in names if name.startswith("hiqa_cli/report/page/assets/")}
+    root = EXAMPLES.parent
+    assets = (root / "hiqa_cli/report/page/assets").rglob("*.*")
+    pages = {path.relative_to(root).as_posix() for path in assets if path.suffix != ".pyc"}
+    carried = {name for name in names if name.startswith("hiqa_cli/report/page/assets/")}
     expect(bool(pages) and pages == carried, f"the wheel carries the {len(pages)} files of a report's page")
 
     venv.create(folder, with_pip=True)

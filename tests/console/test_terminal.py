@@ -65,18 +65,28 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_terminal_gets_a_table_with_bars_full_paths_the_worst_and_progress(photos: Path, tiny_weights: Path) -> None:
-    code, seen, _ = at_terminal("score", "photos", cwd=photos, HIQA_WEIGHTS=str(tiny_weights), COLUMNS="60")
+    code, seen, _ = at_terminal("score", "photos", cwd=photos, HIQA_WEIGHTS=str(tiny_weights), COLUMNS="80")
     assert code == 1
     text = ESCAPE.sub("", seen)
     assert "0 bad" in text
+    assert re.search(r"\r\nmedian \d+\.\d\d\r\n3 \w+\r\n", text)  # three of one grade
     assert "█" in text
     assert f"photos/{LONG}\r\n" in text
     assert os.fsdecode(b"photos/caf\xe9.png") in text
     assert "\r\nhiqa: photos/bad.png: " in seen.replace("\x1b[2K", "\r\n")
     assert re.search(r"3 images, high is good; worst \d+\.\d\d photos/", text)
-    assert re.search(r"\x1b\[[39]\dm", seen)  # colours
+    assert re.search(r"\x1b\[[39]\d[;m]", seen)  # colours
     assert re.search(r"━+.* 1/4 .*images/s.* left", text)
     assert text.rstrip().endswith("hiqa: 3 images scored, 1 failed")
+
+
+@pytest.mark.slow
+def test_a_narrow_terminal_gets_no_bar_and_paths_on_lines_of_their_own(photos: Path, tiny_weights: Path) -> None:
+    _, seen, _ = at_terminal("score", "photos", cwd=photos, HIQA_WEIGHTS=str(tiny_weights), COLUMNS="40")
+    text = ESCAPE.sub("", seen)
+    assert "█" not in text
+    assert f"\r\n  photos/{LONG}\r\n" in text
+    assert re.search(r"\d  fair       photos/b\.png\r\n", text)  # this one fits
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import typer
 
 from hiqa_cli.commands import options as common
 from hiqa_cli.commands.datasets.options import DatasetOptions, open_and_describe
+from hiqa_cli.commands.train.options import Vgg
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, OUTPUT, TRAINING, on_command_line
 from hiqa_cli.commands.usage.values import one_of, whole_number
@@ -84,16 +85,6 @@ WholeViews = Annotated[
     typer.Option(
         "--whole-views",
         help="Run the given G once on every whole image instead of on patches.",
-        rich_help_panel=TRAINING,
-    ),
-]
-Vgg = Annotated[
-    str | None,
-    typer.Option(
-        "--vgg",
-        metavar="FILE|download|trunk|off",
-        show_default="VGG-19 where it is in the cache, else trunk",
-        help="Network of the perceptual loss: VGG-19, or the trunk of hiqa's weights.",
         rich_help_panel=TRAINING,
     ),
 ]
