@@ -46,6 +46,11 @@ class Outputs:
     preview: PreviewSlot | None = None
     arrays: ArraySlot | None = None
 
+    def folders(self) -> set[Path]:
+        """The folders that the pictures go to."""
+        pictures = (self.hallucination, self.discrepancy, self.quality, self.panel)
+        return {picture.parent for picture in pictures if isinstance(picture, Path)}
+
 
 NO_OUTPUTS = Outputs()
 DEFAULT_LIMITS = Limits()

@@ -207,10 +207,13 @@ def is_open_file(descriptor: int, path: Path) -> bool:
         return False
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of processes that were killed; does nothing the second time, and ignores disk errors."""
+def remove_leftovers(folder: Path, *, again: bool = False) -> None:
+    """Remove temporary files of processes that were killed; ignores disk errors.
+
+    again: even in a folder that this process has looked through before; otherwise the second time does nothing.
+    """
     folder = Path(os.path.abspath(folder))
-    if folder in _swept:
+    if folder in _swept and not again:
         return
     _swept.add(folder)
     own = {path.name for path in _unfinished}

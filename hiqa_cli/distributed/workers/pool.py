@@ -19,6 +19,7 @@ from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.loading import LoadSettings
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.errors import DeviceError, HiqaError, ImageError
+from hiqa_cli.files.atomic import remove_leftovers
 from hiqa_cli.images.source import read_bytes
 
 from .messages import Answer, Failed, Load, Settled, Start, Task, Warned
@@ -192,8 +193,10 @@ class WorkerStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self._outcomes[answer.number] = answer.outcome
 
     def _bury(self, worker: Worker) -> None:
-        """Replace a worker that is gone, and keep the images that it had."""
+        """Replace a worker that is gone, keep the images that it had, and remove the pictures that it left undone."""
         reason = self._pool.replace(worker)
+        for folder in set().union(*(self._jobs[number].outputs.folders() for number in worker.tasks)):
+            remove_leftovers(folder, again=True)
         for number in worker.tasks:
             if number in self._tried:
                 self._outcomes[number] = ImageError(

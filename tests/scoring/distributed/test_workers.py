@@ -84,6 +84,19 @@ def test_rows_maps_and_report_are_those_of_one_process_and_a_deadly_picture_gets
 
 
 @pytest.mark.slow
+def test_a_worker_that_was_killed_leaves_no_unfinished_pictures_behind(tmp_path: Path, pictures: list[str]) -> None:
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((40, 40, 3), np.uint8))
+    code, said = score(tmp_path, pictures[0], "black.png", "--maps", "maps", "--workers", "2")  # nothing comes after it
+    assert code == 1, said
+    assert said.count("ended with signal SIGKILL and is replaced") == 2
+    found = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert found == ["p00.discrepancy.png", "p00.hallucination.png", "p00.quality.png"]
+
+
+@pytest.mark.slow
 def test_ctrl_c_keeps_finished_rows_ends_the_workers_and_resume_goes_on(tmp_path: Path, pictures: list[str]) -> None:
     command = [*STUB, *pictures, "--workers", "2", "--jsonl", "rows.jsonl"]
     run = subprocess.Popen(
