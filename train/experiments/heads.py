@@ -137,8 +137,8 @@ def measure(run: Path, samples: Sequence[Sample], seeds: int) -> int:
             "photographs, without hallucination": of_photographs(scores_of(alone, without_pair(held)), held),
         }
         for name in np.unique(held.subset):
-            kept = rows.of(~(photographs & (rows.subset == name)))
             left_out = rows.of(photographs & (rows.subset == name))
+            kept = rows.of(~(np.isin(rows.source, left_out.source) & np.isin(rows.scene, left_out.scene)))
             scores = scores_of(trained(run, stage, kept, seed), left_out)
             found[f"left out: {name}"] = [order(scores, left_out.human, np.ones(len(left_out), bool))]
         for name, values in found.items():

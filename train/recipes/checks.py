@@ -7,17 +7,18 @@ from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.feature_cache import CELL
 from hiqa_train.distributed import RunDevice
 
-from .schema import JointStage, Recipe, RegressorStage, Stage
+from .schema import HeadsStage, JointStage, Recipe, RegressorStage, Stage
 
 
 def check_recipe(recipe: Recipe, run_device: RunDevice) -> None:
     """Raise UsageError for a batch that cannot be divided among processes, micro-batches and groups, and for a patch
     size that R cannot take."""
     for name, stage in recipe.stages.items():
-        if stage.patch % CELL or stage.patch < 2 * CELL:
-            raise UsageError(
-                f"{name}: expected a patch of a multiple of {CELL} px, at least {2 * CELL}, found {stage.patch}"
-            )
+        for patch in stage.patches if isinstance(stage, HeadsStage) else (stage.patch,):
+            if patch % CELL or patch < 2 * CELL:
+                raise UsageError(
+                    f"{name}: expected a patch of a multiple of {CELL} px, at least {2 * CELL}, found {patch}"
+                )
         patches, reason = indivisible_unit(stage)
         unit = recipe.watch.pieces * run_device.world * patches
         if stage.batch % unit:

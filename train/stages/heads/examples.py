@@ -89,7 +89,8 @@ def versions_of(
 ) -> list[Example]:
     """The versions of distortion group `number` of an image, and their reference."""
     shares = expand_shares(stage.shares)
-    drawn = draw_distortion_group([image], patch_of(image, stage.patch), shares, stage.ladder_share, seed, number)
+    patch = patch_of(image, stage.patches[number % len(stage.patches)])
+    drawn = draw_distortion_group([image], patch, shares, stage.ladder_share, seed, number)
     versions = zip([*drawn.versions, drawn.reference], [*drawn.kinds, "clean"], strict=True)
     return [
         Example(version, drawn.reference, np.nan, source, kind, group, validates, image.name)

@@ -188,7 +188,7 @@ def rows_identity(stage: HeadsStage) -> dict[str, Any]:
     return {
         "groups": stage.groups,
         "photograph_share": stage.photograph_share,
-        "patch": stage.patch,
+        "patches": stage.patches,
         "ladder_share": stage.ladder_share,
         "shares": dict(stage.shares),
     }
