@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from support.tiny_mixed import write_mixed
 from support.tiny_training import short_recipe
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import HeadsStage, Recipe
@@ -80,7 +82,7 @@ def rows(count: int, told_by: str) -> Rows:
 @pytest.mark.parametrize("told_by", ["image", "pair"])
 def test_heads_find_what_decides_the_quality_in_image_or_comparison(told_by: str) -> None:
     some = rows(600, told_by)
-    stage = heads(linear_share=0.0)
+    stage = heads(linear_share=0.0, order_weight=0.5)
     regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
     train_heads(regressor.eval(), some, SOURCES, stage, 1, lambda line: None)
     scores = heads_stage.scores_of(regressor, some)
@@ -158,6 +160,12 @@ def test_a_run_goes_on_where_it_was_stopped_and_leaves_weights_that_score(tmp_pa
     assert len(set(scores)) == 3
     run(small_recipe(), resume=True)
     assert {path: path.stat().st_mtime_ns for path in pieces} == pieces
+
+
+def test_an_untrained_regressor_is_the_same_every_time_because_rows_belong_to_networks() -> None:
+    generator = Generator(GeneratorConfig(channels=(4, 4, 4, 4, 4)))
+    first, second = (heads_stage.build_regressor(heads(), generator).state_dict() for _ in range(2))
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
 def test_rows_of_other_data_are_refused(tmp_path: Path) -> None:

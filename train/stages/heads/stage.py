@@ -70,7 +70,7 @@ def run_heads(
 
 
 def build_regressor(stage: HeadsStage, generator: Generator) -> PairRegressor:
-    """R with ImageNet's filters and heads that know nothing."""
+    """R with ImageNet's filters and heads that know nothing, the same ones every time: rows belong to networks."""
     config = PairRegressorConfig(
         semantic_channels=generator.config.channels[-1],
         compares=stage.compares,
@@ -78,7 +78,9 @@ def build_regressor(stage: HeadsStage, generator: Generator) -> PairRegressor:
         pair_units=stage.pair_units,
         gate_units=stage.gate_units,
     )
-    regressor = PairRegressor(config).eval().requires_grad_(False)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        regressor = PairRegressor(config).eval().requires_grad_(False)
     load_lite0(regressor.trunk)
     return regressor
 
