@@ -129,8 +129,9 @@ class HeadsStage:
     once; needs databases and clean images, and a trained G.
 
     groups: distortion groups drawn of each clean image; patches: px a side of their versions, of the first group, the
-        second and so on, then again from the first; those of small images have 256. photograph_share: of the photographs without references that a group is drawn of, too, for the
-        ranking alone. ladder_share: of the groups that are ladders (data/distortion_groups.py).
+        second and so on, then again from the first; those of small images have 256. photograph_share: of the
+        photographs without references that a group is drawn of, too, for the ranking alone. ladder_share: of the groups
+        that are ladders (data/distortion_groups.py).
     batch: rows in a step of each source: versions, databases with references, databases without.
     compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
         hallucination is worth.

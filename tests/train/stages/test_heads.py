@@ -37,7 +37,16 @@ def small_recipe(**changes: object) -> Recipe:
     release, tiny = load_recipe("release"), short_recipe(steps=2)
     small = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
     small = small.with_stage("generator", steps=2, batch=4, patch=64)
-    few = {"groups": 1, "patches": (256,), "photograph_share": 0.0, "steps": 20, "batch": 10, "image_units": 4, "pair_units": 4, "gate_units": 2}
+    few = {
+        "groups": 1,
+        "patches": (256,),
+        "photograph_share": 0.0,
+        "steps": 20,
+        "batch": 10,
+        "image_units": 4,
+        "pair_units": 4,
+        "gate_units": 2,
+    }
     return small.with_stage("heads", **{**few, **changes})
 
 
