@@ -1,7 +1,8 @@
-"""`hiqa report`: a page about images, about a finished run, or about two of them."""
+"""`hiqa report`: a page about images, or about a finished run."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -36,10 +37,8 @@ ImagesOrRun = Annotated[
     ),
 ]
 Inputs = Annotated[InputOptions, common.input_group(ImagesOrRun)]
-CompareRuns = Annotated[
-    tuple[str, str] | None,
-    typer.Option("--compare", metavar="A B", help="Show two finished runs side by side.", rich_help_panel=INPUT),
-]
+# What this option did is the page of hiqa compare; its message says so.
+Compare = Annotated[bool, typer.Option("--compare", hidden=True)]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -83,7 +82,7 @@ def report(
     backend: common.Networks,
     limits: common.FileLimits,
     inputs: Inputs,
-    compare: CompareRuns = None,
+    compare: Compare = False,
     output: Output = None,
     min_score: MinScore = None,
     png: ContactSheet = False,
@@ -104,11 +103,13 @@ def report(
     \b
     hiqa report photos/ -r -o report.html
     hiqa report out.jsonl --min-score 60
-    hiqa report --compare before.jsonl after.jsonl
     hiqa report out.jsonl --png --worst 12 -o worst.png
 
     Exit codes: 0 written; 1 an image could not be scored, or output failed; 2 wrong usage, or nothing could start.
     """
+    if compare:
+        call = shlex.join(["hiqa", "compare", *(inputs.paths or ("A", "B")), "--report", str(output or DEFAULT_PAGE)])
+        raise UsageError("--compare is a command of its own", call)
     if not png and on_command_line(context, "worst"):
         raise UsageError("--worst sets the number of images on a contact sheet", "give --png as well")
     if png and on_command_line(context, "embed_limit_mb"):
@@ -119,20 +120,12 @@ def report(
     before = _stamp(target.path)
     say = Messages(quiet=quiet, verbose=verbose)
     runs = [path for path in inputs.paths if is_table(path)]
-    if runs or compare is not None:
-        others = bool(inputs.paths) if compare is not None else len(inputs.paths) > 1
-        check_saved_runs(runs, others or inputs.files_from is not None, compare is not None, min_score, png)
-        check_not_scored(inputs.recursive, on_command_line(context, *SCORING_PARAMETERS))
-    if compare is not None:
-        from hiqa_cli.engine.pipeline.sources import picture_reader
-        from hiqa_cli.report.compare import compare_saved_runs
-
-        with claimed_outputs((target.option, target.path)), picture_reader(isolate=backend.isolate) as reader:
-            code = compare_saved_runs(*compare, target, overwrite=overwrite, limits=limits, reader=reader, messages=say)
-    elif runs:
+    if runs:
         from hiqa_cli.engine.pipeline.sources import picture_reader
         from hiqa_cli.report.saved import report_saved_run
 
+        check_saved_run(runs[0], len(inputs.paths) > 1 or inputs.files_from is not None)
+        check_not_scored(inputs.recursive, on_command_line(context, *SCORING_PARAMETERS))
         with claimed_outputs((target.option, target.path)), picture_reader(isolate=backend.isolate) as reader:
             code = report_saved_run(
                 runs[0],
@@ -179,18 +172,12 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def check_saved_runs(runs: list[str], other_inputs: bool, compares: bool, min_score: float | None, png: bool) -> None:
-    """UsageError for options that do not go with one finished run, or with two."""
-    if compares and other_inputs:
-        raise UsageError("--compare takes two finished runs and no other input", "remove the other paths")
-    if compares and min_score is not None:
-        raise UsageError("--min-score applies to one run, --compare shows two", "remove it")
-    if compares and png:
-        raise UsageError("--png shows one run, --compare two", "give one of them")
-    if other_inputs:
+def check_saved_run(run: str, has_other_inputs: bool) -> None:
+    """UsageError for inputs that do not go with a finished run."""
+    if has_other_inputs:
         raise UsageError(
-            f"{runs[0]} is a finished run and cannot be combined with other paths",
-            "give one run, or two with --compare",
+            f"{run} is a finished run and cannot be combined with other paths",
+            "give one run, or compare several by hiqa compare",
         )
 
 

@@ -16,7 +16,10 @@ import numpy as np
 RESAMPLES, SEED = 10_000, 0
 MANY = 5_000  # pairs from which on the limits of large samples replace the bootstrap, which they equal by then
 TWO_SIDED = 1.96  # standard deviations of 95 %
-PAIR_SCALE = 0.93  # fitted on 392 pairs of versions of 14 validation photographs
+# The uncertainty of the change of one picture is this times the root of the summed squares of both scores'
+# uncertainties: 80 % of the changes of the target lie within it where the versions may be of any kind; between settings
+# of one codec they lie much nearer. Fitted on 392 pairs of versions of 14 validation photographs (docs/reports.md).
+PAIR_SCALE = 0.93
 NEGLIGIBLE = 1.0  # points: a smaller mean change is no difference, however sure it is
 
 
@@ -120,12 +123,3 @@ def sign_test(lower: int, higher: int) -> float:
 
 def _log_choose(number: int, chosen: int) -> float:
     return math.lgamma(number + 1) - math.lgamma(chosen + 1) - math.lgamma(number - chosen + 1)
-
-
-def difference_half_width(first: float, second: float) -> float:
-    """The uncertainty of the change between two versions of one picture from those of both scores, in points.
-
-    80 % of the changes of the target lie within it where the versions may be of any kind; between settings of one codec
-    they lie much nearer (docs/reports.md has the measurements).
-    """
-    return PAIR_SCALE * math.hypot(first, second)

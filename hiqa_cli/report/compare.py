@@ -1,128 +1,131 @@
-"""`hiqa report --compare`: a page of two saved runs whose images are matched by path."""
+"""The page of `hiqa compare --report`: versions of the same images, matched by path."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from hiqa_cli._version import __version__
-from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
-from hiqa_cli.console.text import count, name_text
+from hiqa_cli.console.text import count
 from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.errors import UsageError
-from hiqa_cli.files.output_checks import file_ids
 from hiqa_cli.images.source import Limits
-from hiqa_cli.rows.row import Row
-from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
+from hiqa_cli.rows.saved_run import RunSettings, SavedRun
 from hiqa_cli.rows.table import Place
 
 from .entries import entries_from_rows
 from .entry import ReportEntry, RunFacts
 from .options import ReportTarget
-from .output import check_report, finish_report
-from .page.compare_page import ComparePage, Pair
-from .pairs import Matching, match_paths
+from .output import finish_report
+from .page.compare_page import ComparePage
+from .pairs import ImageVersions, align_paths
 from .saved import run_facts
+from .versions import HOW_IMAGES_MATCH, Version, scored_pairs
 
 
-def compare_saved_runs(
-    first: str,
-    second: str,
-    target: ReportTarget,
-    *,
-    overwrite: bool,
-    limits: Limits,
-    reader: PictureReader,
-    messages: Messages,
-) -> int:
-    """Write the page that compares two saved runs and return the exit code.
-
-    Raises UsageError if a run cannot be read, no images match or the page must not be written, OutputError if writing
-    fails.
-    """
-    check_report(target, file_ids([first, second]), may_exist=overwrite)
-    runs = read_saved_run(first), read_saved_run(second)
-    rows = _row_places(runs[0]), _row_places(runs[1])
-    matching = match_paths(*([path for _, path in run] for run in rows))
-    if not matching.pairs:
-        raise UsageError(
-            f"{first} and {second} have no image in common: they begin with {rows[0][0][1]} and {rows[1][0][1]}",
-            "images match if their paths below each run's common folder are equal, file suffix aside",
-        )
-    warning = settings_warning(*runs)
-    if warning:
-        messages.warn(warning)
-    names = (name_text(first), name_text(second))
-    title = " and ".join(names)
-    facts = (run_facts(runs[0], names[0], None), run_facts(runs[1], names[1], None))
-    page = ComparePage(target.path, title, facts, target.embed_limit_bytes, len(matching.pairs))
-    progress = ImageProgress(len(matching.pairs), enabled=not messages.quiet)
-    messages.clear = progress.cleared
-    try:
-        for pair in _pairs(runs, rows, matching, limits, reader, full_size=target.full_size):
-            page.add(pair)
-            progress.advance()
-        progress.close()
-        finish_report(page, target, RunFacts(title, __version__, warning=warning), messages)
-    finally:
-        progress.close()
-        page.abandon()
-    unmatched = len(matching.only_first), len(matching.only_second)
-    if any(unmatched):
-        messages.warn(
-            f"{count(len(matching.pairs), 'pair')}; unmatched images: "
-            f"{unmatched[0]:,} in {first}, {unmatched[1]:,} in {second}"
-        )
-    return ExitCode.OK
+def align_versions(names: Sequence[str], paths: Sequence[Sequence[str]]) -> list[ImageVersions]:
+    """The images of all versions. names, paths: of each version. UsageError if one has no image of the first."""
+    images = align_paths(paths)
+    for number, name in enumerate(names):
+        if number and not any(None not in (image.indices[0], image.indices[number]) for image in images):
+            raise UsageError(
+                f"{names[0]} and {name} have no image in common: they begin with {paths[0][0]} and {paths[number][0]}",
+                HOW_IMAGES_MATCH,
+            )
+    return images
 
 
-def settings_warning(first: SavedRun, second: SavedRun) -> str:
-    """Name the settings in which two runs differ, since scores may differ for that reason alone; "" if none do."""
-    settings = (
-        ("weights", first.weights, second.weights),
-        ("modes", first.modes, second.modes),
-        ("versions", first.versions, second.versions),
-        ("precisions", first.precisions, second.precisions),
-        ("strides", first.strides, second.strides),
-    )
-    parts = [f"{name} {_listed(one)} and {_listed(two)}" for name, one, two in settings if one != two and one and two]
-    return f"The runs used different settings ({'; '.join(parts)}), which alone can change scores." if parts else ""
-
-
-def _listed(values: list[str] | list[int]) -> str:
-    return ", ".join(map(str, values))
-
-
-def _row_places(run: SavedRun) -> list[tuple[Place, str]]:
-    """(place, path) of every row: all that is kept of a run in memory."""
-    return [(place, row.path) for place, row in run.rows()]
-
-
-def _pairs(
-    runs: tuple[SavedRun, SavedRun],
-    places: tuple[list[tuple[Place, str]], list[tuple[Place, str]]],
-    matching: Matching,
+def table_entries(
+    run: SavedRun,
+    places: Sequence[tuple[Place, bool]],
     limits: Limits,
     reader: PictureReader,
     *,
     full_size: bool,
-) -> Iterator[Pair]:
-    """Yield the matched pairs, then the unmatched images; each row is read from its file when needed."""
+) -> Generator[ReportEntry, None, None]:
+    """The entries of rows of a finished run, in order; each row is read from its table when needed.
 
-    def rows(side: int) -> Iterator[tuple[Row, str | None]]:
-        for _, *pair in matching.pairs:
-            yield runs[side].row_at(places[side][pair[side]][0]), None
+    places: (place, whether the image is matched); those that are not come last, and only their rows are read.
+    """
+    matched = ((run.row_at(place), None) for place, is_matched in places if is_matched)
+    yield from entries_from_rows(matched, lambda score: score is not None, limits, reader, full_size=full_size)
+    for place, is_matched in places:
+        if not is_matched:
+            row = run.row_at(place)
+            yield ReportEntry(row.path, row.score, row.uncertainty, row.width, row.height, error=row.error)
 
-    def is_scored(score: float | None) -> bool:
-        return score is not None
 
-    names = [name for name, _, _ in matching.pairs]
-    entries = [entries_from_rows(rows(side), is_scored, limits, reader, full_size=full_size) for side in (0, 1)]
-    for name, first, second in zip(names, *entries, strict=True):
-        yield Pair(name, first, second)
-    for side, unmatched in enumerate((matching.only_first, matching.only_second)):
-        for index in unmatched:
-            row = runs[side].row_at(places[side][index][0])
-            entry = ReportEntry(row.path, row.score, row.uncertainty, row.width, row.height, error=row.error)
-            yield Pair(row.path, entry if side == 0 else None, entry if side == 1 else None)
+def write_comparison(
+    target: ReportTarget,
+    names: Sequence[str],
+    images: Sequence[ImageVersions],
+    entries: Sequence[Iterator[ReportEntry]],
+    settings: Sequence[RunSettings],
+    messages: Messages,
+) -> list[Version]:
+    """Write the page and return the versions with their scores.
+
+    entries: of each version, in the order of `images`. settings: of each version, complete once its entries were read.
+    Raises UsageError if a version shares no scored image with the first, OutputError if writing fails.
+    """
+    title = f"{', '.join(names[:-1])} and {names[-1]}"
+    matched = sum(image.is_matched for image in images)
+    page = ComparePage(target.path, title, len(names), target.embed_limit_bytes, matched)
+    number = sum(len(image.indices) - image.indices.count(None) for image in images)
+    progress = ImageProgress(number, enabled=not messages.quiet)
+    messages.clear = progress.cleared
+    scores: list[dict[str, float | None]] = [{} for _ in names]
+    without_preview = 0
+    try:
+        for image in images:
+            found: list[ReportEntry | None] = []
+            for version, index in enumerate(image.indices):
+                entry = None if index is None else next(entries[version])
+                found.append(entry)
+                if entry is not None:
+                    progress.advance()
+                    scores[version][entry.path] = entry.score
+                    without_preview += image.is_matched and entry.score is not None and entry.preview is None
+            page.add(image.name, found)
+        progress.close()
+        versions = [Version(name, tuple(one), tuple(one.values())) for name, one in zip(names, scores, strict=True)]
+        for other in versions[1:]:
+            scored_pairs(versions[0], other)
+        warning = settings_warning(names, settings)
+        facts = tuple(run_facts(one, name) for one, name in zip(settings, names, strict=True))
+        finish_report(page, target, RunFacts(title, __version__, warning=warning, versions=facts), messages)
+        if warning:
+            messages.warn(warning)
+    finally:
+        progress.close()
+        page.abandon()
+    if without_preview:
+        messages.warn(
+            f"{count(without_preview, 'image')} shown without a preview: not readable at the paths in the tables; "
+            "run hiqa compare in the folder where hiqa score ran"
+        )
+    return versions
+
+
+def settings_warning(names: Sequence[str], versions: Sequence[RunSettings]) -> str:
+    """Name the settings in which versions differ from the first, since scores may differ for that reason alone; "" if
+    none do."""
+    first, parts = versions[0], []
+    for name, version in list(zip(names, versions, strict=True))[1:]:
+        settings = (
+            ("weights", first.weights, version.weights),
+            ("modes", first.modes, version.modes),
+            ("versions", first.versions, version.versions),
+            ("precisions", first.precisions, version.precisions),
+            ("strides", first.strides, version.strides),
+        )
+        found = [
+            f"{what} {_listed(one)} and {_listed(two)}" for what, one, two in settings if one != two and one and two
+        ]
+        parts += [f"{names[0]} and {name}: {', '.join(found)}"] if found else []
+    return f"Different settings ({'; '.join(parts)}) alone can change scores." if parts else ""
+
+
+def _listed(values: list[str] | list[int]) -> str:
+    return ", ".join(map(str, values))

@@ -48,6 +48,7 @@ class RunFacts:
 
     title: of the page. version: of hiqa. weights, mode, precision, stride (px): "" or None if unknown. gate: lowest
     passing score, None if not set. warning: shown prominently, for example that the run was interrupted; "" for none.
+    versions: of a page that compares: the facts of each version.
     """
 
     title: str
@@ -58,3 +59,4 @@ class RunFacts:
     stride: int | None = None
     gate: float | None = None
     warning: str = ""
+    versions: tuple[RunFacts, ...] = ()

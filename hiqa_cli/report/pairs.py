@@ -42,6 +42,44 @@ def match_paths(first: Sequence[str], second: Sequence[str]) -> Matching:
     )
 
 
+@dataclass(frozen=True)
+class ImageVersions:
+    """An image and where its versions are.
+
+    name: path below the roots, without suffix; the full path of an image that only one version has. indices: into the
+    list of paths of each version, None where a version lacks it.
+    """
+
+    name: str
+    indices: tuple[int | None, ...]
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether two versions have it, or more."""
+        return len(self.indices) - self.indices.count(None) > 1
+
+
+def align_paths(versions: Sequence[Sequence[str]]) -> list[ImageVersions]:
+    """The images of several versions, each version matched with the first.
+
+    The images of the first version that another has come first, in its order; then, version by version, those that have
+    no match.
+    """
+    first, *others = versions
+    matchings = [match_paths(first, other) for other in others]
+    found: dict[int, tuple[str, list[int | None]]] = {}
+    for number, matching in enumerate(matchings):
+        for name, index, other in matching.pairs:
+            found.setdefault(index, (name, [index] + [None] * len(others)))[1][1 + number] = other
+    alone = [(0, index) for index in matchings[0].only_first if index not in found]
+    alone += [(1 + number, index) for number, matching in enumerate(matchings) for index in matching.only_second]
+    images = [ImageVersions(name, tuple(indices)) for _, (name, indices) in sorted(found.items())]
+    for version, index in alone:
+        indices = tuple(index if number == version else None for number in range(len(versions)))
+        images.append(ImageVersions(versions[version][index], indices))
+    return images
+
+
 class _RunPaths:
     """The paths of one run, split into folders."""
 

@@ -10,7 +10,7 @@ from hiqa_cli.engine.pipeline.sources import PictureReader
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import file_ids
 from hiqa_cli.images.source import Limits
-from hiqa_cli.rows.saved_run import SavedRun, read_saved_run
+from hiqa_cli.rows.saved_run import RunSettings, read_saved_run
 
 from .entries import entries_from_rows
 from .entry import RunFacts
@@ -52,7 +52,7 @@ def report_saved_run(
                 without_preview += 1
                 messages.detail(f"{entry.path}: no preview: {entry.missing}")
         progress.close()
-        finish_report(report, target, run_facts(run, title, min_score), messages)
+        finish_report(report, target, run_facts(run.settings, title, min_score, torn=run.torn), messages)
     finally:
         progress.close()
         report.abandon()
@@ -64,15 +64,15 @@ def report_saved_run(
     return ExitCode.OK
 
 
-def run_facts(run: SavedRun, title: str, gate: float | None) -> RunFacts:
-    """Facts about a saved run, collected from its rows."""
+def run_facts(settings: RunSettings, title: str, gate: float | None = None, *, torn: bool = False) -> RunFacts:
+    """Facts about a run, collected from its rows. torn: whether its last row is incomplete."""
     return RunFacts(
         title=title,
-        version=", ".join(run.versions),
-        weights=", ".join(run.weights),
-        mode=", ".join(run.modes),
-        precision=", ".join(run.precisions),
-        stride=run.strides[0] if len(run.strides) == 1 else None,
+        version=", ".join(settings.versions),
+        weights=", ".join(settings.weights),
+        mode=", ".join(settings.modes),
+        precision=", ".join(settings.precisions),
+        stride=settings.strides[0] if len(settings.strides) == 1 else None,
         gate=gate,
-        warning="The last line of the run is incomplete: it is unfinished or was interrupted." if run.torn else "",
+        warning="The last line of the run is incomplete: it is unfinished or was interrupted." if torn else "",
     )

@@ -16,22 +16,42 @@ HINT = "score its images again by hiqa score"
 
 
 @dataclass
+class RunSettings:
+    """With what a run scored: every value that occurs in its rows, once."""
+
+    weights: list[str] = field(default_factory=list)
+    modes: list[str] = field(default_factory=list)
+    precisions: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    strides: list[int] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Note what a row was scored with; nothing of a row without a score."""
+        if not row.is_scored:
+            return
+        values: tuple[tuple[list[Any], Any], ...] = (
+            (self.weights, row.weights),
+            (self.modes, row.mode),
+            (self.precisions, row.precision),
+            (self.versions, row.extra.get("version")),
+            (self.strides, _stride_of(row)),
+        )
+        for known, value in values:
+            if value and value not in known:
+                known.append(value)
+
+
+@dataclass
 class SavedRun:
     """One run. name: its table as given. count, scored: number of rows, and of those with a
     score. torn: the last row is incomplete.
-
-    weights, modes, precisions, versions, strides: every value that occurs in the rows, once.
     """
 
     table: StoredTable
     count: int = 0
     scored: int = 0
     torn: bool = False
-    weights: list[str] = field(default_factory=list)
-    modes: list[str] = field(default_factory=list)
-    precisions: list[str] = field(default_factory=list)
-    versions: list[str] = field(default_factory=list)
-    strides: list[int] = field(default_factory=list)
+    settings: RunSettings = field(default_factory=RunSettings)
     _superseded: set[str] = field(default_factory=set)  # paths whose error row a later, scored row supersedes
 
     @property
@@ -49,9 +69,9 @@ class SavedRun:
         return self.table.row_at(place)
 
 
-def read_saved_run(path: str) -> SavedRun:
-    """Read a run once, checking every row. Raises UsageError."""
-    run = SavedRun(open_table(path, "the run", HINT))
+def read_saved_run(path: str, what: str = "the run") -> SavedRun:
+    """Read a run once, checking every row. what: the option or argument that names it. Raises UsageError."""
+    run = SavedRun(open_table(path, what, HINT))
     failed: set[str] = set()
     for _, row in run.rows():
         run.count += 1
@@ -61,16 +81,7 @@ def read_saved_run(path: str) -> SavedRun:
         run.scored += 1
         if row.path in failed:
             run._superseded.add(row.path)
-        values: tuple[tuple[list[Any], Any], ...] = (
-            (run.weights, row.weights),
-            (run.modes, row.mode),
-            (run.precisions, row.precision),
-            (run.versions, row.extra.get("version")),
-            (run.strides, _stride_of(row)),
-        )
-        for known, value in values:
-            if value and value not in known:
-                known.append(value)
+        run.settings.add(row)
     run.count -= len(run._superseded)
     if not run.count:
         raise UsageError(f"{path} holds no row", "give a table that hiqa score wrote")

@@ -14,6 +14,7 @@ from .summary import RunSummary
 
 # Not allowed in XML 1.0, escaped or not; surrogates stand for bytes of a name that is not UTF-8.
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+SUITE = "hiqa"  # the suite, and the class of images without a folder
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
 
 
@@ -49,16 +50,21 @@ class GithubPrinter:
 
 
 class JunitPrinter:
-    """JUnit XML, as Jenkins and GitLab read it: a test case for each image, written at the end."""
+    """JUnit XML, as Jenkins and GitLab read it: a test case for each image, written at the end.
+
+    It fits junit-10.xsd of Jenkins' xUnit plugin. Apache Ant's schema differs: there a case has a failure or an output.
+    """
 
     def __init__(self, gate: float | None) -> None:
         self._gate = gate
-        self._suite = ElementTree.Element("testsuite", name="hiqa")
+        self._suite = ElementTree.Element("testsuite", name=SUITE)
 
     def show(self, row: Row) -> None:
         folder, name = os.path.split(row.path)
+        # Jenkins takes what follows the last dot for the name of the class, which must not be empty.
+        group = self._text(folder) if folder.rstrip(".") == folder else f"{self._text(folder)}/"
         case = ElementTree.SubElement(
-            self._suite, "testcase", classname=self._text(folder or "."), name=self._text(name), time="0"
+            self._suite, "testcase", classname=group or SUITE, name=self._text(name), time="0"
         )
         problem = problem_of(row, self._gate)
         if problem:

@@ -12,7 +12,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import HiqaError, OutputError, UsageError
 from hiqa_cli.files.output_checks import FileId, is_same_target
 from hiqa_cli.files.remote.address import is_address
-from hiqa_cli.report.entry import RunFacts
+from hiqa_cli.report.entry import ReportEntry, RunFacts
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.report.output import TAKES, RunReport, check_report, finish_report, open_report, report_title
 from hiqa_cli.rows.codec import path_key
@@ -91,14 +91,9 @@ class ScoreReport:
 
     def add(self, row: Row, job: Job, outcome: ScoreResult | HiqaError) -> None:
         """Add an image that this run has scored, or failed to score."""
-        from hiqa_cli.report.entries import entry_from_error, entry_from_result
-
+        self.report.add(new_entry(row, job, outcome))
         if isinstance(outcome, HiqaError):
-            self.report.add(entry_from_error(row))
             return
-        preview = job.outputs.preview.take() if job.outputs.preview is not None else None
-        file = job.source if isinstance(job.source, str) and not is_address(job.source) else None
-        self.report.add(entry_from_result(row, file, outcome, preview))
         self.scored += 1
         self._update_facts(outcome.weights, outcome.mode, outcome.precision)
 
@@ -129,6 +124,17 @@ class ScoreReport:
     def abandon(self) -> None:
         """Remove unfinished files; does nothing after finish()."""
         self.report.abandon()
+
+
+def new_entry(row: Row, job: Job, outcome: ScoreResult | HiqaError) -> ReportEntry:
+    """The entry of an image that a job has scored, or failed to score; takes the job's preview."""
+    from hiqa_cli.report.entries import entry_from_error, entry_from_result
+
+    if isinstance(outcome, HiqaError):
+        return entry_from_error(row)
+    preview = job.outputs.preview.take() if job.outputs.preview is not None else None
+    file = job.source if isinstance(job.source, str) and not is_address(job.source) else None
+    return entry_from_result(row, file, outcome, preview)
 
 
 def _full_rows(tables: Sequence[Table], rows: Sequence[tuple[Row, str | None]]) -> Iterator[tuple[Row, str | None]]:

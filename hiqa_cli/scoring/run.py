@@ -215,11 +215,13 @@ class ScoreRun:
     report: ScoreReport | None = None
 
     def count_finished(self, plan: ResumePlan) -> None:
-        """Count the rows of an earlier run, also for the gate, and print them if the output is sorted."""
+        """Count the rows of an earlier run, also for the gate, and print them if the output is sorted or tells what
+        fails."""
+        shows_all = bool(self.options.order or self.options.format) or self.options.worst is not None
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
             self.summary.add(row)
             self.summary.scored_before += row.is_scored
-            if self.options.order or self.options.worst is not None:
+            if shows_all:
                 self.printer.show(row)
 
     def score(self, scorer: Scorers | None, jobs: Sequence[Job]) -> None:

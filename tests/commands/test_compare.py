@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from support.process import RunHiqa, write_picture
+from support.process import RunHiqa, picture_bytes, write_picture
+from support.report_material import block, detail
 
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.json_rows import FULL_JSON_LINES
@@ -88,6 +89,81 @@ def test_folders_are_scored_and_sizes_of_files_compared(run_hiqa: RunHiqa, tiny_
     assert found["change"]["pairs"] == 3
 
 
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory, run_hiqa: RunHiqa, tiny_weights: Path) -> Path:
+    """Two folders that share a.*, torn.* and sub/b.*; one/torn.jpg cannot be read, and two/new.png is in neither. The
+    second is scored, too, without maps."""
+    home = tmp_path_factory.mktemp("versions")
+    write_picture(home / "one/a.jpg", 1)
+    write_picture(home / "one/sub/b.png", 2)
+    (home / "one/torn.jpg").write_bytes(picture_bytes(6, suffix=".jpg")[:-200])
+    for seed, name in enumerate(("a.png", "sub/b.png", "torn.png", "new.png")):
+        write_picture(home / "two" / name, 10 + seed)
+    assert run_hiqa("score", "two", "-r", "--jsonl", "two.jsonl", weights=tiny_weights, cwd=home).code == 0
+    return home
+
+
+def test_a_page_shows_folders_and_finished_runs_side_by_side(
+    run_hiqa: RunHiqa, tiny_weights: Path, versions: Path
+) -> None:
+    call = ("compare", "one", "two.jsonl", "two", "--report", "page.html", "--json", "-")
+    done = run_hiqa(*call, cwd=versions, weights=tiny_weights)
+    assert done.code == 0
+    assert done.messages[0].startswith("hiqa: one/torn.jpg: truncated JPEG")
+    assert done.messages[1:] == [f"hiqa: {name}: 2 images without a pair" for name in ("two.jsonl", "two")]
+    found = json.loads(done.out)["versions"]
+    assert found[0]["change"]["mean"] == pytest.approx(found[1]["change"]["mean"])  # scored before, and now
+    page = versions / "page.html"
+    names, images = zip(*(row[2:] for row in block(page, "rows")), strict=True)
+    assert names == ("a", "sub/b", "torn", "two/new.png", "two/new.png")
+    a, _, torn, before, now = images
+    assert [entry[0] for entry in a] == ["one/a.jpg", "two/a.png", "two/a.png"]
+    assert a[1][1] == pytest.approx(a[2][1], abs=1e-4)
+    assert a[0][5] == (versions / "one/a.jpg").stat().st_size
+    assert torn[0][6].startswith("truncated JPEG")
+    assert [entry is not None for entry in (*before, *now)] == [False, True, False, False, False, True]
+    pictures = set(detail(page, 0)["pictures"])
+    kinds = {"distorted", "hallucination", "discrepancy", "quality"}
+    assert pictures == {f"{number}.{kind}" for number in (0, 2) for kind in kinds} | {"1.distorted", "1.quality"}
+    changes = {(one["first"], one["second"]): one for one in block(page, "facts")["changes"]}
+    assert set(changes) == {(0, 1), (0, 2), (1, 2)}
+    assert changes[0, 1]["mean"] == found[0]["change"]["mean"]
+    assert changes[1, 2]["pairs"] == 3  # images of the first version
+    assert changes[1, 2]["sentence"].startswith("two: no difference (mean +0.0 points")
+    again = run_hiqa(*call, cwd=versions, weights=tiny_weights)
+    assert (again.code, again.messages) == (
+        2, ["hiqa: --report page.html: exists already; replace it by --overwrite, or give another file"]
+    )  # fmt: skip
+
+
+def test_without_a_scored_pair_there_is_no_page(run_hiqa: RunHiqa, tiny_weights: Path, versions: Path) -> None:
+    (versions / "torn").mkdir()
+    (versions / "torn/a.jpg").write_bytes(picture_bytes(6, suffix=".jpg")[:-200])
+    done = run_hiqa("compare", "two.jsonl", "torn", "--report", "none.html", cwd=versions, weights=tiny_weights)
+    assert (done.code, done.out) == (2, b"")
+    assert done.messages[-1].startswith("hiqa: two.jsonl and torn have no scored image in common; ")
+    assert list(versions.glob("*none*")) == []
+
+
+def test_versions_scored_with_different_settings_are_named(run_hiqa: RunHiqa, versions: Path) -> None:
+    lines = [json.loads(line) for line in (versions / "two.jsonl").read_text().splitlines()]
+    changed = [json.dumps({**line, "settings": {"stride": 64}}) for line in lines]
+    (versions / "other.jsonl").write_text("".join(f"{line}\n" for line in changed))
+    warning = "Different settings (two.jsonl and other.jsonl: strides 128 and 64) alone can change scores."
+    call = ("compare", "two.jsonl", "other.jsonl")
+    assert run_hiqa(*call, cwd=versions).messages == [f"hiqa: {warning}"]
+    assert run_hiqa(*call, "--report", "other.html", cwd=versions).messages == [f"hiqa: {warning}"]
+    assert block(versions / "other.html", "facts")["warning"] == warning
+
+
+def test_pictures_that_are_gone_are_counted(run_hiqa: RunHiqa, runs: Path) -> None:
+    done = run_hiqa("compare", "first.csv", "same.csv", "--report", "page.html", cwd=runs)
+    assert (done.code, done.messages) == (
+        0, ["hiqa: 24 images shown without a preview: not readable at the paths in the tables; run hiqa compare in the "
+            "folder where hiqa score ran"]
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -97,6 +173,15 @@ def test_folders_are_scored_and_sizes_of_files_compared(run_hiqa: RunHiqa, tiny_
         (("first.csv", "other.csv"), "first.csv and other.csv have no scored image in common; images match if their "
          "paths below each version's common folder are equal, file suffix aside"),
         (("first.csv", "failed.csv"), "failed.csv has no scored image"),
+        (("first.csv", "missing.csv"), "missing.csv cannot be read: no such file or directory"),
+        (("first.csv", "same.csv", "--no-full-size"), "--embed-limit-mb and --full-size are for a page; give "
+         "--report FILE"),
+        (("first.csv", "same.csv", "--report", "-"), "--report: expected a file, found -; to write a file of that "
+         "name, give ./-"),
+        (("first.csv", "same.csv", "--report", "same.csv", "--overwrite"), "--report same.csv: is one of the input "
+         "files; give another path"),
+        (("first.csv", "same.csv", "--report", "x", "--json", "./x"), "--report and --json are the same file: x; give "
+         "another file"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_refused_in_one_line(run_hiqa: RunHiqa, runs: Path, arguments, message) -> None:

@@ -95,14 +95,14 @@ def test_a_saved_run_gives_the_same_page_without_scoring(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["out.jsonl"], ["--compare", "out.jsonl", "out.jsonl"]])
+@pytest.mark.parametrize("call", [["report", "out.jsonl", "-o"], ["compare", "out.jsonl", "out.jsonl", "--report"]])
 def test_with_isolate_no_file_of_a_saved_run_is_decoded_in_this_process(
-    scored: Scored, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    scored: Scored, monkeypatch: pytest.MonkeyPatch, call: list[str]
 ) -> None:
     monkeypatch.chdir(scored.home)
-    assert run(["report", *arguments, "-o", "plain.html", "--overwrite", "--quiet"]) == 0
+    assert run([*call, "plain.html", "--overwrite", "--quiet"]) == 0
     monkeypatch.setattr(read, "_decode", lambda *_: 1 / 0)
-    assert run(["report", *arguments, "-o", "child.html", "--overwrite", "--isolate", "--quiet"]) == 0
+    assert run([*call, "child.html", "--overwrite", "--isolate", "--quiet"]) == 0
     sizes = [Path(name).stat().st_size for name in ("plain.html", "child.html")]
     assert sizes[0] == sizes[1]  # previews and all; each has a random key
 
@@ -199,50 +199,6 @@ def test_a_resumed_run_reports_all_rows(
     assert detail(home / "report.html", place)["tiles"] == detail(scored.home / "report.html", 1)["tiles"]
 
 
-def test_two_runs_are_compared(
-    scored: Scored, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(scored.home)
-    write_picture("after/a.png", 9, width=300, height=300)
-    write_picture("after/sub/new.png", 9)
-    write_picture("after/torn.png", 9)
-    assert run(["score", "after", "-r", "--jsonl", "after.jsonl", "--quiet", "--weights", str(tiny_weights)]) == 0
-    capsys.readouterr()
-    assert run(["report", "--compare", "out.jsonl", "after.jsonl", "-o", "compare.html"]) == 0
-    captured = capsys.readouterr()
-    assert captured.out == "compare.html\n"
-    assert captured.err == "hiqa: 2 pairs; unmatched images: 2 in out.jsonl, 1 in after.jsonl\n"
-    page = scored.home / "compare.html"
-    found = block(page, "rows")
-    assert [row[2] for row in found] == [
-        *("a", "torn", f"photos/{HOSTILE}", "photos/sub/caf\udce9.png", "after/sub/new.png"),
-    ]
-    _, _, _, first, second, _ = found[0]
-    lines = [json.loads(line) for name in ("out", "after") for line in Path(f"{name}.jsonl").read_bytes().splitlines()]
-    scores = {line["path"]: line["score"] for line in lines}
-    assert (first[0], first[1], second[0], second[1]) == (
-        *("photos/a.jpg", scores["photos/a.jpg"], "after/a.png", scores["after/a.png"]),
-    )
-    assert found[1][3][6] != ""  # the torn one failed in the first run
-    assert found[2][4] is None
-    assert found[4][3] is None
-    pictures = detail(page, 0)["pictures"]
-    assert {"first.distorted", "first.hallucination", "second.distorted", "second.quality"} <= set(pictures)
-    assert "second.hallucination" not in pictures  # that run wrote no maps
-
-
-def test_comparing_runs_with_different_settings_warns(
-    scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(scored.home)
-    lines = [json.loads(line) for line in Path("out.jsonl").read_bytes().splitlines()]
-    assert not any("settings" in line for line in lines)  # a stride of 128 is the default
-    Path("other.jsonl").write_text("".join(json.dumps({**line, "settings": {"stride": 256}}) + "\n" for line in lines))
-    assert run(["report", "--compare", "out.jsonl", "other.jsonl", "-o", "differently.html"]) == 0
-    assert "strides 128 and 256" in capsys.readouterr().err
-    assert "strides 128 and 256" in block(scored.home / "differently.html", "facts")["warning"]
-
-
 def test_a_contact_sheet_of_the_worst(
     scored: Scored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,10 +215,7 @@ def test_a_contact_sheet_of_the_worst(
         ([], "no image given"),
         (["out.jsonl", "photos"], "cannot be combined with other paths"),
         (["out.jsonl", "--stride", "64"], "applies to scoring"),
-        (["--compare", "out.jsonl", "out.jsonl", "photos"], "takes two finished runs and no other input"),
-        (["--compare", "out.jsonl", "out.jsonl", "--png"], "--png shows one run"),
-        (["--compare", "out.jsonl", "out.jsonl", "--min-score", "5"], "applies to one run"),
-        (["--compare", "out.jsonl", "missing.jsonl"], "missing.jsonl cannot be read: no such file"),
+        (["--compare", "out.jsonl", "b b.jsonl"], "hiqa compare out.jsonl 'b b.jsonl' --report new.html"),
         (["missing.jsonl"], "missing.jsonl cannot be read: no such file"),
         (["empty.jsonl"], "empty.jsonl holds no row"),
         (["broken.jsonl"], "broken.jsonl is not a table that --jsonl wrote: line 1 does not fit"),

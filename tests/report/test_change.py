@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from hiqa_cli.report.change import difference_half_width, measure_change, sign_test
+from hiqa_cli.report.change import measure_change, sign_test
 
 
 def versions(shift: float, spread: float, number: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +75,3 @@ def test_many_pairs_have_the_interval_that_the_bootstrap_would_give(monkeypatch:
         assert one == pytest.approx(other, abs=0.05)
     assert formula.verdict == "lower"
     assert formula.p_sign < 1e-100
-
-
-def test_the_uncertainty_of_a_pair_is_a_little_less_than_that_of_unrelated_scores() -> None:
-    assert difference_half_width(6.0, 8.0) == pytest.approx(9.3)

@@ -1,4 +1,4 @@
-"""Pages of many images, and comparison pages, in headless Chromium."""
+"""Pages of many images in headless Chromium."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.browser import Page, violations, why_no_axe
-from support.report_material import MB, entry, many, preview, preview_of, write_page
+from support.browser import Page
+from support.report_material import MB, many, preview, preview_of, write_page
 
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview
 from hiqa_cli.images.read import read_picture
-from hiqa_cli.report.entry import ReportEntry, RunFacts
-from hiqa_cli.report.page.compare_page import ComparePage, Pair
 from hiqa_train.distortions import add_noise
 
 
@@ -108,46 +106,3 @@ def test_ten_thousand_rows_scroll_without_a_frame_over_100_ms_and_only_cells_in_
     page.keys("/", "day 07 IMG_00007")
     page.wait("document.querySelectorAll('.cell').length === 1")
     assert page.shown == ["photos/day 07/IMG_00007.jpg"]
-
-
-def test_two_runs_are_compared(driver: Any, tmp_path: Path) -> None:
-    from selenium.webdriver import ActionChains
-
-    shown = preview()
-    facts = [RunFacts(name, "0.1.0", "00000000", "fast", "fp32", 128) for name in ("before.jsonl", "after.jsonl")]
-    target = tmp_path / "compare.html"
-    out = ComparePage(target, "before and after", (facts[0], facts[1]), MB, 4)
-
-    def one(name: str, score: float) -> ReportEntry:
-        return entry(f"{name}.jpg", score, shown)
-
-    changes = {"much better": (40.0, 70.0), "a little better": (40.0, 45.0), "worse": (80.0, 50.0)}
-    for name, (first, second) in changes.items():
-        out.add(Pair(name, one(f"before/{name}", first), one(f"after/{name}", second)))
-    out.add(Pair("failed", one("before/failed", 50.0), entry("after/failed.jpg", None)))
-    out.add(Pair("before/alone.jpg", one("before/alone", 50.0), None))
-    out.finish(RunFacts("before and after", "0.1.0"))
-    page = Page(driver).open(target, height=1000)
-    numbers = {name: page.text(f"#{name}") for name in ("total", "higher", "lower", "mean", "unmatched", "median")}
-    assert numbers == {"total": "4", "higher": "2", "lower": "1", "mean": "+1.7", "unmatched": "1", "median": "+5.0"}
-    assert page.text("#verdict-words").startswith("after.jsonl: no difference (mean +1.7 points, 95 % interval ")
-    assert page.text("#losers") == "Fell most: worse −30.0."
-    if not why_no_axe():
-        assert violations(page) == []
-    assert page.shown == ["worse", "a little better", "much better"]
-    label = page.find("[role=option]").get_attribute("aria-label")
-    assert label == "−30.0 80.0 → 50.0 ± 10.5 worse, lower"
-    page.js("document.getElementById('uncompared').open = true")
-    page.wait("document.querySelectorAll('#uncompared-list tr').length === 2")
-    assert "truncated JPEG" in page.text("#uncompared-list")
-    plot = page.find("#scatter")
-    width, height = plot.size["width"], plot.size["height"]
-    x, y = 40 + 0.4 * (width - 50), 10 + 0.3 * (height - 44)  # 40 and 70 within the plot's margins
-    ActionChains(driver).move_to_element_with_offset(plot, round(x - width / 2), round(y - height / 2)).perform()
-    assert page.text(".tip") == "much better: +30.0"
-    ActionChains(driver).click().perform()
-    page.wait("document.getElementById('viewer').open && document.getElementById('right-photo').naturalWidth")
-    assert page.text("#left-label") == "first: much better.jpg"
-    page.keys("w")
-    assert page.text("#tile") == "tile 35.0 → 65.0 (+30.0)"
-    assert page.log_lines == []

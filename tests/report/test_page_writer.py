@@ -19,7 +19,7 @@ from hiqa_cli.report.contact_sheet import ContactSheet
 from hiqa_cli.report.entry import RunFacts
 from hiqa_cli.report.page.document import as_json
 from hiqa_cli.report.page.run_page import RunPage
-from hiqa_cli.report.pairs import match_paths
+from hiqa_cli.report.pairs import align_paths, match_paths
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 
@@ -210,3 +210,16 @@ def test_the_facts_of_a_page_are_the_engines_own(tmp_path: Path) -> None:
     assert [label for _, label in scale["ticks"]] == [label for _, label in DISCREPANCY_SCALE.ticks]
     low = DISCREPANCY_SCALE.table[0]
     assert scale["colours"][0] == f"rgb({low[0]} {low[1]} {low[2]})"
+
+
+def test_every_version_is_matched_with_the_first() -> None:
+    images = align_paths(
+        [["a/x.png", "a/s/y.png", "a/alone.png"], ["b/s/y.jpg", "b/new.jpg", "b/x.jpg"], ["c/x.webp", "c/new.webp"]]
+    )
+    assert [(image.name, image.indices, image.is_matched) for image in images] == [
+        ("x", (0, 2, 0), True),
+        ("s/y", (1, 0, None), True),
+        ("a/alone.png", (2, None, None), False),
+        ("b/new.jpg", (None, 1, None), False),
+        ("c/new.webp", (None, None, 1), False),
+    ]

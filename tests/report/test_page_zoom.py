@@ -147,6 +147,29 @@ def test_filters_search_selection_and_print(driver: Any, large: Path) -> None:
     assert page.js("return document.querySelectorAll('#print-list img').length") == 0
 
 
+def test_search_filters_order_and_gate_outlive_a_reload(driver: Any, large: Path) -> None:
+    page = Page(driver).open(large)
+    for name, value in {"search": "big OR small", "folder": "a", "sort": "name", "from": "45", "gate": "52"}.items():
+        page.set(name, value)
+    page.find("#reverse").click()
+    page.wait("document.querySelectorAll('.cell').length === 2")
+    assert page.shown == ["a/small.jpg", "a/big.jpg"]
+    driver.refresh()
+    page.wait("document.querySelectorAll('.cell').length === 2")
+    assert page.shown == ["a/small.jpg", "a/big.jpg"]
+    fields = {
+        name: page.find(f"#{name}").get_attribute("value") for name in ("search", "folder", "sort", "from", "gate")
+    }
+    assert fields == {"search": "big OR small", "folder": "a", "sort": "name", "from": "45", "gate": "52"}
+    assert page.find("#reverse").get_attribute("aria-pressed") == "true"
+    assert page.text("#below-count") == "1 image"
+    page.set("search", "")
+    page.set("folder", "")
+    page.find("#clear-range").click()
+    driver.refresh()
+    page.wait("document.querySelectorAll('.cell').length === 3")  # nothing is left of what was taken back
+
+
 @pytest.mark.skipif(bool(why_no_axe()), reason=why_no_axe())
 def test_axe_finds_nothing_in_list_and_viewer(page: Page, small: Path) -> None:
     for dark in (False, True):

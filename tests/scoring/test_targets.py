@@ -57,11 +57,18 @@ def test_the_second_run_with_a_target_is_refused_before_any_work(option: str, fo
     assert sorted(os.listdir()) == ["a.png", "list.txt"]
 
 
-@pytest.mark.parametrize("call", [["run.jsonl"], ["--compare", "run.jsonl", "run.jsonl"], ["a.png", *NEVER_LOADED]])
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["report", "run.jsonl", "-o"],
+        ["compare", "run.jsonl", "run.jsonl", "--report"],
+        ["report", "a.png", *NEVER_LOADED, "-o"],
+    ],
+)
 def test_the_second_report_with_a_target_is_refused(call: list[str], folder: Path) -> None:
     Path("run.jsonl").touch()
     with (
         claimed_outputs(("-o", "page.html")),
         pytest.raises(UsageError, match="another run is writing it"),
     ):
-        run(["report", *call, "-o", "page.html"])
+        run([*call, "page.html"])

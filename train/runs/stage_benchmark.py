@@ -28,8 +28,9 @@ from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
 from hiqa_train.stages.plan import make_plan, vgg_layers
+from hiqa_train.trainer.batches import load_batches
 from hiqa_train.trainer.convolution_rate import PlainConvolution
-from hiqa_train.trainer.loop import TrainingStage, load_batches
+from hiqa_train.trainer.loop import TrainingStage
 
 from .options import RunOptions
 

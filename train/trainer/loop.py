@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,13 +13,13 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from hiqa_cli.errors import HiqaError
-from hiqa_train.data.batch import Batch, BatchDataset, PatchSource
+from hiqa_train.data.batch import Batch, PatchSource
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.schema import RunSettings
 
+from .batches import load_batches
 from .checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from .loss_reader import LossReader, StepLosses
 from .metrics_log import MetricsLog, ProgressListener
@@ -115,6 +114,125 @@ class DivergenceMonitor:
         self.smoothed, self.smallest, self.steps = state["smoothed"], state["smallest"], state["seen"]
 
 
+class _StageRun:
+    """The state of one stage's training, beside that of its networks."""
+
+    def __init__(
+        self,
+        stage: TrainingStage,
+        folder: Path,
+        settings: RunSettings,
+        run_device: RunDevice,
+        listener: ProgressListener,
+        stop: StopSignal,
+        report: Callable[[str], None],
+    ) -> None:
+        self.stage, self.folder, self.settings = stage, folder, settings
+        self.run_device, self.listener, self.stop, self.report = run_device, listener, stop, report
+        self.log = MetricsLog(listener.metrics, stage.name, run_device.leads)
+        self.monitor, self.first, self.best = DivergenceMonitor(), 0, math.inf
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, if there is one."""
+        if not (self.folder / LAST).exists():
+            return
+        state = load_checkpoint(self.folder / LAST, self.stage.describe())
+        for name, trainer in self.stage.trainers.items():
+            trainer.load(state["learns"][name])
+        self.first, self.best = state["step"], state["best"]
+        self.monitor.load(state["pace"])
+        self.log.load(state["journal"], self.first)
+        torch.set_rng_state(state["random"])
+        self.report(f"{self.stage.name}: resuming at step {self.first:,} of {self.stage.steps:,}")
+
+    def train(self) -> bool:
+        """Every step from the first. Returns False if a signal ended it early."""
+        stage, device = self.stage, self.run_device.device
+        batches = load_batches(stage, self.settings, self.run_device, self.first)
+        reader = LossReader(device)
+        for step in range(self.first, stage.steps):
+            begin = time.perf_counter()
+            batch = next(batches)
+            waited = time.perf_counter() - begin
+            pieces = batch.to(device).micro_batches(self.settings.pieces)
+            ready = reader.add(step, stage.step(step, pieces), batch.files, waited)
+            signalled = self._finish_step(step + 1, ready, reader)
+            if signalled and step + 1 < stage.steps:
+                return False
+        return True
+
+    def _finish_step(self, done: int, ready: Iterable[StepLosses], reader: LossReader) -> bool:
+        """What follows a step: check its losses, log, validate, save. Returns whether a process was told to stop."""
+        stage, settings = self.stage, self.settings
+
+        def is_due(every: int) -> bool:
+            return done % every == 0 or done == stage.steps
+
+        validates, saves = is_due(settings.validate_every), is_due(settings.checkpoint_every)
+        logs = validates or done % settings.log_every == 0
+        signalled = False
+        for found in ready:
+            signalled = self._check(found) or signalled
+        for found in reader.flush() if signalled or logs or saves else ():
+            signalled = self._check(found) or signalled
+        if logs:
+            self.log.write(done, {"epoch": round(self._epoch(done), 4)}, self.listener)
+        if validates:
+            self._validate(done)
+        if self.run_device.leads and is_due(settings.pictures_every):
+            write_sample_grid(self.folder / "pictures" / f"{done:07}.png", stage.samples())
+        if saves or signalled:
+            self._save(LAST, done)
+        self.listener.advance(stage.name, done, stage.steps, self.log)
+        return signalled
+
+    def _check(self, found: StepLosses) -> bool:
+        """Log a step's losses. Returns whether a process was told to stop; raises if the losses of one diverge."""
+        stage = self.stage
+        not_finite = next((name for name, value in found.losses.items() if not math.isfinite(value)), None)
+        diverges = self.monitor.diverges(found.losses[stage.main_loss])
+        failing = float(not_finite is not None or diverges)
+        signalled, failed = self.run_device.largest([float(self.stop.signal), failing])
+        if failed:
+            raise divergence_error(stage, found.step, not_finite, found.losses, found.files, self.folder / LAST)
+        self.log.add(found.losses, stage.main_loss, len(found.files) * self.run_device.world, found.waited)
+        if signalled:
+            self.stop.signal = int(signalled)
+        return bool(signalled)
+
+    def _validate(self, done: int) -> None:
+        """Measure, and keep the checkpoint if it is the best."""
+        measures = self.stage.validate(done)
+        self.log.write_values(done, {"validation": measures}, self.listener)
+        improved = measures["error"] < self.best
+        self.best = min(self.best, measures["error"])
+        self.report(validation_line(self.stage, done, measures, improved, self.log))
+        for remark in self.stage.remarks():
+            self.report(f"{self.stage.name}: {remark}")
+        if improved:
+            self._save(BEST, done)
+
+    def _save(self, file: str, done: int) -> None:
+        """Write a checkpoint, in the process that leads."""
+        if not self.run_device.leads:
+            return
+        state = {
+            "stage": self.stage.name,
+            "step": done,
+            "describe": self.stage.describe(),
+            "best": self.best,
+            "epoch": self._epoch(done),
+            "pace": self.monitor.state(),
+            "journal": self.log.state(),
+            "learns": {name: trainer.state() for name, trainer in self.stage.trainers.items()},
+            "random": torch.get_rng_state(),
+        }
+        save_checkpoint(self.folder / file, state)
+
+    def _epoch(self, done: int) -> float:
+        return done * self.stage.batch / self.stage.source.epoch_length
+
+
 def run_stage(
     stage: TrainingStage,
     folder: Path,
@@ -131,122 +249,12 @@ def run_stage(
     Leaves `last.ckpt` and `best.ckpt` in `folder`. Raises TrainingDivergedError, which names step and files, or
     OutputError if a checkpoint cannot be written; the previous one is kept.
     """
-    log = MetricsLog(listener.metrics, stage.name, run_device.leads)
-    monitor, first, best = DivergenceMonitor(), 0, math.inf
-    last_file, best_file = folder / LAST, folder / BEST
-    if resume and last_file.exists():
-        state = load_checkpoint(last_file, stage.describe())
-        for name, trainer in stage.trainers.items():
-            trainer.load(state["learns"][name])
-        first, best = state["step"], state["best"]
-        monitor.load(state["pace"])
-        log.load(state["journal"], first)
-        torch.set_rng_state(state["random"])
-        report(f"{stage.name}: resuming at step {first:,} of {stage.steps:,}")
-
-    def save(file: Path, step: int) -> None:
-        if run_device.leads:
-            save_checkpoint(
-                file,
-                {
-                    "stage": stage.name,
-                    "step": step,
-                    "describe": stage.describe(),
-                    "best": best,
-                    "epoch": step * stage.batch / stage.source.epoch_length,
-                    "pace": monitor.state(),
-                    "journal": log.state(),
-                    "learns": {name: trainer.state() for name, trainer in stage.trainers.items()},
-                    "random": torch.get_rng_state(),
-                },
-            )
-
-    def check(found: StepLosses) -> bool:
-        """Log a step's losses. Returns whether a process was told to stop; raises if the losses of one diverge."""
-        not_finite = next((name for name, value in found.losses.items() if not math.isfinite(value)), None)
-        diverges = monitor.diverges(found.losses[stage.main_loss])
-        signalled, failed = run_device.largest([float(stop.signal), float(not_finite is not None or diverges)])
-        if failed:
-            raise divergence_error(stage, found.step, not_finite, found.losses, found.files, last_file)
-        log.add(found.losses, stage.main_loss, len(found.files) * run_device.world, found.waited)
-        if signalled:
-            stop.signal = int(signalled)
-        return bool(signalled)
-
-    batches = load_batches(stage, settings, run_device, first)
-    reader = LossReader(run_device.device)
-    for step in range(first, stage.steps):
-        begin = time.perf_counter()
-        batch = next(batches)
-        waited = time.perf_counter() - begin
-        pieces = batch.to(run_device.device).micro_batches(settings.pieces)
-        ready = reader.add(step, stage.step(step, pieces), batch.files, waited)
-        done = step + 1
-        validates = done % settings.validate_every == 0 or done == stage.steps
-        logs = validates or done % settings.log_every == 0
-        saves = done % settings.checkpoint_every == 0 or done == stage.steps
-        signalled = False
-        for found in ready:
-            signalled = check(found) or signalled
-        for found in reader.flush() if signalled or logs or saves else ():
-            signalled = check(found) or signalled
-        if logs:
-            log.write(done, {"epoch": round(done * stage.batch / stage.source.epoch_length, 4)}, listener)
-        if validates:
-            measures = stage.validate(done)
-            log.write_values(done, {"validation": measures}, listener)
-            improved = measures["error"] < best
-            best = min(best, measures["error"])
-            report(validation_line(stage, done, measures, improved, log))
-            for remark in stage.remarks():
-                report(f"{stage.name}: {remark}")
-            if improved:
-                save(best_file, done)
-        if run_device.leads and (done % settings.pictures_every == 0 or done == stage.steps):
-            write_sample_grid(folder / "pictures" / f"{done:07}.png", stage.samples())
-        if saves or signalled:
-            save(last_file, done)
-        listener.advance(stage.name, done, stage.steps, log)
-        if signalled and done < stage.steps:
-            run_device.wait()
-            return False
+    run = _StageRun(stage, folder, settings, run_device, listener, stop, report)
+    if resume:
+        run.resume()
+    is_finished = run.train()
     run_device.wait()
-    return True
-
-
-def load_batches(
-    stage: TrainingStage, settings: RunSettings, run_device: RunDevice, first: int, last: int | None = None
-) -> Iterator[Batch]:
-    """This process's share of the stage's batches, from step `first` to before `last`; None: to the stage's end."""
-    last = stage.steps if last is None else last
-    batches = BatchDataset(stage.source, stage.batch, first, last, run_device.rank, run_device.world)
-    workers = loader_workers(settings.workers, run_device)
-    return iter(
-        DataLoader(
-            batches,
-            batch_size=None,
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            pin_memory=run_device.device.type == "cuda",
-            worker_init_fn=ignore_signals,
-            generator=torch.Generator(),  # keeps torch's global random state unchanged
-        )
-    )
-
-
-def loader_workers(wanted: int, run_device: RunDevice) -> int:
-    """Processes that draw batches: as many as the recipe has, at most one a core; beside a GPU, which takes patches
-    much faster than a core draws them, every core but one of this process's share."""
-    cores = os.cpu_count() or 1  # torch warns of more than there are
-    if run_device.device.type != "cuda":
-        return min(wanted, cores)
-    return max(wanted, cores // run_device.world - 1, 1)
-
-
-def ignore_signals(worker: int) -> None:
-    """Ignore signals in a loader's worker, which ends with its process: a signal to the group must not lose batches."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return is_finished
 
 
 def divergence_error(

@@ -42,14 +42,15 @@ class PageWriter:
 
     target: the page. finish() replaces it and its assets folder; callers check beforehand that they may be replaced.
     budget: size limit of the page in bytes; its rows are embedded even beyond it. expected: about how many entries will
-    follow; a wrong number only affects which images are embedded.
+    follow; a wrong number only affects which images are embedded. versions: pictures of an entry.
     """
 
-    def __init__(self, target: Path, document: Document, budget: int, expected: int) -> None:
+    def __init__(self, target: Path, document: Document, budget: int, expected: int, versions: int = 1) -> None:
         self._target = target
         self._document = document
         self._free = budget - document.size
         self._expected = expected
+        self._versions = versions
         self._count = 0
         self._folder: Path | None = None
         self._temporaries: list[Path] = []
@@ -91,7 +92,7 @@ class PageWriter:
 
     def _write_pieces(self, number: int, pieces: Mapping[str, Sequence[bytes]]) -> int:
         named = {f"{number}.full.{kind}.{n}": data for kind, files in pieces.items() for n, data in enumerate(files)}
-        reserved = (self._remaining + 1) * (TYPICAL_ROW + TYPICAL_THUMBNAIL + TYPICAL_PICTURES)
+        reserved = (self._remaining + self._versions) * (TYPICAL_ROW + TYPICAL_THUMBNAIL + TYPICAL_PICTURES)
         if sum(4 * (len(data) + 2) // 3 + len(name) + 40 for name, data in named.items()) + reserved <= self._free:
             for name, data in named.items():
                 self._put(self._embedded, _block(name, _data_url(data)))
@@ -119,7 +120,8 @@ class PageWriter:
 
     @property
     def _remaining(self) -> int:
-        return max(0, self._expected - self._count)
+        """Pictures still to come."""
+        return max(0, self._expected - self._count) * self._versions
 
     @property
     def _folder_url(self) -> str:

@@ -1,6 +1,6 @@
 "use strict";
-// What outlives a reload: the selection, and the opened picture, which is an entry of the browser's history, so that Back
-// closes it.
+// What outlives a reload: the selection, search, filters and order, and the opened picture, which is an entry of the
+// browser's history, so that Back closes it.
 
 // Storage may be full, or forbidden to pages from disk.
 function remembered(name) {
@@ -27,6 +27,26 @@ function keepSelection(selection, entries) {
   }
   selection.onChange(() => {
     remember("selection", selection.entries.size ? [...selection.entries].map(({ number }) => number) : null);
+  });
+}
+
+// Search, filters, range and order, once their controls are connected.
+function keepFilters(listing) {
+  const search = byId("search"), reverse = byId("reverse"), lists = ["folder", "reason", "sort"].map(byId);
+  const kept = remembered("filters");
+  if (kept) {
+    search.value = kept.search;
+    listing.search(kept.search);
+    for (const list of lists) {
+      if ([...list.options].some(({ value }) => value === kept[list.id])) list.value = kept[list.id];
+      list.dispatchEvent(new Event("change"));
+    }
+    if (kept.reversed) reverse.click();
+    listing.range(kept.from ?? -Infinity, kept.to ?? Infinity); // JSON has no infinity
+  }
+  listing.onChange(() => {
+    const { text, reversed, from, to } = listing;
+    remember("filters", { search: text, reversed, from, to, ...Object.fromEntries(lists.map(({ id, value }) => [id, value])) });
   });
 }
 

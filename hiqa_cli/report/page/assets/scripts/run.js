@@ -28,7 +28,7 @@ function showTotals() {
     byId("spread").textContent = `${quantile(scores, 0.25).toFixed(0)} – ${quantile(scores, 0.75).toFixed(0)}`;
   }
   const gate = byId("gate");
-  gate.value = facts.gate ?? "";
+  gate.value = remembered("gate") ?? facts.gate ?? "";
   const count = () => {
     const given = gate.value !== "" && scores.length > 0;
     const below = given ? scores.filter((score) => score < Number(gate.value)).length : 0;
@@ -36,7 +36,10 @@ function showTotals() {
     byId("below-count").textContent = given ? countText(below, "image") : "no gate set";
     byId("show-below").hidden = !below;
   };
-  gate.addEventListener("input", count);
+  gate.addEventListener("input", () => {
+    remember("gate", gate.value);
+    count();
+  });
   byId("show-below").addEventListener("click", () => {
     // Scores have four decimals, so this excludes the gate itself.
     listing.range(-Infinity, Number(gate.value) - 0.00005);
@@ -172,8 +175,9 @@ byId("two").addEventListener("click", () => viewer.openTwo(...scored.filter((ent
 selection.onChange(() => { byId("two").hidden = selection.entries.size !== 2; });
 keepSelection(selection, scored);
 connectFilters(listing, (entry) => entry.reasons);
+keepFilters(listing);
 connectPrint(listing, {
-  kinds: ["thumbnail"], gradeOf: (entry) => grade(entry.score),
+  kinds: ["thumbnail"], markOf: (entry) => ({ grade: grade(entry.score) }),
   textsOf: (entry) => [`${entry.score.toFixed(1)} ${grade(entry.score)}`, `± ${entry.uncertainty.toFixed(1)}`, ...entry.reasons, entry.path],
 });
 showTotals();

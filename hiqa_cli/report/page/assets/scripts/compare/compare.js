@@ -1,19 +1,33 @@
 "use strict";
-// The page that compares two runs.
+// The page that compares versions: of every image, the pair of the two versions that are chosen.
 
-const rows = readRows().map(([thumbnailAt, detailAt, name, first, second, uncertainty], number) => ({
-  number, thumbnailAt, detailAt, uncertainty, path: name, first: first && assignFields({}, first), second: second && assignFields({}, second),
+const rows = readRows().map(([thumbnailAt, detailAt, path, versions], number) => ({
+  number, thumbnailAt, detailAt, path, versions: versions.map((one) => one && assignFields({}, one)),
 }));
-const pairs = rows.filter(({ first, second }) => first && second && first.score !== null && second.score !== null);
-const uncompared = rows.filter(({ first, second }) => !(first && second && first.score !== null && second.score !== null));
-for (const pair of pairs) {
-  const { first, second } = pair;
-  pair.change = second.score - first.score;
-  pair.outcome = Math.abs(pair.change) < facts.negligible ? "same" : pair.change > 0 ? "better" : "worse";
-}
-const better = pairs.filter(({ outcome }) => outcome === "better"), worse = pairs.filter(({ outcome }) => outcome === "worse");
+let pairs = [], uncompared = [];
 
-const listing = new Listing(pairs, {
+// A pair has its score, change and uncertainty from the two versions that are chosen.
+function pairUp() {
+  const [one, other] = chosen;
+  for (const row of rows) {
+    const first = row.versions[one], second = row.versions[other];
+    const change = isScored(first) && isScored(second) ? second.score - first.score : null;
+    Object.assign(row, { first, second, change, outcome: change === null ? "" : outcomeOf(change),
+      uncertainty: change === null ? null : facts.pair_scale * Math.hypot(first.uncertainty, second.uncertainty) });
+  }
+  pairs = rows.filter(({ change }) => change !== null);
+  uncompared = rows.filter(({ change, first, second }) => change === null && (first || second));
+}
+
+function isScored(entry) {
+  return Boolean(entry) && entry.score !== null;
+}
+
+function outcomeOf(change) {
+  return Math.abs(change) < facts.negligible ? "same" : change > 0 ? "better" : "worse";
+}
+
+const listing = new Listing([], {
   change: { label: "Change", key: (pair) => pair.change },
   size: { label: "Absolute change", descending: true, key: (pair) => Math.abs(pair.change) },
   first: { label: "First score", key: (pair) => pair.first.score },
@@ -26,7 +40,7 @@ const listing = new Listing(pairs, {
 // --- totals
 
 function showVerdict() {
-  const { change } = facts;
+  const change = changeBetween(...chosen);
   byId("verdict").hidden = !change;
   if (!change) return;
   byId("verdict").dataset.verdict = change.verdict;
@@ -39,30 +53,31 @@ function showVerdict() {
     byId(`${name}-share`).textContent = percentText(change[name], change.pairs);
   }
   byId("mean").textContent = signed(change.mean);
-  if (change.mean_interval) byId("mean-interval").textContent = `95 % interval ${change.mean_interval.map(signed).join(" to ")}`;
+  byId("mean-interval").textContent = intervalText(change.mean_interval);
   byId("median").textContent = signed(change.median);
-  if (change.median_interval) byId("spread").textContent = `95 % interval ${change.median_interval.map(signed).join(" to ")}`;
+  byId("spread").textContent = intervalText(change.median_interval);
   byId("p-sign").textContent = `sign test p = ${change.p_sign.toPrecision(2)}`;
 }
 
+function intervalText(interval) {
+  return interval ? `95 % interval ${interval.map(signed).join(" to ")}` : "";
+}
+
 function showTotals() {
-  showHeading([]);
-  byId("made").append(...facts.runs.map((run, index) => {
-    const line = make("span", "run");
-    line.append(make("b", "", index ? "second: " : "first: "), `${run.title} (${settingsText(run)})`);
-    return line;
-  }));
-  const only = [rows.filter(({ second }) => !second).length, rows.filter(({ first }) => !first).length];
-  byId("total").textContent = integers.format(rows.length - only[0] - only[1]);
+  const both = rows.filter(({ first, second }) => first && second).length;
+  const only = ["first", "second"].map((side) => rows.filter((row) => row[side]).length - both);
+  byId("total").textContent = integers.format(both);
   byId("unmatched").textContent = integers.format(only[0] + only[1]);
-  byId("unmatched-text").textContent = only[0] + only[1] ? `${only[0]} in the first, ${only[1]} in the second run` : "";
+  byId("unmatched-text").textContent = only[0] + only[1] ? `${only[0]} in the first, ${only[1]} in the second version` : "";
+  for (const name of ["higher", "lower"]) byId(`show-${name}`).hidden = !changeBetween(...chosen)?.[name];
+}
+
+function connectTotals() {
   const sides = { higher: [0.00005, Infinity], lower: [-Infinity, -0.00005] }; // scores have four decimals
   for (const [name, range] of Object.entries(sides)) {
-    const button = byId(`show-${name}`);
-    button.hidden = !facts.change?.[name];
-    button.addEventListener("click", () => {
+    byId(`show-${name}`).addEventListener("click", () => {
       byId("sort").value = "size";
-      listing.order("size", false);
+      listing.order("size", listing.reversed);
       listing.range(...range);
       byId("toolbar").scrollIntoView({ block: "start" });
     });
@@ -70,21 +85,20 @@ function showTotals() {
 }
 
 function showUncompared() {
-  byId("uncompared").hidden = !uncompared.length;
+  const box = byId("uncompared"), most = 500; // more rows would make the page slow
+  box.hidden = !uncompared.length;
   byId("uncompared-title").textContent = `${countText(uncompared.length, "image")} not compared`;
-  const most = 500;
-  byId("uncompared").addEventListener("toggle", () => {
-    byId("uncompared-list").replaceChildren(...uncompared.slice(0, most).map(({ path, first, second }) => {
-      const row = make("tr");
-      const side = first && second ? "both" : first ? "first" : "second";
-      const one = first ?? second;
-      const why = first && second ? [first.error, second.error].filter(Boolean).join("; ") : one.error || "no matching image in the other run";
-      row.append(make("td", "name", path), make("td", "", side),
-        make("td", "", side === "both" || one.score === null ? "–" : one.score.toFixed(1)), make("td", "", why));
-      return row;
-    }));
-    byId("uncompared-more").textContent = uncompared.length > most ? `${integers.format(uncompared.length - most)} more` : "";
-  }, { once: true });
+  if (!box.open) return;
+  byId("uncompared-list").replaceChildren(...uncompared.slice(0, most).map(({ path, first, second }) => {
+    const row = make("tr");
+    const side = first && second ? "both" : first ? "first" : "second";
+    const one = first ?? second;
+    const why = first && second ? [first.error, second.error].filter(Boolean).join("; ") : one.error || "no matching image in the other version";
+    row.append(make("td", "name", path), make("td", "", side),
+      make("td", "", side === "both" || one.score === null ? "–" : one.score.toFixed(1)), make("td", "", why));
+    return row;
+  }));
+  byId("uncompared-more").textContent = uncompared.length > most ? `${integers.format(uncompared.length - most)} more` : "";
 }
 
 // --- cells
@@ -132,14 +146,20 @@ function heading(box, pair) {
 }
 
 function sides(pair, detail) {
-  return ["first", "second"].map((side) => {
-    const { width, height } = pair[side];
+  return ["first", "second"].map((side, place) => {
+    const { width, height, path } = pair[side];
+    const prefix = `${chosen[place]}.`;
     const pictures = {};
     for (const [kind, url] of Object.entries(detail.pictures)) {
-      if (kind.startsWith(`${side}.`)) pictures[kind.slice(side.length + 1)] = url;
+      if (kind.startsWith(prefix)) pictures[kind.slice(prefix.length)] = url;
     }
-    return { name: `${side}: ${fileName(pair[side].path)}`, pictures, full: fullSize(pair, detail, `${side}.`), tiles: detail[side]?.tiles, width, height };
+    return { name: sideName(place, path), pictures, full: fullSize(pair, detail, prefix), tiles: detail[chosen[place]]?.tiles, width, height };
   });
+}
+
+// "first: a.jpg"; the version's own name where there are more than two.
+function sideName(place, path) {
+  return `${titles.length > 2 ? titles[chosen[place]] : ["first", "second"][place]}: ${fileName(path)}`;
 }
 
 function readout(tile, left, right) {
@@ -151,10 +171,10 @@ function readout(tile, left, right) {
 }
 
 function describe(pair, detail) {
-  return ["first", "second"].flatMap((side) => {
-    const entry = pair[side], more = detail[side] ?? {};
+  return ["first", "second"].flatMap((side, place) => {
+    const entry = pair[side], more = detail[chosen[place]] ?? {};
     const parts = [
-      make("h3", "", `${side}: ${entry.score.toFixed(1)} ${grade(entry.score)}, ± ${entry.uncertainty.toFixed(1)}`),
+      make("h3", "", `${sideName(place, entry.path)}: ${entry.score.toFixed(1)} ${grade(entry.score)}, ± ${entry.uncertainty.toFixed(1)}`),
       pathWithCopy(entry.path),
       factTable([
         ["size", `${integers.format(entry.width)} × ${integers.format(entry.height)} px`],
@@ -170,36 +190,59 @@ function describe(pair, detail) {
 
 // --- start
 
-const extent = Math.max(5, Math.ceil(Math.max(0, ...pairs.map(({ change }) => Math.abs(change))) / 5) * 5);
-byId("axis").append(...[-1, -0.5, 0, 0.5, 1].map((fraction) => make("span", "", signed(fraction * extent).replace(/\.0$/, ""))));
+// Where the axis of changes ends, and its number of bars: an odd multiple of five negligible changes and an odd number of
+// bars for each, so that bars end where changes cease to be negligible, and have the colour of their points in the scatter.
+function changeAxis(largest) {
+  const fives = Math.max(1, Math.ceil(largest / (5 * facts.negligible)));
+  const odd = 5 * (fives + (fives % 2 ? 0 : 1));
+  return [odd * facts.negligible, odd * Math.max(1, 2 * Math.round((55 / odd - 1) / 2) + 1)];
+}
+
+// Show the pairs of the two versions that are chosen.
+function showChosen() {
+  pairUp();
+  const [extent, bins] = changeAxis(Math.max(0, ...pairs.map(({ change }) => Math.abs(change))));
+  byId("axis").replaceChildren(...[-1, -0.5, 0, 0.5, 1].map((fraction) => make("span", "", signed(fraction * extent).replace(/\.0$/, ""))));
+  histogram.scale(-extent, extent, bins);
+  listing.setEntries(pairs);
+  const counts = ["better", "worse"].map((outcome) => integers.format(pairs.filter((pair) => pair.outcome === outcome).length));
+  byId("scatter-text").textContent = `Second score versus first; images above the diagonal score higher: `
+    + `${counts[0]} higher by a point or more (▲), ${counts[1]} lower (▼), of ${countText(pairs.length, "pair")}.`;
+  byId("scatter").setAttribute("aria-label", byId("scatter-text").textContent);
+  showVerdict();
+  showTotals();
+  showUncompared();
+}
+
 const selection = new Selection();
 connectControls(listing, "pair");
-const bins = 55; // odd, so that one bar is centred on no change
-new Histogram(listing, {
-  low: -extent, high: extent, bins, noun: "changes", unit: "pair",
-  tone: (change) => (Math.abs(change) < extent / bins ? "unchanged" : change > 0 ? "excellent" : "bad"),
+const histogram = new Histogram(listing, {
+  low: -1, high: 1, bins: 1, noun: "changes", unit: "pair",
+  tone: (change) => ({ same: "unchanged", better: "excellent", worse: "bad" })[outcomeOf(change)],
 });
 const grid = new Grid(listing, selection, {
   shape: { minWidth: 260, photo: 0.4, text: 66 },
   build: buildCell, fill: fillCell, label: labelOf,
-  picture: (cell, pair) => ["first", "second"].map((side, index) => setThumbnail(cell.images[index], pair, side)).every(Boolean),
+  picture: (cell, pair) => chosen.map((kind, index) => setThumbnail(cell.images[index], pair, kind)).every(Boolean),
   open: (index) => viewer.open(index),
 });
 const viewer = new Viewer(listing, selection, grid, { sides, readout, heading, describe });
 new Scatter(listing, (index) => viewer.open(index));
-byId("scatter-text").textContent = `Second score versus first; images above the diagonal score higher: `
-  + `${integers.format(better.length)} higher by a point or more (▲), ${integers.format(worse.length)} lower (▼), of ${countText(pairs.length, "pair")}.`;
-byId("scatter").setAttribute("aria-label", byId("scatter-text").textContent);
 connectSelection(selection, listing, (pair) => [pair.first.path, pair.second.path], "hiqa-selection.txt");
-keepSelection(selection, pairs);
 connectFilters(listing, (pair) => [...new Set([...pair.first.reasons, ...pair.second.reasons])]);
 connectPrint(listing, {
-  kinds: ["first", "second"], gradeOf: (pair) => grade(pair.second.score),
+  kinds: chosen, markOf: ({ outcome }) => ({ outcome }),
   textsOf: (pair) => [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, pair.path],
 });
-showVerdict();
-showTotals();
-showUncompared();
-listing.update();
+connectTotals();
+byId("uncompared").addEventListener("toggle", showUncompared);
+showHeading([]);
+showVersions(rows, () => {
+  showChosen();
+  selection.keepOnly(pairs);
+});
+showChosen();
+keepSelection(selection, pairs);
+keepFilters(listing);
 viewer.history.reopen();
 requestAnimationFrame(() => performance.mark("drawn"));

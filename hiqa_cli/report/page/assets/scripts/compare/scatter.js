@@ -1,5 +1,5 @@
 "use strict";
-// Scatter plot of the second run's scores against the first's. A canvas, because there may be ten thousand points.
+// Scatter plot of the second version's scores against the first's. A canvas, because there may be ten thousand points.
 
 class Scatter {
   constructor(listing, open) {
@@ -75,11 +75,11 @@ class Scatter {
     pen.beginPath();
     pen.moveTo(x0, y0); pen.lineTo(x1, y1);
     pen.stroke();
-    pen.fillText(facts.runs[0].title.slice(-60), (x0 + x1) / 2, this.height - 5);
+    pen.fillText(facts.versions[chosen[0]].title.slice(-60), (x0 + x1) / 2, this.height - 5);
     pen.save();
     pen.translate(11, (y0 + y1) / 2);
     pen.rotate(-Math.PI / 2);
-    pen.fillText(facts.runs[1].title.slice(-60), 0, 0);
+    pen.fillText(facts.versions[chosen[1]].title.slice(-60), 0, 0);
     pen.restore();
   }
 

@@ -30,26 +30,35 @@ function fillChoices(select, counts, everything, nameOf) {
   });
   const all = make("option", "", everything);
   all.value = "";
-  select.append(all, ...options);
+  const { value } = select;
+  select.replaceChildren(all, ...options);
+  select.value = counts.some(([known]) => known === value) ? value : "";
   select.closest("label").hidden = !counts.length;
 }
 
 // reasonsOf(entry): the reasons of its low score, [] where the weights predict none.
 function connectFilters(listing, reasonsOf) {
   const folder = byId("folder"), reason = byId("reason");
-  const folders = [...folderCounts(listing.entries)].sort(([a], [b]) => collator.compare(a, b)).slice(0, MOST_FOLDERS);
-  const names = folders.map(([name]) => name);
-  const depthOf = (name) => names.filter((other) => isInFolder(name, other)).length;
-  fillChoices(folder, folders, "all folders", (name) => {
-    const depth = depthOf(name);
-    return depth ? `${"\u2003".repeat(depth)}${fileName(name)}` : name;
-  });
-  const reasons = new Map();
-  for (const entry of listing.entries) for (const one of reasonsOf(entry)) reasons.set(one, (reasons.get(one) ?? 0) + 1);
-  fillChoices(reason, [...reasons].sort(([a, m], [b, n]) => n - m || collator.compare(a, b)), "any reason", (name) => name);
+  const fill = () => {
+    const folders = [...folderCounts(listing.entries)].sort(([a], [b]) => collator.compare(a, b)).slice(0, MOST_FOLDERS);
+    const names = folders.map(([name]) => name);
+    const depthOf = (name) => names.filter((other) => isInFolder(name, other)).length;
+    fillChoices(folder, folders, "all folders", (name) => {
+      const depth = depthOf(name);
+      return depth ? `${"\u2003".repeat(depth)}${fileName(name)}` : name;
+    });
+    const reasons = new Map();
+    for (const entry of listing.entries) for (const one of reasonsOf(entry)) reasons.set(one, (reasons.get(one) ?? 0) + 1);
+    fillChoices(reason, [...reasons].sort(([a, m], [b, n]) => n - m || collator.compare(a, b)), "any reason", (name) => name);
+  };
   const apply = () => listing.filter({
     folder: folder.value ? (entry) => isInFolder(entry.path, folder.value) : null,
     reason: reason.value ? (entry) => reasonsOf(entry).includes(reason.value) : null,
+  });
+  fill();
+  listing.onEntries(() => {
+    fill();
+    apply(); // a choice that is gone filters no more
   });
   for (const select of [folder, reason]) select.addEventListener("change", apply);
 }

@@ -14,25 +14,30 @@ class Histogram {
   // low, high: ends of the axis. bins: number of bars. tone(value): class of a bar. noun: what the axis shows. unit: what
   // the bars count.
   constructor(listing, { low, high, bins, tone, noun, unit }) {
-    Object.assign(this, { listing, low, high, bins, noun, unit });
+    Object.assign(this, { listing, noun, unit, tone });
     this.box = byId("histogram");
     this.from = byId("from");
     this.to = byId("to");
     this.clear = byId("clear-range");
-    for (const field of [this.from, this.to]) Object.assign(field, { min: low, max: high });
-    this.plot = svg("svg", { viewBox: `0 0 ${bins} 100`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    this.bars = Array.from({ length: bins }, (_, bin) => {
-      const middle = low + ((bin + 0.5) / bins) * (high - low);
-      const shapes = ["all", "matching"].map((kind) => svg("rect", { x: bin + 0.06, width: 0.88, class: `${kind} ${tone(middle)}` }));
-      this.plot.append(...shapes);
-      return shapes;
-    });
+    this.plot = svg("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
     this.brush = svg("rect", { y: 0, height: 100, class: "brush" });
-    this.plot.append(this.brush);
     this.box.append(this.plot);
-    this.allCounts = this.counts(listing.entries);
+    this.scale(low, high, bins);
     this.connect();
+    listing.onEntries(() => { this.allCounts = null; });
     listing.onChange(() => this.draw());
+  }
+
+  // Give the axis other ends and bars.
+  scale(low, high, bins) {
+    Object.assign(this, { low, high, bins, allCounts: null });
+    for (const field of [this.from, this.to]) Object.assign(field, { min: low, max: high });
+    this.plot.setAttribute("viewBox", `0 0 ${bins} 100`);
+    this.bars = Array.from({ length: bins }, (_, bin) => {
+      const tone = this.tone(low + ((bin + 0.5) / bins) * (high - low));
+      return ["all", "matching"].map((kind) => svg("rect", { x: bin + 0.06, width: 0.88, class: `${kind} ${tone}` }));
+    });
+    this.plot.replaceChildren(...this.bars.flat(), this.brush);
   }
 
   counts(entries) {
@@ -47,6 +52,7 @@ class Histogram {
 
   draw() {
     const { listing } = this;
+    this.allCounts ??= this.counts(listing.entries);
     const matching = listing.matching === listing.entries ? this.allCounts : this.counts(listing.matching);
     const most = Math.max(1, ...this.allCounts);
     this.bars.forEach(([all, part], bin) => {

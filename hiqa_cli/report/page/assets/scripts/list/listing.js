@@ -15,6 +15,7 @@ class Listing {
     this.sort = Object.keys(sorts)[0];
     this.reversed = false;
     this.listeners = [];
+    this.entriesListeners = [];
     this.isFiltered = false;
     this.matching = entries; // those that match search and filters, in or out of the range
     this.shown = [];
@@ -23,6 +24,18 @@ class Listing {
 
   onChange(listener) {
     this.listeners.push(listener);
+  }
+
+  onEntries(listener) {
+    this.entriesListeners.push(listener);
+  }
+
+  // Show other entries.
+  setEntries(entries) {
+    this.entries = entries;
+    this.sorted = null;
+    for (const listener of this.entriesListeners) listener();
+    this.match();
   }
 
   search(text) {

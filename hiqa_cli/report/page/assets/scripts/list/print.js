@@ -1,8 +1,9 @@
 "use strict";
 // On paper, all entries of the list stand one after the other, not only those in view on the screen.
 
-// kinds: of thumbnails. textsOf(entry): lines below them, the first in bold. gradeOf(entry): of the first line.
-function connectPrint(listing, { kinds, textsOf, gradeOf }) {
+// kinds: of thumbnails. textsOf(entry): lines below them, the first in bold. markOf(entry): { name: value } of the data
+// that colour it.
+function connectPrint(listing, { kinds, textsOf, markOf }) {
   const list = byId("print-list");
   const fill = () => {
     if (list.childElementCount) return;
@@ -15,7 +16,7 @@ function connectPrint(listing, { kinds, textsOf, gradeOf }) {
       }
       const [first, ...others] = textsOf(entry);
       const heading = make("b", "grade", first);
-      item.dataset.grade = gradeOf(entry);
+      Object.assign(item.dataset, markOf(entry));
       item.append(photos, heading, ...others.map((text) => make("span", "", text)));
       return item;
     }));

@@ -25,6 +25,13 @@ class Selection {
     this.changed();
   }
 
+  // Drop all others.
+  keepOnly(entries) {
+    const known = new Set(entries);
+    for (const entry of this.entries) if (!known.has(entry)) this.entries.delete(entry);
+    this.changed();
+  }
+
   clear() {
     this.entries.clear();
     this.changed();

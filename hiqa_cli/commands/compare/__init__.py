@@ -1,0 +1,137 @@
+"""`hiqa compare`: do versions of the same images differ, by how much, and how sure is it?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.text import count
+from hiqa_cli.errors import UsageError
+from hiqa_cli.files.atomic import write_json
+from hiqa_cli.files.output_checks import check_new_file, claimed_outputs, is_same_target
+from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
+from hiqa_cli.scoring.row_printer import write
+
+from .. import options as common
+from ..usage.help import INPUT, OUTPUT, on_command_line
+from ..usage.values import points
+from .text import as_facts, as_lines, broken_limits
+from .versions import Settings, open_versions, read_scores
+
+STDOUT = Path("-")
+
+Versions = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A B",
+        help="Two or more folders, or tables of finished runs (.csv, .jsonl); all are compared with the first.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+JsonOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE|-", help="Write all numbers as JSON; - for standard output.", rich_help_panel=OUTPUT
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write an HTML page of the verdict and the pairs, side by side.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MaxDrop = Annotated[
+    float | None,
+    typer.Option(
+        "--max-drop",
+        metavar="X",
+        parser=points("--max-drop"),
+        help="Exit with 3 if the mean score falls by more than X.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MaxDropP95 = Annotated[
+    float | None,
+    typer.Option(
+        "--max-drop-p95",
+        metavar="X",
+        parser=points("--max-drop-p95"),
+        help="Exit with 3 if more than 5 % of the images fall by more than X.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def compare(
+    context: typer.Context,
+    scoring: common.SampledScoring,
+    backend: common.Networks,
+    limits: common.FileLimits,
+    versions: Versions,
+    json_file: JsonOutput = None,
+    report: Report = None,
+    max_drop: MaxDrop = None,
+    max_drop_p95: MaxDropP95 = None,
+    overwrite: common.Overwrite = False,
+    embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
+    full_size: common.FullSize = True,
+    quiet: common.Quiet = False,
+) -> int:
+    """Compare versions of the same images, such as settings of a codec.
+
+    Images are matched by their paths below each folder, file suffix aside.
+    Prints for each version whether it scores higher, lower, or shows no
+    difference: less than a point in the mean, or an interval that includes 0.
+
+    \b
+    hiqa compare original/ jpeg75/ jpeg35/ --report page.html
+    hiqa compare before.jsonl after.jsonl --max-drop 2
+
+    Exit codes: 0 compared; 1 output failed; 2 wrong usage, or nothing could start; 3 a version fell by more than
+    allowed.
+    """
+    from hiqa_cli.report.versions import compare_versions
+
+    if len(versions) < 2:
+        raise UsageError("expected two or more versions", "give folders, or tables of finished runs")
+    if report is None and on_command_line(context, "embed_limit_mb", "full_size"):
+        raise UsageError("--embed-limit-mb and --full-size are for a page", "give --report FILE")
+    json_path = json_file if json_file != STDOUT else None
+    check_new_file(json_path, "--json", overwrite)
+    target = None if report is None else ReportTarget(report, "--report", embed_limit_mb, full_size)
+    if target is not None and json_path is not None and is_same_target(target.path, json_path):
+        raise UsageError(f"--report and --json are the same file: {json_path}", "give another file")
+    say = Messages(quiet=quiet)
+    settings = Settings(scoring, backend, limits, say)
+    with claimed_outputs(("--json", json_path), ("--report", report)):
+        opened = open_versions(versions)
+        if target is None:
+            first, *others = read_scores(opened, settings)
+        else:
+            from .page import write_page
+
+            first, *others = write_page(opened, target, settings, overwrite=overwrite)
+        comparisons = [compare_versions(first, other) for other in others]
+        for comparison in comparisons:
+            if comparison.unmatched:
+                say.warn(f"{comparison.name}: {count(comparison.unmatched, 'image')} without a pair")
+        facts = as_facts(first, comparisons)
+        if json_file == STDOUT:
+            write(json.dumps(facts, indent=2) + "\n")
+        else:
+            write("\n".join(as_lines(first, comparisons)) + "\n")
+        if json_path is not None:
+            write_json(json_path, facts)
+    failed = [problem for one in comparisons for problem in broken_limits(one, max_drop, max_drop_p95)]
+    for problem in failed:
+        say.error(problem)
+    return ExitCode.BELOW_GATE if failed else ExitCode.OK
