@@ -51,14 +51,14 @@ function connectFilters(listing, reasonsOf) {
     for (const entry of listing.entries) for (const one of reasonsOf(entry)) reasons.set(one, (reasons.get(one) ?? 0) + 1);
     fillChoices(reason, [...reasons].sort(([a, m], [b, n]) => n - m || collator.compare(a, b)), "any reason", (name) => name);
   };
-  const apply = () => listing.filter({
+  const filters = () => ({
     folder: folder.value ? (entry) => isInFolder(entry.path, folder.value) : null,
     reason: reason.value ? (entry) => reasonsOf(entry).includes(reason.value) : null,
   });
   fill();
   listing.onEntries(() => {
     fill();
-    apply(); // a choice that is gone filters no more
+    Object.assign(listing.filters, filters()); // a choice that is gone filters no more
   });
-  for (const select of [folder, reason]) select.addEventListener("change", apply);
+  for (const select of [folder, reason]) select.addEventListener("change", () => listing.filter(filters()));
 }
