@@ -66,7 +66,7 @@ function intervalText(interval) {
 function showTotals() {
   const both = rows.filter(({ first, second }) => first && second).length;
   const only = ["first", "second"].map((side) => rows.filter((row) => row[side]).length - both);
-  byId("total").textContent = integers.format(both);
+  byId("total").textContent = integers.format(pairs.length); // that have two scores
   byId("unmatched").textContent = integers.format(only[0] + only[1]);
   byId("unmatched-text").textContent = only[0] + only[1] ? `${only[0]} in the first, ${only[1]} in the second version` : "";
   for (const name of ["higher", "lower"]) byId(`show-${name}`).hidden = !changeBetween(...chosen)?.[name];
