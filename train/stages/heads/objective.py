@@ -181,8 +181,16 @@ def fit_linear(image: np.ndarray, rows: Rows, units: np.ndarray, stage: HeadsSta
     return ridge(image[mine], units[mine], rows.subset[mine], stage.ridge, stage.between), source
 
 
-def ranked_rows(group: np.ndarray, mine: np.ndarray, batch: int, random: np.random.Generator) -> np.ndarray:
-    """Rows of some whole groups, about `batch` of them. mine: numbers of rows, sorted by group."""
-    numbers = np.unique(group[mine])
-    chosen = random.choice(numbers, max(1, batch // RANKED))
-    return np.asarray(mine[np.isin(group[mine], chosen)])
+class RankedGroups:
+    """Draws whole groups of versions for the ranking."""
+
+    def __init__(self, group: np.ndarray, mine: np.ndarray) -> None:
+        """group: (rows,) of every row; mine: numbers of the rows to draw from."""
+        ordered = mine[np.argsort(group[mine], kind="stable")]
+        ends = np.flatnonzero(np.diff(group[ordered])) + 1
+        self._groups = np.split(ordered, ends)
+
+    def draw(self, batch: int, random: np.random.Generator) -> np.ndarray:
+        """Numbers of the rows of some groups, about `batch` of them, each group once."""
+        chosen = random.choice(len(self._groups), min(len(self._groups), max(1, batch // RANKED)), replace=False)
+        return np.concatenate([self._groups[number] for number in chosen])

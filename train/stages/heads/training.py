@@ -12,7 +12,7 @@ from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_train.recipes.schema import HeadsStage
 from hiqa_train.trainer.network_trainer import build_optimiser, learning_rate
 
-from .objective import HeadObjective, Loss, Scales, fit_linear, fit_scales, ranked_rows
+from .objective import HeadObjective, Loss, RankedGroups, Scales, fit_linear, fit_scales
 from .rows import CLEAN, Rows
 
 REPORTS = 5  # of the losses, in a training
@@ -40,7 +40,7 @@ def train_heads(
     target, source = torch.from_numpy(units), torch.from_numpy(rows.source)
     has_reference, has_score = np.isfinite(rows.measured), np.isfinite(rows.human)
     versions = np.flatnonzero(rows.source == CLEAN)
-    ranked = np.flatnonzero(~has_score)
+    ranked = RankedGroups(rows.group, np.flatnonzero(~has_score)) if len(versions) else None
     compared = np.flatnonzero(has_score & has_reference)
     photographs = np.flatnonzero(has_score & ~has_reference)
 
@@ -53,7 +53,8 @@ def train_heads(
         found: dict[str, Tensor] = {}
         if len(versions):
             found["versions"] = stage.versions_weight * losses.compared(*of(random.choice(versions, stage.batch)))
-            some = ranked_rows(rows.group, ranked, stage.batch, random)
+        if ranked is not None:
+            some = ranked.draw(stage.batch, random)
             found["order"] = stage.order_weight * losses.ranked(*of(some)[:2], target[some], rows.group[some])
         if len(compared):
             found["compared"] = stage.compared_weight * losses.compared(*of(random.choice(compared, stage.batch)))
