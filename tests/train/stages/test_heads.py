@@ -93,7 +93,7 @@ def test_heads_find_what_decides_the_quality_in_image_or_comparison(told_by: str
     some = rows(600, told_by)
     stage = heads(linear_share=0.0, order_weight=0.5)
     regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
-    train_heads(regressor.eval(), some, SOURCES, stage, 1, lambda line: None)
+    train_heads(regressor.eval().requires_grad_(False), some, SOURCES, stage, 1, lambda line: None)  # as in a run
     scores = heads_stage.scores_of(regressor, some)
     truth = np.where(some.source == 2, (some.human - 0.2) / 0.5, some.measured)
     compared = some.source != 2

@@ -47,8 +47,8 @@ def train_heads(
     def of(some: np.ndarray) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         return image[some], None if pair is None else pair[some], target[some], source[some]
 
+    objective.train().requires_grad_(True)  # R comes frozen: its statistics must not change
     optimiser = build_optimiser(list(objective.parameters()), stage.learning)
-    objective.train()
     for step in range(stage.steps):
         found: dict[str, Tensor] = {}
         if len(versions):
@@ -69,7 +69,8 @@ def train_heads(
         if (step + 1) % max(1, stage.steps // REPORTS) == 0:
             listed = ", ".join(f"{name} {value.detach().item():.4f}" for name, value in found.items())
             report(f"heads: step {step + 1:,} of {stage.steps:,}, {listed}")
-    objective.eval().merge()
+    objective.eval().requires_grad_(False)
+    objective.merge()
     return scales
 
 
