@@ -21,6 +21,7 @@ COMPARED = (0, 2, 4)  # those in which the pair is compared; coarser ones name o
 MAP_SCALES = 3  # the discrepancy map as it is, halved, and halved twice
 MAP_NUMBERS = 3 * 3 * MAP_SCALES  # mean, mean absolute value and mean square of three colours
 
+LEAST_VARIANCE = 1e-12
 SPREAD_FLOOR = 0.02  # added to a spread before its logarithm, in units of the features
 PAIR_FLOOR = 1e-3  # of differences, in units of the spreads
 MAP_UNITS = 4 * 255.0  # of the map: its logarithm bends at a quarter of an 8-bit level
@@ -45,7 +46,8 @@ class Moments(NamedTuple):
     @property
     def spread(self) -> Tensor:
         """The standard deviation over places, (n, C)."""
-        return (self.square - self.mean.square()).clamp_min(0).sqrt()
+        # a root has no gradient at 0
+        return (self.square - self.mean.square()).clamp_min(LEAST_VARIANCE).sqrt()
 
     def described(self) -> Tensor:
         """Mean and logarithm of the spread, (n, 2 C)."""

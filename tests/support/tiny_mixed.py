@@ -35,7 +35,8 @@ def recipe(**networks):
     tiny, release = short_recipe(steps=2, **networks), load_recipe("release")
     found = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
     found = found.with_stage("generator", steps=2, batch=4, patch=64)
-    return found.with_stage("heads", groups=1, patch=256, steps=2, batch=8)
+    found = found.with_stage("trunk", steps=2, batch=6, patch=256, photographs=1, image_units=4)
+    return found.with_stage("heads", groups=1, patches=(256,), steps=2, batch=8)
 
 
 def quiet(line: str) -> None:

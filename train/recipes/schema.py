@@ -1,7 +1,7 @@
 """Recipes: everything that decides what a run learns, as dataclasses; loader.py reads them from TOML files.
 
-A recipe has an ordered list of stages of three kinds (`regressor`, `generator`, `joint`), the sizes of the networks,
-and the settings of a run. The dataclasses have no defaults: a missing key is an error, unless the file names another
+A recipe has an ordered list of stages, each of one of the kinds below, the sizes of the networks, and the settings of
+a run. The dataclasses have no defaults: a missing key is an error, unless the file names another
 recipe as its `base` and only changes some of its keys.
 """
 
@@ -124,6 +124,40 @@ class JointStage:
 
 
 @dataclass(frozen=True)
+class TrunkStage:
+    """Train the blocks of the released R's trunk that follow the compared ones, from ImageNet's filters, to tell the
+    quality of images alone; needs databases and clean images.
+
+    batch: images in a step: after every `photographs` photographs of the databases without references, the versions of
+    one distortion group. patch: px a side of these; of small images 256. photograph_share: of the groups that are drawn
+    of photographs in place of clean images. ladder_share: see HeadsStage.
+    share: of the trained filters in their average with ImageNet's, which later stages use: training moves filters away
+    from what holds on photographs from elsewhere.
+    head_rate: times `learning.rate`, of the head that is trained along. image_units, image_dropout, between: see
+    HeadsStage. order_weight: of the ranking of versions, in which a pair counts as apart by `margin` at least, in units
+    of the deviation of their qualities. versions_weight: of versions' own qualities.
+    """
+
+    kind: Literal["trunk"]
+    steps: int
+    batch: int
+    patch: int
+    photographs: int
+    photograph_share: float
+    ladder_share: float
+    shares: Mapping[str, float]
+    share: float
+    learning: OptimiserSettings
+    head_rate: float
+    image_units: int
+    image_dropout: float
+    between: float
+    order_weight: float
+    margin: float
+    versions_weight: float
+
+
+@dataclass(frozen=True)
 class HeadsStage:
     """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
     once; needs databases and clean images, and a trained G.
@@ -170,11 +204,12 @@ class HeadsStage:
     ridge: float
 
 
-Stage = RegressorStage | GeneratorStage | JointStage | HeadsStage
+Stage = RegressorStage | GeneratorStage | JointStage | TrunkStage | HeadsStage
 KINDS: dict[str, type[Stage]] = {
     "regressor": RegressorStage,
     "generator": GeneratorStage,
     "joint": JointStage,
+    "trunk": TrunkStage,
     "heads": HeadsStage,
 }
 

@@ -33,7 +33,7 @@ from hiqa_train.stages.initialise import (
     load_generator,
     load_regressor,
 )
-from hiqa_train.stages.plan import generator_stage, last_regressor, make_plan, missing_needs, vgg_layers
+from hiqa_train.stages.plan import generator_stage, last_regressor, make_plan, missing_needs, trunk_stage, vgg_layers
 from hiqa_train.trainer.checkpoint import LAST
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
@@ -192,11 +192,14 @@ class Run:
         if not self.run_device.leads:
             return self.out / "weights"
         generator = self.finished.generator(generator_stage(self.recipe))
+        of_trunk = trunk_stage(self.recipe)
+        trunk = self.finished.trunk(of_trunk) if of_trunk else None
         trained = run_heads(
             self.out / name,
             stage,
             name,
             generator,
+            trunk,
             self.data,
             self.options.seed,
             stopped=lambda: bool(self.stop.signal),

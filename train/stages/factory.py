@@ -9,7 +9,8 @@ from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.perceptual import PerceptualFeatures
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage, TrunkStage
+from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource, stage_seed
 from hiqa_train.trainer.loop import TrainingStage
 from hiqa_train.trainer.validation import Validation
@@ -19,6 +20,7 @@ from .initialise import NetworkProvider
 from .joint import JointTraining
 from .plan import generator_stage
 from .regressor import RegressorTraining
+from .trunk.stage import TrunkTraining
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class StageFactory:
                 init_generator=self.init_generator,
                 init_two_input=self.init_two_input,
             )
+        if isinstance(recipe, TrunkStage):
+            assert isinstance(self.data, MixedSource)  # or the plan refuses it
+            most, seed = self.recipe.watch.validation_pictures, stage_seed(self.seed, name)
+            return TrunkTraining(name, recipe, self.data, self.run_device, most=most, seed=seed)
         assert isinstance(recipe, JointStage)  # heads train on rows that are stored once: heads/stage.py
         generator_recipe, regressor_recipe = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(generator_recipe, GeneratorStage)

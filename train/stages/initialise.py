@@ -10,6 +10,7 @@ import torch
 from hiqa_cli.engine.manifest import MANIFEST
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
+from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.leakage import TrainedScenes, trained_scenes
@@ -17,12 +18,14 @@ from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import JointStage, Networks, Recipe, RegressorStage, Stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
+from .trunk.stage import averaged_trunk
+
 
 def result_of(described: dict[str, Any]) -> str:
     """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST in
     a generator stage, whose losses are added over time, so that validation errors of different steps are not
-    comparable."""
-    return LAST if described["kind"] == "generator" else BEST
+    comparable, and in a trunk stage, whose filters are averaged with those it began with."""
+    return LAST if described["kind"] in ("generator", "trunk") else BEST
 
 
 class NetworkProvider(Protocol):
@@ -58,6 +61,10 @@ class TrainedNetworks:
         network = MappedRegressor(Regressor(config), state["describe"]["databases"])
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
         return network.eval().requires_grad_(False)
+
+    def trunk(self, stage: str) -> EfficientNetLite:
+        """The trunk that a trunk stage leaves."""
+        return averaged_trunk(self.state(stage))
 
     def generator(self, stage: str) -> Generator:
         if self.given is not None and not (self.out / stage / LAST).exists():

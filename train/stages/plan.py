@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, Recipe, RegressorStage, TrunkStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource
 
@@ -36,7 +36,7 @@ def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: t
             left_out.append((name, reason))
         elif isinstance(stage, JointStage) and not data.any_reference:
             left_out.append((name, "it needs references"))
-        elif isinstance(stage, HeadsStage) and not isinstance(data, MixedSource):
+        elif isinstance(stage, TrunkStage | HeadsStage) and not isinstance(data, MixedSource):
             raise UsageError(f"the stage {name} needs databases and clean images", "give --dataset and --clean-images")
         elif isinstance(stage, RegressorStage) and stage.sees == "reference" and not data.every_reference:
             raise UsageError(f"the stage {name} needs the true references, which this database does not have")
@@ -60,12 +60,14 @@ def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: t
 
 
 def builds_on(recipe: Recipe, name: str, trains_g: bool) -> list[str]:
-    """The regressor stages whose R a stage uses."""
+    """The stages whose R, or trunk, a stage uses."""
     stage = recipe.stages[name]
     if isinstance(stage, RegressorStage):
         return [stage.begin] if stage.begin else []
-    if isinstance(stage, HeadsStage):
+    if isinstance(stage, TrunkStage):
         return []
+    if isinstance(stage, HeadsStage):
+        return [trunk_stage(recipe)] if trunk_stage(recipe) else []
     if isinstance(stage, GeneratorStage):
         return [stage.psi] if stage.psi_weight and trains_g else []
     generator = recipe.stages[stage.generator]
@@ -99,6 +101,11 @@ def last_regressor(recipe: Recipe) -> str:
 def generator_stage(recipe: Recipe) -> str:
     """The name of the generator stage, "" without one."""
     return next((name for name, stage in recipe.stages.items() if isinstance(stage, GeneratorStage)), "")
+
+
+def trunk_stage(recipe: Recipe) -> str:
+    """The name of the trunk stage, "" without one."""
+    return next((name for name, stage in recipe.stages.items() if isinstance(stage, TrunkStage)), "")
 
 
 def vgg_layers(recipe: Recipe, stages: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ class NetworkTrainer:
     """Minimises an objective.
 
     objective: a module that returns a `Loss` and holds all parameters to train. network: the part of it that is
-    averaged, validated and released.
+    averaged, validated and released. rate_factors: by prefix of parameters' names in the objective, times the rate.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class NetworkTrainer:
         settings: OptimiserSettings,
         steps: int,
         run_device: RunDevice,
+        rate_factors: Mapping[str, float] | None = None,
     ) -> None:
         self.settings, self.steps, self.run_device = settings, steps, run_device
         self.network = network
@@ -37,7 +38,7 @@ class NetworkTrainer:
         self.plain = objective.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.averaged = AveragedWeights(network, settings.averaging)
         self.parameters = [p for p in self.plain.parameters() if p.requires_grad]
-        self.optimiser = build_optimiser(self.parameters, settings)
+        self.optimiser = build_optimiser(rate_groups(self.plain, rate_factors or {}), settings)
         self.objective = run_device.distribute(self.plain)
         # buffers that a forward pass changes: batch norms' statistics, power iterations of spectral norms
         self.statistics = [buffer for buffer in self.plain.buffers() if buffer.is_floating_point()]
@@ -49,7 +50,7 @@ class NetworkTrainer:
         piece.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(step, self.steps, self.settings)
+            group["lr"] = learning_rate(step, self.steps, self.settings) * group.get("factor", 1.0)
         self.optimiser.zero_grad(set_to_none=True)
         before = [buffer.clone() for buffer in self.statistics]
         after: list[list[Tensor]] = []
@@ -141,8 +142,21 @@ def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         buffer.copy_(value)
 
 
-def build_optimiser(parameters: list[nn.Parameter], settings: OptimiserSettings) -> torch.optim.Optimizer:
-    on_gpu = any(parameter.is_cuda for parameter in parameters)
+def rate_groups(objective: nn.Module, factors: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The trained parameters in groups of one factor of the rate, 1 where no prefix fits."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in objective.named_parameters():
+        if parameter.requires_grad:
+            factor = next((value for prefix, value in factors.items() if name.startswith(prefix)), 1.0)
+            groups.setdefault(factor, []).append(parameter)
+    return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
+
+
+def build_optimiser(parameters: Iterable[Any], settings: OptimiserSettings) -> torch.optim.Optimizer:
+    """parameters: as torch's optimisers take them, tensors or groups of them."""
+    parameters = list(parameters)
+    tensors = [one for entry in parameters for one in (entry["params"] if isinstance(entry, dict) else [entry])]
+    on_gpu = any(tensor.is_cuda for tensor in tensors)
     kernels = {"fused": True} if on_gpu else {"foreach": True}
     make: dict[str, Callable[[], torch.optim.Optimizer]] = {
         "sgd": lambda: torch.optim.SGD(

@@ -12,7 +12,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_train.distributed import RunDevice
 from hiqa_train.evaluation.protocols.ablation import VARIANTS, variant
 from hiqa_train.recipes.loader import load_recipe, recipe_names
-from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, RegressorStage
+from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, RegressorStage, TrunkStage
 from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks
@@ -25,7 +25,8 @@ def test_every_recipe_of_the_package_loads():
     for name in recipe_names():
         recipe = load_recipe(name)
         kinds = {type(stage) for stage in recipe.stages.values()}
-        assert kinds - {JointStage} == {GeneratorStage, HeadsStage if name == "release" else RegressorStage}
+        of_r = (TrunkStage, HeadsStage) if name == "release" else (RegressorStage,)
+        assert kinds - {JointStage} == {GeneratorStage, *of_r}
         on_photographs = name in ("synthetic", "release")
         assert {bool(stage.shares) for stage in recipe.stages.values()} == {on_photographs}
         assert (JointStage in kinds) != on_photographs

@@ -27,6 +27,7 @@ from hiqa_train.stages.heads.objective import fit_scales
 from hiqa_train.stages.heads.ridge import ridge
 from hiqa_train.stages.heads.rows import CLEAN, Rows
 from hiqa_train.stages.heads.training import train_heads
+from hiqa_train.stages.trunk import stage as trunk_stage
 from hiqa_train.trainer.loop import StopSignal
 
 SOURCES = 3  # versions, a database with references, photographs
@@ -37,6 +38,7 @@ def small_recipe(**changes: object) -> Recipe:
     release, tiny = load_recipe("release"), short_recipe(steps=2)
     small = dataclasses.replace(release, networks=tiny.networks, watch=tiny.watch)
     small = small.with_stage("generator", steps=2, batch=4, patch=64)
+    small = small.with_stage("trunk", steps=2, batch=6, patch=256, photographs=1, image_units=4)
     few = {
         "groups": 1,
         "patches": (256,),
@@ -60,6 +62,8 @@ def heads(**changes: object) -> HeadsStage:
 def random_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     """ImageNet's filters come with a package that tests do not need."""
     monkeypatch.setattr(heads_stage, "load_lite0", lambda trunk: None)
+    monkeypatch.setattr(trunk_stage, "load_lite0", lambda trunk: None)
+    monkeypatch.setattr(trunk_stage, "FITTED", 1)
 
 
 def rows(count: int, told_by: str) -> Rows:
@@ -173,7 +177,7 @@ def test_a_run_goes_on_where_it_was_stopped_and_leaves_weights_that_score(tmp_pa
 
 def test_an_untrained_regressor_is_the_same_every_time_because_rows_belong_to_networks() -> None:
     generator = Generator(GeneratorConfig(channels=(4, 4, 4, 4, 4)))
-    first, second = (heads_stage.build_regressor(heads(), generator).state_dict() for _ in range(2))
+    first, second = (heads_stage.build_regressor(heads(), generator, None).state_dict() for _ in range(2))
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
@@ -187,5 +191,6 @@ def test_rows_of_other_data_are_refused(tmp_path: Path) -> None:
 def test_heads_need_clean_images_beside_databases(tmp_path: Path) -> None:
     parts, *_ = write_mixed(tmp_path)
     options = RunOptions(device="cpu", precision="fp32", cache=tmp_path / "cache")
-    with pytest.raises(UsageError, match="heads needs databases and clean images; give --dataset and --clean-images"):
+    expected = "the stage trunk needs databases and clean images; give --dataset and --clean-images"
+    with pytest.raises(UsageError, match=expected):
         train_databases(parts, small_recipe(), tmp_path / "out", options, StopSignal(), lambda line: None)

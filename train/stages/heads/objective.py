@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hiqa_cli.networks.pair_regressor import PairHead, PairRegressor
+from hiqa_train.losses.subsets import subset_loss
 from hiqa_train.losses.terms import ranking_loss
 from hiqa_train.recipes.schema import HeadsStage
 
@@ -156,16 +157,8 @@ class Loss:
         loss = torch.zeros(())
         for predicted, weight in ((joined, 1.0), (told, self.stage.alone_weight)):
             error = self.objective.to_source(predicted, source) - target
-            within = error - subset_means(error, subset)
-            loss = loss + weight * (within.square().mean() + self.stage.between**2 * error.square().mean())
+            loss = loss + weight * subset_loss(error, subset, self.stage.between)
         return loss
-
-
-def subset_means(values: Tensor, subset: Tensor) -> Tensor:
-    """The mean of the values of each one's subset, (n,)."""
-    count = int(subset.max()) + 1
-    sums = torch.zeros(count).index_add(0, subset, values)
-    return (sums / torch.bincount(subset, minlength=count).clamp_min(1))[subset]
 
 
 def fit_linear(image: np.ndarray, rows: Rows, units: np.ndarray, stage: HeadsStage) -> tuple[Linear, int] | None:

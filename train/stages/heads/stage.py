@@ -14,6 +14,7 @@ from torch import Tensor
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
+from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
@@ -48,6 +49,7 @@ def run_heads(
     stage: HeadsStage,
     name: str,
     generator: Generator,
+    trunk: EfficientNetLite | None,
     data: MixedSource,
     seed: int,
     *,
@@ -55,8 +57,11 @@ def run_heads(
     report: Callable[[str], None],
 ) -> TrainedHeads | None:
     """Collect the rows in `folder`, from where an earlier call stopped, and train the heads. None if `stopped` returned
-    True before the last row. Raises UsageError where the trunk's weights are not installed, and OutputError."""
-    regressor = build_regressor(stage, generator)
+    True before the last row.
+
+    trunk: of R; None: ImageNet's. Raises UsageError where these weights are not installed, and OutputError.
+    """
+    regressor = build_regressor(stage, generator, trunk)
     scorer = open_networks(folder / NETWORKS, generator, regressor)
     draws = draws_of(data, stage, stage_seed(seed, name))
     report(f"heads: {len(draws):,} images and groups go through the networks once, into {folder / ROWS}")
@@ -69,8 +74,9 @@ def run_heads(
     return TrainedHeads(regressor, rows)
 
 
-def build_regressor(stage: HeadsStage, generator: Generator) -> PairRegressor:
-    """R with ImageNet's filters and heads that know nothing, the same ones every time: rows belong to networks."""
+def build_regressor(stage: HeadsStage, generator: Generator, trunk: EfficientNetLite | None) -> PairRegressor:
+    """R with the given trunk, or ImageNet's, and heads that know nothing, the same ones every time: rows belong to
+    networks."""
     config = PairRegressorConfig(
         semantic_channels=generator.config.channels[-1],
         compares=stage.compares,
@@ -81,7 +87,10 @@ def build_regressor(stage: HeadsStage, generator: Generator) -> PairRegressor:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         regressor = PairRegressor(config).eval().requires_grad_(False)
-    load_lite0(regressor.trunk)
+    if trunk is None:
+        load_lite0(regressor.trunk)
+    else:
+        regressor.trunk.load_state_dict(trunk.state_dict())
     return regressor
 
 

@@ -1,0 +1,135 @@
+"""The trunk stage of a run: blocks of the released R's trunk, trained and averaged with ImageNet's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
+from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
+from hiqa_cli.networks.statistics import COMPARED
+from hiqa_train.data.batch import Batch
+from hiqa_train.distributed import RunDevice
+from hiqa_train.recipes.schema import TrunkStage
+from hiqa_train.sources.mixed import MixedSource
+from hiqa_train.sources.protocol import evenly_spaced, stage_seed
+from hiqa_train.stages.imagenet_init import load_lite0
+from hiqa_train.trainer.network_trainer import NetworkTrainer
+from hiqa_train.trainer.sample_grid import SampleGrid
+
+from .objective import TrunkObjective
+from .views import CLEAN, VIEWS, TrunkViews
+
+FIRST_TRAINED = COMPARED[-1] + 1  # block; those before are compared in pairs, and stay as ImageNet left them
+FITTED = 8  # batches whose images the scales are fitted on
+
+
+class TrunkTraining:
+    """See `loop.TrainingStage`."""
+
+    kind = "trunk"
+    main_loss = "order"
+    cycle = 1
+
+    def __init__(
+        self, name: str, recipe: TrunkStage, data: MixedSource, run_device: RunDevice, *, most: int, seed: int
+    ) -> None:
+        """most: photographs to validate on."""
+        self.name, self.recipe, self.seed = name, recipe, seed
+        self.steps, self.batch, self.run_device = recipe.steps, recipe.batch, run_device
+        databases, clean = data.databases, data.photographs
+        trained = [image for image in databases.training if image.reference is None]
+        held = [image for image in databases.validating if image.reference is None]
+        self.source = TrunkViews(trained, clean.training, recipe, seed)
+        self.validating = TrunkViews(evenly_spaced(held, most), clean.validating, recipe, stage_seed(0, "validation"))
+        regressor = untrained_regressor(recipe, seed)
+        objective = TrunkObjective(regressor, recipe, len(databases.names) + 1)
+        factors = {"regressor.trunk": 1.0, "": recipe.head_rate}
+        self.trainer = NetworkTrainer(objective, objective, recipe.learning, recipe.steps, run_device, factors)
+        self.trainers = {"trunk": self.trainer}
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": self.kind, "seed": self.seed, "recipe": asdict(self.recipe)}
+
+    def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
+        if step == 0:
+            objective = self.trainer.plain
+            assert isinstance(objective, TrunkObjective)
+            objective.fit_scales(self.source.draw(range(FITTED * self.batch)).to(self.run_device.device))
+        losses, _ = self.trainer.train_step(step, [(piece,) for piece in pieces])
+        return losses
+
+    @torch.no_grad()
+    def validate(self, step: int) -> dict[str, float]:
+        objective = self.trainer.best
+        assert isinstance(objective, TrunkObjective)
+        told, source, quality, group, losses = [], [], [], [], []
+        for batch in self._validation_batches():
+            assert batch.quality is not None
+            with self.run_device.autocast():
+                told.append(objective.told(batch.distorted).float().cpu())
+                losses.append(float(objective(batch).total))
+            source.append(batch.database[::VIEWS].cpu())
+            quality.append(batch.quality[::VIEWS].cpu())
+            group.append(batch.group[::VIEWS].cpu())
+        found = {"error": float(np.mean(losses))}
+        scores, true, of, groups = (torch.cat(values).numpy() for values in (told, quality, source, group))
+        each = [spearmanr(scores[of == n], true[of == n])[0] for n in np.unique(of[of != CLEAN])]
+        if each:
+            found["srocc"] = float(np.mean(each))
+        versions = of == CLEAN
+        found["ordered"] = ordered_share(scores[versions], true[versions], groups[versions])
+        return found
+
+    def remarks(self) -> list[str]:
+        return []
+
+    def samples(self) -> SampleGrid:
+        return SampleGrid(next(self._validation_batches()).distorted, None, None)
+
+    def _validation_batches(self) -> Iterator[Batch]:
+        source = self.validating
+        each = source.photographs_each
+        count = source.cycle * max(2, len(source.photographs) // each if each else len(source.clean))
+        for first in range(0, count, self.batch):
+            numbers = range(first, min(first + self.batch, count))
+            yield source.draw(numbers).to(self.run_device.device)
+
+
+def untrained_regressor(stage: TrunkStage, seed: int) -> PairRegressor:
+    """An R on images alone, with ImageNet's filters; the head and the blocks that follow the compared ones train."""
+    config = PairRegressorConfig(semantic_channels=0, compares=False, image_units=stage.image_units)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        regressor = PairRegressor(config)
+    load_lite0(regressor.trunk)
+    regressor.requires_grad_(True)
+    regressor.trunk.requires_grad_(False)
+    for block in regressor.trunk.blocks[FIRST_TRAINED:]:
+        block.requires_grad_(True)
+    return regressor
+
+
+def ordered_share(scores: np.ndarray, quality: np.ndarray, group: np.ndarray, apart: float = 0.02) -> float:
+    """Share of the pairs of versions of one image whose qualities are `apart` and which the scores order."""
+    pairs = (group[:, None] == group[None, :]) & (quality[:, None] > quality[None, :] + apart)
+    return float((scores[:, None] > scores[None, :])[pairs].mean()) if pairs.any() else float("nan")
+
+
+@torch.no_grad()
+def averaged_trunk(state: dict[str, Any]) -> EfficientNetLite:
+    """The trunk of a finished stage's checkpoint: `share` of the trained filters, the rest ImageNet's."""
+    start = EfficientNetLite()
+    load_lite0(start)
+    prefix = "regressor.trunk."
+    trained = state["learns"]["trunk"]["averaged"]
+    share = state["describe"]["recipe"]["share"]
+    for name, kept in start.state_dict().items():
+        kept.lerp_(trained[prefix + name], share)
+    return start.eval().requires_grad_(False)
