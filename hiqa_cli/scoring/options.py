@@ -9,6 +9,7 @@ from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
+from hiqa_cli.report.gate import DropLimits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists
@@ -79,6 +80,14 @@ EVERY_ROW = RowFilter()
 
 
 @dataclass(frozen=True)
+class BaselineOptions:
+    """The table of an earlier run, and by how much this run may score lower."""
+
+    table: str
+    limits: DropLimits
+
+
+@dataclass(frozen=True)
 class ScoreOptions:
     """The options of `hiqa score`. Empty or None: not given.
 
@@ -109,6 +118,7 @@ class ScoreOptions:
     prune: bool = False
     filter: RowFilter = EVERY_ROW
     cluster: ClusterOptions = NO_CLUSTER
+    baseline: BaselineOptions | None = None
 
 
 def sampled_scoring(
@@ -133,6 +143,20 @@ def row_filter(below: float | None = None, above: float | None = None) -> RowFil
             f"no score is below {below:g} and at least {above:g}", "give --above a number lower than --below"
         )
     return RowFilter(below, above)
+
+
+def baseline_options(
+    baseline: str | None = None, max_drop: float | None = None, max_drop_p95: float | None = None
+) -> BaselineOptions | None:
+    """The baseline that the options describe. Raises UsageError for limits without one."""
+    limits = DropLimits(max_drop, max_drop_p95)
+    if baseline is None:
+        if limits:
+            raise UsageError(
+                "--max-drop and --max-drop-p95 limit the fall from an earlier run", "give --baseline TABLE"
+            )
+        return None
+    return BaselineOptions(baseline, limits)
 
 
 def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
