@@ -10,14 +10,14 @@ import typer
 from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
-from hiqa_cli.scoring.options import ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
+from hiqa_cli.scoring.options import WORDS, ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
 from hiqa_cli.scoring.shard import Shard
 
 from . import gate
 from . import options as common
 from .usage.groups import OptionGroup
 from .usage.help import ADVANCED, OUTPUT, on_command_line
-from .usage.values import actor_bounds, points, shard, whole_number
+from .usage.values import actor_bounds, points, shard, some_of, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -136,6 +136,17 @@ Worst = Annotated[
     ),
 ]
 
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only",
+        metavar="WORD,...",
+        parser=some_of("--only", WORDS),
+        autocompletion=lambda: list(WORDS),
+        help=f"Print only images of these kinds: {', '.join(WORDS)}.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Below = Annotated[
     float | None,
     typer.Option(
@@ -156,7 +167,7 @@ Above = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
-Rows = Annotated[RowFilter, OptionGroup(row_filter, below=Below, above=Above)]
+Rows = Annotated[RowFilter, OptionGroup(row_filter, only=Only, below=Below, above=Above)]
 
 
 def score(
