@@ -37,7 +37,7 @@ class GithubPrinter:
 
 
 class JunitPrinter:
-    """JUnit XML, as Jenkins and GitLab read it: a test case for each image, written at the end."""
+    """JUnit XML, as Jenkins' xUnit plugin reads it: a test case for each image, written at the end."""
 
     def __init__(self, gate: float | None) -> None:
         self._gate = gate
