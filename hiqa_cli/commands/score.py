@@ -10,14 +10,14 @@ import typer
 from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
-from hiqa_cli.scoring.gate_formats import FORMATS
-from hiqa_cli.scoring.options import ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
+from hiqa_cli.scoring.options import WORDS, ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
 from hiqa_cli.scoring.shard import Shard
 
+from . import gate
 from . import options as common
 from .usage.groups import OptionGroup
 from .usage.help import ADVANCED, OUTPUT, on_command_line
-from .usage.values import actor_bounds, points, shard, whole_number
+from .usage.values import actor_bounds, points, shard, some_of, whole_number
 
 CsvFile = Annotated[
     str | None,
@@ -71,15 +71,6 @@ MapsFolder = Annotated[
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="Write an HTML page, see hiqa report.", rich_help_panel=OUTPUT),
-]
-Format = Annotated[
-    str | None,
-    common.choice(
-        "--format",
-        tuple(FORMATS),
-        "Print annotations, JUnit XML or a summary, for CI, instead of rows.",
-        ADVANCED,
-    ),
 ]
 ShardOption = Annotated[
     Shard | None,
@@ -145,6 +136,17 @@ Worst = Annotated[
     ),
 ]
 
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only",
+        metavar="WORD,...",
+        parser=some_of("--only", WORDS),
+        autocompletion=lambda: list(WORDS),
+        help=f"Print only images of these kinds: {', '.join(WORDS)}.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Below = Annotated[
     float | None,
     typer.Option(
@@ -165,7 +167,7 @@ Above = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
-Rows = Annotated[RowFilter, OptionGroup(row_filter, below=Below, above=Above)]
+Rows = Annotated[RowFilter, OptionGroup(row_filter, only=Only, below=Below, above=Above)]
 
 
 def score(
@@ -175,6 +177,7 @@ def score(
     limits: common.FileLimits,
     inputs: common.Inputs,
     rows: Rows,
+    baseline: gate.Baseline,
     share: ShardOption = None,
     csv: CsvFile = None,
     jsonl: JsonLinesFile = None,
@@ -185,7 +188,7 @@ def score(
     sort: Sort = None,
     worst: Worst = None,
     min_score: MinScore = None,
-    form: Format = None,
+    form: gate.FormatOfRows = None,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     full_size: common.FullSize = True,
     csv_safe: CsvSafe = False,
@@ -210,7 +213,8 @@ def score(
     hiqa score build/ -r --min-score 60 --worst 5
 
     Exit codes: 0 all images scored, none below --min-score; 1 an image could not be scored, none was found, or
-    output failed; 2 wrong usage, or nothing could start; 3 an image scored below --min-score.
+    output failed; 2 wrong usage, or nothing could start; 3 an image scored below --min-score, or images fell by more
+    than --max-drop or --max-drop-p95.
     """
     from hiqa_cli.scoring.run import run_score
 
@@ -228,6 +232,7 @@ def score(
             parquet=parquet,
             sqlite=sqlite,
             prune=prune,
+            baseline=baseline,
             cluster=ClusterOptions(ray, ray_address, ray_actors),
             csv_safe=csv_safe,
             print0=print0,

@@ -1,14 +1,14 @@
 """Exit codes of every command.
 
-    0    all images scored, none below the gate (`--min-score`)
+    0    all images scored, none below the gate (`--min-score`, `--max-drop`)
     1    an image could not be scored, none was found, or output failed midway; takes precedence over 3
     2    wrong usage, or the run could not start (device, weights, output files)
-    3    all images scored, some below the gate
+    3    all images scored, some below the gate, or lower than those of an earlier run by more than allowed
     130  stopped by SIGINT (Ctrl-C)
     141  the reader of standard output closed the pipe (as in `hiqa score ... | head -1`)
     143  stopped by SIGTERM
 
-Commands other than `score` use 0, 1, 2 and the same codes for signals and closed pipes.
+`compare` uses 3 for `--max-drop` too. Other commands use 0, 1, 2 and the same codes for signals and closed pipes.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import numpy as np
 from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
 from .config import grade
+from .pipeline.kinds.names import PHOTOGRAPH
 from .row_schema import COLUMNS, DECIMALS, LEAST, MOST, rating_columns
 
 
@@ -53,6 +54,7 @@ class ScoreResult:
     precision: "fp32" or "bf16", the arithmetic of the networks.
     weights: first 8 hex digits of the sha256 of the weights' manifest.
     stride: px between tiles.
+    kind: "photograph"; or "flat", "text", "screenshot" or "drawing", whose score means little: `uncertainty` is 100.
     borders: px at each side of the image that were left out as a border of one colour. Tiles have their place in the
         whole image all the same.
     notes: what was done to the image before scoring (profile, alpha, borders, reflection, rotation, frames).
@@ -74,6 +76,7 @@ class ScoreResult:
     mode: str
     tile_total: int
     standard_error: float = 0.0
+    kind: str = PHOTOGRAPH
     borders: Borders = NO_BORDERS
     notes: tuple[str, ...] = ()
     exif: tuple[tuple[str, str], ...] = ()
@@ -103,6 +106,7 @@ class ScoreResult:
             f"{self.width}x{self.height} px",
             f"{count if count == self.tile_total else f'{count} of {self.tile_total}'} tiles",
             f"{self.mode} {self.precision}",
+            *([] if self.kind == PHOTOGRAPH else [self.kind]),
             *(f"{name} {value.shape}" for name in ARRAYS if (value := getattr(self, name)) is not None),
             *self.notes,
         ]
@@ -118,6 +122,7 @@ class ScoreResult:
         facts = {
             "score": f"{self.score:.2f} +/- {self.uncertainty:.2f} points, {grade(self.score)}",
             "size": f"{self.width} x {self.height} px",
+            "kind": self.kind,
             "tiles": f"{len(self.tiles)} of {self.tile_total}, mode {self.mode}, {self.precision}",
             "weights": self.weights,
             **({"notes": "; ".join(self.notes)} if self.notes else {}),
@@ -139,7 +144,7 @@ class ScoreResult:
             "upper": min(MOST, self.score + self.uncertainty),
             "uncertainty": self.uncertainty,
             "standard_error": self.standard_error if finite else None,
-            **{name: row[name] for name in ("grade", "notes", "width", "height", "tiles")},
+            **{name: row[name] for name in ("grade", "kind", "notes", "width", "height", "tiles")},
             "tile_total": self.tile_total,
             "stride": self.stride,
             "borders": self.borders._asdict(),
@@ -151,13 +156,13 @@ class ScoreResult:
         """The result as a row of a table, column -> value, in the order of CSV and JSON lines.
 
         Points have four decimals. `standard_error` is None where it is infinite. `notes` and `reasons` are lists.
-        `kind` and `reasons` are empty: no weights predict them yet. `error` is empty: a result has none.
+        `reasons` is empty: no weights predict them yet. `error` is empty: a result has none.
         """
         values = {
             "path": path,
             **rating_columns(self.score, self.uncertainty),
             "standard_error": round(self.standard_error, DECIMALS) if math.isfinite(self.standard_error) else None,
-            "kind": "",
+            "kind": self.kind,
             "reasons": [],
             "notes": list(self.notes),
             "width": self.width,

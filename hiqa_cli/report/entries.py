@@ -41,7 +41,7 @@ def entry_from_result(row: Row, file: str | None, result: ScoreResult, preview: 
         width=result.width,
         height=result.height,
         size=None if file is None else _file_size(file),
-        reasons=row.reasons,
+        reasons=row.words,
         notes=result.notes,
         exif=result.exif,
         tiles=_tile_scores([(tile.x, tile.y, tile.score) for tile in result.tiles]),
@@ -109,7 +109,7 @@ def _entry_from_row(row: Row, picture: Picture | HiqaError, reader: PictureReade
         row.uncertainty,
         row.width,
         row.height,
-        reasons=row.reasons,
+        reasons=row.words,
         notes=row.notes,
         tiles=tiles,
     )

@@ -22,9 +22,9 @@ class ReportEntry:
 
     path: text; bytes that are not UTF-8 are surrogate escapes. score, uncertainty: points (0..100), None for a failed
     image, whose reason is `error`. width, height: px of the image in upright orientation. size: bytes of its file, None
-    if unknown. reasons: why the score is low, where the weights predict it. notes: conversions applied while reading.
-    exif: (name, value) of camera, lens, exposure and date. tiles: None if the row has no tile scores. missing: why
-    some previews are not shown, "" if all are.
+    if unknown. reasons: the kind of a picture that is no photograph, and why the score is low. notes: what was done
+    to it before scoring. exif: (name, value) of camera, lens, exposure and date. tiles: None if the row has no tile
+    scores. missing: why some previews are not shown, "" if all are.
     """
 
     path: str

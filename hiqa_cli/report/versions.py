@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from hiqa_cli.errors import UsageError
 
 from .change import Change, measure_change
@@ -43,45 +41,43 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class ScoredPairs:
-    """The images that two versions have with a score, in the order of the first: names, scores and paths of both."""
+class PairScores:
+    """An image that two versions have with a score. paths: in both versions."""
 
-    names: list[str]
-    before: list[float]
-    now: list[float]
-    paths: list[tuple[str, str]]
+    name: str
+    before: float
+    now: float
+    paths: tuple[str, str]
+
+    @property
+    def drop(self) -> float:
+        """By how many points the score fell; negative where it rose."""
+        return self.before - self.now
 
 
-def scored_pairs(first: Version, second: Version) -> ScoredPairs:
-    """Match the images by their paths. UsageError if none match."""
-    matching = match_paths(first.paths, second.paths)
-    found = ScoredPairs([], [], [], [])
-    for name, one, other in matching.pairs:
+def scored_pairs(first: Version, second: Version) -> list[PairScores]:
+    """The images of two versions by their paths, in the order of the first. UsageError if none match."""
+    found = []
+    for name, one, other in match_paths(first.paths, second.paths).pairs:
         before, now = first.scores[one], second.scores[other]
         if before is not None and now is not None:
-            found.names.append(name)
-            found.before.append(before)
-            found.now.append(now)
-            found.paths.append((first.paths[one], second.paths[other]))
-    if not found.names:
+            found.append(PairScores(name, before, now, (first.paths[one], second.paths[other])))
+    if not found:
         raise UsageError(f"{first.name} and {second.name} have no scored image in common", HOW_IMAGES_MATCH)
     return found
 
 
-def compare_versions(first: Version, second: Version) -> Comparison:
-    """Match the images by their paths and measure the change. UsageError if none match."""
-    pairs = scored_pairs(first, second)
-    before, now = pairs.before, pairs.now
-    order = np.argsort(np.subtract(now, before), kind="stable")
-    losers = [(pairs.names[n], before[n], now[n]) for n in order[:LOSERS] if now[n] < before[n]]
-    sizes = _mean_size([path for path, _ in pairs.paths]), _mean_size([path for _, path in pairs.paths])
+def compare_versions(first: Version, second: Version, pairs: Sequence[PairScores]) -> Comparison:
+    """Measure the change over the pairs that scored_pairs() found."""
+    losers = sorted((pair for pair in pairs if pair.drop > 0), key=lambda pair: -pair.drop)[:LOSERS]
+    sizes = [_mean_size([pair.paths[version] for pair in pairs]) for version in (0, 1)]
     scored = sum(score is not None for version in (first, second) for score in version.scores)
     return Comparison(
         second.name,
-        measure_change(before, now),
-        tuple(losers),
+        measure_change([pair.before for pair in pairs], [pair.now for pair in pairs]),
+        tuple((pair.name, pair.before, pair.now) for pair in losers),
         None if sizes[0] is None or sizes[1] is None else (sizes[0], sizes[1]),
-        scored - 2 * len(pairs.names),
+        scored - 2 * len(pairs),
     )
 
 

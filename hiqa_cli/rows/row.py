@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hiqa_cli.engine.config import USUAL_BACKEND, Scoring
 from hiqa_cli.engine.job import DEFAULT_LIMITS
+from hiqa_cli.engine.pipeline.kinds.names import PHOTOGRAPH
 from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
 from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
@@ -28,8 +29,8 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 class Row:
     """The result of one image, as in files; the fields are the columns, in their order.
 
-    path: as given, see text.name_text. kind, reasons: empty, no weights predict them yet. error: why there is no
-    score, else "".
+    path: as given, see text.name_text. kind: "" without a score, and in tables of earlier versions. reasons: empty, no
+    weights predict them yet. error: why there is no score, else "".
     extra: fields that only JSON lines have.
     """
 
@@ -63,8 +64,8 @@ class Row:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What to say of the picture beside its score: its kind where a table names one, and its reasons."""
-        return (*([self.kind] if self.kind else []), *self.reasons)
+        """What to say of the picture beside its score: its kind where it is no photograph, and its reasons."""
+        return (*([self.kind] if self.kind not in ("", PHOTOGRAPH) else []), *self.reasons)
 
     def setting(self, name: str) -> Any:
         """A setting of a row of JSON lines: as the row names it, else the default."""

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, Scoring
+from hiqa_cli.engine.pipeline.kinds.names import KINDS, NOT_A_PHOTOGRAPH, UMBRELLA
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
+from hiqa_cli.report.gate import DropLimits
 from hiqa_cli.report.options import ReportTarget
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists
@@ -17,6 +19,7 @@ from .inputs import STANDARD_INPUT, InputOptions
 from .shard import Shard
 
 STDOUT = "-"
+WORDS = (*KINDS, UMBRELLA)  # that --only takes
 
 
 @dataclass(frozen=True)
@@ -55,27 +58,40 @@ NO_CLUSTER = ClusterOptions()
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows go to standard output. below, above: points; None: no bound.
+    """Which rows go to standard output.
+
+    only: words of WORDS, of which one must apply; () for any. below, above: points; None: no bound.
 
     A row passes with a score lower than `below`, and of at least `above`. A row without a score never passes.
     """
 
+    only: tuple[str, ...] = ()
     below: float | None = None
     above: float | None = None
 
     def __bool__(self) -> bool:
         """Whether it leaves anything out."""
-        return self.below is not None or self.above is not None
+        return bool(self.only) or self.below is not None or self.above is not None
 
     def passes(self, row: Row) -> bool:
         """Whether to print the row."""
         if row.score is None:
             return False
-        is_low = self.below is None or row.score < self.below
-        return is_low and (self.above is None or row.score >= self.above)
+        if (self.below is not None and row.score >= self.below) or (self.above is not None and row.score < self.above):
+            return False
+        words = {row.kind, *row.reasons, *([UMBRELLA] if row.kind in NOT_A_PHOTOGRAPH else [])}
+        return not self.only or not words.isdisjoint(self.only)
 
 
 EVERY_ROW = RowFilter()
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """The table of an earlier run, and by how much this run may score lower."""
+
+    table: str
+    limits: DropLimits
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,7 @@ class ScoreOptions:
     prune: bool = False
     filter: RowFilter = EVERY_ROW
     cluster: ClusterOptions = NO_CLUSTER
+    baseline: BaselineOptions | None = None
 
 
 def sampled_scoring(
@@ -126,13 +143,28 @@ def sampled_scoring(
     return Scoring(mode, stride, tolerance, None if all_tiles else sample, keep_borders)
 
 
-def row_filter(below: float | None = None, above: float | None = None) -> RowFilter:
-    """The filter that the options describe. Raises UsageError where no score passes."""
+def row_filter(only: str | None = None, below: float | None = None, above: float | None = None) -> RowFilter:
+    """The filter that the options describe. only: words of WORDS, separated by commas. Raises UsageError where no score
+    passes."""
     if below is not None and above is not None and below <= above:
         raise UsageError(
             f"no score is below {below:g} and at least {above:g}", "give --above a number lower than --below"
         )
-    return RowFilter(below, above)
+    return RowFilter(tuple(only.split(",")) if only else (), below, above)
+
+
+def baseline_options(
+    baseline: str | None = None, max_drop: float | None = None, max_drop_p95: float | None = None
+) -> BaselineOptions | None:
+    """The baseline that the options describe. Raises UsageError for limits without one."""
+    limits = DropLimits(max_drop, max_drop_p95)
+    if baseline is None:
+        if limits:
+            raise UsageError(
+                "--max-drop and --max-drop-p95 limit the fall from an earlier run", "give --baseline TABLE"
+            )
+        return None
+    return BaselineOptions(baseline, limits)
 
 
 def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
@@ -152,7 +184,7 @@ def check_conflicts(options: ScoreOptions) -> None:
         raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
     _check_ray(options)
     if options.format and options.filter:
-        raise UsageError(f"--format {options.format} prints what fails", "remove --below and --above")
+        raise UsageError(f"--format {options.format} prints what fails", "remove --only, --below and --above")
     if options.shard is not None and STANDARD_INPUT in options.inputs.paths:
         raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
     files = [name for name in (options.csv, options.jsonl) if name is not None]

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiqa_cli.console.text import count, name_text
+from hiqa_cli.engine.job import Outputs
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import check_output_folder, file_id
 from hiqa_cli.files.remote.address import shown
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY
 
 from .inputs import Input, input_files
 
@@ -175,3 +177,14 @@ def check_output_paths(
     if existing and not may_exist:
         others = f" (and {count(len(existing) - 1, 'other')})" if len(existing) > 1 else ""
         raise UsageError(f"{existing[0]} exists already{others}", hint)
+
+
+def map_outputs(target: OutputPaths, *, keep: bool) -> Outputs:
+    """The maps of an image as the outputs of its job. keep: leave out maps that exist."""
+    paths = {kind: None if keep and os.path.lexists(path) else path for kind, path in target.pictures.items()}
+    return Outputs(hallucination=paths[HALLUCINATION], discrepancy=paths[DISCREPANCY], quality=paths[QUALITY])
+
+
+def map_names(target: OutputPaths) -> dict[str, str]:
+    """The names of an image's maps, as rows have them."""
+    return {kind: name_text(path) for kind, path in target.pictures.items()}

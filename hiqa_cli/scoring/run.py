@@ -16,18 +16,19 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.config import AUTO
-from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
+from hiqa_cli.engine.job import NO_OUTPUTS, Job
 from hiqa_cli.errors import HiqaError, OutputError
 from hiqa_cli.files.output_checks import claimed_outputs
 from hiqa_cli.files.remote.address import shown
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
-from .gate_formats import make_gate_printer
+from .gate.baseline import Baseline, open_baseline
+from .gate.formats import make_gate_printer
 from .inputs import Input, Inputs, find_inputs
 from .items import check_standard_input, job_for, load_workers, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
-from .output_paths import OutputPaths, check_output_paths, plan_output_paths
+from .output_paths import OutputPaths, check_output_paths, map_names, map_outputs, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
 from .row_printer import NullPrinter, RowPrinter, make_printer
@@ -57,6 +58,7 @@ def _run_claimed(options: ScoreOptions) -> int:
         messages.detail(f"{count(inputs.excluded, 'file or folder', 'files and folders')} left out")
     check_standard_input(inputs.images)
     check_report_target(options, inputs.images)
+    baseline = open_baseline(options, inputs.images)
     tables = tables_of(options, inputs.images)
     targets = _own_share(options, inputs)
     plan = plan_resume(tables, inputs.images, targets, prune=_may_prune(options, inputs, messages))
@@ -75,12 +77,13 @@ def _run_claimed(options: ScoreOptions) -> int:
         printer=_printer(options),
         summary=RunSummary(gate=options.min_score, outputs_skipped=inputs.outputs_skipped),
         maps={
-            image.name: _map_names(target)
+            image.name: map_names(target)
             for image, target in zip(inputs.images, targets, strict=True)
             if target is not None
         },
         settings=settings,
         report=report,
+        baseline=baseline,
     )
     try:
         run.count_finished(plan)
@@ -166,25 +169,11 @@ def _jobs(
         outputs = NO_OUTPUTS
         if target is not None and target.pictures[QUALITY] not in planned:
             planned.add(target.pictures[QUALITY])
-            outputs = _map_outputs(target, keep=options.if_exists is IfExists.RESUME)
+            outputs = map_outputs(target, keep=options.if_exists is IfExists.RESUME)
         if options.report is not None:
             outputs = with_preview(outputs, options.report)
         jobs.append(job_for(image, options.limits, outputs))
     return jobs
-
-
-def _map_outputs(target: OutputPaths, *, keep: bool) -> Outputs:
-    """keep: leave out maps that exist."""
-    paths = {kind: None if keep and os.path.lexists(path) else path for kind, path in target.pictures.items()}
-    return Outputs(
-        hallucination=paths[HALLUCINATION],
-        discrepancy=paths[DISCREPANCY],
-        quality=paths[QUALITY],
-    )
-
-
-def _map_names(target: OutputPaths) -> dict[str, str]:
-    return {kind: name_text(path) for kind, path in target.pictures.items()}
 
 
 def _settings(options: ScoreOptions, scorer: Scorers | None) -> dict[str, Any]:
@@ -213,13 +202,14 @@ class ScoreRun:
     maps: dict[str, dict[str, str]]
     settings: dict[str, Any]
     report: ScoreReport | None = None
+    baseline: Baseline | None = None
 
     def count_finished(self, plan: ResumePlan) -> None:
         """Count the rows of an earlier run, also for the gate, and print them if the output is sorted or tells what
         fails."""
         shows_all = bool(self.options.order or self.options.format) or self.options.worst is not None
         for row in [*(row for row in plan.finished if row is not None), *plan.kept]:
-            self.summary.add(row)
+            self._count(row)
             self.summary.scored_before += row.is_scored
             if shows_all:
                 self.printer.show(row)
@@ -245,6 +235,8 @@ class ScoreRun:
             progress.close()
             for table in self.tables:
                 table.close()
+        if self.baseline is not None and self.summary.scored:
+            self.summary.against_baseline = self.baseline.compare()
         self.printer.end(self.summary)
         if self.report is not None:
             self.report.finish()
@@ -268,10 +260,15 @@ class ScoreRun:
     def _write(self, row: Row, progress: ImageProgress) -> None:
         for table in self.tables:
             table.append(row)
-        self.summary.add(row)
+        self._count(row)
         with progress.cleared_for_results():
             self.printer.show(row)
         progress.advance()
+
+    def _count(self, row: Row) -> None:
+        self.summary.add(row)
+        if self.baseline is not None:
+            self.baseline.add(row)
 
     def _report_progress(self, total: int) -> None:
         names = " and ".join(table.name for table in self.tables)
@@ -297,4 +294,6 @@ class ScoreRun:
             for line in self.summary.gate_messages() if not self.options.format else ():
                 self.messages.error(line)
             self.messages.warn(self.summary.summary())
+        if self.baseline is not None and not self.baseline.tell(self.messages, verdict=not self.options.format):
+            return self.summary.exit_code or ExitCode.USAGE
         return self.summary.exit_code

@@ -6,11 +6,15 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hiqa_cli.console.exit_codes import ExitCode, code_for_counts
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.config import GRADES
 from hiqa_cli.rows.row import Row
+
+if TYPE_CHECKING:
+    from hiqa_cli.report.gate import GateResult
 
 ENOUGH = 20  # images from which 5 % are one
 
@@ -22,6 +26,7 @@ class RunSummary:
     gate: the lowest score that passes, or None. scored_before: rows that an earlier run scored.
     outputs_skipped: hiqa's own pictures among the inputs. failing: (score, path) of the images below the gate.
     scores, grades, words: of the scored images; words are their kinds and reasons, photographs not counted.
+    against_baseline: the finished run against an earlier one, or None.
     """
 
     gate: float | None = None
@@ -35,6 +40,7 @@ class RunSummary:
     scores: array[float] = field(default_factory=lambda: array("d"))
     grades: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
+    against_baseline: GateResult | None = None
 
     def add(self, row: Row) -> None:
         """Count one row."""
@@ -54,7 +60,8 @@ class RunSummary:
     @property
     def exit_code(self) -> ExitCode:
         """See ExitCode."""
-        return code_for_counts(self.scored, self.failed, self.below_gate)
+        problems = 0 if self.against_baseline is None else len(self.against_baseline.problems)
+        return code_for_counts(self.scored, self.failed, self.below_gate + problems)
 
     @property
     def needs_summary(self) -> bool:

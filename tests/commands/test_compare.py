@@ -71,6 +71,23 @@ def test_limits_are_a_gate(run_hiqa: RunHiqa, runs: Path, limits, code, message)
     assert (done.code, done.messages) == (code, [message] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [
+        ("github", "::error title=hiqa::lower.jsonl: the mean score falls by 9.00, more than 8.5"),
+        ("junit", '<?xml version="1.0" encoding="UTF-8"?>'),
+        ("markdown", "**hiqa:** compared with first.csv"),
+    ],
+)
+def test_the_result_is_printed_for_ci_and_the_gate_stays(run_hiqa: RunHiqa, runs: Path, form: str, begins: str) -> None:
+    call = ("compare", "first.csv", "lower.jsonl", "--max-drop", "8.5", "--format", form)
+    done = run_hiqa(*call, cwd=runs)
+    assert (done.code, done.lines[0]) == (3, begins)
+    assert done.messages == ["hiqa: lower.jsonl: the mean score falls by 9.00, more than 8.5"]
+    assert "elsewhere/b/11.jpg" in done.out.decode()  # fell by 10
+    assert "falls by 8.00" not in done.out.decode()
+
+
 def test_images_without_a_pair_are_counted(run_hiqa: RunHiqa, runs: Path) -> None:
     write_run(runs / "few.csv", {"0.png": 50.0, "1.png": 50.0, "other.png": 50.0})
     done = run_hiqa("compare", "first.csv", "few.csv", cwd=runs)
@@ -176,6 +193,8 @@ def test_pictures_that_are_gone_are_counted(run_hiqa: RunHiqa, runs: Path) -> No
         (("first.csv", "missing.csv"), "missing.csv cannot be read: no such file or directory"),
         (("first.csv", "same.csv", "--no-full-size"), "--embed-limit-mb and --full-size are for a page; give "
          "--report FILE"),
+        (("first.csv", "same.csv", "--format", "junit", "--json", "-"), "--format junit uses standard output, as "
+         "--json - does; give --json a file"),
         (("first.csv", "same.csv", "--report", "-"), "--report: expected a file, found -; to write a file of that "
          "name, give ./-"),
         (("first.csv", "same.csv", "--report", "same.csv", "--overwrite"), "--report same.csv: is one of the input "

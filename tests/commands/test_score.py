@@ -108,7 +108,8 @@ def test_csv_has_a_row_for_every_input_in_order(folder_run: FolderRun, tiny_weig
     assert (good["weights"], good["error"]) == (identity, "")
     assert float(good["uncertainty"]) > 0
     assert 0 <= float(good["lower"]) <= float(good["score"]) <= float(good["upper"]) <= 100
-    assert (good["grade"], good["standard_error"], good["notes"]) == (grade(float(good["score"])), "0.0", "")
+    assert (good["grade"], good["standard_error"], good["kind"]) == (grade(float(good["score"])), "0.0", "flat")
+    assert good["notes"].startswith("flat, nothing to judge")
     assert "reflected to 256x256" in rows[0]["notes"]
     for bad in rows[4:]:
         assert bad["error"]

@@ -47,7 +47,7 @@ def test_a_result_gives_every_column_and_its_interval_stays_on_the_scale() -> No
     assert tuple(row) == COLUMNS
     assert (row["score"], row["lower"], row["upper"], row["uncertainty"]) == (2.0, 0.0, 7.5, 5.5)
     assert (row["grade"], row["notes"], row["tiles"]) == ("bad", ["frame 1 of 2", "reflected to 300x256"], 2)
-    assert (row["kind"], row["reasons"], row["error"]) == ("", [], "")
+    assert (row["kind"], row["reasons"], row["error"]) == ("photograph", [], "")
     assert replace(RESULT, score=99.0).to_row()["upper"] == 100.0
     assert replace(RESULT, score=79.99999).to_row()["grade"] == "excellent"  # as a reader of 80.0 would call it
 

@@ -25,9 +25,15 @@ ROWS = [
     ("chosen", "shown"),
     [
         (EVERY_ROW, "abcd"),
+        (row_filter("text"), "a"),
+        (row_filter("text,flat"), "ac"),
+        (row_filter("not-a-photograph"), "ac"),
+        (row_filter("photograph"), "bd"),
+        (RowFilter(("blur",)), "b"),
         (row_filter(below=60.0), "ab"),
         (row_filter(above=60.0), "cd"),
         (row_filter(below=70.0, above=50.0), "bd"),
+        (row_filter("not-a-photograph", below=40.0), "a"),
     ],
 )
 def test_standard_output_has_the_rows_that_pass(
@@ -41,7 +47,7 @@ def test_standard_output_has_the_rows_that_pass(
 
 
 def test_the_worst_are_the_worst_of_those_that_pass(capsys: pytest.CaptureFixture[str]) -> None:
-    printer = make_printer(form=None, paths_only=False, order="", worst=1, row_filter=row_filter(above=50.0))
+    printer = make_printer(form=None, paths_only=False, order="", worst=1, row_filter=row_filter("photograph"))
     for row in ROWS:
         printer.show(row)
     printer.end(RunSummary())
@@ -57,7 +63,7 @@ def test_the_summary_tells_median_low_quantiles_grades_and_kinds() -> None:
     summary = RunSummary()
     for row in ROWS:
         summary.add(row)
-    assert summary.distribution() == ["median 55.00", "1 poor, 1 fair, 2 good", "2 photograph, 1 text, 1 blur, 1 flat"]
+    assert summary.distribution() == ["median 55.00", "1 poor, 1 fair, 2 good", "1 text, 1 blur, 1 flat"]
     for number in range(20):
         summary.add(Row(f"{number}.png", 60.0 + number, grade="good", kind="photograph"))
     assert summary.distribution()[0] == "median 68.50; 10 % score below 60.00, 5 % below 51.50"

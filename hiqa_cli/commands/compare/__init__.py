@@ -10,17 +10,17 @@ import typer
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
-from hiqa_cli.console.text import count
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import check_new_file, claimed_outputs, is_same_target
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
+from hiqa_cli.scoring.gate.changes import changes_text
 from hiqa_cli.scoring.row_printer import write
 
+from .. import gate
 from .. import options as common
 from ..usage.help import INPUT, OUTPUT, on_command_line
-from ..usage.values import points
-from .text import as_facts, as_lines, broken_limits
+from .text import as_facts, as_lines
 from .versions import Settings, open_versions, read_scores
 
 STDOUT = Path("-")
@@ -49,26 +49,6 @@ Report = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
-MaxDrop = Annotated[
-    float | None,
-    typer.Option(
-        "--max-drop",
-        metavar="X",
-        parser=points("--max-drop"),
-        help="Exit with 3 if the mean score falls by more than X.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-MaxDropP95 = Annotated[
-    float | None,
-    typer.Option(
-        "--max-drop-p95",
-        metavar="X",
-        parser=points("--max-drop-p95"),
-        help="Exit with 3 if more than 5 % of the images fall by more than X.",
-        rich_help_panel=OUTPUT,
-    ),
-]
 
 
 def compare(
@@ -77,10 +57,10 @@ def compare(
     backend: common.Networks,
     limits: common.FileLimits,
     versions: Versions,
+    drops: gate.Limits,
     json_file: JsonOutput = None,
     report: Report = None,
-    max_drop: MaxDrop = None,
-    max_drop_p95: MaxDropP95 = None,
+    form: gate.FormatOfVerdict = None,
     overwrite: common.Overwrite = False,
     embed_limit_mb: common.EmbedLimitMb = EMBED_LIMIT_MB,
     full_size: common.FullSize = True,
@@ -99,12 +79,14 @@ def compare(
     Exit codes: 0 compared; 1 output failed; 2 wrong usage, or nothing could start; 3 a version fell by more than
     allowed.
     """
-    from hiqa_cli.report.versions import compare_versions
+    from hiqa_cli.report.gate import check_drop
 
     if len(versions) < 2:
         raise UsageError("expected two or more versions", "give folders, or tables of finished runs")
     if report is None and on_command_line(context, "embed_limit_mb", "full_size"):
         raise UsageError("--embed-limit-mb and --full-size are for a page", "give --report FILE")
+    if form is not None and json_file == STDOUT:
+        raise UsageError(f"--format {form} uses standard output, as --json - does", "give --json a file")
     json_path = json_file if json_file != STDOUT else None
     check_new_file(json_path, "--json", overwrite)
     target = None if report is None else ReportTarget(report, "--report", embed_limit_mb, full_size)
@@ -120,18 +102,21 @@ def compare(
             from .page import write_page
 
             first, *others = write_page(opened, target, settings, overwrite=overwrite)
-        comparisons = [compare_versions(first, other) for other in others]
-        for comparison in comparisons:
-            if comparison.unmatched:
-                say.warn(f"{comparison.name}: {count(comparison.unmatched, 'image')} without a pair")
+        results = [check_drop(first, other, drops) for other in others]
+        comparisons = [result.comparison for result in results]
+        for result in results:
+            if result.unmatched:
+                say.warn(result.unmatched)
         facts = as_facts(first, comparisons)
-        if json_file == STDOUT:
+        if form is not None:
+            write(changes_text(form, results))
+        elif json_file == STDOUT:
             write(json.dumps(facts, indent=2) + "\n")
         else:
             write("\n".join(as_lines(first, comparisons)) + "\n")
         if json_path is not None:
             write_json(json_path, facts)
-    failed = [problem for one in comparisons for problem in broken_limits(one, max_drop, max_drop_p95)]
+    failed = [problem for result in results for problem in result.problems]
     for problem in failed:
         say.error(problem)
     return ExitCode.BELOW_GATE if failed else ExitCode.OK

@@ -1,4 +1,4 @@
-"""What `hiqa compare` says: the verdicts in words, all numbers, and the limits that are broken."""
+"""What `hiqa compare` says: the verdicts in words, and all numbers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,6 @@ from hiqa_cli.console.text import escape_for_terminal
 
 if TYPE_CHECKING:
     from hiqa_cli.report.versions import Comparison, Version
-
-
-def broken_limits(comparison: Comparison, max_drop: float | None, max_drop_p95: float | None) -> list[str]:
-    """What of a comparison is beyond the limits, as messages."""
-    change, problems = comparison.change, []
-    if max_drop is not None and -change.mean > max_drop:
-        problems.append(f"{comparison.name}: the mean score falls by {-change.mean:.2f}, more than {max_drop:g}")
-    if max_drop_p95 is not None and change.p95_drop > max_drop_p95:
-        problems.append(
-            f"{comparison.name}: 5 % of the images fall by {change.p95_drop:.2f} or more, more than {max_drop_p95:g}"
-        )
-    return problems
 
 
 def as_facts(first: Version, comparisons: Sequence[Comparison]) -> dict[str, Any]:

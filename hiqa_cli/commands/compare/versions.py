@@ -17,8 +17,9 @@ from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.codec import TABLE_HINT
 from hiqa_cli.rows.row import Row, changed_settings, error_row, scored_row
-from hiqa_cli.rows.saved_run import RunSettings, SavedRun, read_saved_run
+from hiqa_cli.rows.saved_run import RunSettings, SavedRun
 from hiqa_cli.rows.stored import is_table, open_table
+from hiqa_cli.scoring.gate.baseline import scored_run
 from hiqa_cli.scoring.inputs import Input, InputOptions, find_inputs
 from hiqa_cli.scoring.items import job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
@@ -73,10 +74,7 @@ def _folder(name: str) -> Folder:
 
 
 def _table(name: str) -> Table:
-    run = read_saved_run(name, "version")
-    if not run.scored:
-        raise UsageError(f"{name} has no scored image")
-    return Table(name, run)
+    return Table(name, scored_run(name, "version"))
 
 
 def read_scores(versions: Sequence[Folder | Table], settings: Settings) -> list[Version]:

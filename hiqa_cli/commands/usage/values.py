@@ -30,6 +30,16 @@ def one_of(option: str, words: tuple[str, ...], variable: str = "") -> Callable[
     return parse
 
 
+def some_of(option: str, words: tuple[str, ...]) -> Callable[[str], str]:
+    """A parser for an option whose value is one of a few words, or several separated by commas."""
+    parse_word = one_of(option, words)
+
+    def parse(value: str) -> str:
+        return ",".join(parse_word(word.strip()) for word in value.split(","))
+
+    return parse
+
+
 def devices(option: str, words: tuple[str, ...], variable: str) -> Callable[[str], str]:
     """A parser for a device as one_of() takes it, "cuda:all", or different GPUs such as "cuda:0,cuda:1"."""
     parse_word = one_of(option, words, variable)

@@ -23,6 +23,8 @@ from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
 
 from .image_outputs import ImageOutputs
+from .kinds.model import kind_of
+from .kinds.names import NOTES, PHOTOGRAPH
 from .statistics import ImageStatistics, image_prediction, pooled
 
 Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 % of the time
@@ -36,6 +38,7 @@ class ImageState:
 
     _aggregate: Aggregate  # this and the following: set by begin()
     _grid: TileGrid
+    _kind: str
     _scoring: Scoring
     _backend: Backend
 
@@ -60,6 +63,7 @@ class ImageState:
         self._scoring, self._backend = scoring, backend
         self._borders = NO_BORDERS if scoring.keep_borders else find_borders(picture.pixels)
         self._pixels = inside(picture.pixels, self._borders)
+        self._kind = kind_of(self._pixels)
         height, width = self._pixels.shape[:2]
         self._aggregate = aggregate_for(width, height, scoring, self._points_of)
         grid = self._grid = blend_grid(width, height, scoring)
@@ -140,9 +144,11 @@ class ImageState:
         check_finite(of_tiles, np.array([score, predicted_error]))
         half_width = calibration.half_width(score, of_tiles[:, 0].tolist(), predicted_error)
         uncertainty = min(math.hypot(half_width, Z80 * error), MOST)  # infinite after one tile of several
+        if self._kind != PHOTOGRAPH:
+            uncertainty = MOST
         if self._outputs is not None:
             self._outputs.finish(score, uncertainty)
-        notes = self._borders.note, self._grid.note, sample_note(self._aggregate)
+        notes = NOTES.get(self._kind, ""), self._borders.note, self._grid.note, sample_note(self._aggregate)
         self.outcome = ScoreResult(
             score=score,
             uncertainty=uncertainty,
@@ -158,6 +164,7 @@ class ImageState:
             mode=self._scoring.mode,
             tile_total=self._aggregate.total,
             standard_error=error,
+            kind=self._kind,
             borders=self._borders,
             notes=(*picture.notes, *(note for note in notes if note)),
             exif=picture.exif,

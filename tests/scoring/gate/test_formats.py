@@ -8,8 +8,11 @@ from xml.etree import ElementTree
 import pytest
 from support.process import RunHiqa, write_picture
 
+from hiqa_cli.report.gate import DropLimits, GateResult, check_drop
+from hiqa_cli.report.versions import Version
 from hiqa_cli.rows.row import Row
-from hiqa_cli.scoring.gate_formats import FORMATS, make_gate_printer
+from hiqa_cli.scoring.gate.changes import changes_text
+from hiqa_cli.scoring.gate.formats import FORMATS, make_gate_printer
 from hiqa_cli.scoring.summary import RunSummary
 
 ROWS = [
@@ -21,8 +24,20 @@ ROWS = [
 ]
 
 
-def printed(name: str, capsys: pytest.CaptureFixture[str], gate: float | None = 60.0) -> str:
-    printer, summary = make_gate_printer(name, gate), RunSummary(gate=gate)
+# Changes of -9, -1, -30 and +2 points: the mean falls by 9.5.
+NAMES = ("a, b: 100%.png", "sub/fine.png", "sub/b_\x1b[31m|.png", "up.png")
+BEFORE, NOW = (60.0, 60.0, 60.0, 60.0), (51.0, 59.0, 30.0, 62.0)
+
+
+def change(max_drop: float | None, max_drop_p95: float | None = None, name: str = "new.csv") -> GateResult:
+    versions = Version("old.csv", NAMES, BEFORE), Version(name, tuple(f"new/{path}" for path in NAMES), NOW)
+    return check_drop(*versions, DropLimits(max_drop, max_drop_p95))
+
+
+def printed(
+    name: str, capsys: pytest.CaptureFixture[str], gate: float | None = 60.0, against: GateResult | None = None
+) -> str:
+    printer, summary = make_gate_printer(name, gate), RunSummary(gate=gate, against_baseline=against)
     for row in ROWS:
         printer.show(row)
         summary.add(row)
@@ -72,7 +87,7 @@ JENKINS = {
 
 
 def test_junit_fits_the_schema_of_jenkins_and_no_class_is_without_a_name(capsys: pytest.CaptureFixture[str]) -> None:
-    suites = ElementTree.fromstring(printed("junit", capsys))
+    suites = ElementTree.fromstring(printed("junit", capsys, against=change(5, name="this run")))
     assert suites.tag == "testsuites"
     for element in suites.iter():
         children, attributes = JENKINS[element.tag]
@@ -85,7 +100,7 @@ def test_junit_fits_the_schema_of_jenkins_and_no_class_is_without_a_name(capsys:
     cases = list(suites.iter("testcase"))
     # Jenkins: the class is what follows the last dot. GitLab: of two cases of one class and name, it drops one.
     assert all(case.attrib["classname"].rpartition(".")[2] for case in cases)
-    assert len({(case.attrib["classname"], case.attrib["name"]) for case in cases}) == len(ROWS)
+    assert len({(case.attrib["classname"], case.attrib["name"]) for case in cases}) == len(ROWS) + 1 + len(NAMES)
 
 
 def test_markdown_lists_what_fails_the_worst_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,3 +148,59 @@ def test_a_resumed_run_tells_of_all_images(run_hiqa: RunHiqa, tiny_weights: Path
 def test_contradictions_are_refused_in_one_line(run_hiqa: RunHiqa, more: tuple[str, ...], message: str) -> None:
     done = run_hiqa("score", "a.png", "--format", "junit", *more)
     assert (done.code, done.messages) == (2, [f"hiqa: {message}"])
+
+
+def test_github_gets_the_broken_limit_and_an_error_for_every_image_that_fell_by_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = changes_text("github", [change(5)]).splitlines()
+    assert lines[0] == "::error title=hiqa::new.csv: the mean score falls by 9.50, more than 5"
+    assert lines[1].startswith("::error file=new/sub/b_\x1b[31m|.png,title=hiqa::new/sub/b_\N{SYMBOL FOR ESCAPE}[31m|")
+    assert lines[2] == (
+        "::error file=new/a%2C b%3A 100%25.png,title=hiqa::new/a, b: 100%25.png: score falls by 9.00, from 60.00 to "
+        "51.00, more than 5"
+    )
+    assert lines[3].startswith(
+        "::notice title=hiqa::compared with old.csv: new.csv: no difference (mean -9.5 points, 95 %25"
+    )
+    assert len(lines) == 4
+    of_run = printed("github", capsys, against=change(5)).splitlines()
+    assert of_run[3:7] == lines
+    assert of_run[7].startswith("::notice title=hiqa::4 images scored")
+
+
+def test_images_that_fall_are_warnings_and_pass_where_no_limit_is_broken() -> None:
+    lines = changes_text("github", [change(10, 29)]).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["::warning", "::notice"]
+    (suite,) = ElementTree.fromstring(changes_text("junit", [change(10, 29)]))
+    assert suite.get("failures") == "0"
+    assert changes_text("github", [change(None)]).count("\n") == 1  # the verdict
+
+
+def test_junit_of_a_comparison_has_a_case_for_the_limits_and_for_every_pair() -> None:
+    first, second = ElementTree.fromstring(changes_text("junit", [change(5), change(None, 40, "sub/other")]))
+    assert first.attrib == {
+        "name": "new.csv", "tests": "5", "failures": "3", "errors": "0", "skipped": "0", "time": "0",
+    }  # fmt: skip
+    assert [(case.get("classname"), case.get("name"), case.find("failure") is not None) for case in first] == [
+        ("hiqa", "new.csv", True),
+        ("new.csv", "a, b: 100%", True),
+        ("new.csv/sub", "fine", False),
+        ("new.csv/sub", "b_\N{REPLACEMENT CHARACTER}[31m|", True),
+        ("new.csv", "up", False),
+    ]
+    assert first[0][0].get("message") == "new.csv: the mean score falls by 9.50, more than 5"
+    assert [first[2].findtext("system-out"), second.get("failures")] == ["score 60.00 before, 59.00 now", "0"]
+
+
+def test_markdown_of_a_comparison_lists_the_largest_fall_first(capsys: pytest.CaptureFixture[str]) -> None:
+    text = changes_text("markdown", [change(None, 5)])
+    assert text.startswith("**hiqa:** compared with old.csv\n\nnew.csv: no difference (mean -9.5 points, ")
+    assert (
+        "**new.csv: 5 % of the images fall by 26.85 or more, more than 5**\n\n2 images fell by more than 5:\n" in text
+    )
+    assert text.splitlines()[-2:] == [
+        r"| 60.00 | 30.00 | -30.00 | new/sub/b\_\x1b\[31m\|.png |".replace(r"\x1b", "\x1b"),
+        "| 60.00 | 51.00 | -9.00 | new/a, b: 100%.png |",
+    ]
+    assert printed("markdown", capsys, against=change(None, 5)).endswith(text.partition("\n\n")[2])

@@ -1,0 +1,1 @@
+"""What kind of picture an image is: a photograph, or one of those whose score means little."""
