@@ -1,9 +1,9 @@
 """The R of the released weights: it compares the distorted image with its hallucination in one trunk.
 
-Lin and Wang, CVPR 2018, section 3.3, with three differences. One trunk, EfficientNet-Lite0 with the filters that
-ImageNet left, sees both images of the pair, as the R of formula (7) does: what holds on photographs from elsewhere lies
-in its lower and middle layers, and training would move them away from it. Image and comparison have a head each, and a
-gate decides how much the comparison counts:
+Lin and Wang, CVPR 2018, section 3.3, with three differences. One trunk, EfficientNet-Lite0, sees both images of the
+pair, as the R of formula (7) does. The blocks in which the pair is compared keep ImageNet's filters: what holds on
+photographs from elsewhere lies in lower and middle layers, and training moves them away from it. Image and comparison
+have a head each, and a gate decides how much the comparison counts:
 
     logit = image + gate * (comparison - image),   score = logistic(logit)
 

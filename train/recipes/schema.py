@@ -131,8 +131,6 @@ class TrunkStage:
     batch: images in a step: after every `photographs` photographs of the databases without references, the versions of
     one distortion group. patch: px a side of these; of small images 256. photograph_share: of the groups that are drawn
     of photographs in place of clean images. ladder_share: see HeadsStage.
-    share: of the trained filters in their average with ImageNet's, which later stages use: training moves filters away
-    from what holds on photographs from elsewhere.
     head_rate: times `learning.rate`, of the head that is trained along. image_units, image_dropout, between: see
     HeadsStage. order_weight: of the ranking of versions, in which a pair counts as apart by `margin` at least, in units
     of the deviation of their qualities. versions_weight: of versions' own qualities.
@@ -146,7 +144,6 @@ class TrunkStage:
     photograph_share: float
     ladder_share: float
     shares: Mapping[str, float]
-    share: float
     learning: OptimiserSettings
     head_rate: float
     image_units: int
@@ -162,6 +159,8 @@ class HeadsStage:
     """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
     once; needs databases and clean images, and a trained G.
 
+    trunk_share: of the filters that the stage `trunk` trained, in their average with ImageNet's: training moves filters
+    away from what holds on photographs from elsewhere.
     groups: distortion groups drawn of each clean image; patches: px a side of their versions, of the first group, the
         second and so on, then again from the first; those of small images have 256. photograph_share: of the
         photographs without references that a group is drawn of, too, for the ranking alone. ladder_share: of the groups
@@ -179,6 +178,7 @@ class HeadsStage:
     """
 
     kind: Literal["heads"]
+    trunk_share: float
     groups: int
     patches: tuple[int, ...]
     photograph_share: float

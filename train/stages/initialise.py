@@ -62,9 +62,9 @@ class TrainedNetworks:
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
         return network.eval().requires_grad_(False)
 
-    def trunk(self, stage: str) -> EfficientNetLite:
-        """The trunk that a trunk stage leaves."""
-        return averaged_trunk(self.state(stage))
+    def trunk(self, stage: str, share: float) -> EfficientNetLite:
+        """The trunk that a trunk stage leaves, averaged with ImageNet's."""
+        return averaged_trunk(self.state(stage), share)
 
     def generator(self, stage: str) -> Generator:
         if self.given is not None and not (self.out / stage / LAST).exists():

@@ -89,7 +89,7 @@ def test_blocks_after_the_compared_ones_train_and_the_share_of_them_is_kept(tmp_
         databases=SimpleNamespace(training=photographs, validating=photographs[:2], names=("mine",)),
         photographs=SimpleNamespace(training=clean, validating=clean[:1]),
     )
-    recipe = stage(share=0.25, learning=dataclasses.replace(stage().learning, warmup=0, averaging=0.0))
+    recipe = stage(learning=dataclasses.replace(stage().learning, warmup=0, averaging=0.0))
     training = TrunkTraining("trunk", recipe, data, CPU, most=2, seed=1)  # type: ignore[arg-type]
     before = {name: value.clone() for name, value in training.trainer.network.state_dict().items()}
     for step in range(2):
@@ -102,7 +102,7 @@ def test_blocks_after_the_compared_ones_train_and_the_share_of_them_is_kept(tmp_
     assert set(training.validate(2)) == {"error", "srocc", "ordered"}
     state = {"learns": {"trunk": training.trainer.state()}, "describe": training.describe()}
     name = "blocks.9.project.weight"
-    kept = averaged_trunk(state).state_dict()[name]
+    kept = averaged_trunk(state, 0.25).state_dict()[name]
     expected = 0.75 * before[f"regressor.trunk.{name}"] + 0.25 * after[f"regressor.trunk.{name}"]
     torch.testing.assert_close(kept, expected)
     assert not torch.allclose(kept, before[f"regressor.trunk.{name}"], rtol=0, atol=1e-7)

@@ -123,13 +123,12 @@ def ordered_share(scores: np.ndarray, quality: np.ndarray, group: np.ndarray, ap
 
 
 @torch.no_grad()
-def averaged_trunk(state: dict[str, Any]) -> EfficientNetLite:
-    """The trunk of a finished stage's checkpoint: `share` of the trained filters, the rest ImageNet's."""
+def averaged_trunk(state: dict[str, Any], share: float) -> EfficientNetLite:
+    """The trunk of a finished stage's checkpoint: `share` of the trained filters, 0..1, the rest ImageNet's."""
     start = EfficientNetLite()
     load_lite0(start)
     prefix = "regressor.trunk."
     trained = state["learns"]["trunk"]["averaged"]
-    share = state["describe"]["recipe"]["share"]
     for name, kept in start.state_dict().items():
         kept.lerp_(trained[prefix + name], share)
     return start.eval().requires_grad_(False)
