@@ -33,7 +33,7 @@ from hiqa_cli.networks.hiqa import HiqaNet  # noqa: E402
 from hiqa_train.data.batch import Batch  # noqa: E402
 from hiqa_train.distributed import RunDevice  # noqa: E402
 from hiqa_train.losses.terms import Loss  # noqa: E402
-from hiqa_train.recipes.schema import OptimiserSettings  # noqa: E402
+from hiqa_train.recipes.stages import OptimiserSettings  # noqa: E402
 from hiqa_train.trainer.loss_reader import LossReader  # noqa: E402
 from hiqa_train.trainer.network_trainer import NetworkTrainer  # noqa: E402
 

@@ -20,7 +20,8 @@ from hiqa_train.data.image_cache import decode_images, default_cache_folder
 from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import Recipe, RegressorStage
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import RegressorStage
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.stages.plan import last_regressor
 

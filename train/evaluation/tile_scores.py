@@ -20,7 +20,7 @@ from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import regressor_inputs, regressor_score
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import RegressorStage
+from hiqa_train.recipes.stages import RegressorStage
 
 TILES_AT_ONCE = 16
 

@@ -29,7 +29,7 @@ from hiqa_train.data.leakage import RUN_RECORD
 from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import dataclass_from_table
-from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.stages.heads.collect import rows_of
 from hiqa_train.stages.heads.examples import Example
 from hiqa_train.stages.heads.rows import CLEAN, Rows

@@ -20,7 +20,7 @@ from hiqa_cli.networks.regressor import Regressor
 from hiqa_train.data.batch import Batch, RegressorInputs, discrepancy_map
 from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
 from hiqa_train.distributed import frozen
-from hiqa_train.recipes.schema import GeneratorStage
+from hiqa_train.recipes.stages import GeneratorStage
 
 from .frozen import FrozenGenerator
 from .perceptual import PerceptualFeatures

@@ -7,7 +7,8 @@ from hiqa_train.data.distortion_groups import GROUP
 from hiqa_train.data.feature_cache import CELL
 from hiqa_train.distributed import RunDevice
 
-from .schema import HeadsStage, JointStage, Recipe, RegressorStage, Stage
+from .schema import Recipe
+from .stages import HeadsStage, JointStage, RegressorStage, Stage
 
 
 def check_recipe(recipe: Recipe, run_device: RunDevice) -> None:

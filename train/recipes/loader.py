@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from hiqa_cli.errors import UsageError
 
-from .schema import KINDS, GeneratorStage, JointStage, Networks, Recipe, RegressorStage, RunSettings, Stage
+from .schema import Networks, Recipe, RunSettings
+from .stages import KINDS, GeneratorStage, JointStage, RegressorStage, Stage
 
 DEFAULT = "best"  # the recipe of `hiqa train --dataset`
 SYNTHETIC = "synthetic"  # the recipe of `hiqa train --clean-images`

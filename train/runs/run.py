@@ -21,7 +21,8 @@ from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.distributed import RunDevice, join_processes
 from hiqa_train.losses.perceptual import load_perceptual
 from hiqa_train.recipes.checks import check_recipe
-from hiqa_train.recipes.schema import HeadsStage, JointStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import HeadsStage, JointStage, RegressorStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
@@ -34,14 +35,13 @@ from hiqa_train.stages.initialise import (
     load_regressor,
 )
 from hiqa_train.stages.plan import generator_stage, last_regressor, make_plan, missing_needs, trunk_stage, vgg_layers
-from hiqa_train.trainer.checkpoint import LAST
 from hiqa_train.trainer.loop import StopSignal, run_stage
 from hiqa_train.trainer.metrics_log import ProgressListener
 from hiqa_train.trainer.time_estimate import duration, estimate
 
 from .options import RunOptions, RunStopped
 from .release import ReleaseFacts, release, release_heads
-from .run_record import PERCEPTUAL, check_record, recorded_perceptual, run_identity, write_record
+from .run_record import PERCEPTUAL, check_out, check_record, recorded_perceptual, run_identity, write_record
 from .sources import open_databases, open_mixed, open_photographs
 
 Report = Callable[[str], None]
@@ -288,14 +288,6 @@ class Run:
         if isinstance(stage, RegressorStage):
             return name == last_regressor(self.recipe) and stage.sees != "reference"
         return isinstance(stage, JointStage)
-
-
-def check_out(out: Path, *, resume: bool) -> None:
-    """UsageError if OUT is not empty without `resume`, or holds no run with it."""
-    if not resume and out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
-    if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):
-        raise UsageError(f"--resume: no run in {out}", "start without --resume")
 
 
 def silent(line: str) -> None:

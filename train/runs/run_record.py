@@ -16,7 +16,7 @@ from hiqa_cli.files.atomic import write_json
 from hiqa_train.data.leakage import RUN_RECORD
 from hiqa_train.losses.vgg import VGG19
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.trainer.checkpoint import first_difference
+from hiqa_train.trainer.checkpoint import LAST, first_difference
 
 from .options import RunOptions
 
@@ -84,3 +84,11 @@ def recorded_perceptual(folder: Path) -> dict[str, Any] | None:
     else:
         found = None
     return found if isinstance(found, dict) else None
+
+
+def check_out(out: Path, *, resume: bool) -> None:
+    """UsageError if OUT is not empty without `resume`, or holds no run with it."""
+    if not resume and out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
+    if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):
+        raise UsageError(f"--resume: no run in {out}", "start without --resume")

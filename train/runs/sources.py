@@ -15,7 +15,8 @@ from hiqa_train.data.image_cache import default_cache_folder
 from hiqa_train.data.leakage import photograph_scenes, shared_scenes
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.schema import GeneratorStage, Recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import GeneratorStage
 from hiqa_train.sources.cached_features import CachedFeatureSource
 from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.sources.mixed import MixedSource, check_patches

@@ -23,7 +23,8 @@ from hiqa_cli.engine.speed.timing import add_seconds, median_seconds, no_wait, s
 from hiqa_train.data.batch import Batch
 from hiqa_train.distributed import RunDevice, join_processes
 from hiqa_train.losses.perceptual import load_perceptual
-from hiqa_train.recipes.schema import HeadsStage, Recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator

@@ -19,7 +19,8 @@ from hiqa_train.data.image_cache import open_array
 from hiqa_train.data.scored_images import ScoredImage, ScoredPatch, batch_of_patches, epoch_order, with_reference
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.schema import RegressorStage, RunSettings, Stage
+from hiqa_train.recipes.schema import RunSettings
+from hiqa_train.recipes.stages import RegressorStage, Stage
 from hiqa_train.trainer.validation import Validation
 
 from .database import DatabaseSource

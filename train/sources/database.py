@@ -28,7 +28,8 @@ from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.datasets import DATABASES
 from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.score_maps import to_common_scale
-from hiqa_train.recipes.schema import RunSettings, Stage
+from hiqa_train.recipes.schema import RunSettings
+from hiqa_train.recipes.stages import Stage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, case_of

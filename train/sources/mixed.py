@@ -11,7 +11,7 @@ from typing import Any
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.batch import PatchSource
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.schema import JointStage, RegressorStage, Stage
+from hiqa_train.recipes.stages import JointStage, RegressorStage, Stage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from hiqa_train.data.batch import PatchSource
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.schema import Stage
+from hiqa_train.recipes.stages import Stage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase

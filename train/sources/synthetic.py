@@ -20,7 +20,8 @@ from hiqa_train.data.leakage import photograph_scenes
 from hiqa_train.data.patches import draw_pair
 from hiqa_train.distortions import expand_shares
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.schema import GeneratorStage, RunSettings, Stage
+from hiqa_train.recipes.schema import RunSettings
+from hiqa_train.recipes.stages import GeneratorStage, Stage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, draw_cases

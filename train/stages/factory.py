@@ -9,7 +9,8 @@ from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.perceptual import PerceptualFeatures
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import GeneratorStage, JointStage, Recipe, RegressorStage, TrunkStage
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import GeneratorStage, JointStage, RegressorStage, TrunkStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource, stage_seed
 from hiqa_train.trainer.loop import TrainingStage

@@ -34,7 +34,8 @@ from hiqa_train.losses.objectives import (
 )
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.losses.terms import PIXEL_LOSSES, d_fake
-from hiqa_train.recipes.schema import GeneratorStage, Networks
+from hiqa_train.recipes.schema import Networks
+from hiqa_train.recipes.stages import GeneratorStage
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, hallucination_measures, predict

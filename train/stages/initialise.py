@@ -15,7 +15,8 @@ from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.leakage import TrainedScenes, trained_scenes
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import JointStage, Networks, Recipe, RegressorStage, Stage
+from hiqa_train.recipes.schema import Networks, Recipe
+from hiqa_train.recipes.stages import JointStage, RegressorStage, Stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
 from .trunk.stage import averaged_trunk

@@ -23,7 +23,7 @@ from hiqa_train.losses.objectives import (
     regressor_inputs,
 )
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import GeneratorStage, JointStage, RegressorStage
+from hiqa_train.recipes.stages import GeneratorStage, JointStage, RegressorStage
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hiqa_cli.errors import UsageError
-from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, Recipe, RegressorStage, TrunkStage
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import GeneratorStage, HeadsStage, JointStage, RegressorStage, TrunkStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource
 

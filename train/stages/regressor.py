@@ -20,7 +20,8 @@ from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.frozen import FrozenGenerator
 from hiqa_train.losses.objectives import RegressorObjective, centre_crop, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import Networks, RegressorStage
+from hiqa_train.recipes.schema import Networks
+from hiqa_train.recipes.stages import RegressorStage
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
 from hiqa_train.trainer.validation import Validation, predict

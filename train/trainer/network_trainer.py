@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hiqa_train.distributed import RunDevice, to_cpu
 from hiqa_train.losses.terms import Loss
-from hiqa_train.recipes.schema import OptimiserSettings
+from hiqa_train.recipes.stages import OptimiserSettings
 
 
 class NetworkTrainer:

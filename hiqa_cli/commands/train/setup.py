@@ -95,7 +95,7 @@ def choose_vgg(
     """
     from hiqa_train.losses.perceptual import TRUNK
     from hiqa_train.losses.vgg_weights import MEGABYTES, cached, download
-    from hiqa_train.recipes.schema import GeneratorStage
+    from hiqa_train.recipes.stages import GeneratorStage
     from hiqa_train.runs.run_record import recorded_perceptual
     from hiqa_train.stages.plan import vgg_layers
 

@@ -12,7 +12,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_train.distributed import RunDevice
 from hiqa_train.evaluation.protocols.ablation import VARIANTS, variant
 from hiqa_train.recipes.loader import load_recipe, recipe_names
-from hiqa_train.recipes.schema import GeneratorStage, HeadsStage, JointStage, RegressorStage, TrunkStage
+from hiqa_train.recipes.stages import GeneratorStage, HeadsStage, JointStage, RegressorStage, TrunkStage
 from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks

@@ -18,7 +18,8 @@ from support.process import TIMEOUT, environment, files_of_at_most, killed_when
 from support.tiny_training import SIZE, as_toml, assert_equal, short_recipe
 
 from hiqa_cli.engine.weights import load_weights
-from hiqa_train.recipes.schema import OptimiserSettings, Recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import OptimiserSettings
 from hiqa_train.trainer.checkpoint import LAST, read_checkpoint
 
 LONG = 3 * TIMEOUT  # s; a training on a busy machine

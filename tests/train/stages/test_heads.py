@@ -18,7 +18,8 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.recipes.schema import HeadsStage, Recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases, train_mixed
 from hiqa_train.stages.heads import stage as heads_stage

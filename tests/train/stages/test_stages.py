@@ -14,7 +14,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.score_maps import MappedRegressor, ScaleMaps, to_common_scale
-from hiqa_train.recipes.schema import OptimiserSettings
+from hiqa_train.recipes.stages import OptimiserSettings
 from hiqa_train.runs.run import train_databases
 from hiqa_train.sources.database import DatabaseSource
 from hiqa_train.stages.factory import StageFactory

@@ -16,7 +16,7 @@ from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.recipes.schema import TrunkStage
+from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.stages.trunk import stage as trunk_stage
 from hiqa_train.stages.trunk.objective import shortfall
 from hiqa_train.stages.trunk.stage import TrunkTraining, averaged_trunk, ordered_share

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hiqa_train.distributed import frozen
-from hiqa_train.recipes.schema import OptimiserSettings
+from hiqa_train.recipes.stages import OptimiserSettings
 from hiqa_train.trainer.loop import DivergenceMonitor
 from hiqa_train.trainer.network_trainer import AveragedWeights, learning_rate
 

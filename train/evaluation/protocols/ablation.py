@@ -34,7 +34,8 @@ from hiqa_train.datasets.sample import Sample
 from hiqa_train.distributed import is_leader, join_processes
 from hiqa_train.evaluation.correlation import Agreement, measure
 from hiqa_train.evaluation.tile_scores import score
-from hiqa_train.recipes.schema import GeneratorStage, Recipe, RegressorStage
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import GeneratorStage, RegressorStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases
 from hiqa_train.runs.run_record import PERCEPTUAL, recorded_perceptual

@@ -31,7 +31,8 @@ from hiqa_train.experiments.script_main import report, run_command
 from hiqa_train.losses.terms import PIXEL_LOSSES, feature_loss
 from hiqa_train.recipes.checks import check_recipe
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.recipes.schema import GeneratorStage, Recipe
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import GeneratorStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.sources import open_photographs
 from hiqa_train.sources.protocol import DataSource

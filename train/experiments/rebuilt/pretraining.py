@@ -20,7 +20,8 @@ from hiqa_train.distributed import join_processes
 from hiqa_train.experiments import lockstep
 from hiqa_train.experiments.script_main import report
 from hiqa_train.recipes.loader import load_recipe
-from hiqa_train.recipes.schema import Recipe, RegressorStage
+from hiqa_train.recipes.schema import Recipe
+from hiqa_train.recipes.stages import RegressorStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.sources import open_photographs
 from hiqa_train.stages.factory import StageFactory

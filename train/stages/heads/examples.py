@@ -13,7 +13,7 @@ from hiqa_train.data.image_cache import open_array
 from hiqa_train.data.patches import MARGIN
 from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.distortions import expand_shares
-from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.recipes.stages import HeadsStage
 
 from .rows import CLEAN
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from hiqa_cli.networks.pair_regressor import PairHead, PairRegressor
 from hiqa_train.losses.subsets import subset_loss
 from hiqa_train.losses.terms import ranking_loss
-from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.recipes.stages import HeadsStage
 
 from .ridge import Linear, ridge
 from .rows import CLEAN, Rows

@@ -18,7 +18,7 @@ from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
-from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import evenly_spaced, stage_seed
 from hiqa_train.stages.imagenet_init import load_lite0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.pair_regressor import PairRegressor
-from hiqa_train.recipes.schema import HeadsStage
+from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.trainer.network_trainer import build_optimiser, learning_rate
 
 from .objective import HeadObjective, Loss, RankedGroups, Scales, fit_linear, fit_scales

@@ -10,7 +10,7 @@ from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_train.data.batch import Batch
 from hiqa_train.losses.subsets import subset_loss
 from hiqa_train.losses.terms import Loss
-from hiqa_train.recipes.schema import TrunkStage
+from hiqa_train.recipes.stages import TrunkStage
 
 from .views import CLEAN, VIEWS
 

@@ -16,7 +16,7 @@ from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_cli.networks.statistics import COMPARED
 from hiqa_train.data.batch import Batch
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.schema import TrunkStage
+from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import evenly_spaced, stage_seed
 from hiqa_train.stages.imagenet_init import load_lite0

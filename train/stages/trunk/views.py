@@ -18,7 +18,7 @@ from hiqa_train.data.mdsi import mdsi_quality
 from hiqa_train.data.patches import MARGIN, to_tensor
 from hiqa_train.data.scored_images import ScoredImage, epoch_order
 from hiqa_train.distortions import expand_shares
-from hiqa_train.recipes.schema import TrunkStage
+from hiqa_train.recipes.stages import TrunkStage
 
 VIEWS = 2  # of an image, consecutive in a batch: a tile, then the whole
 VERSIONS = GROUP + 1  # of a group: the reference is one more

@@ -1,0 +1,204 @@
+"""Stages of a recipe: what each trains, on how many patches, with which losses and optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """The optimiser of one network.
+
+    rate: highest learning rate, reached after `warmup` steps, multiplied by 0.1 every `drop_every` steps (0: never),
+        and decreased linearly to a hundredth over the last `decay_share` of the stage.
+    clip: largest gradient norm, 0 for no limit. averaging: decay of the exponential moving average of the weights,
+        which is what is validated and released; 0 for no averaging.
+    """
+
+    optimiser: Literal["sgd", "adamw"]
+    rate: float
+    warmup: int
+    decay_share: float
+    drop_every: int
+    weight_decay: float
+    clip: float
+    averaging: float
+
+
+@dataclass(frozen=True)
+class RegressorStage:
+    """Train R to predict scores (formulas 10-12): the baseline, which also gives psi, and the final R.
+
+    sees: R's second input: none ("image"), the discrepancy map of G's hallucination ("hallucination"), or the map of
+        the true reference ("reference", the oracle of the ablation). fusion: whether R uses G's features, formula (11).
+    begin: the stage whose R it starts from, "" for random weights.
+    ranking_weight: of the ranking of versions of one image. local_weight: of the local quality loss, computed from the
+        reference. Neither is in the paper.
+    shares: of each kind of distortion of clean images; "all" is divided among all kinds.
+    """
+
+    kind: Literal["regressor"]
+    steps: int
+    batch: int
+    patch: int
+    sees: Literal["image", "hallucination", "reference"]
+    fusion: bool
+    begin: str
+    ranking_weight: float
+    local_weight: float
+    learning: OptimiserSettings
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class GeneratorStage:
+    """Train G to predict the reference: pixel loss, perceptual (4) and psi's (5) feature losses, adversarial loss (8).
+
+    pixel: "mse", or "relative" (losses.terms.relative_pixel_loss). first_stack_weight: of the pixel loss of earlier
+        stacks.
+    vgg_weight: of the perceptual loss, whose network is VGG19, at `vgg_layers`, or the trunk of hiqa's weights
+        (losses/perceptual.py); the run decides, and records it.
+    psi: the regressor stage whose R gives the quality features. psi_layer: which of R's four stages.
+    features_from: share of the steps after which the feature losses (4) and (5) start. They are computed at every
+        `features_every`-th step, on the central `features_patch` px.
+    adversarial: "none"; "plain" (d_fake is always 0); "quality" (d_fake by formula (7)). It starts after the share
+        `adversarial_from` of the steps. judge: optimiser of the two-input R of formula (7), trained from the first
+        step.
+        discriminator: optimiser of D. saturating: formula (8) itself, else -log D(G(I_d)).
+    """
+
+    kind: Literal["generator"]
+    steps: int
+    batch: int
+    patch: int
+    pixel: Literal["mse", "relative"]
+    first_stack_weight: float
+    vgg_weight: float
+    vgg_layers: tuple[str, ...]
+    psi_weight: float
+    psi: str
+    psi_layer: int
+    features_from: float
+    features_every: int
+    features_patch: int
+    adversarial: Literal["none", "plain", "quality"]
+    adversarial_weight: float
+    adversarial_from: float
+    saturating: bool
+    learning: OptimiserSettings
+    judge: OptimiserSettings
+    discriminator: OptimiserSettings
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class JointStage:
+    """Train G and R together, in alternate steps.
+
+    R is trained as in the stage `regressor`. G is trained with the losses of the stage `generator`, except the
+    adversarial one, plus R's loss with `score_weight`, through the discrepancy map and the fusion.
+    """
+
+    kind: Literal["joint"]
+    steps: int
+    batch: int
+    patch: int
+    generator: str
+    regressor: str
+    score_weight: float
+    learning: OptimiserSettings
+    generator_learning: OptimiserSettings
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrunkStage:
+    """Train the blocks of the released R's trunk that follow the compared ones, from ImageNet's filters, to tell the
+    quality of images alone; needs databases and clean images.
+
+    batch: images in a step: after every `photographs` photographs of the databases without references, the versions of
+    one distortion group. patch: px a side of these; of small images 256. photograph_share: of the groups that are drawn
+    of photographs in place of clean images. ladder_share: see HeadsStage.
+    head_rate: times `learning.rate`, of the head that is trained along. image_units, image_dropout, between: see
+    HeadsStage. order_weight: of the ranking of versions, in which a pair counts as apart by `margin` at least, in units
+    of the deviation of their qualities. versions_weight: of versions' own qualities.
+    """
+
+    kind: Literal["trunk"]
+    steps: int
+    batch: int
+    patch: int
+    photographs: int
+    photograph_share: float
+    ladder_share: float
+    shares: Mapping[str, float]
+    learning: OptimiserSettings
+    head_rate: float
+    image_units: int
+    image_dropout: float
+    between: float
+    order_weight: float
+    margin: float
+    versions_weight: float
+
+
+@dataclass(frozen=True)
+class HeadsStage:
+    """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
+    once; needs databases and clean images, and a trained G.
+
+    trunk_share: of the filters that the stage `trunk` trained, in their average with ImageNet's: training moves filters
+    away from what holds on photographs from elsewhere.
+    groups: distortion groups drawn of each clean image; patches: px a side of their versions, of the first group, the
+        second and so on, then again from the first; those of small images have 256. photograph_share: of the
+        photographs without references that a group is drawn of, too, for the ranking alone. ladder_share: of the groups
+        that are ladders (data/distortion_groups.py).
+    batch: rows in a step of each source: versions, databases with references, databases without.
+    compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
+        hallucination is worth.
+    image_units, pair_units, gate_units: see PairRegressorConfig.
+    image_dropout, pair_dropout: of the heads' inputs; hidden_dropout: of their hidden units.
+    versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
+        of databases without. alone_weight: of the same losses of each head by itself, beside those of their mixture.
+    order_weight: of the ranking of the versions of one image.
+    between: of photographs' errors that differences of subsets' means make, beside those within a subset.
+    linear_share: share of a ridge regression on photographs, with the penalty `ridge`, in the image's head.
+    """
+
+    kind: Literal["heads"]
+    trunk_share: float
+    groups: int
+    patches: tuple[int, ...]
+    photograph_share: float
+    ladder_share: float
+    shares: Mapping[str, float]
+    steps: int
+    batch: int
+    learning: OptimiserSettings
+    compares: bool
+    image_units: int
+    pair_units: int
+    gate_units: int
+    image_dropout: float
+    pair_dropout: float
+    hidden_dropout: float
+    versions_weight: float
+    compared_weight: float
+    photographs_weight: float
+    alone_weight: float
+    order_weight: float
+    between: float
+    linear_share: float
+    ridge: float
+
+
+Stage = RegressorStage | GeneratorStage | JointStage | TrunkStage | HeadsStage
+KINDS: dict[str, type[Stage]] = {
+    "regressor": RegressorStage,
+    "generator": GeneratorStage,
+    "joint": JointStage,
+    "trunk": TrunkStage,
+    "heads": HeadsStage,
+}
