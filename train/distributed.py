@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -16,6 +17,8 @@ from torch.nn.parallel import DistributedDataParallel
 from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.engine.backends.memory import keep_freed_memory
 
+Item = TypeVar("Item")
+NOTHING: Any = object()
 LONGEST_WAIT = timedelta(days=2)  # of one process for another
 
 
@@ -58,6 +61,14 @@ class RunDevice:
         found = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(found, op=distributed.ReduceOp.MAX, group=self.hosts)
         return [float(value) for value in found.tolist()]
+
+    def gather(self, values: Sequence[Item]) -> list[Item]:
+        """The values of all processes, dealt out like cards: number n is of process n modulo `world`."""
+        if self.world == 1:
+            return list(values)
+        parts: list[list[Item]] = [[] for _ in range(self.world)]
+        distributed.all_gather_object(parts, list(values), group=self.hosts)
+        return [value for dealt in zip_longest(*parts, fillvalue=NOTHING) for value in dealt if value is not NOTHING]
 
     def wait(self) -> None:
         """Wait for all processes, for as long as it takes: one may validate or fit for hours."""

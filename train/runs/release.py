@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hiqa_cli.engine.calibration import Calibration
+from hiqa_cli.engine.config import TORCH
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
 from hiqa_cli.errors import OutputError
@@ -72,7 +73,7 @@ def release(
     maps = dict(zip(names, knots, strict=True)) if len(knots) > 1 else {}
     unfitted = folder.with_name(f".{folder.name}")  # hidden, so that it is not mistaken for the released weights
     facts.save(unfitted, generator, network.regressor, UNFITTED, maps)
-    scorer = Scorer.load(unfitted, device="cpu", precision="fp32")
+    scorer = Scorer.load(unfitted, backend=TORCH, device="cpu", precision="fp32")  # its activations are recorded
     cases = facts.data.interval_cases(observe_activations(scorer), knots, report)
     calibration, error_head = fit_half_width(cases)
     attach_error_head(network.regressor, error_head)

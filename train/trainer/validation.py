@@ -22,7 +22,8 @@ from hiqa_train.losses.score_maps import MappedRegressor
 class Validation:
     """Fixed validation patches.
 
-    count: of patches, `batch` at a time. each: consecutive patches of one image, whose scores are averaged.
+    count: of patches, `batch` at a time. each: consecutive patches of one image, whose scores are averaged. Several
+    processes share the batches.
     """
 
     source: PatchSource
@@ -32,9 +33,10 @@ class Validation:
     run_device: RunDevice
 
     def batches(self) -> Iterator[Batch]:
-        """All patches, on the device."""
-        for first in range(0, self.count, self.batch):
-            yield self.source.draw(range(first, min(first + self.batch, self.count))).to(self.run_device.device)
+        """This process's batches, on the device: every `world`-th."""
+        device = self.run_device
+        for first in range(device.rank * self.batch, self.count, device.world * self.batch):
+            yield self.source.draw(range(first, min(first + self.batch, self.count))).to(device.device)
 
 
 @dataclass(frozen=True)
@@ -67,21 +69,21 @@ def predict(
     network: MappedRegressor, inputs_of: Callable[[Batch], RegressorInputs], validation: Validation
 ) -> Predictions:
     """R's prediction for every validation image: the mean over its patches, as in scoring."""
-    predicted, quality, database = [], [], []
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
     for batch in validation.batches():
         with validation.run_device.autocast():
             inputs = inputs_of(batch)
             features = network.regressor.trunk_features(batch.distorted, inputs.discrepancy)
         score = regressor_score(network.regressor, features[-1], inputs.semantic)
-        predicted.append(network.qualities(score, batch.database).float().cpu())
-        quality.append(target_quality(batch).float().cpu())
-        database.append(batch.database.cpu())
+        predicted = network.qualities(score, batch.database)
+        found.append((predicted.float().cpu(), target_quality(batch).float().cpu(), batch.database.cpu()))
+    predicted_of, quality, database = zip(*validation.run_device.gather(found), strict=True)
     each = validation.each
 
-    def mean_of_images(values: list[Tensor]) -> np.ndarray:
+    def mean_of_images(values: tuple[Tensor, ...]) -> np.ndarray:
         return torch.cat(values).double().view(-1, each).mean(dim=1).numpy()
 
-    return Predictions(mean_of_images(predicted), mean_of_images(quality), mean_of_images(database))
+    return Predictions(mean_of_images(predicted_of), mean_of_images(quality), mean_of_images(database))
 
 
 @torch.no_grad()
@@ -89,8 +91,7 @@ def hallucination_measures(
     generator: Generator, losses: Callable[[Batch, Tensor], dict[str, Tensor]], validation: Validation
 ) -> dict[str, float]:
     """Mean of each loss over the validation patches, and `gain_db`: mean gain in PSNR of the hallucination."""
-    sums: dict[str, float] = {}
-    patches = 0
+    of_batches: list[tuple[int, dict[str, float]]] = []
     for batch in validation.batches():
         assert batch.reference is not None
         with validation.run_device.autocast():
@@ -101,7 +102,7 @@ def hallucination_measures(
             for x in (batch.distorted, hallucination)
         )
         found["gain_db"] = (10 * (before / after).log10()).mean()
-        for name, value in found.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(batch.files)
-        patches += len(batch.files)
-    return {name: total / patches for name, total in sums.items()}
+        of_batches.append((len(batch.files), {name: float(value) for name, value in found.items()}))
+    of_batches = validation.run_device.gather(of_batches)
+    patches = sum(count for count, _ in of_batches)
+    return {name: sum(count * means[name] for count, means in of_batches) / patches for name in of_batches[0][1]}

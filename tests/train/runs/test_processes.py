@@ -136,6 +136,13 @@ def test_two_processes_average_the_gradients_of_one_process_with_the_same_halves
                 if not key.endswith("num_batches_tracked"):  # counts pieces; nothing is computed from it
                     assert_sums_agree(value, states[1][key], f"{stage} {trainer}: {key}")
 
+    errors = [
+        [json.loads(line)["validation"]["error"] for line in (out / "metrics.jsonl").open() if "validation" in line]
+        for out in (one, two)
+    ]
+    assert len(errors[0]) == 2
+    assert errors[1] == pytest.approx(errors[0], rel=1e-3)  # the two measured half of the patches each
+
 
 def assert_sums_agree(one: torch.Tensor, other: torch.Tensor, what: str) -> None:
     """Equal but for the order in which float32 adds: within 1e-4 of the tensor's largest value."""

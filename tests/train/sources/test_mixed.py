@@ -59,7 +59,8 @@ def test_a_test_scene_is_in_no_training_or_validation_part_and_in_no_folder(mate
 
 def test_interval_cases_include_training_images_of_databases_with_a_known_growth_of_errors(material, tmp_path):
     parts, tested, folders, _ = material
-    look = observe_activations(Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32"))
+    weights = write_tiny_weights(tmp_path / "w")
+    look = observe_activations(Scorer.load(weights, backend="torch", device="cpu", precision="fp32"))
     cache = options(folders[0].parent / "cache")
 
     def growths(**growth: float) -> dict[float, set[str]]:

@@ -69,17 +69,18 @@ class TrunkTraining:
     def validate(self, step: int) -> dict[str, float]:
         objective = self.trainer.best
         assert isinstance(objective, TrunkObjective)
-        told, source, quality, group, losses = [], [], [], [], []
+        found_of: list[tuple[float, tuple[Tensor, ...]]] = []
         for batch in self._validation_batches():
             assert batch.quality is not None
             with self.run_device.autocast():
-                told.append(objective.told(batch.distorted).float().cpu())
-                losses.append(float(objective(batch).total))
-            source.append(batch.database[::VIEWS].cpu())
-            quality.append(batch.quality[::VIEWS].cpu())
-            group.append(batch.group[::VIEWS].cpu())
-        found = {"error": float(np.mean(losses))}
-        scores, true, of, groups = (torch.cat(values).numpy() for values in (told, quality, source, group))
+                told, loss = objective.told(batch.distorted).float(), float(objective(batch).total)
+            facts = (told, batch.quality[::VIEWS], batch.database[::VIEWS], batch.group[::VIEWS])
+            found_of.append((loss, tuple(fact.cpu() for fact in facts)))
+        found_of = self.run_device.gather(found_of)
+        found = {"error": float(np.mean([loss for loss, _ in found_of]))}
+        scores, true, of, groups = (
+            torch.cat(values).numpy() for values in zip(*(facts for _, facts in found_of), strict=True)
+        )
         each = [spearmanr(scores[of == n], true[of == n])[0] for n in np.unique(of[of != CLEAN])]
         if each:
             found["srocc"] = float(np.mean(each))
@@ -97,9 +98,10 @@ class TrunkTraining:
         source = self.validating
         each = source.photographs_each
         count = source.cycle * max(2, len(source.photographs) // each if each else len(source.clean))
-        for first in range(0, count, self.batch):
+        device = self.run_device
+        for first in range(device.rank * self.batch, count, device.world * self.batch):
             numbers = range(first, min(first + self.batch, count))
-            yield source.draw(numbers).to(self.run_device.device)
+            yield source.draw(numbers).to(device.device)
 
 
 def untrained_regressor(stage: TrunkStage, seed: int) -> PairRegressor:
