@@ -21,7 +21,7 @@ from .initialise import NetworkProvider
 from .joint import JointTraining
 from .plan import generator_stage
 from .regressor import RegressorTraining
-from .trunk.stage import TrunkTraining
+from .trunk.stage import TrunkTraining, views_of
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ class StageFactory:
             )
         if isinstance(recipe, TrunkStage):
             assert isinstance(self.data, MixedSource)  # or the plan refuses it
-            most, seed = self.recipe.watch.validation_pictures, stage_seed(self.seed, name)
-            return TrunkTraining(name, recipe, self.data, self.run_device, most=most, seed=seed)
+            seed, databases = stage_seed(self.seed, name), len(self.data.databases.names)
+            views = views_of(self.data, recipe, seed, self.recipe.watch.validation_pictures)
+            return TrunkTraining(name, recipe, *views, self.run_device, databases=databases, seed=seed)
         assert isinstance(recipe, JointStage)  # heads train on rows that are stored once: heads/stage.py
         generator_recipe, regressor_recipe = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(generator_recipe, GeneratorStage)

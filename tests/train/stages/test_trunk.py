@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,12 +84,9 @@ def test_an_epoch_shows_every_photograph_once_and_groups_may_be_of_photographs(t
 
 def test_blocks_after_the_compared_ones_train_and_the_share_of_them_is_kept(tmp_path: Path) -> None:
     photographs, clean = write_photographs(tmp_path), clean_images()
-    data = SimpleNamespace(
-        databases=SimpleNamespace(training=photographs, validating=photographs[:2], names=("mine",)),
-        photographs=SimpleNamespace(training=clean, validating=clean[:1]),
-    )
     recipe = stage(learning=dataclasses.replace(stage().learning, warmup=0, averaging=0.0))
-    training = TrunkTraining("trunk", recipe, data, CPU, most=2, seed=1)  # type: ignore[arg-type]
+    views = TrunkViews(photographs, clean, recipe, 1), TrunkViews(photographs[:2], clean[:1], recipe, 2)
+    training = TrunkTraining("trunk", recipe, *views, CPU, databases=1, seed=1)
     before = {name: value.clone() for name, value in training.trainer.network.state_dict().items()}
     for step in range(2):
         losses = training.step(step, [training.source.draw(range(7 * step, 7 * step + 7)).to(CPU.device)])

@@ -38,18 +38,21 @@ class TrunkTraining:
     cycle = 1
 
     def __init__(
-        self, name: str, recipe: TrunkStage, data: MixedSource, run_device: RunDevice, *, most: int, seed: int
+        self,
+        name: str,
+        recipe: TrunkStage,
+        source: TrunkViews,
+        validating: TrunkViews,
+        run_device: RunDevice,
+        *,
+        databases: int,
+        seed: int,
     ) -> None:
-        """most: photographs to validate on."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.run_device = recipe.steps, recipe.batch, run_device
-        databases, clean = data.databases, data.photographs
-        trained = [image for image in databases.training if image.reference is None]
-        held = [image for image in databases.validating if image.reference is None]
-        self.source = TrunkViews(trained, clean.training, recipe, seed)
-        self.validating = TrunkViews(evenly_spaced(held, most), clean.validating, recipe, stage_seed(0, "validation"))
+        self.source, self.validating = source, validating
         regressor = untrained_regressor(recipe, seed)
-        objective = TrunkObjective(regressor, recipe, len(databases.names) + 1)
+        objective = TrunkObjective(regressor, recipe, databases + 1)
         factors = {"regressor.trunk": 1.0, "": recipe.head_rate}
         self.trainer = NetworkTrainer(objective, objective, recipe.learning, recipe.steps, run_device, factors)
         self.trainers = {"trunk": self.trainer}
@@ -81,7 +84,9 @@ class TrunkTraining:
         scores, true, of, groups = (
             torch.cat(values).numpy() for values in zip(*(facts for _, facts in found_of), strict=True)
         )
-        each = [spearmanr(scores[of == n], true[of == n])[0] for n in np.unique(of[of != CLEAN])]
+        mine = [of == number for number in np.unique(of[of != CLEAN])]
+        varied = [part for part in mine if np.ptp(scores[part]) > 0 and np.ptp(true[part]) > 0]
+        each = [spearmanr(scores[part], true[part])[0] for part in varied]
         if each:
             found["srocc"] = float(np.mean(each))
         versions = of == CLEAN
@@ -102,6 +107,17 @@ class TrunkTraining:
         for first in range(device.rank * self.batch, count, device.world * self.batch):
             numbers = range(first, min(first + self.batch, count))
             yield source.draw(numbers).to(device.device)
+
+
+def views_of(data: MixedSource, stage: TrunkStage, seed: int, most: int) -> tuple[TrunkViews, TrunkViews]:
+    """What is trained on, and what validates: photographs without references, at most `most`, and clean images."""
+    trained, held = (
+        [image for image in images if image.reference is None]
+        for images in (data.databases.training, data.databases.validating)
+    )
+    clean = data.photographs
+    validating = TrunkViews(evenly_spaced(held, most), clean.validating, stage, stage_seed(0, "validation"))
+    return TrunkViews(trained, clean.training, stage, seed), validating
 
 
 def untrained_regressor(stage: TrunkStage, seed: int) -> PairRegressor:
