@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_json
@@ -21,7 +21,7 @@ from .. import gate
 from .. import options as common
 from ..usage.help import INPUT, OUTPUT, on_command_line
 from .text import as_facts, as_lines
-from .versions import Settings, open_versions, read_scores
+from .versions import Folder, Settings, open_versions, read_scores
 
 STDOUT = Path("-")
 
@@ -76,8 +76,8 @@ def compare(
     hiqa compare original/ jpeg75/ jpeg35/ --report page.html
     hiqa compare before.jsonl after.jsonl --max-drop 2
 
-    Exit codes: 0 compared; 1 output failed; 2 wrong usage, or nothing could start; 3 a version fell by more than
-    allowed.
+    Exit codes: 0 compared; 1 an image of a folder could not be scored, or output failed; 2 wrong usage, or nothing
+    could start; 3 a version fell by more than allowed.
     """
     from hiqa_cli.report.gate import check_drop
 
@@ -102,6 +102,7 @@ def compare(
             from .page import write_page
 
             first, *others = write_page(opened, target, settings, overwrite=overwrite)
+        failed = [row for version in opened if isinstance(version, Folder) for row in version.failed]
         results = [check_drop(first, other, drops) for other in others]
         comparisons = [result.comparison for result in results]
         for result in results:
@@ -109,14 +110,15 @@ def compare(
                 say.warn(result.unmatched)
         facts = as_facts(first, comparisons)
         if form is not None:
-            write(changes_text(form, results))
+            write(changes_text(form, results, failed))
         elif json_file == STDOUT:
             write(json.dumps(facts, indent=2) + "\n")
         else:
             write("\n".join(as_lines(first, comparisons)) + "\n")
         if json_path is not None:
             write_json(json_path, facts)
-    failed = [problem for result in results for problem in result.problems]
-    for problem in failed:
+    problems = [problem for result in results for problem in result.problems]
+    for problem in problems:
         say.error(problem)
-    return ExitCode.BELOW_GATE if failed else ExitCode.OK
+    scored = sum(len(result.pairs) for result in results)
+    return code_for_counts(scored=scored, failed=len(failed), below_gate=len(problems))

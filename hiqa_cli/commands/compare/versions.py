@@ -41,11 +41,13 @@ class Settings:
 
 @dataclass
 class Folder:
-    """A version to score. name: as given. images: below it. settings: known once an image is scored."""
+    """A version to score. name: as given. images: below it. settings, failed: known once its images are scored; failed
+    has the rows of those that could not be."""
 
     name: str
     images: list[Input]
     settings: RunSettings = field(default_factory=RunSettings)
+    failed: list[Row] = field(default_factory=list)
 
 
 @dataclass
@@ -126,6 +128,7 @@ def score_images(
             if isinstance(outcome, HiqaError):
                 row = error_row(job.name, name_text(str(outcome)), extra)
                 settings.say.error(f"{job.name}: {row.error}")
+                folder.failed.append(row)
             else:
                 row = scored_row(job.name, outcome, extra)
             folder.settings.add(row)
