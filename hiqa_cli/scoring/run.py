@@ -18,7 +18,6 @@ from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job
 from hiqa_cli.errors import HiqaError, OutputError
 from hiqa_cli.files.output_checks import claimed_outputs
-from hiqa_cli.files.remote.address import shown
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
 from hiqa_cli.rows.table import IfExists, Table
 
@@ -138,7 +137,7 @@ def _own_share(options: ScoreOptions, inputs: Inputs) -> list[OutputPaths | None
     if options.maps is not None:
         targets = plan_output_paths(inputs.images, options.maps, MAP_KINDS)
     if options.shard is not None:
-        own = [options.shard.holds(shown(image.path)) for image in inputs.images]
+        own = options.shard.holds_each(inputs.images)
         inputs.elsewhere = own.count(False)
         inputs.images = list(compress(inputs.images, own))
         targets = list(compress(targets, own))
@@ -280,6 +279,8 @@ class ScoreRun:
         """Write the summary to standard error; returns the exit code."""
         if not inputs.images and inputs.elsewhere:
             self.messages.warn(f"shard {self.options.shard} has none of {count(inputs.elsewhere, 'image')}")
+            if self.baseline is not None:
+                self.baseline.tell(self.messages, verdict=False)
             return ExitCode.OK
         if not inputs.images:
             self.messages.error(f"no image found: {inputs.why_empty}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hiqa_cli.console.messages import Messages
-from hiqa_cli.console.text import name_text
+from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import is_same_target
 from hiqa_cli.report.gate import DropLimits
@@ -15,6 +16,7 @@ from hiqa_cli.rows.saved_run import RunSettings, SavedRun, read_saved_run
 
 from ..inputs import Input
 from ..options import ScoreOptions
+from ..shard import Shard
 from ..tables import table_targets
 
 if TYPE_CHECKING:
@@ -49,22 +51,71 @@ def open_baseline(options: ScoreOptions, images: Sequence[Input]) -> Baseline | 
     run = scored_run(name, "--baseline")
     first = name_text(name)
     rows = [(row.path, row.score) for _, row in run.rows()]
+    share = WHOLE_RUN
     if images:
-        align_versions([first, THIS_RUN], [[path for path, _ in rows], [image.name for image in images]])
-    return Baseline(first, rows, run.settings, options.baseline.limits)
+        aligned = align_versions([first, THIS_RUN], [[path for path, _ in rows], [image.name for image in images]])
+        if options.shard is not None:
+            share = _share(options.shard, rows, images, [image.indices for image in aligned])
+    return Baseline(first, rows, run.settings, options.baseline.limits, share)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What of a comparison belongs to other shards, which compare it themselves.
+
+    shard: of this run, None for all images. rows: numbers of earlier rows. images: names of this run's images.
+    is_empty: whether no scored row is left for an image of this shard.
+    """
+
+    shard: Shard | None = None
+    rows: frozenset[int] = frozenset()
+    images: tuple[str, ...] = ()
+    is_empty: bool = False
+
+
+WHOLE_RUN = Share()
+
+
+def _share(
+    shard: Shard,
+    rows: Sequence[tuple[str, float | None]],
+    images: Sequence[Input],
+    pairs: Sequence[tuple[int | None, ...]],
+) -> Share:
+    """What belongs to other shards. pairs: (number of the row, number of the image), None for one without the other.
+
+    An earlier row belongs to the shard of its image; one without an image to the shard of its own path, so that exactly
+    one shard counts it.
+    """
+    own = shard.holds_each(images)
+    image_of = {row: image for row, image in pairs if row is not None and image is not None}
+    is_own = {path: own[image_of[row]] for row, (path, _) in enumerate(rows) if row in image_of}
+    return Share(
+        shard,
+        frozenset(row for row, (path, _) in enumerate(rows) if not is_own.get(path, shard.holds(path))),
+        tuple(image.name for image, is_in in zip(images, own, strict=True) if not is_in),
+        not any(own[image] and rows[row][1] is not None for row, image in image_of.items()),
+    )
 
 
 class Baseline:
     """Collects the scores of a run to compare them with those of an earlier one.
 
-    name: of the earlier run. earlier: (path, score or None) of its rows. settings: with what it scored.
+    name: of the earlier run. earlier: (path, score or None) of its rows. settings: with what it scored. share: what of
+    both runs belongs to other shards; it takes part in matching paths, but is neither compared nor counted.
     """
 
     def __init__(
-        self, name: str, earlier: Sequence[tuple[str, float | None]], settings: RunSettings, limits: DropLimits
+        self,
+        name: str,
+        earlier: Sequence[tuple[str, float | None]],
+        settings: RunSettings,
+        limits: DropLimits,
+        share: Share = WHOLE_RUN,
     ) -> None:
         self._name = name
-        self._earlier = earlier
+        self._earlier = [(path, None if row in share.rows else score) for row, (path, score) in enumerate(earlier)]
+        self._share = share
         self._earlier_settings = settings
         self._limits = limits
         self._rows: list[tuple[str, float | None]] = []
@@ -79,12 +130,15 @@ class Baseline:
 
     def compare(self) -> GateResult | None:
         """The run against the earlier one; None if no scored images match, see tell()."""
+        if self._share.is_empty:
+            return None
         from hiqa_cli.report.compare import settings_warning
         from hiqa_cli.report.gate import check_drop
 
         names = self._name, THIS_RUN
+        rows = [*self._rows, *((name, None) for name in self._share.images)]
         try:
-            self._result = check_drop(_version(names[0], self._earlier), _version(names[1], self._rows), self._limits)
+            self._result = check_drop(_version(names[0], self._earlier), _version(names[1], rows), self._limits)
         except UsageError as error:
             self._problem = str(error)
             return None
@@ -96,6 +150,12 @@ class Baseline:
         images could not be compared."""
         if self._problem:
             messages.error(self._problem)
+        if self._share.is_empty:
+            unmatched = sum(score is not None for _, score in (*self._earlier, *self._rows))
+            messages.warn(
+                f"shard {self._share.shard} has no image to compare with {self._name}"
+                + (f"; {count(unmatched, 'image')} without a pair" if unmatched else "")
+            )
         if self._result is not None:
             lines = [self._warning, self._result.unmatched, self._result.verdict if verdict else ""]
             for line in filter(None, lines):
