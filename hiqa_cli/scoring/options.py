@@ -102,20 +102,20 @@ class ScoreOptions:
     """
 
     inputs: InputOptions
-    csv: str | None
-    jsonl: str | None
-    csv_safe: bool
-    print0: bool
-    maps: Path | None
-    if_exists: IfExists
-    min_score: float | None
-    order: str
-    worst: int | None
     scoring: Scoring
     limits: Limits
     backend: BackendOptions
-    quiet: bool
-    verbose: bool
+    if_exists: IfExists
+    csv: str | None = None
+    jsonl: str | None = None
+    csv_safe: bool = False
+    print0: bool = False
+    maps: Path | None = None
+    min_score: float | None = None
+    order: str = ""
+    worst: int | None = None
+    quiet: bool = False
+    verbose: bool = False
     report: ReportTarget | None = None
     shard: Shard | None = None
     format: str = ""
