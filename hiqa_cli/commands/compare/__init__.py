@@ -15,6 +15,7 @@ from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import check_new_file, claimed_outputs, is_same_target
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.gate.changes import changes_text
+from hiqa_cli.scoring.options import STDOUT
 from hiqa_cli.scoring.row_printer import write
 
 from .. import gate
@@ -23,8 +24,6 @@ from ..usage.help import INPUT, OUTPUT, on_command_line
 from .text import as_facts, as_lines
 from .versions import Folder, Settings, open_versions, read_scores
 
-STDOUT = Path("-")
-
 Versions = Annotated[
     list[str],
     typer.Argument(
@@ -32,12 +31,6 @@ Versions = Annotated[
         help="Two or more folders, or tables of finished runs (.csv, .jsonl); all are compared with the first.",
         show_default=False,
         rich_help_panel=INPUT,
-    ),
-]
-JsonOutput = Annotated[
-    Path | None,
-    typer.Option(
-        "--json", metavar="FILE|-", help="Write all numbers as JSON; - for standard output.", rich_help_panel=OUTPUT
     ),
 ]
 Report = Annotated[
@@ -58,7 +51,7 @@ def compare(
     limits: common.FileLimits,
     versions: Versions,
     drops: gate.Limits,
-    json_file: JsonOutput = None,
+    json_file: common.JsonOutput = None,
     report: Report = None,
     form: gate.FormatOfVerdict = None,
     overwrite: common.Overwrite = False,
@@ -87,7 +80,7 @@ def compare(
         raise UsageError("--embed-limit-mb and --full-size are for a page", "give --report FILE")
     if form is not None and json_file == STDOUT:
         raise UsageError(f"--format {form} uses standard output, as --json - does", "give --json a file")
-    json_path = json_file if json_file != STDOUT else None
+    json_path = None if json_file in (None, STDOUT) else Path(str(json_file))
     check_new_file(json_path, "--json", overwrite)
     target = None if report is None else ReportTarget(report, "--report", embed_limit_mb, full_size)
     if target is not None and json_path is not None and is_same_target(target.path, json_path):
