@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.console.text import name_text, path_from_name
-from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.outputs.full_size import MAP_QUALITY, QUALITY, FullSize, encode_pieces
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, as_uint8, encode_preview, paint_quality, reduce_to
@@ -160,7 +159,7 @@ def _preview_from_row(
 
 def _quality_preview(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[np.ndarray | None, str]:
     """The quality map (h, w, 3) uint8 RGB from the tile scores, and why there is none although tiles were scored."""
-    stride = _stride_of_row(row)
+    stride = row.stride
     if tiles is None or stride is None:
         return None, ""
     borders = borders_of(row)
@@ -198,11 +197,6 @@ def _tiles_of_row(row: Row) -> TileScores | None:
 def _tile_scores(tiles: list[tuple[int, int, float]]) -> TileScores:
     xs, ys, scores = zip(*tiles, strict=True)
     return TileScores(xs, ys, scores)
-
-
-def _stride_of_row(row: Row) -> int | None:
-    stride = row.setting("stride")
-    return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
 
 
 def _file_size(path: str) -> int | None:

@@ -29,7 +29,7 @@ from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, map_names, map_outputs, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
-from .row_printer import NullPrinter, RowPrinter, make_printer
+from .row_printer import RowPrinter, SilentPrinter, make_printer
 from .summary import RunSummary
 from .tables import table_forms, table_targets, tables_of
 
@@ -118,7 +118,7 @@ def _may_prune(options: ScoreOptions, inputs: Inputs, messages: Messages) -> boo
 
 def _printer(options: ScoreOptions) -> RowPrinter:
     if not options.shows_rows:
-        return NullPrinter()
+        return SilentPrinter()
     if options.format:
         return make_gate_printer(options.format, options.min_score)
     forms = [form for name, form in table_forms(options) if name == STDOUT]

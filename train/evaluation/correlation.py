@@ -51,7 +51,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Logistic:
-    """The fitted curve. `slope` is +1 if it rises with the prediction, else -1."""
+    """The fitted curve, see the module. b1, b2: its ends, on the scale of the published scores. b3: prediction in its
+    middle; b4: width, on the scale of the predictions. `slope` is +1 if it rises with the prediction, else -1."""
 
     b1: float
     b2: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +23,10 @@ from .. import gate
 from .. import options as common
 from ..usage.help import INPUT, OUTPUT, on_command_line
 from .text import as_facts, as_lines
-from .versions import Folder, Settings, open_versions, read_scores
+from .versions import Folder, Settings, Table, open_versions, read_scores
+
+if TYPE_CHECKING:
+    from hiqa_cli.report.versions import Version
 
 Versions = Annotated[
     list[str],
@@ -74,33 +78,21 @@ def compare(
     """
     from hiqa_cli.report.gate import check_drop
 
-    if len(versions) < 2:
-        raise UsageError("expected two or more versions", "give folders, or tables of finished runs")
     if report is None and on_command_line(context, "embed_limit_mb", "full_size"):
         raise UsageError("--embed-limit-mb and --full-size are for a page", "give --report FILE")
-    if form is not None and json_file == STDOUT:
-        raise UsageError(f"--format {form} uses standard output, as --json - does", "give --json a file")
     json_path = None if json_file in (None, STDOUT) else Path(str(json_file))
-    check_new_file(json_path, "--json", overwrite)
     target = None if report is None else ReportTarget(report, "--report", embed_limit_mb, full_size)
-    if target is not None and json_path is not None and is_same_target(target.path, json_path):
-        raise UsageError(f"--report and --json are the same file: {json_path}", "give another file")
+    check_outputs(versions, form, json_file, json_path, target, overwrite=overwrite)
     say = Messages(quiet=quiet)
-    settings = Settings(scoring, backend, limits, say)
     with claimed_outputs(("--json", json_path), ("--report", report)):
         opened = open_versions(versions)
-        if target is None:
-            first, *others = read_scores(opened, settings)
-        else:
-            from .page import write_page
-
-            first, *others = write_page(opened, target, settings, overwrite=overwrite)
+        first, *others = scored_versions(opened, target, Settings(scoring, backend, limits, say), overwrite=overwrite)
         failed = [row for version in opened if isinstance(version, Folder) for row in version.failed]
         results = [check_drop(first, other, drops) for other in others]
-        comparisons = [result.comparison for result in results]
         for result in results:
             if result.unmatched:
                 say.warn(result.unmatched)
+        comparisons = [result.comparison for result in results]
         facts = as_facts(first, comparisons)
         if form is not None:
             write(changes_text(form, results, failed))
@@ -115,3 +107,36 @@ def compare(
         say.error(problem)
     scored = sum(len(result.pairs) for result in results)
     return code_for_counts(scored=scored, failed=len(failed), below_gate=len(problems))
+
+
+def check_outputs(
+    versions: Sequence[str],
+    form: str | None,
+    json_file: str | None,
+    json_path: Path | None,
+    target: ReportTarget | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """UsageError, before any work, for fewer than two versions and for outputs that clash or must not be written.
+
+    json_file: as given. json_path: the same, None for standard output.
+    """
+    if len(versions) < 2:
+        raise UsageError("expected two or more versions", "give folders, or tables of finished runs")
+    if form is not None and json_file == STDOUT:
+        raise UsageError(f"--format {form} uses standard output, as --json - does", "give --json a file")
+    check_new_file(json_path, "--json", overwrite)
+    if target is not None and json_path is not None and is_same_target(target.path, json_path):
+        raise UsageError(f"--report and --json are the same file: {json_path}", "give another file")
+
+
+def scored_versions(
+    opened: Sequence[Folder | Table], target: ReportTarget | None, settings: Settings, *, overwrite: bool
+) -> list[Version]:
+    """The versions with their scores; writes the page if there is a target. Raises UsageError, OutputError."""
+    if target is None:
+        return read_scores(opened, settings)
+    from .page import write_page
+
+    return write_page(opened, target, settings, overwrite=overwrite)

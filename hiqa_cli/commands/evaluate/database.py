@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hiqa_train.evaluation.predict import Prediction
     from hiqa_train.evaluation.result import DatabaseResult
 
-PARTS = ("test", "validation", "training", "all")
+PARTS: tuple[PartName, ...] = ("test", "validation", "training", "all")
 
 Part = Annotated[
     str | None,

@@ -167,7 +167,7 @@ class WorkerStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         while True:
             for worker, answer in self._pool.listen(seconds):
                 if answer is None:
-                    self._bury(worker)
+                    self._replace(worker)
                 else:
                     self._take(worker, answer)
             self._hand_out()
@@ -192,7 +192,7 @@ class WorkerStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self._tried.discard(answer.number)
         self._outcomes[answer.number] = answer.outcome
 
-    def _bury(self, worker: Worker) -> None:
+    def _replace(self, worker: Worker) -> None:
         """Replace a worker that is gone, keep the images that it had, and remove the pictures that it left undone."""
         reason = self._pool.replace(worker)
         for folder in set().union(*(self._jobs[number].outputs.folders() for number in worker.tasks)):

@@ -31,7 +31,7 @@ class Layout:
 
     @classmethod
     def of(cls, path: str) -> Layout:
-        """The layout of a path that `--parquet` takes: a name that ends in .parquet is a file, or an old folder."""
+        """The layout of a path that `--parquet` takes: a name in .parquet is a file, unless a folder has it."""
         place = Path(path)
         if place.suffix.lower() == SUFFIX and not place.is_dir():
             return cls.of_file(place)

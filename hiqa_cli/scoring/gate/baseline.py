@@ -51,37 +51,37 @@ def open_baseline(options: ScoreOptions, images: Sequence[Input]) -> Baseline | 
     run = scored_run(name, "--baseline")
     first = name_text(name)
     rows = [(row.path, row.score) for _, row in run.rows()]
-    share = WHOLE_RUN
+    others = NO_OTHERS
     if images:
         aligned = align_versions([first, THIS_RUN], [[path for path, _ in rows], [image.name for image in images]])
         if options.shard is not None:
-            share = _share(options.shard, rows, images, [image.indices for image in aligned])
-    return Baseline(first, rows, run.settings, options.baseline.limits, share)
+            others = _other_shards(options.shard, rows, images, [image.indices for image in aligned])
+    return Baseline(first, rows, run.settings, options.baseline.limits, others)
 
 
 @dataclass(frozen=True)
-class Share:
+class OtherShards:
     """What of a comparison belongs to other shards, which compare it themselves.
 
-    shard: of this run, None for all images. rows: numbers of earlier rows. images: names of this run's images.
-    is_empty: whether no scored row is left for an image of this shard.
+    own: the shard of this run, None if it has all images. rows: numbers of earlier rows. images: names of images.
+    leave_no_pair: whether none of the pairs with a score in the earlier run is this shard's.
     """
 
-    shard: Shard | None = None
+    own: Shard | None = None
     rows: frozenset[int] = frozenset()
     images: tuple[str, ...] = ()
-    is_empty: bool = False
+    leave_no_pair: bool = False
 
 
-WHOLE_RUN = Share()
+NO_OTHERS = OtherShards()
 
 
-def _share(
+def _other_shards(
     shard: Shard,
     rows: Sequence[tuple[str, float | None]],
     images: Sequence[Input],
     pairs: Sequence[tuple[int | None, ...]],
-) -> Share:
+) -> OtherShards:
     """What belongs to other shards. pairs: (number of the row, number of the image), None for one without the other.
 
     An earlier row belongs to the shard of its image; one without an image to the shard of its own path, so that exactly
@@ -90,7 +90,7 @@ def _share(
     own = shard.holds_each(images)
     image_of = {row: image for row, image in pairs if row is not None and image is not None}
     is_own = {path: own[image_of[row]] for row, (path, _) in enumerate(rows) if row in image_of}
-    return Share(
+    return OtherShards(
         shard,
         frozenset(row for row, (path, _) in enumerate(rows) if not is_own.get(path, shard.holds(path))),
         tuple(image.name for image, is_in in zip(images, own, strict=True) if not is_in),
@@ -101,7 +101,7 @@ def _share(
 class Baseline:
     """Collects the scores of a run to compare them with those of an earlier one.
 
-    name: of the earlier run. earlier: (path, score or None) of its rows. settings: with what it scored. share: what of
+    name: of the earlier run. earlier: (path, score or None) of its rows. settings: with what it scored. others: what of
     both runs belongs to other shards; it takes part in matching paths, but is neither compared nor counted.
     """
 
@@ -111,11 +111,11 @@ class Baseline:
         earlier: Sequence[tuple[str, float | None]],
         settings: RunSettings,
         limits: DropLimits,
-        share: Share = WHOLE_RUN,
+        others: OtherShards = NO_OTHERS,
     ) -> None:
         self._name = name
-        self._earlier = [(path, None if row in share.rows else score) for row, (path, score) in enumerate(earlier)]
-        self._share = share
+        self._earlier = [(path, None if row in others.rows else score) for row, (path, score) in enumerate(earlier)]
+        self._others = others
         self._earlier_settings = settings
         self._limits = limits
         self._rows: list[tuple[str, float | None]] = []
@@ -130,13 +130,13 @@ class Baseline:
 
     def compare(self) -> GateResult | None:
         """The run against the earlier one; None if no scored images match, see tell()."""
-        if self._share.is_empty:
+        if self._others.leave_no_pair:
             return None
         from hiqa_cli.report.compare import settings_warning
         from hiqa_cli.report.gate import check_drop
 
         names = self._name, THIS_RUN
-        rows = [*self._rows, *((name, None) for name in self._share.images)]
+        rows = [*self._rows, *((name, None) for name in self._others.images)]
         try:
             self._result = check_drop(_version(names[0], self._earlier), _version(names[1], rows), self._limits)
         except UsageError as error:
@@ -150,10 +150,10 @@ class Baseline:
         images could not be compared."""
         if self._problem:
             messages.error(self._problem)
-        if self._share.is_empty:
+        if self._others.leave_no_pair:
             unmatched = sum(score is not None for _, score in (*self._earlier, *self._rows))
             messages.warn(
-                f"shard {self._share.shard} has no image to compare with {self._name}"
+                f"shard {self._others.own} has no image to compare with {self._name}"
                 + (f"; {count(unmatched, 'image')} without a pair" if unmatched else "")
             )
         if self._result is not None:

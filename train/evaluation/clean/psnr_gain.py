@@ -37,6 +37,7 @@ DISTORTIONS: dict[str, Callable[[CleanImage], np.ndarray]] = {
 
 
 def unsharp(image: np.ndarray, sigma: float, amount: float) -> np.ndarray:
+    """An unsharp mask, (H, W, 3) uint8 -> the same. sigma: of the blur, px. amount: of the difference that is added."""
     values = image.astype(np.float32)
     return to_8bit(values + amount * (values - cv2.GaussianBlur(values, (0, 0), sigma)))
 
