@@ -107,3 +107,6 @@ def grade(score: float) -> str:
     """The grade of a score in points; scores outside 0..100 get the first or the last one."""
     step = 100.0 / len(GRADES)
     return GRADES[min(max(int(score // step), 0), len(GRADES) - 1)]
+
+
+DEFAULT_SCORING = Scoring()

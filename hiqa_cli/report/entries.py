@@ -13,7 +13,7 @@ import numpy as np
 
 from hiqa_cli.console.text import name_text, path_from_name
 from hiqa_cli.engine.job import Job
-from hiqa_cli.engine.outputs.full_size import MAP_QUALITY, QUALITY, FullSize, encode_pieces
+from hiqa_cli.engine.outputs.full_size import MAP_PIECE_QUALITY, PIECE_QUALITY, FullSize, encode_pieces
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, as_uint8, encode_preview, paint_quality, reduce_to
 from hiqa_cli.engine.outputs.sinks import Canvas
 from hiqa_cli.engine.pipeline.prefetch import READERS, Prefetcher
@@ -134,8 +134,8 @@ def _preview_from_row(
     previews: dict[str, np.ndarray] = {}
     pieces: dict[str, tuple[bytes, ...]] = {}
     if keeps_full:
-        pieces["distorted"] = encode_pieces(as_uint8(picture.pixels), QUALITY, row.weights, "preview")
-    for kind, quality in ((HALLUCINATION, QUALITY), (DISCREPANCY, MAP_QUALITY)) if maps else ():
+        pieces["distorted"] = encode_pieces(as_uint8(picture.pixels), PIECE_QUALITY, row.weights, "preview")
+    for kind, quality in ((HALLUCINATION, PIECE_QUALITY), (DISCREPANCY, MAP_PIECE_QUALITY)) if maps else ():
         try:
             pixels = _map_pixels(maps.get(kind), picture, reader)
         except (ImageError, ValueError) as error:

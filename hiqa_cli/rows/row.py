@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from hiqa_cli._version import __version__
 from hiqa_cli.engine.config import DEFAULT_BACKEND, TILE, Scoring
-from hiqa_cli.engine.job import DEFAULT_LIMITS
+from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.pipeline.kinds.names import PHOTOGRAPH
 from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
 from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
@@ -19,7 +20,7 @@ HALLUCINATION, DISCREPANCY, QUALITY = "hallucination", "discrepancy", "quality" 
 # What a setting is where a row does not name it. Mode and precision are columns.
 DEFAULT_SETTINGS: dict[str, Any] = {
     **{name: value for name, value in asdict(Scoring()).items() if name not in COLUMNS},
-    **asdict(DEFAULT_LIMITS),
+    **asdict(Job.limits),
     "backend": DEFAULT_BACKEND,
     "device": "cpu",
 }
@@ -87,6 +88,12 @@ def changed_settings(settings: dict[str, Any]) -> dict[str, Any]:
         for name, value in settings.items()
         if name not in COLUMNS and not (name in DEFAULT_SETTINGS and DEFAULT_SETTINGS[name] == value)
     }
+
+
+def shared_fields(settings: dict[str, Any]) -> dict[str, Any]:
+    """The further fields that all rows of a run have: the version of hiqa, and the settings that were changed."""
+    changed = changed_settings(settings)
+    return {"version": __version__, **({"settings": changed} if changed else {})}
 
 
 def scored_row(path: str, result: ScoreResult, extra: dict[str, Any]) -> Row:

@@ -18,7 +18,7 @@ from hiqa_cli.console.text import count, name_text
 from hiqa_cli.engine.job import NO_OUTPUTS, Job
 from hiqa_cli.errors import HiqaError, OutputError
 from hiqa_cli.files.output_checks import claimed_outputs
-from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, error_row, scored_row, shared_fields
 from hiqa_cli.rows.table import IfExists, Table
 
 from .gate.baseline import Baseline, open_baseline
@@ -237,8 +237,7 @@ class ScoreRun:
             self.report.finish()
 
     def _add(self, job: Job, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
-        changed = changed_settings(self.settings)
-        extra: dict[str, Any] = {"version": __version__, **({"settings": changed} if changed else {})}
+        extra = shared_fields(self.settings)
         if isinstance(outcome, HiqaError):
             row = error_row(job.name, name_text(str(outcome)), extra)
             self.messages.error(f"{job.name}: {row.error}")

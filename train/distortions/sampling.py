@@ -114,7 +114,7 @@ def random_tid_contrast(image: np.ndarray, random: Random) -> np.ndarray:
     return change_contrast(image, logarithmic(random, 1.15, 2) ** either_sign(random))
 
 
-def random_part_channels(image: np.ndarray, random: Random) -> np.ndarray:
+def random_separated_channels(image: np.ndarray, random: Random) -> np.ndarray:
     return separate_channels(image, logarithmic(random, 0.4, 8), random.uniform(0, 2 * math.pi), random.uniform(0, 1.5))
 
 
@@ -161,7 +161,7 @@ TID: dict[str, RandomDistortion] = {
     "comfort noise": lambda image, random: comfort_noise(image, logarithmic(random, 6, 250), random),
     "compressed noise": random_compressed_noise,
     "dithered": lambda image, random: reduce_colours(image, round(logarithmic(random, 4, 120))),
-    "chromatic aberration": random_part_channels,
+    "chromatic aberration": random_separated_channels,
     "sparse sampling": lambda image, random: sparse_sampling(image, logarithmic(random, 8, 150), random),
 }
 

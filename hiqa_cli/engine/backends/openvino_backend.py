@@ -42,6 +42,7 @@ class Lane:
         return [self._networks] if self._prior is None else [self._networks, self._prior]
 
     def start(self, tile: np.ndarray) -> None:
+        """Begin to run a tile (TILE, TILE, 3) uint8 or uint16; wait() takes its outputs before the next one."""
         for request in self._requests():
             write_levels(tile, request.get_input_tensor(0).data[0])
             request.start_async()

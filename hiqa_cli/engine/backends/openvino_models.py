@@ -38,6 +38,7 @@ class OpenvinoModels:
     prior: bytes | None
 
     def files(self) -> dict[str, bytes]:
+        """The networks by the names of their files."""
         named = {TILES_FILE: self.tiles, HEAD_FILE: self.head, PRIOR_FILE: self.prior}
         return {name: content for name, content in named.items() if content is not None}
 
@@ -63,6 +64,7 @@ def made_for(core: Any, manifest: Manifest) -> dict[str, Any]:
 
 
 def folder_for(wanted: dict[str, Any], weights_id: str) -> Path:
+    """The cache folder of networks that were compiled for `wanted`."""
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:8]
     return cache_folder() / f"{weights_id}-{digest}"
 
