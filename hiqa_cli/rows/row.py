@@ -57,6 +57,7 @@ class Row:
 
     @property
     def is_scored(self) -> bool:
+        """Whether there is a score, not an error."""
         return self.score is not None
 
     @property

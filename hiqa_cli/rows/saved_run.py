@@ -54,6 +54,7 @@ class SavedRun:
 
     @property
     def name(self) -> str:
+        """The table, as given."""
         return self.table.name
 
     def rows(self) -> Iterator[tuple[Place, Row]]:

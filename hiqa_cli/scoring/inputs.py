@@ -55,6 +55,7 @@ class Input:
 
     @property
     def is_standard_input(self) -> bool:
+        """Whether it is standard input, not a file named "-"."""
         return self.path == STANDARD_INPUT and not self.anchor
 
     @property

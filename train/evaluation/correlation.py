@@ -65,6 +65,7 @@ class Logistic:
 
     @property
     def slope(self) -> int:
+        """See the class."""
         return 1 if self.b1 >= self.b2 else -1
 
 

@@ -35,6 +35,7 @@ class ImageSelection:
 
     @property
     def scenes(self) -> frozenset[str]:
+        """What the images show."""
         return frozenset(sample.scene for sample in self.samples)
 
 

@@ -53,6 +53,7 @@ class RecordedActivations:
         self._count += values.shape[0] * values.shape[2] * values.shape[3]
 
     def stop(self) -> tuple[Tensor, Tensor]:
+        """Stop recording. Mean and standard deviation of each channel, (C,) each."""
         self._hook.remove()
         mean = self._sum / self._count
         spread = (self._squares / self._count - mean.square()).clamp(min=0).sqrt()

@@ -142,6 +142,7 @@ def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 def build_optimiser(parameters: list[nn.Parameter], settings: OptimiserSettings) -> torch.optim.Optimizer:
+    """The settings' optimiser for these parameters, with the kernels that are fastest on their device."""
     on_gpu = any(parameter.is_cuda for parameter in parameters)
     kernels = {"fused": True} if on_gpu else {"foreach": True}
     make: dict[str, Callable[[], torch.optim.Optimizer]] = {

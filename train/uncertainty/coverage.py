@@ -44,10 +44,12 @@ class IntervalCase:
 
     @property
     def is_human(self) -> bool:
+        """Whether the target is a human score."""
         return self.database is not None
 
     @property
     def error(self) -> float:
+        """Absolute error of the score, in points."""
         return abs(self.score - self.target)
 
 

@@ -58,6 +58,7 @@ class Table:
 
     @property
     def settings(self) -> RunSettings:
+        """With what its run scored."""
         return self.run.settings
 
 

@@ -45,6 +45,7 @@ def choose_face(faces: list[Path], size: float, random: np.random.Generator) -> 
 
 
 def choose_language(random: np.random.Generator) -> str:
+    """A key of LETTERS at random, most often "latin"."""
     return str(random.choice(list(LETTERS), p=(0.6, 0.1, 0.2, 0.05, 0.05)))
 
 

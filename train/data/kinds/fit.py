@@ -61,6 +61,7 @@ def _order(name: str) -> str:
 
 
 def read(path: Path) -> np.ndarray:
+    """The pixels of a file, (H, W, 3) uint8 RGB."""
     pixels = cv2.imread(str(path))
     assert pixels is not None, path
     return np.ascontiguousarray(pixels[:, :, ::-1])
@@ -182,6 +183,7 @@ def cached(folder: Path, title: str, pictures: Iterable[tuple[np.ndarray, str, s
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path)
     parser.add_argument("table", type=Path)

@@ -52,6 +52,7 @@ class ModesResult:
 
     @property
     def better(self) -> str:
+        """The mode that agrees better with people."""
         return "fast" if self.gain > 0 else "exact"
 
 
