@@ -19,7 +19,7 @@ from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.row import scored_row
 from hiqa_cli.scoring.inputs import InputOptions, find_inputs
-from hiqa_cli.scoring.items import load_scorer
+from hiqa_cli.scoring.jobs import load_scorer
 from hiqa_cli.scoring.options import STDOUT
 from hiqa_cli.scoring.row_printer import write
 

@@ -18,6 +18,8 @@ DEFAULT_MODE = "fast"
 DEFAULT_TOLERANCE = 0.5  # points
 DEFAULT_MAX_TILES = 96  # 6.3 megapixels of 3072x2048 px
 
+POLL = 0.2  # s of one wait, at most; some systems deliver Ctrl-C only between waits
+
 GRADES = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, in steps of 20 points from 0
 
 

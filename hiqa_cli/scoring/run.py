@@ -24,7 +24,7 @@ from hiqa_cli.rows.table import IfExists, Table
 from .gate.baseline import Baseline, open_baseline
 from .gate.formats import make_gate_printer
 from .inputs import Input, Inputs, find_inputs
-from .items import check_standard_input, job_for, load_workers, score_jobs
+from .jobs import check_standard_input, job_for, load_workers, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, map_names, map_outputs, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
@@ -36,7 +36,7 @@ from .tables import table_forms, table_targets, tables_of
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
 
-    from .items import Scorers
+    from .jobs import Scorers
 
 MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 

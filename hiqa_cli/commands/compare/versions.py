@@ -20,7 +20,7 @@ from hiqa_cli.rows.saved_run import RunSettings, SavedRun
 from hiqa_cli.rows.stored import is_table, open_table
 from hiqa_cli.scoring.gate.baseline import scored_run
 from hiqa_cli.scoring.inputs import Input, InputOptions, find_inputs
-from hiqa_cli.scoring.items import job_for, load_scorer, score_jobs
+from hiqa_cli.scoring.jobs import job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 
 if TYPE_CHECKING:
