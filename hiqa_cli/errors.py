@@ -54,6 +54,11 @@ def os_reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def reason_of(error: BaseException) -> str:
+    """The message of a library's error in one line; the name of its type if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def exit_reason(code: int) -> str:
     """How a process ended, by its exit code: "signal SIGKILL" or "exit code 3"."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

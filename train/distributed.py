@@ -108,13 +108,13 @@ def is_leader() -> bool:
 @contextlib.contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
     """Within the block, gradients pass through the modules and leave none in their parameters."""
-    thawed = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
-    for parameter in thawed:
+    trainable = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in thawed:
+        for parameter in trainable:
             parameter.requires_grad_(True)
 
 

@@ -19,11 +19,12 @@ from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.csv_rows import CSV
 from hiqa_cli.rows.row import scored_row
 from hiqa_cli.scoring.inputs import InputOptions, find_inputs
-from hiqa_cli.scoring.items import load_scorer
+from hiqa_cli.scoring.jobs import load_scorer
+from hiqa_cli.scoring.options import STDOUT
 from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
-from .usage.help import INPUT, OUTPUT, on_command_line
+from .usage.help import INPUT, on_command_line
 from .usage.values import whole_number
 
 if TYPE_CHECKING:
@@ -55,12 +56,6 @@ Count = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-JsonOutput = Annotated[
-    str | None,
-    typer.Option(
-        "--json", metavar="FILE|-", help="Write JSON; - for standard output, without text.", rich_help_panel=OUTPUT
-    ),
-]
 
 
 def bench(
@@ -69,7 +64,7 @@ def bench(
     inputs: common.FilesAndFolders,
     size: Size = DEFAULT_SIZE,
     count: Count = DEFAULT_COUNT,
-    json_file: JsonOutput = None,
+    json_file: common.JsonOutput = None,
     mode: common.Mode = Scoring.mode,
     all_tiles: common.AllTiles = False,
     quiet: common.Quiet = False,
@@ -84,7 +79,7 @@ def bench(
     """
     if inputs.paths and on_command_line(context, "size", "count"):
         raise UsageError("--size and --count are for generated images", "give images or these, not both")
-    if json_file not in (None, "-") and os.path.lexists(str(json_file)):
+    if json_file not in (None, STDOUT) and os.path.lexists(str(json_file)):
         raise UsageError(f"--json: {json_file} exists", "give a new file, or remove it")
     say = Messages(quiet=quiet)
     width, height = size_of(size)
@@ -102,7 +97,7 @@ def bench(
     result = measure(scorer, sources, scoring, Limits(), format_row, say.warn)
     facts = {**asdict(result), **derived(result), "settings": scorer.settings | {"mode": scoring.mode}}
     text = json.dumps(facts, indent=2) + "\n"
-    if json_file == "-":
+    if json_file == STDOUT:
         write(text)
         return ExitCode.OK
     write("\n".join(as_lines(result, facts["settings"])) + "\n")

@@ -20,7 +20,7 @@ from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION
 from hiqa_cli.scoring.inputs import Input, InputOptions, Inputs, find_inputs
-from hiqa_cli.scoring.items import check_standard_input, job_for, load_scorer, score_jobs
+from hiqa_cli.scoring.jobs import check_standard_input, job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_paths import PANEL, OutputPaths, check_output_paths, plan_output_paths
 from hiqa_cli.scoring.row_printer import write

@@ -43,6 +43,12 @@ def choice(
     )
 
 
+def seed(panel: str) -> Any:
+    """The option --seed. panel: the heading that lists it in the help."""
+    parser = whole_number("--seed", 0, 2**31)
+    return typer.Option("--seed", metavar="N", parser=parser, help="Seed of all random draws.", rich_help_panel=panel)
+
+
 # input
 Images = Annotated[
     list[str] | None,
@@ -233,6 +239,16 @@ FullSize = Annotated[
 ]
 Print0 = Annotated[
     bool, typer.Option("--print0", help="Print only paths, each ended by NUL (xargs -0).", rich_help_panel=ADVANCED)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
+JsonOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE|-",
+        help="Write all numbers as JSON; - for standard output, instead of text.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=OUTPUT)]
 

@@ -13,6 +13,7 @@ from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import claimed_outputs
+from hiqa_cli.images.source import Limits
 from hiqa_cli.report.options import EMBED_LIMIT_MB, WORST, ReportTarget
 from hiqa_cli.rows.stored import is_table
 from hiqa_cli.rows.table import IfExists
@@ -25,7 +26,7 @@ from .usage.help import INPUT, OUTPUT, on_command_line
 from .usage.values import points, whole_number
 
 DEFAULT_PAGE, DEFAULT_SHEET = Path("report.html"), Path("report.png")
-SCORING_PARAMETERS = ("mode", "stride", "tolerance", "max_tiles", "all_tiles")
+FOR_SCORING = ("recursive", "exclude", "mode", "stride", "tolerance", "max_tiles", "all_tiles", "keep_borders")
 
 ImagesOrRun = Annotated[
     list[str] | None,
@@ -110,61 +111,35 @@ def report(
     if compare:
         call = shlex.join(["hiqa", "compare", *(inputs.paths or ("A", "B")), "--report", str(output or DEFAULT_PAGE)])
         raise UsageError("--compare is a command of its own", call)
-    if not png and on_command_line(context, "worst"):
-        raise UsageError("--worst sets the number of images on a contact sheet", "give --png as well")
-    if png and on_command_line(context, "embed_limit_mb"):
-        raise UsageError("--embed-limit-mb limits an HTML page, --png writes an image", "give one of them")
-    target = ReportTarget(
-        output or (DEFAULT_SHEET if png else DEFAULT_PAGE), "--output", embed_limit_mb, full_size, png, worst
-    )
-    before = _stamp(target.path)
-    say = Messages(quiet=quiet, verbose=verbose)
-    runs = [path for path in inputs.paths if is_table(path)]
-    if runs:
-        from hiqa_cli.engine.pipeline.sources import picture_reader
-        from hiqa_cli.report.saved import report_saved_run
-
-        check_saved_run(runs[0], len(inputs.paths) > 1 or inputs.files_from is not None)
-        check_not_scored(inputs.recursive, on_command_line(context, *SCORING_PARAMETERS))
-        with claimed_outputs((target.option, target.path)), picture_reader(isolate=backend.isolate) as reader:
-            code = report_saved_run(
-                runs[0],
-                target,
-                min_score=min_score,
-                overwrite=overwrite,
-                limits=limits,
-                reader=reader,
-                messages=say,
-            )
-    else:
-        code = report_images(
-            ScoreOptions(
-                inputs=inputs,
-                csv=None,
-                jsonl=None,
-                csv_safe=False,
-                print0=False,
-                maps=None,
-                if_exists=IfExists.OVERWRITE if overwrite else IfExists.REFUSE,
-                min_score=min_score,
-                order="",
-                worst=None,
-                scoring=scoring,
-                limits=limits,
-                backend=backend,
-                quiet=quiet,
-                verbose=verbose,
-                report=target,
-                shows_rows=False,
-            )
+    check_form_of_report(context, png=png)
+    path = output or (DEFAULT_SHEET if png else DEFAULT_PAGE)
+    target = ReportTarget(path, "--output", embed_limit_mb, full_size, png, worst)
+    before = _file_state(path)
+    run = find_saved_run(context, inputs)
+    if run is None:
+        options = ScoreOptions(
+            inputs=inputs,
+            scoring=scoring,
+            limits=limits,
+            backend=backend,
+            if_exists=IfExists.OVERWRITE if overwrite else IfExists.REFUSE,
+            min_score=min_score,
+            quiet=quiet,
+            verbose=verbose,
+            report=target,
+            shows_rows=False,
         )
-    if _stamp(target.path) != before:
-        write(f"{escape_for_pipe(name_text(target.path))}\n")
+        code = report_images(options)
+    else:
+        say = Messages(quiet=quiet, verbose=verbose)
+        code = report_run(run, target, limits, say, min_score=min_score, overwrite=overwrite, isolate=backend.isolate)
+    if _file_state(path) != before:
+        write(f"{escape_for_pipe(name_text(path))}\n")
     return code
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """What differs once a report has replaced a file; None without a file."""
+def _file_state(path: Path) -> tuple[int, int] | None:
+    """What differs once a report has replaced a file: its inode, and its time in ns; None without a file."""
     try:
         found = path.lstat()
     except OSError:
@@ -172,20 +147,30 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def check_saved_run(run: str, has_other_inputs: bool) -> None:
-    """UsageError for inputs that do not go with a finished run."""
-    if has_other_inputs:
+def check_form_of_report(context: typer.Context, *, png: bool) -> None:
+    """UsageError for options of the page where a contact sheet is written (png), and the other way round."""
+    if not png and on_command_line(context, "worst"):
+        raise UsageError("--worst sets the number of images on a contact sheet", "give --png as well")
+    if png and on_command_line(context, "embed_limit_mb"):
+        raise UsageError("--embed-limit-mb limits an HTML page, --png writes an image", "give one of them")
+
+
+def find_saved_run(context: typer.Context, inputs: InputOptions) -> str | None:
+    """The table of a finished run among the inputs, or None. UsageError for inputs and options that do not go with
+    one."""
+    run = next((path for path in inputs.paths if is_table(path)), None)
+    if run is None:
+        return None
+    if len(inputs.paths) > 1 or inputs.files_from is not None:
         raise UsageError(
             f"{run} is a finished run and cannot be combined with other paths",
             "give one run, or compare several by hiqa compare",
         )
-
-
-def check_not_scored(recursive: bool, scoring_given: bool) -> None:
-    """UsageError for options about finding or scoring images, where a finished run is shown."""
-    if recursive or scoring_given:
-        given = "--recursive" if recursive else "--mode, --stride, --tolerance, --max-tiles or --all-tiles"
-        raise UsageError(f"{given} applies to scoring, a finished run is not scored again", "remove it")
+    for parameter in FOR_SCORING:
+        if on_command_line(context, parameter):
+            option = f"--{parameter.replace('_', '-')}"
+            raise UsageError(f"{option} applies to scoring, a finished run is not scored again", "remove it")
+    return run
 
 
 def report_images(options: ScoreOptions) -> int:
@@ -194,3 +179,23 @@ def report_images(options: ScoreOptions) -> int:
 
     code = run_score(options)
     return ExitCode.OK if code == ExitCode.BELOW_GATE else code
+
+
+def report_run(
+    run: str,
+    target: ReportTarget,
+    limits: Limits,
+    say: Messages,
+    *,
+    min_score: float | None,
+    overwrite: bool,
+    isolate: bool | None,
+) -> int:
+    """Write the page of a finished run from its table; the exit code. isolate: see `picture_reader`."""
+    from hiqa_cli.engine.pipeline.sources import picture_reader
+    from hiqa_cli.report.saved import report_saved_run
+
+    with claimed_outputs((target.option, target.path)), picture_reader(isolate=isolate) as reader:
+        return report_saved_run(
+            run, target, min_score=min_score, overwrite=overwrite, limits=limits, reader=reader, messages=say
+        )

@@ -10,7 +10,7 @@ import typer
 from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.errors import UsageError
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
-from hiqa_cli.scoring.options import WORDS, ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
+from hiqa_cli.scoring.options import ONLY_WORDS, ClusterOptions, RowFilter, ScoreOptions, if_exists_policy, row_filter
 from hiqa_cli.scoring.shard import Shard
 
 from . import gate
@@ -141,9 +141,9 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="WORD,...",
-        parser=some_of("--only", WORDS),
-        autocompletion=lambda: list(WORDS),
-        help=f"Print only images of these kinds: {', '.join(WORDS)}.",
+        parser=some_of("--only", ONLY_WORDS),
+        autocompletion=lambda: list(ONLY_WORDS),
+        help=f"Print only images of these kinds: {', '.join(ONLY_WORDS)}.",
         rich_help_panel=ADVANCED,
     ),
 ]

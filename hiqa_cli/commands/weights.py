@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.text import name_text
@@ -20,7 +18,7 @@ from . import options as common
 
 def weights(
     weights: common.WeightsFolder = BackendOptions.weights,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: common.AsJson = False,
 ) -> int:
     """Show the weights: checksums, licence, training data, accuracy.
 

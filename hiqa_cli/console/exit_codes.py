@@ -8,7 +8,8 @@
     141  the reader of standard output closed the pipe (as in `hiqa score ... | head -1`)
     143  stopped by SIGTERM
 
-`compare` uses 3 for `--max-drop` too. Other commands use 0, 1, 2 and the same codes for signals and closed pipes.
+`compare` uses 1 and 3 in the same way, for the images of folders and for `--max-drop`. Other commands use 0, 1, 2 and
+the same codes for signals and closed pipes.
 """
 
 from __future__ import annotations

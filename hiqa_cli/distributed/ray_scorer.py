@@ -12,20 +12,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hiqa_cli._version import __version__
-from hiqa_cli.engine.config import DEFAULT_BACKEND, Scoring
-from hiqa_cli.engine.job import DEFAULT_LIMITS, Job
+from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_SCORING, Scoring
+from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.loading import LoadSettings
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.source import Limits
+from hiqa_cli.images.source import DEFAULT_LIMITS, Limits
 from hiqa_cli.rows.parquet.columns import to_arrow
-from hiqa_cli.rows.row import Row, changed_settings, error_row, scored_row
+from hiqa_cli.rows.row import Row, error_row, scored_row, shared_fields
 
 from .cluster.actor import load_on_node
 
 PATH, CONTENT = "path", "bytes"
-DEFAULT_SCORING = Scoring()
 
 
 class RayScorer:
@@ -62,8 +60,7 @@ class RayScorer:
         self._scoring = scoring
         self._limits = limits
         chosen = {"backend": self._scorer.backend.name, "device": self._scorer.device}
-        changed = changed_settings({**vars(scoring), **vars(limits), **chosen})
-        self._extra: dict[str, Any] = {"version": __version__, **({"settings": changed} if changed else {})}
+        self._extra = shared_fields({**vars(scoring), **vars(limits), **chosen})
 
     def __call__(self, batch: Mapping[str, Any]) -> Any:
         """The rows of a batch, in its order."""

@@ -53,6 +53,7 @@ class Calibration:
         return math.exp(bounded)
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the metadata of the weights."""
         return {"coefficients": list(self.coefficients), "scale": self.scale}
 
     @classmethod

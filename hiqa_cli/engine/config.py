@@ -19,6 +19,8 @@ DEFAULT_MODE = "fast"
 DEFAULT_TOLERANCE = 0.5  # points
 DEFAULT_MAX_TILES = 96  # 6.3 megapixels of 3072x2048 px
 
+POLL = 0.2  # s of one wait, at most; some systems deliver Ctrl-C only between waits
+
 GRADES = ("bad", "poor", "fair", "good", "excellent")  # ITU-T P.910, in steps of 20 points from 0
 
 
@@ -108,3 +110,6 @@ def grade(score: float) -> str:
     """The grade of a score in points; scores outside 0..100 get the first or the last one."""
     step = 100.0 / len(GRADES)
     return GRADES[min(max(int(score // step), 0), len(GRADES) - 1)]
+
+
+DEFAULT_SCORING = Scoring()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union
 
-from hiqa_cli.images.source import Limits
+from hiqa_cli.images.source import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,6 @@ class Outputs:
 
 
 NO_OUTPUTS = Outputs()
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from typing import Literal, overload
 
 from hiqa_cli._version import __version__
 from hiqa_cli.errors import HiqaError, WeightsError
-from hiqa_cli.images.source import Limits
+from hiqa_cli.images.source import DEFAULT_LIMITS, Limits
 
-from .config import DEFAULT_BACKEND, Scoring
-from .job import DEFAULT_LIMITS, ImageSource, Job, Outputs
+from .config import DEFAULT_BACKEND, DEFAULT_SCORING, Scoring
+from .job import ImageSource, Job, Outputs
 from .loading import Loaded, LoadSettings, load
 from .pipeline.many import check_images, check_on_error, job_of, results_of
 from .pipeline.sources import DIRECT, TRUSTING, PictureReader
@@ -30,8 +30,6 @@ from .pipeline.stream import ScoreStream
 from .results import ScoreResult
 
 __all__ = ["Job", "Limits", "Outputs", "ScoreResult", "Scorer", "Scoring"]
-
-DEFAULT_SCORING = Scoring()
 
 
 class Scorer:

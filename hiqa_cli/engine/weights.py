@@ -179,6 +179,7 @@ def built_from(metadata: Mapping[str, str], key: str, build: Callable[[dict[str,
 
 
 def refusal(path: Path, problem: str) -> WeightsError:
+    """The error of a file of weights. problem: follows its path in the message."""
     return WeightsError(f"{path} {problem}", REINSTALL)
 
 

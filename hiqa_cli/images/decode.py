@@ -13,7 +13,7 @@ from .formats.jxl import decode_jxl
 from .formats.png import check_rows, without_ancillary_chunks
 from .formats.pnm import decode_pnm
 from .formats.raw import decode_raw
-from .header import Header, damaged, patched, unsupported
+from .header import Header, check_decoded_size, damaged, patched, unsupported
 from .with_pillow import decode_with_pillow
 
 _MAX_BYTES = 2**31 - 1  # OpenCV counts an array's elements in an int
@@ -114,17 +114,15 @@ def _decode_with_opencv(held: list[bytearray | bytes], header: Header) -> np.nda
         reason = f"OpenCV cannot decode it ({message})" if message else "OpenCV cannot decode it"
         what = damaged(header.format, f"{reason}, or a variant that OpenCV does not support")
         raise _NotDecodedError(what.message)
-    _compare(pixels, header)
+    _check_pixels(pixels, header)
     order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
     return cv2.cvtColor(pixels, order, dst=pixels)
 
 
-def _compare(pixels: np.ndarray, header: Header) -> None:
-    """Raise ImageError if the decoded picture differs from its header."""
+def _check_pixels(pixels: np.ndarray, header: Header) -> None:
+    """Raise ImageError for another size than the header's, or for pixels that are no colours of 8 or 16 bits."""
     height, width = pixels.shape[:2]
-    if (width, height) != (header.width, header.height):
-        found, expected = f"{width} x {height}", f"{header.width} x {header.height}"
-        raise damaged(header.format, f"{expected} px in its header, {found} in its data")
+    check_decoded_size(header, width, height)
     if pixels.dtype not in (np.uint8, np.uint16):
         unsupported(f"{header.format} with {pixels.dtype} samples")
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4):

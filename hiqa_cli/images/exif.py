@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 
 from .header import Data
+from .text import printable_line
 
 ORIENTATION, EXIF_IFD, INTEROP_IFD, INTEROP_INDEX = 0x0112, 0x8769, 0xA005, 0x0001
 MAKE, MODEL = 0x010F, 0x0110
@@ -99,8 +100,7 @@ class _Fields:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
-        printable = "".join(character if character.isprintable() else " " for character in text)
-        return " ".join(printable.split())[:LONGEST_TEXT]
+        return printable_line(text, LONGEST_TEXT)
 
     def integer(self, tag: int) -> int:
         """An integer (the first of several), or 0 if absent."""

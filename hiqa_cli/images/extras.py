@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from types import ModuleType
 
-from hiqa_cli.errors import ImageError
+from hiqa_cli.errors import ImageError, reason_of
 
 _MODULES = {"heif": "pillow_heif", "jxl": "pillow_jxl.JpegXLImagePlugin", "raw": "rawpy"}
 _SUFFIXES = {
@@ -22,7 +22,7 @@ def library(extra: str, kind: str) -> ModuleType:
         return importlib.import_module(_MODULES[extra])
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError)
-        reason = "" if missing else f" ({' '.join(str(error).split())})"
+        reason = "" if missing else f" ({reason_of(error)})"
         raise ImageError(f"{kind} needs the extra {extra}{reason}", f"pip install 'hiqa[{extra}]'") from None
 
 

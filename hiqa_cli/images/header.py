@@ -72,6 +72,21 @@ def patched(data: Data, patches: tuple[tuple[int, bytes], ...]) -> Data:
     return own
 
 
+def check_decoded_size(header: Header, width: int, height: int) -> None:
+    """Raise ImageError if a decoder returned another size, in px, than the header has."""
+    if (width, height) != (header.width, header.height):
+        stated = f"{header.width} x {header.height} px"
+        raise damaged(header.format, f"{stated} in its header, {width} x {height} in its data")
+
+
+def longest_zero_run(width: int, height: int, pixels_per_byte: int = 4096) -> int:
+    """The most zero bytes in a row that compressed data of a sound picture may have, see refuse_zeros().
+
+    pixels_per_byte: how many pixels of one colour a byte stands for, at most.
+    """
+    return 64 + width * height // pixels_per_byte
+
+
 def refuse_zeros(name: str, data: Data, start: int, end: int, most: int) -> None:
     """Raise ImageError for a run of more than `most` zero bytes in data[start:end], as lost blocks of a file leave.
 

@@ -13,6 +13,9 @@ from collections.abc import Callable
 import numpy as np
 
 from .header import Data
+from .text import printable_line
+
+LONGEST_NAME = 80  # characters
 
 # XYZ of sRGB's red, green and blue, adapted to D50 as in its profiles (IEC 61966-2-1).
 _SRGB_COLORANTS = (0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141)
@@ -54,7 +57,7 @@ def tags(icc: Data) -> dict[bytes, bytes]:
 
 
 def profile_name(icc: Data) -> str:
-    """The profile's description, one line of at most 80 characters, or "without a name"."""
+    """The profile's description, one line of at most LONGEST_NAME characters, or "without a name"."""
     tag = tags(icc).get(b"desc", b"")
     text = ""
     if tag[:4] == b"desc" and len(tag) > 12:
@@ -62,9 +65,7 @@ def profile_name(icc: Data) -> str:
     elif tag[:4] == b"mluc" and len(tag) >= 28:
         length, start = struct.unpack_from(">II", tag, 20)
         text = tag[start : start + length].decode("utf-16-be", "replace")
-    text = text.partition("\0")[0]
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(text.split())[:80] or "without a name"
+    return printable_line(text.partition("\0")[0], LONGEST_NAME) or "without a name"
 
 
 def is_srgb(icc: Data) -> bool:

@@ -9,16 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hiqa_cli.errors import DependencyError
+from hiqa_cli.errors import DependencyError, reason_of
 
 
 def explain(error: ImportError) -> DependencyError:
     """The error for a failed `import cv2`: it is not installed, or a system library is missing."""
     if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
         return DependencyError("OpenCV (cv2) is not installed", "pip install opencv-python-headless")
-    reason = " ".join(str(error).split())
     return DependencyError(
-        f"OpenCV (cv2) cannot be loaded: {reason}",
+        f"OpenCV (cv2) cannot be loaded: {reason_of(error)}",
         "opencv-python-headless needs no display libraries: "
         "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless",
     )

@@ -25,10 +25,12 @@ class Picture:
 
     @property
     def width(self) -> int:
+        """Of the upright picture, in px."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
+        """Of the upright picture, in px."""
         return int(self.pixels.shape[0])
 
 

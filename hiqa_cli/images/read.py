@@ -38,14 +38,14 @@ from .header import Data, Header
 from .icc_profile import is_srgb, profile_name, srgb_converter
 from .normalise import BACKGROUND, Convert, apply_orientation, to_rgb
 from .picture import Picture, narrow_range
-from .sniff import HIQA_PNG_KEY, IMAGE_SUFFIXES, SNIFFED, is_hiqa_output, sniff
-from .source import Limits, check_size, read_bytes
+from .sniff import HIQA_PNG_KEY, SNIFFED, image_files, is_hiqa_output, sniff
+from .source import DEFAULT_LIMITS, Limits, check_size, read_bytes
 
 __all__ = [
     "HIQA_PNG_KEY",
-    "IMAGE_SUFFIXES",
     "Limits",
     "decode_picture",
+    "image_files",
     "is_hiqa_output",
     "read_header",
     "read_picture",
@@ -67,7 +67,6 @@ _READERS: dict[str, Callable[[Data], Header]] = {
     "RAW": read_raw,
     "rare": read_rare,
 }
-DEFAULT_LIMITS = Limits()
 
 
 Reserve = Callable[[int], None]

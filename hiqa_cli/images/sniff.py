@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from hiqa_cli.errors import ImageError
@@ -30,6 +31,12 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
     }
 )
 """Suffixes that count as images in a folder: lower case, with the dot; those of extras where they are installed."""
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The entries of a folder with the suffix of an image, sorted. OSError is passed on."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+
 
 SNIFFED = 4096
 """Bytes from the start of a file that `sniff` examines."""

@@ -31,6 +31,9 @@ class Limits:
     max_bytes: int = 2 * 2**30
 
 
+DEFAULT_LIMITS = Limits()
+
+
 def check_size(width: int, height: int, limits: Limits) -> None:
     """Raise ImageError for an image of more pixels than the limit."""
     pixels = width * height

@@ -10,8 +10,10 @@ import io
 
 import numpy as np
 
+from hiqa_cli.errors import reason_of
+
 from .formats import rare
-from .header import Data, Header, damaged
+from .header import Data, Header, check_decoded_size, damaged
 
 _PLUGINS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
@@ -33,9 +35,9 @@ def modules() -> list[str]:
 
 
 def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
-    """Decode to (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, uint8, or
-    uint16 for a deep grey picture, as stored (not turned).
+    """Decode to (H, W, 3) RGB or, if the header has alpha, (H, W, 4) RGBA, as stored (not turned).
 
+    The pixels are uint8, those of a grey picture of more than 8 bits uint16.
     Also returns whether the last row is all zero as stored: some decoders leave missing rows so.
     Raises ImageError.
     """
@@ -50,11 +52,8 @@ def decode_with_pillow(data: Data, header: Header) -> tuple[np.ndarray, bool]:
     except MemoryError:
         raise
     except Exception as error:  # whatever a decoder raises for a damaged file
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise damaged(header.format, f"Pillow cannot decode it ({reason})") from None
-    if image.size != (header.width, header.height):
-        found, expected = f"{image.width} x {image.height}", f"{header.width} x {header.height}"
-        raise damaged(header.format, f"{expected} px in its header, {found} in its data")
+        raise damaged(header.format, f"Pillow cannot decode it ({reason_of(error)})") from None
+    check_decoded_size(header, *image.size)
     if image.mode.startswith("I;16"):  # deep grey
         grey = np.asarray(image).astype(np.uint16)
         return np.repeat(grey[:, :, None], 3, axis=2), not grey[-1].any()

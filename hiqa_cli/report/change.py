@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES, SEED = 10_000, 0
-MANY = 5_000  # pairs from which on the limits of large samples replace the bootstrap, which they equal by then
+LARGE_SAMPLE = 5_000  # pairs from which on the limits of large samples replace the bootstrap, which they equal by then
 TWO_SIDED = 1.96  # standard deviations of 95 %
 # The uncertainty of the change of one picture is this times the root of the summed squares of both scores'
 # uncertainties: 80 % of the changes of the target lie within it where the versions may be of any kind; between settings
@@ -88,7 +88,7 @@ def measure_change(first: Sequence[float], second: Sequence[float]) -> Change:
 
 def _interval(changes: np.ndarray, statistic: str) -> tuple[float, float]:
     """The 95 % percentile interval over resampled pairs, in pieces that take little memory."""
-    if len(changes) >= MANY:
+    if len(changes) >= LARGE_SAMPLE:
         return _large_sample_interval(changes, statistic)
     random = np.random.default_rng(SEED)
     reduce = np.mean if statistic == "mean" else np.median

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.console.text import name_text, path_from_name
-from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.job import Job
-from hiqa_cli.engine.outputs.full_size import MAP_QUALITY, QUALITY, FullSize, encode_pieces
+from hiqa_cli.engine.outputs.full_size import MAP_PIECE_QUALITY, PIECE_QUALITY, FullSize, encode_pieces
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, as_uint8, encode_preview, paint_quality, reduce_to
 from hiqa_cli.engine.outputs.sinks import Canvas
 from hiqa_cli.engine.pipeline.prefetch import READERS, Prefetcher
@@ -135,8 +134,8 @@ def _preview_from_row(
     previews: dict[str, np.ndarray] = {}
     pieces: dict[str, tuple[bytes, ...]] = {}
     if keeps_full:
-        pieces["distorted"] = encode_pieces(as_uint8(picture.pixels), QUALITY, row.weights, "preview")
-    for kind, quality in ((HALLUCINATION, QUALITY), (DISCREPANCY, MAP_QUALITY)) if maps else ():
+        pieces["distorted"] = encode_pieces(as_uint8(picture.pixels), PIECE_QUALITY, row.weights, "preview")
+    for kind, quality in ((HALLUCINATION, PIECE_QUALITY), (DISCREPANCY, MAP_PIECE_QUALITY)) if maps else ():
         try:
             pixels = _map_pixels(maps.get(kind), picture, reader)
         except (ImageError, ValueError) as error:
@@ -160,7 +159,7 @@ def _preview_from_row(
 
 def _quality_preview(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[np.ndarray | None, str]:
     """The quality map (h, w, 3) uint8 RGB from the tile scores, and why there is none although tiles were scored."""
-    stride = _stride_of_row(row)
+    stride = row.stride
     if tiles is None or stride is None:
         return None, ""
     borders = borders_of(row)
@@ -198,11 +197,6 @@ def _tiles_of_row(row: Row) -> TileScores | None:
 def _tile_scores(tiles: list[tuple[int, int, float]]) -> TileScores:
     xs, ys, scores = zip(*tiles, strict=True)
     return TileScores(xs, ys, scores)
-
-
-def _stride_of_row(row: Row) -> int | None:
-    stride = row.setting("stride")
-    return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
 
 
 def _file_size(path: str) -> int | None:

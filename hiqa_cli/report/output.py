@@ -18,7 +18,9 @@ from .options import ReportTarget
 from .page.run_page import RunPage
 from .page.writer import MARKER, assets_folder
 
-TAKES = "give images, or a finished run with scores: a table that hiqa score wrote (.jsonl, .csv, .parquet, .sqlite)"
+INPUTS_HINT = (
+    "give images, or a finished run with scores: a table that hiqa score wrote (.jsonl, .csv, .parquet, .sqlite)"
+)
 
 
 class ReportOutput(Protocol):

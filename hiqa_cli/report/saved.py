@@ -15,7 +15,7 @@ from hiqa_cli.rows.saved_run import RunSettings, read_saved_run
 from .entries import entries_from_rows
 from .entry import RunFacts
 from .options import ReportTarget
-from .output import TAKES, check_report, finish_report, open_report, report_title
+from .output import INPUTS_HINT, check_report, finish_report, open_report, report_title
 
 
 def report_saved_run(
@@ -35,7 +35,9 @@ def report_saved_run(
     check_report(target, file_ids([path]), may_exist=overwrite)
     run = read_saved_run(path)
     if not run.scored:
-        raise UsageError(f"{path}: none of {count(run.count, 'row')} has a score, so there is nothing to show", TAKES)
+        raise UsageError(
+            f"{path}: none of {count(run.count, 'row')} has a score, so there is nothing to show", INPUTS_HINT
+        )
     if run.torn:
         messages.warn(f"{path}: last line is incomplete; the run is unfinished or was interrupted")
     title = report_title([path])

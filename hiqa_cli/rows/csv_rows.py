@@ -6,17 +6,16 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from hiqa_cli.engine.row_schema import COLUMNS
 
 from .codec import SchemaError, checked, encode_text
-from .row import Row
+from .row import COLUMN_TYPES, Row
 
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write it
 LIST_SEPARATOR = "; "  # between the notes in a cell
 FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # how a cell begins that a spreadsheet takes for a formula
-KINDS: dict[str, str] = {field.name: str(field.type) for field in fields(Row)}
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _cells(line: str) -> list[str]:
 
 def _value(column: str, cell: str) -> object:
     """The value of a cell. ValueError if it is not of the column's type."""
-    kind = KINDS[column]
+    kind = COLUMN_TYPES[column]
     if kind == "str":
         return cell
     if kind.startswith("tuple"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from hiqa_cli.engine.config import USUAL_BACKEND, Scoring
-from hiqa_cli.engine.job import DEFAULT_LIMITS
+from hiqa_cli._version import __version__
+from hiqa_cli.engine.config import TILE, USUAL_BACKEND, Scoring
+from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.pipeline.kinds.names import PHOTOGRAPH
 from hiqa_cli.engine.row_schema import COLUMNS, DECIMALS
 from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
@@ -19,7 +20,7 @@ HALLUCINATION, DISCREPANCY, QUALITY = "hallucination", "discrepancy", "quality" 
 # What a setting is where a row does not name it. Mode and precision are columns.
 DEFAULT_SETTINGS: dict[str, Any] = {
     **{name: value for name, value in asdict(Scoring()).items() if name not in COLUMNS},
-    **asdict(DEFAULT_LIMITS),
+    **asdict(Job.limits),
     "backend": USUAL_BACKEND,
     "device": "cpu",
 }
@@ -29,8 +30,9 @@ DEFAULT_SETTINGS: dict[str, Any] = {
 class Row:
     """The result of one image, as in files; the fields are the columns, in their order.
 
-    path: as given, see text.name_text. kind: "" without a score, and in tables of earlier versions. reasons: empty, no
-    weights predict them yet. error: why there is no score, else "".
+    path: as given, see text.name_text. score, lower, upper: points, 0..100. uncertainty, standard_error: points; the
+    latter only where tiles were sampled. grade, kind: "" without a score. reasons: empty, no weights predict them yet.
+    width, height: px, upright. tiles: number of tiles scored. error: why there is no score, else "".
     extra: fields that only JSON lines have.
     """
 
@@ -55,6 +57,7 @@ class Row:
 
     @property
     def is_scored(self) -> bool:
+        """Whether there is a score, not an error."""
         return self.score is not None
 
     @property
@@ -67,11 +70,21 @@ class Row:
         """What to say of the picture beside its score: its kind where it is no photograph, and its reasons."""
         return (*([self.kind] if self.kind not in ("", PHOTOGRAPH) else []), *self.reasons)
 
+    @property
+    def stride(self) -> int | None:
+        """The distance between tiles in px; None where the row names none that is possible."""
+        stride = self.setting("stride")
+        return stride if isinstance(stride, int) and 1 <= stride <= TILE else None
+
     def setting(self, name: str) -> Any:
         """A setting of a row of JSON lines: as the row names it, else the default."""
         settings = self.extra.get("settings")
         own = settings if isinstance(settings, dict) else {}
         return own.get(name, DEFAULT_SETTINGS.get(name))
+
+
+COLUMN_TYPES: dict[str, str] = {field.name: str(field.type) for field in fields(Row) if field.name in COLUMNS}
+"""Column -> its type as Row declares it, such as "float | None"."""
 
 
 def changed_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +94,12 @@ def changed_settings(settings: dict[str, Any]) -> dict[str, Any]:
         for name, value in settings.items()
         if name not in COLUMNS and not (name in DEFAULT_SETTINGS and DEFAULT_SETTINGS[name] == value)
     }
+
+
+def shared_fields(settings: dict[str, Any]) -> dict[str, Any]:
+    """The further fields that all rows of a run have: the version of hiqa, and the settings that were changed."""
+    changed = changed_settings(settings)
+    return {"version": __version__, **({"settings": changed} if changed else {})}
 
 
 def scored_row(path: str, result: ScoreResult, extra: dict[str, Any]) -> Row:

@@ -34,7 +34,7 @@ class RunSettings:
             (self.modes, row.mode),
             (self.precisions, row.precision),
             (self.versions, row.extra.get("version")),
-            (self.strides, _stride_of(row)),
+            (self.strides, row.stride),
         )
         for known, value in values:
             if value and value not in known:
@@ -43,9 +43,7 @@ class RunSettings:
 
 @dataclass
 class SavedRun:
-    """One run. name: its table as given. count, scored: number of rows, and of those with a
-    score. torn: the last row is incomplete.
-    """
+    """One run. count, scored: number of rows, and of those with a score. torn: the last row is incomplete."""
 
     table: StoredTable
     count: int = 0
@@ -56,6 +54,7 @@ class SavedRun:
 
     @property
     def name(self) -> str:
+        """The table, as given."""
         return self.table.name
 
     def rows(self) -> Iterator[tuple[Place, Row]]:
@@ -87,9 +86,3 @@ def read_saved_run(path: str, what: str = "the run") -> SavedRun:
         raise UsageError(f"{path} holds no row", "give a table that hiqa score wrote")
     run.torn = run.table.incomplete
     return run
-
-
-def _stride_of(row: Row) -> int | None:
-    """The distance between a row's tiles in px."""
-    stride = row.setting("stride")
-    return stride if isinstance(stride, int) else None

@@ -29,6 +29,7 @@ _MAGICS = {  # how a table begins
     b"PAR1": PARQUET,
     b"SQLite format 3\0": SQLITE[0],
 }
+_LONGEST_MAGIC = max(map(len, _MAGICS))
 
 
 class StoredTable(Protocol):
@@ -62,7 +63,10 @@ def suffix_of(name: str, what: str) -> str:
 
 
 def is_table(path: str) -> bool:
-    """Whether a path is a table, by its suffix or by its first bytes, or a folder that `--parquet` wrote."""
+    """Whether a path is a table, by its suffix or by its first bytes, or a folder that `--parquet` wrote.
+
+    Commands ask this of every image that they are given: it reads about 150 bytes of a file, and of a folder its names.
+    """
     if os.path.isdir(path):
         return holds_parts(path)
     return path.lower().endswith(SUFFIXES) or bool(_suffix_of_content(path))
@@ -82,9 +86,10 @@ def open_table(name: str, what: str, hint: str) -> StoredTable:
 
 
 def _suffix_of_content(path: str) -> str:
+    """The suffix of the form that the first bytes show; "" for anything but a table, pipes and devices included."""
     with contextlib.suppress(OSError, ValueError):
         if os.path.isfile(path):
-            with open(path, "rb") as file:
-                start = file.read(max(map(len, _MAGICS)))
+            with open(path, "rb", buffering=0) as file:  # a buffer would read 8 KiB or more of every image
+                start = file.read(_LONGEST_MAGIC)
             return next((suffix for magic, suffix in _MAGICS.items() if start.startswith(magic)), "")
     return ""

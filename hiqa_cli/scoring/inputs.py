@@ -17,7 +17,7 @@ from hiqa_cli.images.sniff import is_hiqa_output
 from hiqa_cli.rows.path_column import read_column, split_column
 
 from .exclusion import Exclusion
-from .walk import Entry, Kind, is_searched, walk, walk_address
+from .walk import Entry, EntryKind, is_searched, walk, walk_address
 
 STANDARD_INPUT = "-"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,6 +55,7 @@ class Input:
 
     @property
     def is_standard_input(self) -> bool:
+        """Whether it is standard input, not a file named "-"."""
         return self.path == STANDARD_INPUT and not self.anchor
 
     @property
@@ -168,22 +169,22 @@ class Search:
 
     def _add_folder(self, folder: str, entries: Iterable[Entry]) -> None:
         """Add the images of a folder; a folder without images is an error."""
-        number: Counter[Kind] = Counter()
+        number: Counter[EntryKind] = Counter()
         outputs = 0
         anchor = shown(folder)
         for entry in entries:
-            if entry.kind is Kind.IMAGE and not is_address(entry.path) and is_hiqa_output(entry.path):
+            if entry.kind is EntryKind.IMAGE and not is_address(entry.path) and is_hiqa_output(entry.path):
                 outputs += 1
                 continue
             number[entry.kind] += 1
-            if entry.kind in (Kind.IMAGE, Kind.PROBLEM):
+            if entry.kind in (EntryKind.IMAGE, EntryKind.PROBLEM):
                 self.found.images.append(Input(entry.path, anchor, entry.problem))
         self.found.outputs_skipped += outputs
-        self.found.excluded += number[Kind.EXCLUDED]
-        if not number[Kind.IMAGE] + number[Kind.PROBLEM]:
+        self.found.excluded += number[EntryKind.EXCLUDED]
+        if not number[EntryKind.IMAGE] + number[EntryKind.PROBLEM]:
             details = [f"{count(outputs, 'picture')} written by hiqa skipped"] if outputs else []
-            details += [f"{number[Kind.EXCLUDED]:,} excluded"] if number[Kind.EXCLUDED] else []
-            details += ["give -r to read its subfolders"] if number[Kind.FOLDER] else []
+            details += [f"{number[EntryKind.EXCLUDED]:,} excluded"] if number[EntryKind.EXCLUDED] else []
+            details += ["give -r to read its subfolders"] if number[EntryKind.FOLDER] else []
             self.found.images.append(Input(folder, anchor, "; ".join(["no image in this folder", *details])))
 
 

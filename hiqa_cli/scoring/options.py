@@ -19,7 +19,7 @@ from .inputs import STANDARD_INPUT, InputOptions
 from .shard import Shard
 
 STDOUT = "-"
-WORDS = (*KINDS, UMBRELLA)  # that --only takes
+ONLY_WORDS = (*KINDS, UMBRELLA)  # that --only takes
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ NO_CLUSTER = ClusterOptions()
 class RowFilter:
     """Which rows go to standard output.
 
-    only: words of WORDS, of which one must apply; () for any. below, above: points; None: no bound.
+    only: words of ONLY_WORDS, of which one must apply; () for any. below, above: points; None: no bound.
 
     A row passes with a score lower than `below`, and of at least `above`. A row without a score never passes.
     """
@@ -98,24 +98,26 @@ class BaselineOptions:
 class ScoreOptions:
     """The options of `hiqa score`. Empty or None: not given.
 
+    csv, jsonl: a file, or - for standard output. parquet: a file or a folder. order: see `SortedPrinter`. worst: number
+    of images. min_score: points, the gate. format: a key of `gate.formats.FORMATS`. filter: which rows are printed.
     shows_rows: whether rows go to standard output; `hiqa report` scores without showing them.
     """
 
     inputs: InputOptions
-    csv: str | None
-    jsonl: str | None
-    csv_safe: bool
-    print0: bool
-    maps: Path | None
-    if_exists: IfExists
-    min_score: float | None
-    order: str
-    worst: int | None
     scoring: Scoring
     limits: Limits
     backend: BackendOptions
-    quiet: bool
-    verbose: bool
+    if_exists: IfExists
+    csv: str | None = None
+    jsonl: str | None = None
+    csv_safe: bool = False
+    print0: bool = False
+    maps: Path | None = None
+    min_score: float | None = None
+    order: str = ""
+    worst: int | None = None
+    quiet: bool = False
+    verbose: bool = False
     report: ReportTarget | None = None
     shard: Shard | None = None
     format: str = ""
@@ -144,8 +146,8 @@ def sampled_scoring(
 
 
 def row_filter(only: str | None = None, below: float | None = None, above: float | None = None) -> RowFilter:
-    """The filter that the options describe. only: words of WORDS, separated by commas. Raises UsageError where no score
-    passes."""
+    """The filter that the options describe. only: words of ONLY_WORDS, separated by commas. Raises UsageError where no
+    score passes."""
     if below is not None and above is not None and below <= above:
         raise UsageError(
             f"no score is below {below:g} and at least {above:g}", "give --above a number lower than --below"
@@ -178,27 +180,39 @@ def if_exists_policy(overwrite: bool, resume: bool) -> IfExists:
 
 def check_conflicts(options: ScoreOptions) -> None:
     """Raise UsageError for options that contradict each other."""
-    if options.format and STDOUT in (options.csv, options.jsonl):
-        raise UsageError(f"--format {options.format} uses standard output, as - does", "give --csv or --jsonl a file")
-    if options.format and (options.order or options.worst is not None):
-        raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
+    _check_format(options)
     _check_ray(options)
-    if options.format and options.filter:
-        raise UsageError(f"--format {options.format} prints what fails", "remove --only, --below and --above")
     if options.shard is not None and STANDARD_INPUT in options.inputs.paths:
         raise UsageError("--shard divides images by their paths, and standard input (-) has none", "give a file")
+    _check_tables(options)
+
+
+def _check_format(options: ScoreOptions) -> None:
+    """Raise UsageError for what --format cannot be combined with: it has standard output, and an order of its own."""
+    if not options.format:
+        return
+    if STDOUT in (options.csv, options.jsonl):
+        raise UsageError(f"--format {options.format} uses standard output, as - does", "give --csv or --jsonl a file")
+    if options.order or options.worst is not None:
+        raise UsageError(f"--format {options.format} has a fixed order", "remove --sort and --worst")
+    if options.filter:
+        raise UsageError(f"--format {options.format} prints what fails", "remove --only, --below and --above")
+    if options.print0:
+        raise UsageError(f"--format {options.format} and --print0 both use standard output", "give one of them")
+
+
+def _check_tables(options: ScoreOptions) -> None:
+    """Raise UsageError for tables that clash, and for options of tables without one."""
     files = [name for name in (options.csv, options.jsonl) if name is not None]
     if files.count(STDOUT) > 1:
         raise UsageError("--csv - and --jsonl - both use standard output", "give a file to one of them")
-    if options.format and options.print0:
-        raise UsageError(f"--format {options.format} and --print0 both use standard output", "give one of them")
     if options.print0 and STDOUT in files:
         raise UsageError("--print0 writes to standard output, as does the table", "give the table a file")
     if options.csv_safe and options.csv is None:
         raise UsageError("--csv-safe changes how --csv writes", "give --csv FILE")
-    for option, name in (("--csv", options.csv), ("--jsonl", options.jsonl)):
-        if name == "":
-            raise UsageError(f"{option}: expected a file or -, found an empty name")
+    if "" in files:
+        option = "--csv" if options.csv == "" else "--jsonl"
+        raise UsageError(f"{option}: expected a file or -, found an empty name")
     stored = (("--parquet", options.parquet), ("--sqlite", options.sqlite))
     for option, name in stored:
         if name in ("", STDOUT):

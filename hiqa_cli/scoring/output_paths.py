@@ -37,6 +37,7 @@ class OutputPaths:
 
     @property
     def all_exist(self) -> bool:
+        """Whether every picture is there."""
         return all(os.path.lexists(path) for path in self.pictures.values())
 
 

@@ -14,7 +14,14 @@ from hiqa_cli.files.output_checks import FileId, is_same_target
 from hiqa_cli.files.remote.address import is_address
 from hiqa_cli.report.entry import ReportEntry, RunFacts
 from hiqa_cli.report.options import ReportTarget
-from hiqa_cli.report.output import TAKES, RunReport, check_report, finish_report, open_report, report_title
+from hiqa_cli.report.output import (
+    INPUTS_HINT,
+    RunReport,
+    check_report,
+    finish_report,
+    open_report,
+    report_title,
+)
 from hiqa_cli.rows.codec import path_key
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.table import IfExists, Table
@@ -105,7 +112,7 @@ class ScoreReport:
     def finish(self) -> None:
         """Write the report to its place; without a single score there is none."""
         if not self.scored:
-            self.messages.error(f"{self.target.path} is not written: no image has a score; {TAKES}")
+            self.messages.error(f"{self.target.path} is not written: no image has a score; {INPUTS_HINT}")
             self.report.abandon()
             return
         finish_report(self.report, self.target, self.facts, self.messages)

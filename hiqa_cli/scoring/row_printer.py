@@ -54,7 +54,7 @@ class NulPrinter:
         """Nothing to finish."""
 
 
-class NullPrinter:
+class SilentPrinter:
     """Prints nothing: standard output has another use."""
 
     def show(self, row: Row) -> None:

@@ -19,26 +19,25 @@ from hiqa_cli.engine.config import AUTO
 from hiqa_cli.engine.job import NO_OUTPUTS, Job
 from hiqa_cli.errors import HiqaError, OutputError
 from hiqa_cli.files.output_checks import claimed_outputs
-from hiqa_cli.files.remote.address import shown
-from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, changed_settings, error_row, scored_row
+from hiqa_cli.rows.row import DISCREPANCY, HALLUCINATION, QUALITY, Row, error_row, scored_row, shared_fields
 from hiqa_cli.rows.table import IfExists, Table
 
 from .gate.baseline import Baseline, open_baseline
 from .gate.formats import make_gate_printer
 from .inputs import Input, Inputs, find_inputs
-from .items import check_standard_input, job_for, load_workers, score_jobs
+from .jobs import check_standard_input, job_for, load_workers, score_jobs
 from .options import STDOUT, ScoreOptions, check_conflicts
 from .output_paths import OutputPaths, check_output_paths, map_names, map_outputs, plan_output_paths
 from .report import ScoreReport, begin_report, check_report_target, with_preview
 from .resume import ResumePlan, check_rows_fit, plan_resume
-from .row_printer import NullPrinter, RowPrinter, make_printer
+from .row_printer import RowPrinter, SilentPrinter, make_printer
 from .summary import RunSummary
 from .tables import table_forms, table_targets, tables_of
 
 if TYPE_CHECKING:
     from hiqa_cli.engine.results import ScoreResult
 
-    from .items import Scorers
+    from .jobs import Scorers
 
 MAP_KINDS = (HALLUCINATION, DISCREPANCY, QUALITY)
 
@@ -123,7 +122,7 @@ def _may_prune(options: ScoreOptions, inputs: Inputs, messages: Messages) -> boo
 
 def _printer(options: ScoreOptions) -> RowPrinter:
     if not options.shows_rows:
-        return NullPrinter()
+        return SilentPrinter()
     if options.format:
         return make_gate_printer(options.format, options.min_score)
     forms = [form for name, form in table_forms(options) if name == STDOUT]
@@ -142,7 +141,7 @@ def _own_share(options: ScoreOptions, inputs: Inputs) -> list[OutputPaths | None
     if options.maps is not None:
         targets = plan_output_paths(inputs.images, options.maps, MAP_KINDS)
     if options.shard is not None:
-        own = [options.shard.holds(shown(image.path)) for image in inputs.images]
+        own = options.shard.holds_each(inputs.images)
         inputs.elsewhere = own.count(False)
         inputs.images = list(compress(inputs.images, own))
         targets = list(compress(targets, own))
@@ -242,8 +241,7 @@ class ScoreRun:
             self.report.finish()
 
     def _add(self, job: Job, outcome: ScoreResult | HiqaError, progress: ImageProgress) -> None:
-        changed = changed_settings(self.settings)
-        extra: dict[str, Any] = {"version": __version__, **({"settings": changed} if changed else {})}
+        extra = shared_fields(self.settings)
         if isinstance(outcome, HiqaError):
             row = error_row(job.name, name_text(str(outcome)), extra)
             self.messages.error(f"{job.name}: {row.error}")
@@ -284,6 +282,8 @@ class ScoreRun:
         """Write the summary to standard error; returns the exit code."""
         if not inputs.images and inputs.elsewhere:
             self.messages.warn(f"shard {self.options.shard} has none of {count(inputs.elsewhere, 'image')}")
+            if self.baseline is not None:
+                self.baseline.tell(self.messages, verdict=False)
             return ExitCode.OK
         if not inputs.images:
             self.messages.error(f"no image found: {inputs.why_empty}")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from hiqa_cli.files.remote.address import shown
+
+from .inputs import Input
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,10 @@ class Shard:
         """Whether an image belongs to this share."""
         digest = hashlib.sha256(os.fsencode(path)).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+    def holds_each(self, images: Sequence[Input]) -> list[bool]:
+        """Whether each of the images belongs to this share."""
+        return [self.holds(shown(image.path)) for image in images]
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -16,7 +16,7 @@ from hiqa_cli.rows.row import Row
 if TYPE_CHECKING:
     from hiqa_cli.report.gate import GateResult
 
-ENOUGH = 20  # images from which 5 % are one
+LEAST_FOR_LOW_QUANTILES = 20  # images: 5 % of them are one
 
 
 @dataclass
@@ -78,7 +78,7 @@ class RunSummary:
             return []
         ordered = sorted(self.scores)
         lines = [f"median {quantile(ordered, 0.5):.2f}"]
-        if self.scored >= ENOUGH:
+        if self.scored >= LEAST_FOR_LOW_QUANTILES:
             lines[0] += f"; 10 % score below {quantile(ordered, 0.1):.2f}, 5 % below {quantile(ordered, 0.05):.2f}"
         lines.append(", ".join(f"{self.grades[name]:,} {name}" for name in GRADES if self.grades[name]))
         if self.words:

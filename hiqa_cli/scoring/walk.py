@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hiqa_cli.files.remote.listing import Place
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     """What an entry of a folder is to a search for images."""
 
     IMAGE = "a regular file with the suffix of an image"
@@ -32,7 +32,7 @@ class Entry:
     """One entry of a walk. path: begins with the folder as given. problem: of a PROBLEM, why."""
 
     path: str
-    kind: Kind
+    kind: EntryKind
     problem: str = ""
 
 
@@ -54,9 +54,9 @@ def walk(folder: str, recursive: bool, is_excluded: IsExcluded) -> Iterator[Entr
             if kind is None:
                 continue
             below = entry.path[len(folder) :].lstrip(os.sep)
-            if is_excluded(below, kind is Kind.FOLDER):
-                yield Entry(entry.path, Kind.EXCLUDED)
-            elif kind is Kind.FOLDER and recursive:
+            if is_excluded(below, kind is EntryKind.FOLDER):
+                yield Entry(entry.path, EntryKind.EXCLUDED)
+            elif kind is EntryKind.FOLDER and recursive:
                 open_folders.append(_listing(entry.path))
             else:
                 yield Entry(entry.path, kind)
@@ -73,7 +73,7 @@ def walk_address(address: str, recursive: bool, is_excluded: IsExcluded, *, patt
     try:
         places = listed(address, recursive=recursive, patterns=patterns, suffixes=frozenset(IMAGE_SUFFIXES))
     except RemoteError as error:
-        return iter([Entry(address, Kind.PROBLEM, error.reason)])
+        return iter([Entry(address, EntryKind.PROBLEM, error.reason)])
     return None if places is None else _entries(places, is_excluded)
 
 
@@ -81,10 +81,10 @@ def _entries(places: list[Place], is_excluded: IsExcluded) -> Iterator[Entry]:
     for place in places:
         if any(part.startswith(".") for part in place.below.split("/")):
             continue
-        kind = Kind.FOLDER if place.is_folder else Kind.IMAGE
-        if kind is Kind.IMAGE and os.path.splitext(place.below)[1].lower() not in IMAGE_SUFFIXES:
+        kind = EntryKind.FOLDER if place.is_folder else EntryKind.IMAGE
+        if kind is EntryKind.IMAGE and os.path.splitext(place.below)[1].lower() not in IMAGE_SUFFIXES:
             continue
-        yield Entry(place.address, Kind.EXCLUDED if is_excluded(place.below, place.is_folder) else kind)
+        yield Entry(place.address, EntryKind.EXCLUDED if is_excluded(place.below, place.is_folder) else kind)
 
 
 def _listing(folder: str) -> Iterator[os.DirEntry[str] | Entry]:
@@ -93,15 +93,15 @@ def _listing(folder: str) -> Iterator[os.DirEntry[str] | Entry]:
         with os.scandir(folder) as entries:
             return iter(sorted(entries, key=lambda entry: entry.name))
     except OSError as error:
-        return iter([Entry(folder, Kind.PROBLEM, f"the folder cannot be read: {os_reason(error)}")])
+        return iter([Entry(folder, EntryKind.PROBLEM, f"the folder cannot be read: {os_reason(error)}")])
 
 
-def _kind(entry: os.DirEntry[str]) -> Kind | None:
+def _kind(entry: os.DirEntry[str]) -> EntryKind | None:
     """IMAGE, FOLDER or, for anything else, None."""
     if entry.is_dir(follow_symlinks=False):
-        return Kind.FOLDER
+        return EntryKind.FOLDER
     has_suffix = os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
-    return Kind.IMAGE if has_suffix and is_searched(entry) else None
+    return EntryKind.IMAGE if has_suffix and is_searched(entry) else None
 
 
 def is_searched(entry: os.DirEntry[str] | str) -> bool:

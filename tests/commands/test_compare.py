@@ -125,7 +125,7 @@ def test_a_page_shows_folders_and_finished_runs_side_by_side(
 ) -> None:
     call = ("compare", "one", "two.jsonl", "two", "--report", "page.html", "--json", "-")
     done = run_hiqa(*call, cwd=versions, weights=tiny_weights)
-    assert done.code == 0
+    assert done.code == 1  # one/torn.jpg has no score
     assert done.messages[0].startswith("hiqa: one/torn.jpg: truncated JPEG")
     assert done.messages[1:] == [f"hiqa: {name}: 2 images without a pair" for name in ("two.jsonl", "two")]
     found = json.loads(done.out)["versions"]
@@ -151,6 +151,23 @@ def test_a_page_shows_folders_and_finished_runs_side_by_side(
     assert (again.code, again.messages) == (
         2, ["hiqa: --report page.html: exists already; replace it by --overwrite, or give another file"]
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["github", "junit", "markdown"])
+def test_an_image_without_a_score_outweighs_a_gate_that_fails(
+    run_hiqa: RunHiqa, tiny_weights: Path, versions: Path, form: str
+) -> None:
+    lines = [json.loads(line) for line in (versions / "two.jsonl").read_text().splitlines()]
+    raised = [json.dumps({**line, "path": line["path"].replace("two", "was"), "score": 99}) for line in lines]
+    (versions / "high.jsonl").write_text("".join(f"{line}\n" for line in raised))
+    call = ("compare", "high.jsonl", "one", "--max-drop", "1", "--format", form)
+    done = run_hiqa(*call, cwd=versions, weights=tiny_weights)
+    assert done.code == 1
+    assert done.messages[0].startswith("hiqa: one/torn.jpg: truncated JPEG")
+    assert done.messages[-1].startswith("hiqa: one: the mean score falls by")
+    (named,) = [line for line in done.lines if "cannot be scored" in line]
+    assert "truncated JPEG" in named
+    assert "torn.jpg" in named
 
 
 def test_without_a_scored_pair_there_is_no_page(run_hiqa: RunHiqa, tiny_weights: Path, versions: Path) -> None:

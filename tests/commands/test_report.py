@@ -214,7 +214,10 @@ def test_a_contact_sheet_of_the_worst(
     [
         ([], "no image given"),
         (["out.jsonl", "photos"], "cannot be combined with other paths"),
-        (["out.jsonl", "--stride", "64"], "applies to scoring"),
+        (["out.jsonl", "--stride", "64"], "--stride applies to scoring"),
+        (["out.jsonl", "-r"], "--recursive applies to scoring"),
+        (["out.jsonl", "--exclude", "*.png"], "--exclude applies to scoring"),
+        (["out.jsonl", "--keep-borders"], "--keep-borders applies to scoring"),
         (["--compare", "out.jsonl", "b b.jsonl"], "hiqa compare out.jsonl 'b b.jsonl' --report new.html"),
         (["missing.jsonl"], "missing.jsonl cannot be read: no such file"),
         (["empty.jsonl"], "empty.jsonl holds no row"),

@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.process import in_fork
+from support.process import in_fork, write_picture
 
 from hiqa_cli.errors import DependencyError, UsageError
 from hiqa_cli.rows.merge import merge_tables
 from hiqa_cli.rows.parquet.table import ParquetTable
 from hiqa_cli.rows.row import Row
 from hiqa_cli.rows.sqlite.table import SqliteTable
-from hiqa_cli.rows.stored import open_table
+from hiqa_cli.rows.stored import is_table, open_table
 from hiqa_cli.rows.table import IfExists, Table
 from hiqa_cli.scoring.inputs import Input
 from hiqa_cli.scoring.resume import plan_resume
@@ -177,6 +177,34 @@ def test_the_view_shows_what_the_latest_run_was_given(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "t.db")) as opened:
         assert opened.execute("SELECT path FROM latest_run").fetchall() == [("c",)]
         assert opened.execute("SELECT count(*), max(scored_in) FROM images").fetchone() == (3, 2)
+
+
+OWN_READS = Path("/proc/self/io")
+
+
+def bytes_read() -> int:
+    """What this process has read of files, by any library."""
+    return int(OWN_READS.read_text().split()[1])
+
+
+@pytest.mark.skipif(not OWN_READS.exists(), reason="only Linux counts the bytes that a process reads")
+def test_an_image_is_told_from_a_table_by_less_than_200_bytes(tmp_path: Path) -> None:
+    big = tmp_path / "big.png"
+    write_picture(big, 1)
+    os.truncate(big, 2**33)  # sparse
+    before = bytes_read()
+    assert not any(is_table(str(big)) for _ in range(100))
+    counting = bytes_read() - before
+    assert counting < 100 * 200 + 2000  # the rest is what the count itself costs
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.sqlite", "t.csv", "t.jsonl"])
+def test_a_table_without_its_suffix_is_known_by_how_it_begins(name: str, tmp_path: Path) -> None:
+    write(database(tmp_path / "all.sqlite", IfExists.REFUSE), scored("a"))
+    merge_tables([str(tmp_path / "all.sqlite")], tmp_path / name)
+    (tmp_path / name).rename(tmp_path / "results")
+    assert is_table(str(tmp_path / "results"))
+    assert [row.path for row in found(tmp_path / "results")] == ["a"]
 
 
 @pytest.mark.parametrize("middle", ["all.parquet", "all.sqlite", "all.jsonl"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli.errors import UsageError
-from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
+from hiqa_cli.images.read import image_files, read_picture
 
 MIN_SIDE = 320  # px: a 256 px patch and the margin around it
 
@@ -29,7 +29,7 @@ def load_clean_images(folder: Path) -> list[CleanImage]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder", "give a folder of undistorted photographs")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = image_files(folder)
     if not files:
         raise UsageError(f"{folder} contains no images", "give a folder of undistorted photographs")
     images = []

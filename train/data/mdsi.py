@@ -24,7 +24,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -97,14 +96,6 @@ def mdsi(distorted: Tensor, reference: Tensor) -> Tensor:
     combined = similarity_map(distorted, reference)
     deviation = (combined - combined.mean(dim=(2, 3), keepdim=True)).abs().mean(dim=(1, 2, 3))
     return deviation**0.25
-
-
-def mdsi_of_arrays(distorted: np.ndarray, reference: np.ndarray) -> float:
-    """MDSI of two (H, W, 3) uint8 RGB pictures."""
-    pair = [
-        torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None].float() / 255 for x in (distorted, reference)
-    ]
-    return float(mdsi(pair[0], pair[1]))
 
 
 def quality_from_mdsi(value: Tensor) -> Tensor:

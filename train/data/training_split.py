@@ -36,7 +36,7 @@ def apply_split(dataset: Dataset, split: SceneSplit) -> tuple[DatabaseSplit, Dat
     if dataset.range_from_scores:
         scores = [sample.score for sample in split_samples(split, dataset.samples).training]
         if not scores or min(scores) == max(scores):
-            raise UsageError(f"{dataset.name}: the training part has no two different scores", "give --range LO HI")
+            raise UsageError(f"{dataset.name}: the training part has no two different scores", "give --range LOW HIGH")
         dataset = dataset.rescaled(min(scores), max(scores))
     parts = split_samples(split, dataset.samples)
     for name, samples in (("training", parts.training), ("validation", parts.validation)):

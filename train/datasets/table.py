@@ -88,7 +88,7 @@ def _scale(
     scores = training or [row.score for row in rows]
     low, high = min(scores), max(scores)
     if low == high:
-        raise DatasetError(f"{path}: all scores are {low:g}", "give --range LO HI")
+        raise DatasetError(f"{path}: all scores are {low:g}", "give --range LOW HIGH")
     rows_used = "the training rows" if training else "all rows"
     note = f"range {low:g}..{high:g}: lowest and highest score of {rows_used}, because --range is not given"
     return ScoreScale(kind, low, high, float("-inf"), float("inf"), high_is_good), (note,)

@@ -27,6 +27,7 @@ class CountCheck:
 
     @property
     def ok(self) -> bool:
+        """Whether all are there, and sound."""
         return self.found == self.expected and not self.problem
 
 
@@ -54,6 +55,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
+        """Whether every check passed."""
         return all(check.ok for check in self.checks)
 
 

@@ -38,34 +38,41 @@ RandomDistortion = Callable[[np.ndarray, Random], np.ndarray]
 
 
 def random_noise(image: np.ndarray, random: Random) -> np.ndarray:
+    """White noise of 2 to 60 levels, sometimes the same in all channels."""
     sigma = logarithmic(random, 2, 60)
     return add_noise(image, sigma, random, grey=random.random() < 0.15)
 
 
 def random_blur(image: np.ndarray, random: Random) -> np.ndarray:
+    """A Gaussian blur of 0.5 to 7 px."""
     return blur(image, logarithmic(random, 0.5, 7))
 
 
 def random_jpeg(image: np.ndarray, random: Random) -> np.ndarray:
+    """JPEG of quality 4 to 92."""
     return jpeg(image, round(logarithmic(random, 4, 92)))
 
 
 def random_jpeg2000(image: np.ndarray, random: Random) -> np.ndarray:
+    """JPEG 2000 of 0.06 to 1.5 bits per pixel."""
     return jpeg2000(image, logarithmic(random, 0.06, 1.5))
 
 
 def random_reduction(image: np.ndarray, random: Random) -> np.ndarray:
+    """Reduced by 1.25 to 7, and enlarged again."""
     up = cv2.INTER_CUBIC if random.random() < 0.8 else cv2.INTER_LINEAR
     return downscale(image, logarithmic(random, 1.25, 7), up)
 
 
 def random_contrast(image: np.ndarray, random: Random) -> np.ndarray:
+    """Contrast times 0.25 to 2, or a gamma of 0.4 to 2.5."""
     if random.random() < 0.6:
         return change_contrast(image, logarithmic(random, 0.25, 2.0))
     return change_gamma(image, logarithmic(random, 0.4, 2.5))
 
 
 def random_colour(image: np.ndarray, random: Random) -> np.ndarray:
+    """Saturation times 0 to 2.2, or a colour cast."""
     if random.random() < 0.5:
         return change_saturation(image, random.uniform(0, 2.2))
     return shift_colour(image, random.normal(0, 18, 3))
@@ -84,6 +91,7 @@ RANDOM: dict[str, RandomDistortion] = {
 
 
 def either_sign(random: Random) -> int:
+    """1 or -1, equally often."""
     return 1 if random.random() < 0.5 else -1
 
 
@@ -93,47 +101,57 @@ def count_for(image: np.ndarray, per_megapixel: float) -> int:
 
 
 def random_correlated_noise(image: np.ndarray, random: Random) -> np.ndarray:
+    """Noise of 2 to 40 levels, correlated over 1.5 to 5 px."""
     return correlated_noise(image, logarithmic(random, 2, 40), random, width=random.uniform(1.5, 5))
 
 
 def random_moved_patches(image: np.ndarray, random: Random) -> np.ndarray:
+    """50 to 1000 moved patches a megapixel, of 8 to 24 px a side."""
     count = count_for(image, logarithmic(random, 50, 1000))
     return moved_patches(image, count, random, side=int(random.integers(8, 25)))
 
 
 def random_flat_blocks(image: np.ndarray, random: Random) -> np.ndarray:
+    """10 to 120 flat blocks a megapixel, shifted by up to 150 levels."""
     count = count_for(image, logarithmic(random, 10, 120))
     return flat_blocks(image, count, random.uniform(0, 150), random)
 
 
 def random_compressed_noise(image: np.ndarray, random: Random) -> np.ndarray:
+    """Noise of 2 to 30 levels, compressed with a step of 2 to 5 times that."""
     return compressed_noise(image, logarithmic(random, 2, 30), random, step=random.uniform(2, 5))
 
 
 def random_tid_contrast(image: np.ndarray, random: Random) -> np.ndarray:
+    """Contrast times 1.15 to 2, or divided by it."""
     return change_contrast(image, logarithmic(random, 1.15, 2) ** either_sign(random))
 
 
-def random_part_channels(image: np.ndarray, random: Random) -> np.ndarray:
+def random_separated_channels(image: np.ndarray, random: Random) -> np.ndarray:
+    """Colour planes 0.4 to 8 px apart, and blurred by up to 1.5 px."""
     return separate_channels(image, logarithmic(random, 0.4, 8), random.uniform(0, 2 * math.pi), random.uniform(0, 1.5))
 
 
 def random_jpeg_errors(image: np.ndarray, random: Random) -> np.ndarray:
+    """8 to 250 bit errors a megapixel in a JPEG of quality 50 to 94."""
     errors = count_for(image, logarithmic(random, 8, 250))
     restart = int(random.choice((2, 4, 8, 16)))
     return jpeg_errors(image, errors, random, quality=int(random.integers(50, 95)), restart=restart)
 
 
 def random_jpeg2000_errors(image: np.ndarray, random: Random) -> np.ndarray:
+    """5 to 80 bit errors a megapixel in a JPEG 2000 of 20 to 100 thousandths of the raw size."""
     errors = count_for(image, logarithmic(random, 5, 80))
     return jpeg2000_errors(image, errors, random, per_mille=round(logarithmic(random, 20, 100)))
 
 
 def random_motion_blur(image: np.ndarray, random: Random) -> np.ndarray:
+    """A motion blur of 1.5 to 20 px in any direction."""
     return motion_blur(image, logarithmic(random, 1.5, 20), random.uniform(0, math.pi))
 
 
 def random_colour_blocks(image: np.ndarray, random: Random) -> np.ndarray:
+    """10 to 60 coloured blocks a megapixel."""
     return colour_blocks(image, count_for(image, logarithmic(random, 10, 60)), random)
 
 
@@ -161,7 +179,7 @@ TID: dict[str, RandomDistortion] = {
     "comfort noise": lambda image, random: comfort_noise(image, logarithmic(random, 6, 250), random),
     "compressed noise": random_compressed_noise,
     "dithered": lambda image, random: reduce_colours(image, round(logarithmic(random, 4, 120))),
-    "chromatic aberration": random_part_channels,
+    "chromatic aberration": random_separated_channels,
     "sparse sampling": lambda image, random: sparse_sampling(image, logarithmic(random, 8, 150), random),
 }
 

@@ -51,7 +51,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Logistic:
-    """The fitted curve. `slope` is +1 if it rises with the prediction, else -1."""
+    """The fitted curve, see the module. b1, b2: its ends, on the scale of the published scores. b3: prediction in its
+    middle; b4: width, on the scale of the predictions. `slope` is +1 if it rises with the prediction, else -1."""
 
     b1: float
     b2: float
@@ -64,6 +65,7 @@ class Logistic:
 
     @property
     def slope(self) -> int:
+        """See the class."""
         return 1 if self.b1 >= self.b2 else -1
 
 

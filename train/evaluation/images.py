@@ -13,7 +13,6 @@ from hiqa_train.data.splits import SceneSplit, split_samples
 from hiqa_train.datasets.sample import Dataset, Sample
 
 PartName = Literal["training", "validation", "test", "all"]
-PART_NAMES: tuple[PartName, ...] = ("training", "validation", "test", "all")
 
 # The four distortions that databases have in common, under the names that each of them uses; cross-database tests use
 # these (section 4).
@@ -36,6 +35,7 @@ class ImageSelection:
 
     @property
     def scenes(self) -> frozenset[str]:
+        """What the images show."""
         return frozenset(sample.scene for sample in self.samples)
 
 

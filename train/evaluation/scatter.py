@@ -56,6 +56,7 @@ class Axis:
 
     @property
     def ticks(self) -> list[float]:
+        """Round values within the range, ascending."""
         step = round_step(self.high - self.low)
         first = math.ceil(self.low / step - 1e-9)
         return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]

@@ -64,6 +64,7 @@ class ScoreCache:
         return len(self._numbers)
 
     def get(self, key: Key) -> tuple[float, ...] | None:
+        """The numbers of an image, None where they are not known."""
         return self._numbers.get(key)
 
     def add(self, key: Key, *numbers: float) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
+from hiqa_cli.images.read import image_files, read_picture
 from hiqa_train.data.clean_images import MIN_SIDE
 
 from .script_main import report, run_command
@@ -41,10 +41,6 @@ def highest_scored(table: Path, begins: str, count: int) -> list[str]:
     return sorted(scores, key=lambda name: (-scores[name], name))[:count]
 
 
-def images_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-
-
 def build(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     written, left_out = 0, []
@@ -62,10 +58,10 @@ def build(arguments: argparse.Namespace) -> int:
         written += 1
 
     for folder in arguments.as_is:
-        for path in images_of(folder):
+        for path in image_files(folder):
             write(path, f"{folder.name}_{path.stem}", None)
     for folder in arguments.reduce:
-        for path in images_of(folder):
+        for path in image_files(folder):
             short = min(read_picture(path).pixels.shape[:2])
             write(path, f"{folder.name}_{path.stem}", min(MAX_SHORT_SIDE, int(short / LEAST_REDUCTION)))
     if arguments.scored:

@@ -92,6 +92,7 @@ class RegressorObjective(nn.Module):
         self.local = nn.ModuleList(heads)
 
     def forward(self, batch: Batch, view: RegressorInputs) -> Loss:
+        """The loss of R on a batch; `made` is its predicted qualities (n,). view: R's other inputs."""
         regressor = self.network.regressor
         features = regressor.trunk_features(batch.distorted, view.discrepancy)
         target = target_quality(batch)
@@ -179,6 +180,8 @@ class GeneratorObjective(nn.Module):
         self.weights = {**phi, "psi": recipe.psi_weight}
 
     def forward(self, batch: Batch, critics: FrozenCritics, with_features: bool) -> Loss:
+        """The loss of G on a batch with references. with_features: whether to add the feature losses, which not every
+        step has."""
         recipe = self.recipe
         assert batch.reference is not None
         output = self.network(batch.distorted)

@@ -119,9 +119,3 @@ def _request_rest(address: str, file: BufferedRandom, have: int) -> bool:
                 file.write(block)
                 received += len(block)
     return expected is None or received == expected
-
-
-def sha256(path: Path) -> str:
-    """The checksum of a file, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

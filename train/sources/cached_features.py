@@ -38,6 +38,7 @@ class PatchPlace:
     flip: bool = False
 
     def transform(self, piece: np.ndarray) -> np.ndarray:
+        """A piece (P, P, C) turned and flipped as its patch is."""
         piece = np.rot90(piece, self.turns)
         return piece[:, ::-1] if self.flip else piece
 
@@ -62,6 +63,7 @@ class CachedFeaturePatches:
         return len(self.images)
 
     def place(self, number: int) -> PatchPlace:
+        """Where patch `number` is cut."""
         epoch, index = divmod(number, len(self.images))
         image = self.images[epoch_order(len(self.images), self.seed, epoch)[index]]
         random = np.random.default_rng([self.seed, number])

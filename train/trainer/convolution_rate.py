@@ -57,6 +57,7 @@ class ConvolutionRate:
 
     @property
     def ratio(self) -> float:
+        """Time of the networks over that of the plain convolution; 1 is as fast."""
         return self.seconds / self.convolution_seconds
 
 

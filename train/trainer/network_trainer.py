@@ -153,7 +153,10 @@ def rate_groups(objective: nn.Module, factors: Mapping[str, float]) -> list[dict
 
 
 def build_optimiser(parameters: Iterable[Any], settings: OptimiserSettings) -> torch.optim.Optimizer:
-    """parameters: as torch's optimisers take them, tensors or groups of them."""
+    """The settings' optimiser, with the kernels that are fastest on the device.
+
+    parameters: as torch's optimisers take them, tensors or groups of them.
+    """
     parameters = list(parameters)
     tensors = [one for entry in parameters for one in (entry["params"] if isinstance(entry, dict) else [entry])]
     on_gpu = any(tensor.is_cuda for tensor in tensors)

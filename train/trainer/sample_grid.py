@@ -26,6 +26,7 @@ class SampleGrid:
     reference: Tensor | None
 
     def columns(self) -> list[Tensor]:
+        """Distorted, hallucination, reference and discrepancy map, as far as they are there: (B, 3, H, W) each."""
         found = [self.distorted]
         if self.hallucination is not None:
             found.append(self.hallucination)

@@ -49,6 +49,7 @@ class Predictions:
 
     @property
     def errors(self) -> np.ndarray:
+        """Absolute errors (n,)."""
         return np.abs(self.predicted - self.quality)
 
     def measures(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.results import TileScore
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.mdsi import mdsi_quality
@@ -21,7 +22,6 @@ from .activations import ObservedScore, ScoreFunction
 
 COVERED = 0.8  # share of images whose target score should lie within the half-width
 KINDS = (*RANDOM, "mixture", "clean")
-SMALLEST, TILE = 256, 256
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class IntervalCase:
 
     @property
     def error(self) -> float:
+        """Absolute error of the score, in points."""
         return abs(self.score - self.target)
 
 
@@ -68,7 +69,7 @@ def target_score(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[Tile
 
 def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
     """A window of random size, from one tile to the whole image, at a random place."""
-    height, width = (random.integers(SMALLEST, side + 1) for side in pixels.shape[:2])
+    height, width = (random.integers(TILE, side + 1) for side in pixels.shape[:2])
     y = random.integers(pixels.shape[0] - height + 1)
     x = random.integers(pixels.shape[1] - width + 1)
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from hiqa_cli._version import __version__
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
 from hiqa_cli.console.text import name_text
@@ -16,12 +15,12 @@ from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
 from hiqa_cli.errors import HiqaError, UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.rows.codec import TABLE_HINT
-from hiqa_cli.rows.row import Row, changed_settings, error_row, scored_row
+from hiqa_cli.rows.row import Row, error_row, scored_row, shared_fields
 from hiqa_cli.rows.saved_run import RunSettings, SavedRun
 from hiqa_cli.rows.stored import is_table, open_table
 from hiqa_cli.scoring.gate.baseline import scored_run
 from hiqa_cli.scoring.inputs import Input, InputOptions, find_inputs
-from hiqa_cli.scoring.items import job_for, load_scorer, score_jobs
+from hiqa_cli.scoring.jobs import job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 
 if TYPE_CHECKING:
@@ -41,11 +40,13 @@ class Settings:
 
 @dataclass
 class Folder:
-    """A version to score. name: as given. images: below it. settings: known once an image is scored."""
+    """A version to score. name: as given. images: below it. settings, failed: known once its images are scored; failed
+    has the rows of those that could not be."""
 
     name: str
     images: list[Input]
     settings: RunSettings = field(default_factory=RunSettings)
+    failed: list[Row] = field(default_factory=list)
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Table:
 
     @property
     def settings(self) -> RunSettings:
+        """With what its run scored."""
         return self.run.settings
 
 
@@ -118,14 +120,14 @@ def score_images(
     what became of the image.
     """
     scorer = load_scorer(settings.backend, settings.say)
-    changed = changed_settings(asdict(settings.scoring))
-    extra = {"version": __version__, **({"settings": changed} if changed else {})}
+    extra = shared_fields(asdict(settings.scoring))
     jobs = [job_for(image, settings.limits, outputs) for _, _, image, outputs in wanted]
     with score_jobs(scorer, jobs, settings.scoring) as outcomes:
         for (number, folder, _, _), (job, outcome) in zip(wanted, outcomes, strict=True):
             if isinstance(outcome, HiqaError):
                 row = error_row(job.name, name_text(str(outcome)), extra)
                 settings.say.error(f"{job.name}: {row.error}")
+                folder.failed.append(row)
             else:
                 row = scored_row(job.name, outcome, extra)
             folder.settings.add(row)

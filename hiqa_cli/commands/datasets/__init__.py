@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from hiqa_cli.commands.options import AsJson
 from hiqa_cli.commands.usage.help import add_command, command_group
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.errors import UsageError
 
-from .listing import AsJson, list_datasets, set_dataset
+from .listing import list_datasets, set_dataset
 from .rebuilt import build_dataset, measure_dataset
 from .verify import verify_dataset
 

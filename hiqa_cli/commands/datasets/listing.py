@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.commands.usage.help import INPUT, OUTPUT
+from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.text import escape_for_pipe, escape_for_terminal, name_text
@@ -18,8 +18,6 @@ from hiqa_cli.scoring.row_printer import write
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import DatabaseInfo
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
 
 
 def list_datasets(as_json: bool) -> int:

@@ -23,8 +23,56 @@ from hiqa_cli.scoring.row_printer import write
 NAMES = ("tid2013-rebuilt", "tid2008-rebuilt")
 
 
+Name = Annotated[str, typer.Argument(metavar="|".join(NAMES), help="Database to rebuild.", rich_help_panel=INPUT)]
+Photographs = Annotated[
+    Path,
+    typer.Option(
+        "--from",
+        metavar="DIR",
+        help="Kodak's 24 photographs, lossless, with any names.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+Tree = Annotated[
+    Path,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        help="New folder, or a stopped build to resume.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+Scores = Annotated[
+    Path,
+    typer.Option(
+        "--scores",
+        metavar="CSV",
+        help="Published scores: reference,type,level,mos.",
+        dir_okay=False,
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+Scenes = Annotated[
+    str,
+    typer.Option("--scenes", metavar="N,N-N", help="Build these scenes, by Kodak's numbers.", rich_help_panel=INPUT),
+]
+Types = Annotated[
+    str | None,
+    typer.Option(
+        "--types",
+        metavar="N,N-N",
+        show_default="all of the database",
+        help="Build these distortion types, by TID2013's numbers.",
+        rich_help_panel=INPUT,
+    ),
+]
+
+
 def number_list(option: str, value: str, most: int) -> list[int]:
-    """The numbers of an option such such as 1,4,7-9, sorted. UsageError for anything but numbers from 1 to `most`."""
+    """The numbers of an option such as 1,4,7-9, sorted. UsageError for anything but numbers from 1 to `most`."""
     chosen: set[int] = set()
     for part in value.split(","):
         found = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
@@ -36,54 +84,12 @@ def number_list(option: str, value: str, most: int) -> list[int]:
 
 
 def build_dataset(
-    name: Annotated[str, typer.Argument(metavar="|".join(NAMES), help="Database to rebuild.", rich_help_panel=INPUT)],
-    source: Annotated[
-        Path,
-        typer.Option(
-            "--from",
-            metavar="DIR",
-            help="Kodak's 24 photographs, lossless, with any names.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
-    tree: Annotated[
-        Path,
-        typer.Option(
-            "--to",
-            metavar="DIR",
-            help="New folder, or a stopped build to resume.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ],
-    scores: Annotated[
-        Path,
-        typer.Option(
-            "--scores",
-            metavar="CSV",
-            help="Published scores: reference,type,level,mos.",
-            dir_okay=False,
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
-    scenes: Annotated[
-        str,
-        typer.Option(
-            "--scenes", metavar="N,N-N", help="Build these scenes, by Kodak's numbers.", rich_help_panel=INPUT
-        ),
-    ] = "1-24",
-    types: Annotated[
-        str | None,
-        typer.Option(
-            "--types",
-            metavar="N,N-N",
-            show_default="all of the database",
-            help="Build these distortion types, by TID2013's numbers.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    name: Name,
+    source: Photographs,
+    tree: Tree,
+    scores: Scores,
+    scenes: Scenes = "1-24",
+    types: Types = None,
     quiet: Quiet = False,
 ) -> int:
     """Rebuild TID2013 or TID2008 from Kodak's photographs.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiqa_cli.commands.options import Quiet
+from hiqa_cli.commands.options import AsJson, Quiet
 from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
@@ -17,7 +17,6 @@ from hiqa_cli.console.text import escape_for_terminal, name_text
 from hiqa_cli.errors import DatasetError
 from hiqa_cli.scoring.row_printer import write
 
-from .listing import AsJson
 from .options import AllowMissing, HigherIsBetter, NominalRange, direction_of
 
 if TYPE_CHECKING:

@@ -90,9 +90,7 @@ def published_lines(result: DatabaseResult) -> list[str]:
     return literature_lines("hiqa, here", ours, result.all.value("plcc"), published_for(result.selection.dataset.name))
 
 
-def literature_lines(
-    name: str, srocc: dict[str, float], plcc: float, published: Sequence[Published], trained_on: str = ""
-) -> list[str]:
+def literature_lines(name: str, srocc: dict[str, float], plcc: float, published: Sequence[Published]) -> list[str]:
     """SROCC by type and PLCC over all images, ours first, then published ones, with protocol and source.
 
     srocc: by type, including "all".

@@ -19,7 +19,7 @@ from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import check_new_file
-from hiqa_cli.scoring.items import load_scorer
+from hiqa_cli.scoring.jobs import load_scorer
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 

@@ -23,7 +23,7 @@ from hiqa_cli.engine.backends.cache import user_cache
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.items import load_scorer
+from hiqa_cli.scoring.jobs import load_scorer
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.row_printer import write
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hiqa_train.evaluation.predict import Prediction
     from hiqa_train.evaluation.result import DatabaseResult
 
-PARTS = ("test", "validation", "training", "all")
+PARTS: tuple[PartName, ...] = ("test", "validation", "training", "all")
 
 Part = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hiqa_cli.commands.datasets.options import AllowMissing, DatasetOptions, HigherIsBetter, NominalRange, Roots
-from hiqa_cli.commands.options import Mode, Stride
+from hiqa_cli.commands.options import Mode, Stride, seed
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, OUTPUT, SCORING
 from hiqa_cli.commands.usage.values import whole_number
@@ -40,10 +40,7 @@ LeaveOut = Annotated[
 ]
 
 # measures
-Seed = Annotated[
-    int,
-    typer.Option("--seed", metavar="N", parser=whole_number("--seed", 0), help="Random seed.", rich_help_panel=SCORING),
-]
+Seed = Annotated[int, seed(SCORING)]
 Resamples = Annotated[
     int,
     typer.Option(

@@ -58,7 +58,8 @@ class ProtocolOptions:
 class MethodOptions:
     """The methods, by the names of --method, and how hiqa is trained.
 
-    generator: weights whose G is used for all splits. init_from: weights whose R initialises each training.
+    generator: weights, or a run, whose G is used for all splits. init_from: weights, or a run, whose R initialises each
+    training.
     whole_views: run G on whole images.
     """
 

@@ -10,7 +10,7 @@ import typer
 
 from hiqa_cli.commands import options as common
 from hiqa_cli.commands.datasets.options import DatasetOptions, open_and_describe
-from hiqa_cli.commands.train.options import Vgg
+from hiqa_cli.commands.train.options import ReadyGenerator, Vgg, recipe
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, OUTPUT, TRAINING, on_command_line
 from hiqa_cli.commands.usage.values import one_of, whole_number
@@ -59,18 +59,7 @@ MethodNames = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
-RecipeName = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe", metavar="NAME|TOML", help="Training recipe.", show_default="best", rich_help_panel=TRAINING
-    ),
-]
-GeneratorFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--generator", metavar="DIR", help="Weights whose G is used without training.", rich_help_panel=TRAINING
-    ),
-]
+RecipeName = Annotated[str | None, recipe("best")]
 InitFrom = Annotated[
     Path | None,
     typer.Option(
@@ -133,7 +122,7 @@ Methods = Annotated[
         MethodOptions,
         methods=MethodNames,
         recipe=RecipeName,
-        generator=GeneratorFolder,
+        generator=ReadyGenerator,
         init_from=InitFrom,
         whole_views=WholeViews,
         vgg=Vgg,

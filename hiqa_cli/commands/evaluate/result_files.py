@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hiqa_cli.console.text import escape_for_terminal
-from hiqa_cli.errors import OutputError, os_reason
 from hiqa_cli.files.atomic import write_bytes, write_json
 from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.rows.csv_rows import encode_cells
@@ -73,7 +71,4 @@ def draw_plot(path: Path, result: DatabaseResult, weights_id: str) -> None:
         x_label=f"hiqa score (weights {weights_id}), high is good",
         y_label=f"published {dataset.scale.kind}, {dataset.scale.direction}",
     )
-    try:
-        write_plot(path, plot, weights_id)
-    except OSError as error:
-        raise OutputError(f"{escape_for_terminal(str(path))} cannot be written: {os_reason(error)}") from error
+    write_plot(path, plot, weights_id)

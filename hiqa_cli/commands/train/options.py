@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,9 @@ from hiqa_cli.commands.datasets.options import (
     NominalRange,
     Roots,
 )
+from hiqa_cli.commands.options import seed
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, TRAINING
-from hiqa_cli.commands.usage.values import whole_number
 from hiqa_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,16 +43,20 @@ TestScenes = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
-RecipeName = Annotated[
-    str | None,
-    typer.Option(
+
+
+def recipe(default: str) -> Any:
+    """The option --recipe. default: what the help states."""
+    return typer.Option(
         "--recipe",
         metavar="NAME|TOML",
-        show_default="best; synthetic with --clean-images, release with both",
-        help="paper, best, smoke, synthetic, release, or a file.",
+        show_default=default,
+        help="Recipe: paper, best, smoke, synthetic, release, or a file.",
         rich_help_panel=TRAINING,
-    ),
-]
+    )
+
+
+RecipeName = Annotated[str | None, recipe("best; synthetic with --clean-images, release with both")]
 InitFrom = Annotated[
     Path | None,
     typer.Option(
@@ -67,7 +71,7 @@ ReadyGenerator = Annotated[
     typer.Option(
         "--generator",
         metavar="DIR",
-        help="Weights, or a finished run, whose G is used without training.",
+        help="Weights, or a run, whose G is used without training.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -81,16 +85,7 @@ Vgg = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
-Seed = Annotated[
-    int,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        parser=whole_number("--seed", 0, 2**31),
-        help="Random seed.",
-        rich_help_panel=TRAINING,
-    ),
-]
+Seed = Annotated[int, seed(TRAINING)]
 
 
 @dataclass(frozen=True)

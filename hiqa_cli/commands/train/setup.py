@@ -40,6 +40,7 @@ class OpenedDatabases:
 
     @property
     def has_references(self) -> bool:
+        """Whether a training image has its reference, so that a G can be trained."""
         return any(sample.reference is not None for part in self.parts for sample in part.training)
 
 

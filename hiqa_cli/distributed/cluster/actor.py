@@ -18,7 +18,7 @@ from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.loading import LoadSettings
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Scorer, build
-from hiqa_cli.errors import DeviceError, HiqaError, WeightsError
+from hiqa_cli.errors import DeviceError, HiqaError, WeightsError, reason_of
 from hiqa_cli.images.source import Limits
 
 NUMBER, PATH, ANSWER = "number", "path", "answer"
@@ -83,7 +83,7 @@ class BlockScorer:
         except HiqaError as error:
             answers = Answers([], (), error)
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = reason_of(error)[:300]
             answers = Answers([], (), DeviceError(f"node {node_name()}: {type(error).__name__}: {reason}"))
         return pyarrow.table({ANSWER: pyarrow.array([pickle.dumps(answers)], pyarrow.binary())})
 

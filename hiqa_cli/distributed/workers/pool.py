@@ -14,7 +14,7 @@ from itertools import cycle, islice
 from multiprocessing.connection import wait
 from typing import Any
 
-from hiqa_cli.engine.config import Scoring
+from hiqa_cli.engine.config import POLL, Scoring
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.loading import LoadSettings
 from hiqa_cli.engine.results import ScoreResult
@@ -25,7 +25,6 @@ from hiqa_cli.images.source import read_bytes
 from .messages import Answer, Failed, Load, Settled, Start, Task, Warned
 from .worker import Worker
 
-POLL = 0.2  # s; some systems deliver Ctrl-C only between waits
 MOST_TASKS = 16  # of a worker at a time: a batch of small pictures, and the next one being read
 FEWEST_TASKS = 2  # one in the networks, one being read
 AHEAD = 64  # images a worker that may be finished before the oldest unfinished one
@@ -167,7 +166,7 @@ class WorkerStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         while True:
             for worker, answer in self._pool.listen(seconds):
                 if answer is None:
-                    self._bury(worker)
+                    self._replace(worker)
                 else:
                     self._take(worker, answer)
             self._hand_out()
@@ -192,7 +191,7 @@ class WorkerStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self._tried.discard(answer.number)
         self._outcomes[answer.number] = answer.outcome
 
-    def _bury(self, worker: Worker) -> None:
+    def _replace(self, worker: Worker) -> None:
         """Replace a worker that is gone, keep the images that it had, and remove the pictures that it left undone."""
         reason = self._pool.replace(worker)
         for folder in set().union(*(self._jobs[number].outputs.folders() for number in worker.tasks)):

@@ -27,7 +27,7 @@ from .cache import user_cache
 
 MEASUREMENTS = "measurements.json"  # in the user's cache: key -> Measurement
 WORTHWHILE = 0.8  # another way than the default is taken for at most this share of the default's time
-ENOUGH = 0.35  # seconds of measuring after which no further round begins
+ENOUGH_SECONDS = 0.35  # of measuring, after which no further round begins
 ROUNDS = 3
 TILES = 4  # in a measurement
 FEWEST_THREADS = 4  # with fewer there is nothing to halve
@@ -103,7 +103,7 @@ def measure(ways: Mapping[str, Callable[[], object]], tiles: int) -> Measurement
             seconds = seconds_of(run)
             best[name] = min(best[name], seconds)
             spent += seconds
-        if spent > ENOUGH:
+        if spent > ENOUGH_SECONDS:
             break
     default = next(iter(ways))
     fastest = min(best, key=lambda name: best[name])

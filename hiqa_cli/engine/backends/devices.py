@@ -37,6 +37,7 @@ class Placement:
 
     @property
     def dtype(self) -> torch.dtype:
+        """The type of torch for the precision."""
         import torch
 
         return torch.bfloat16 if self.precision == "bf16" else torch.float32

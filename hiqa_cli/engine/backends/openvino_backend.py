@@ -112,6 +112,7 @@ class OpenvinoBackend:
 
     @property
     def settings(self) -> dict[str, str | int]:
+        """See `Backend`."""
         return {"threads": self._threads, "openvino": str(import_openvino().get_version())}
 
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:

@@ -40,7 +40,7 @@ class OpenvinoModels:
     head: bytes
 
     def files(self) -> dict[str, bytes]:
-        """Name in the cache -> content."""
+        """The networks by the names of their files."""
         return {f"{field.name}.blob": getattr(self, field.name) for field in fields(self)}
 
     @classmethod
@@ -70,6 +70,7 @@ def made_for(core: Any, manifest: Manifest) -> dict[str, Any]:
 
 
 def folder_for(wanted: dict[str, Any], weights_id: str) -> Path:
+    """The cache folder of networks that were compiled for `wanted`."""
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:8]
     return cache_folder() / f"{weights_id}-{digest}"
 

@@ -82,6 +82,7 @@ class TorchBackend:
 
     @property
     def settings(self) -> dict[str, str | int]:
+        """See `Backend`."""
         return {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
 
     def predict_tiles(self, tiles: Sequence[np.ndarray], corrections: bool) -> TileOutputs:

@@ -15,7 +15,7 @@ from .png_writer import own_text
 from .webp import stamped_webp
 
 PIECE = 1024  # px
-QUALITY, MAP_QUALITY = 88, 68  # WebP quality of photographs, and of maps in false colour
+PIECE_QUALITY, MAP_PIECE_QUALITY = 88, 68  # of WebP, 1..100; maps are in false colour
 SPEED = 2  # of WebP's encoder, 0 (fast) to 6: half the time of its default for 4 % more bytes
 
 

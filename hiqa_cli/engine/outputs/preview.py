@@ -16,7 +16,7 @@ from hiqa_cli.engine.tiling.grid import TileGrid
 
 from .area import AreaReducer, reduce_by_area, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, paint_left_out
-from .full_size import MAP_QUALITY, QUALITY, FullSize, PieceEncoder
+from .full_size import MAP_PIECE_QUALITY, PIECE_QUALITY, FullSize, PieceEncoder
 from .png_writer import own_text
 from .sinks import Canvas, Strip
 from .webp import stamped_webp
@@ -24,7 +24,7 @@ from .webp import stamped_webp
 LARGE_SIDE = 1280  # px, the longer side of the large preview: a laptop's screen
 THUMBNAIL_SIDE = 320  # px: 160 px of a page on a high-density screen
 QUALITY_SIDE = 256  # px: the quality map is smooth, since tiles are 256 px wide
-PHOTOGRAPH, SMALL, MAP = 82, 74, 60  # WebP quality of large pictures, thumbnails and maps
+PREVIEW_QUALITY, THUMBNAIL_QUALITY, MAP_QUALITY = 82, 74, 60  # of WebP, 1..100; maps are in false colour
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class PreviewSink:
     def _encoders(self, canvas: Canvas) -> dict[str, PieceEncoder]:
         size = canvas.width, canvas.height
         return {
-            "distorted": PieceEncoder(*size, QUALITY, self._weights_id, "preview"),
-            "hallucination": PieceEncoder(*size, QUALITY, self._weights_id, "preview of the hallucination"),
-            "discrepancy": PieceEncoder(*size, MAP_QUALITY, self._weights_id, "preview of the discrepancy map"),
+            "distorted": PieceEncoder(*size, PIECE_QUALITY, self._weights_id, "preview"),
+            "hallucination": PieceEncoder(*size, PIECE_QUALITY, self._weights_id, "preview of the hallucination"),
+            "discrepancy": PieceEncoder(*size, MAP_PIECE_QUALITY, self._weights_id, "preview of the discrepancy map"),
         }
 
     def add_strip(self, strip: Strip) -> None:
@@ -173,10 +173,10 @@ def encode_preview(
 
     thumbnail = reduce_to(distorted, THUMBNAIL_SIDE)
     return Preview(
-        thumbnail=stamped_webp(thumbnail, SMALL, own_text("thumbnail", weights_id)),
-        distorted=stamped_webp(distorted, PHOTOGRAPH, own_text("preview", weights_id)),
-        hallucination=encode(hallucination, PHOTOGRAPH, "preview of the hallucination"),
-        discrepancy=encode(discrepancy, MAP, "preview of the discrepancy map"),
-        quality=encode(quality, MAP, "preview of the quality map"),
+        thumbnail=stamped_webp(thumbnail, THUMBNAIL_QUALITY, own_text("thumbnail", weights_id)),
+        distorted=stamped_webp(distorted, PREVIEW_QUALITY, own_text("preview", weights_id)),
+        hallucination=encode(hallucination, PREVIEW_QUALITY, "preview of the hallucination"),
+        discrepancy=encode(discrepancy, MAP_QUALITY, "preview of the discrepancy map"),
+        quality=encode(quality, MAP_QUALITY, "preview of the quality map"),
         full=full,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
-from hiqa_cli.errors import ImageError
+from hiqa_cli.errors import ImageError, reason_of
 from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.header import Header
 from hiqa_cli.images.picture import Picture
@@ -77,8 +77,7 @@ def picture_from_pillow(image: Image.Image, limits: Limits) -> Picture:
     try:
         image.load()
     except (OSError, ValueError, SyntaxError) as error:  # damaged, or closed
-        reason = " ".join(str(error).split())
-        raise ImageError(f"Pillow cannot decode this image ({reason})") from error
+        raise ImageError(f"Pillow cannot decode this image ({reason_of(error)})") from error
     exif = read_exif(image.info.get("exif") or b"")
     transparent = image.has_transparency_data
     header = Header(

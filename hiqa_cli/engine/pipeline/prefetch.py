@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from hiqa_cli.engine.backends.backend import READERS
+from hiqa_cli.engine.config import POLL
 from hiqa_cli.engine.job import Job
 from hiqa_cli.errors import HiqaError, ImageError
 from hiqa_cli.images.picture import Picture
@@ -25,7 +26,6 @@ from .sources import DIRECT, PictureReader, is_readable_later, or_error, read_co
 PREFETCH_PIXELS = 16_000_000
 PREFETCH_IMAGES = 64
 CLOSE_TIMEOUT = 0.5  # s that close() waits for the reading threads
-POLL = 0.2  # s; some systems deliver Ctrl-C only between waits
 
 
 class Slot:

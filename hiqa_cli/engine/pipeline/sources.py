@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol, TypeGuard
 import numpy as np
 
 from hiqa_cli.engine.job import Job
-from hiqa_cli.errors import HiqaError, ImageError
+from hiqa_cli.errors import HiqaError, ImageError, reason_of
 from hiqa_cli.files.remote.address import is_address
 from hiqa_cli.images import read
 from hiqa_cli.images.picture import Picture
@@ -131,8 +131,7 @@ def or_error(read: Callable[[], Picture]) -> Picture | HiqaError:
     except MemoryError:
         return ImageError("not enough memory to hold this image")
     except Exception as error:  # an unexpected error of a decoder costs its own image, not the stream
-        reason = " ".join(str(error).split())
-        return ImageError(f"cannot be read ({type(error).__name__}: {reason})")
+        return ImageError(f"cannot be read ({type(error).__name__}: {reason_of(error)})")
 
 
 def is_binary_stream(source: object) -> TypeGuard[BinaryIO]:

@@ -60,10 +60,12 @@ class BenchResult:
 
     @property
     def images_a_second(self) -> float:
+        """Of the complete pipeline."""
         return self.images / self.seconds
 
     @property
     def megapixels_a_second(self) -> float:
+        """Of the complete pipeline."""
         return self.megapixels / self.seconds
 
     @property

@@ -13,7 +13,7 @@ from hiqa_cli.engine.config import TILE, Scoring
 from .grid import TileGrid, plan_tiles
 
 AT_ONCE = 16  # sampled tiles between two checks of the standard error
-GOLDEN = 1.32471795724474602596  # real root of x^3 = x + 1: the plastic number, of the R2 sequence
+PLASTIC_NUMBER = 1.32471795724474602596  # real root of x^3 = x + 1, of the R2 sequence
 
 Place = tuple[int, int]  # x, y of a tile
 PointsOf = Callable[[np.ndarray], np.ndarray]  # statistics (n, N) of tiles -> their scores in points, (n,)
@@ -156,7 +156,7 @@ def spread_order(grid: TileGrid) -> list[tuple[int, int]]:
     across, down = len(grid.xs), len(grid.ys)
     order: dict[tuple[int, int], None] = {}
     for n in range(8 * grid.count):  # enough for the sequence to hit nearly every place
-        x, y = (0.5 + n / GOLDEN) % 1, (0.5 + n / GOLDEN**2) % 1
+        x, y = (0.5 + n / PLASTIC_NUMBER) % 1, (0.5 + n / PLASTIC_NUMBER**2) % 1
         order.setdefault((grid.xs[int(x * across)], grid.ys[int(y * down)]))
     return list(order | dict.fromkeys(grid.places()))
 

@@ -9,7 +9,7 @@ A border ends the picture on one side, over its whole length. It is left out of 
 - It is wide enough to matter (NARROWEST px and SHARE of the side), and what is left is a picture (SMALLEST px a side).
 
 An object on exactly one colour, the same within EXACT levels on all four sides, needs no straight edge: what is left is
-the rectangle around it, and it must be ENOUGH of the picture.
+the rectangle around it, and it must be LEAST_LEFT of the picture.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ALONG = 0.5  # of the edge's length
 NARROWEST = 4  # px
 SHARE = 0.01
 SMALLEST = 64  # px
-ENOUGH = 0.05  # of the picture's pixels
+LEAST_LEFT = 0.05  # of the picture's pixels
 AT_ONCE = 32  # lines
 ROUNDS = 4  # borders within borders
 
@@ -75,7 +75,7 @@ def _around_object(pixels: np.ndarray) -> Borders:
             return NO_BORDERS
     borders = Borders(**depths)
     left = inside(pixels, borders)
-    return borders if left.shape[0] * left.shape[1] >= ENOUGH * pixels.shape[0] * pixels.shape[1] else NO_BORDERS
+    return borders if left.shape[0] * left.shape[1] >= LEAST_LEFT * pixels.shape[0] * pixels.shape[1] else NO_BORDERS
 
 
 def _is_wide(depth: int, lines: int) -> bool:

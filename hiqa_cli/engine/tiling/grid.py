@@ -30,14 +30,17 @@ class TileGrid:
 
     @property
     def count(self) -> int:
+        """Number of tiles."""
         return len(self.xs) * len(self.ys)
 
     @property
     def padded_width(self) -> int:
+        """Px of the image after reflection."""
         return max(self.width, TILE)
 
     @property
     def padded_height(self) -> int:
+        """Px of the image after reflection."""
         return max(self.height, TILE)
 
     @property

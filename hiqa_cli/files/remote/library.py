@@ -9,9 +9,9 @@ from hiqa_cli.errors import DependencyError, UsageError
 
 from .address import is_url
 
-CONNECT = 10.0  # s until a server takes a connection
-SILENCE = 30.0  # s that a server may be silent while it answers
-EXTRA = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "adl": "adlfs"}
+CONNECT_SECONDS = 10.0  # s until a server takes a connection
+SILENT_SECONDS = 30.0  # s that a server may be silent while it answers
+LIBRARIES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "adl": "adlfs"}
 
 
 def filesystem(address: str) -> tuple[Any, str]:
@@ -29,8 +29,8 @@ def filesystem(address: str) -> tuple[Any, str]:
     try:
         system, path = url_to_fs(address, **_options(scheme))
     except ImportError:
-        library = EXTRA.get(scheme, "a library of its own")
-        hint = f"pip install {library}" if scheme in EXTRA else "see fsspec's documentation"
+        library = LIBRARIES.get(scheme, "a library of its own")
+        hint = f"pip install {library}" if scheme in LIBRARIES else "see fsspec's documentation"
         raise DependencyError(f"{scheme}:// needs {library}, which is not installed", hint) from None
     except ValueError as error:
         if "Protocol not known" in str(error):
@@ -46,8 +46,8 @@ def _options(scheme: str) -> dict[str, Any]:
     if scheme in ("http", "https"):
         import aiohttp
 
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
         return {"client_kwargs": {"timeout": limits}}
     if scheme in ("s3", "s3a"):
-        return {"config_kwargs": {"connect_timeout": CONNECT, "read_timeout": SILENCE}}
+        return {"config_kwargs": {"connect_timeout": CONNECT_SECONDS, "read_timeout": SILENT_SECONDS}}
     return {}

@@ -12,7 +12,7 @@ from .archives import open_member
 from .library import filesystem
 from .reasons import RemoteError, remote_error
 
-SECONDS = 120.0  # for one file, however slowly it comes
+SECONDS_A_FILE = 120.0  # for one file, however slowly it comes
 BLOCK = 2 * 2**20  # bytes that are asked for at once
 
 
@@ -21,12 +21,12 @@ class Timed:
 
     def __init__(self, stream: Any, address: str) -> None:
         self._stream, self._address = stream, address
-        self._end = time.monotonic() + SECONDS
+        self._end = time.monotonic() + SECONDS_A_FILE
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; none at the end."""
         if time.monotonic() > self._end:
-            raise RemoteError(f"not complete after {SECONDS:.0f} s from {shown(self._address)}", True)
+            raise RemoteError(f"not complete after {SECONDS_A_FILE:.0f} s from {shown(self._address)}", True)
         try:
             return bytes(self._stream.read(min(size, BLOCK)))
         except Exception as error:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 
 from hiqa_cli.errors import HiqaError
 
 from .address import scrubbed, shown
 
-AGAIN = {408, 425, 429, 500, 502, 503, 504}
-_STATUS = re.compile(r"\b([45]\d\d)\b")
-LONGEST = 200  # characters of a library's own message
+RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}
+LONGEST_REASON = 200  # characters of a library's own message
 
 
 class RemoteError(OSError):
@@ -35,7 +33,7 @@ def remote_error(error: Exception, address: str) -> RemoteError | HiqaError:
     if status is not None:
         phrase = {403: "no permission", 401: "no permission: not signed in", 404: "no such file"}.get(status)
         phrase = phrase or (HTTPStatus(status).phrase.lower() if status in set(HTTPStatus) else "an error")
-        return RemoteError(f"{status} ({phrase}) {place}", status in AGAIN)
+        return RemoteError(f"{status} ({phrase}) {place}", status in RETRIED_STATUSES)
     if isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower():
         return RemoteError(f"no answer in time {place}", True)
     name = type(error).__name__
@@ -43,7 +41,7 @@ def remote_error(error: Exception, address: str) -> RemoteError | HiqaError:
         return RemoteError(f"no credentials found {place}", False)
     if isinstance(error, EOFError) or name in ("ClientPayloadError", "IncompleteRead", "ServerDisconnectedError"):
         return RemoteError(f"the answer ended early {place}", True)
-    reason = scrubbed(str(error))[:LONGEST] or name
+    reason = scrubbed(str(error))[:LONGEST_REASON] or name
     is_transient = isinstance(error, ConnectionError) or name.startswith(("Client", "EndpointConnection", "Connection"))
     return RemoteError(f"{reason} {place}", is_transient)
 

@@ -1,8 +1,8 @@
 """AVIF: the boxes of ISO/IEC 14496-12 and 23008-12 that determine size, orientation, alpha and completeness.
 
-Pillow decodes 8 bits, OpenCV 10 and 12, but not grids and grey, which Pillow reads with 8 bits, as it does what OpenCV
-refuses. Neither turns the picture:
-`irot` and `imir` give its orientation, not EXIF. Neither reports zeroed data.
+Pillow decodes 8 bits. OpenCV decodes 10 and 12, but no grids and no grey: Pillow reads those, and what OpenCV refuses,
+with 8 bits. Neither turns the picture, whose orientation `irot` and `imir` give instead of EXIF; neither reports zeroed
+data.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hiqa_cli.images.header import Data, Header, damaged, number, refuse_zeros, truncated
+from hiqa_cli.images.header import Data, Header, damaged, longest_zero_run, number, refuse_zeros, truncated
 from hiqa_cli.images.icc_profile import cicp_name
+
+from .boxes import boxes
 
 NAME = "AVIF"
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
@@ -34,31 +36,22 @@ _TURNS = {
 
 @dataclass
 class _Meta:
+    """What the meta box says of the file's items, which it numbers.
+
+    primary: the item that is shown; 0 if none is named.
+    properties: the boxes of ipco: type, start and end of their content.
+    owned: item -> numbers of its properties, from 1.
+    references: type, referring item, item that is referred to.
+    kinds: item -> its type, e.g. b"av01", b"grid".
+    extents: item, start and end of a piece of its data in the file.
+    """
+
     primary: int = 0
     properties: list[tuple[bytes, int, int]] = field(default_factory=list)
     owned: dict[int, list[int]] = field(default_factory=dict)
     references: set[tuple[bytes, int, int]] = field(default_factory=set)
     kinds: dict[int, bytes] = field(default_factory=dict)
-    extents: list[tuple[int, int, int]] = field(default_factory=list)  # item, start, end
-
-
-def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes in data[start:end]: type, start and end of their content."""
-    at = start
-    while at + 8 <= end:
-        size, head = number(data, at, 4, name), 8
-        kind = bytes(data[at + 4 : at + 8])
-        if size == 1:
-            size, head = number(data, at + 8, 8, name), 16
-        elif size == 0:
-            size = end - at
-        if size < head:
-            raise damaged(name, f"a box of {size} bytes at byte {at:,}")
-        if at + size > end:
-            label = ascii(kind.decode("latin-1")).strip("'")
-            raise truncated(name, data, f"inside a {label} box")
-        yield kind, at + head, at + size
-        at += size
+    extents: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def read_avif(data: Data) -> Header:
@@ -67,7 +60,7 @@ def read_avif(data: Data) -> Header:
     header = _header(data, meta, frames)
     for item, start, end in meta.extents:
         if meta.kinds.get(item) == b"av01":
-            refuse_zeros(NAME, data, start, end, 64 + header.width * header.height // 4096)
+            refuse_zeros(NAME, data, start, end, longest_zero_run(header.width, header.height))
     return header
 
 
@@ -80,7 +73,7 @@ def check_boxes(data: Data, name: str) -> tuple[_Meta, int]:
             _read_meta(data, start + 4, end, meta)
             found = True
         elif kind == b"moov":
-            frames = max(frames, _samples(data, start, end))
+            frames = max(frames, _longest_track(data, start, end))
     for _, _, end in meta.extents:
         if end > len(data):
             raise truncated(name, data, f"inside the picture data, which end at {end:,}")
@@ -228,12 +221,12 @@ def _read_locations(data: Data, at: int, meta: _Meta) -> None:
                 meta.extents.append((item, base + offset, base + offset + length))
 
 
-def _samples(data: Data, start: int, end: int, depth: int = 0) -> int:
+def _longest_track(data: Data, start: int, end: int, depth: int = 0) -> int:
     """The number of pictures in the longest track of an image sequence (stsz)."""
     longest = 0
     for kind, at, stop in boxes(data, start, end, NAME):
         if kind in (b"trak", b"mdia", b"minf", b"stbl") and depth < 4:
-            longest = max(longest, _samples(data, at, stop, depth + 1))
+            longest = max(longest, _longest_track(data, at, stop, depth + 1))
         elif kind == b"stsz":
             longest = max(longest, number(data, at + 8, 4, NAME))
     return longest

@@ -22,16 +22,19 @@ _STRIP = 2**20  # samples
 
 @dataclass(frozen=True)
 class _Layout:
+    """What the header says of the pixels; compression: 0 none, 1 and 2 run lengths, 3 and 6 bit masks."""
+
     start: int  # of the pixels
     size: int  # of the header behind the first 14 bytes
     width: int
     height: int  # negative: stored from the top down
     bits: int
     compression: int
-    stated: int  # bytes of pixels
+    stated: int  # bytes of pixels, or 0
 
     @property
     def row(self) -> int:
+        """Bytes of a row, which is filled up to four."""
         return (self.width * self.bits + 31) // 32 * 4
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 
+from hiqa_cli.errors import reason_of
 from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.extras import library
-from hiqa_cli.images.header import Data, Header, damaged, refuse_zeros
+from hiqa_cli.images.header import Data, Header, damaged, longest_zero_run, refuse_zeros
 from hiqa_cli.images.icc_profile import cicp_name
 
 from .avif import check_boxes
@@ -25,7 +26,7 @@ def read_heif(data: Data) -> Header:
     try:
         image = plugin.HeifImageFile(io.BytesIO(data))
     except Exception as error:  # whatever libheif raises for a damaged file
-        raise damaged(NAME, f"pillow-heif cannot read it ({' '.join(str(error).split())})") from None
+        raise damaged(NAME, f"pillow-heif cannot read it ({reason_of(error)})") from None
     profile = bytes(image.info.get("icc_profile") or b"")
     nclx = image.info.get("nclx_profile") or {}
     colour = cicp_name(nclx.get("color_primaries", 2), nclx.get("transfer_characteristics", 2)) if nclx else ""
@@ -33,7 +34,7 @@ def read_heif(data: Data) -> Header:
     width, height = image.size
     for item, start, end in meta.extents:
         if meta.kinds.get(item) == b"hvc1":
-            refuse_zeros(NAME, data, start, end, 64 + width * height // 4096)
+            refuse_zeros(NAME, data, start, end, longest_zero_run(width, height))
     return Header(
         NAME,
         width,

@@ -14,9 +14,9 @@ import re
 import numpy as np
 import simplejpeg
 
-from hiqa_cli.errors import ImageError
+from hiqa_cli.errors import ImageError, reason_of
 from hiqa_cli.images.exif import Exif, read_exif
-from hiqa_cli.images.header import Data, Header, damaged, number, patched, truncated, unsupported
+from hiqa_cli.images.header import Data, Header, check_decoded_size, damaged, number, patched, truncated, unsupported
 
 NAME = "JPEG"
 LARGEST_SIDE = 65_500  # px; libjpeg's own limit (JPEG_MAX_DIMENSION)
@@ -99,9 +99,7 @@ def decode_jpeg(data: Data, header: Header) -> tuple[np.ndarray, tuple[str, ...]
                 pixels = simplejpeg.decode_jpeg(data, space, strict=False)
             except ValueError as error:
                 raise damaged(NAME, str(error)) from None
-    if pixels.shape[:2] != (header.height, header.width):
-        found = f"{pixels.shape[1]} x {pixels.shape[0]}"
-        raise damaged(NAME, f"{header.width} x {header.height} px in its header, {found} in its data")
+    check_decoded_size(header, pixels.shape[1], pixels.shape[0])
     return (_from_inks(pixels) if header.cmyk else pixels), notes
 
 
@@ -135,7 +133,7 @@ def _decode_with_pillow(data: Data) -> np.ndarray:
     try:
         return np.asarray(JpegImageFile(io.BytesIO(data)))
     except (OSError, ValueError, SyntaxError) as error:
-        raise damaged(NAME, " ".join(str(error).split())) from None
+        raise damaged(NAME, reason_of(error)) from None
 
 
 def _from_inks(inks: np.ndarray) -> np.ndarray:

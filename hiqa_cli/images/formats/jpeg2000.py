@@ -20,7 +20,7 @@ from hiqa_cli.images.header import (
     unsupported,
 )
 
-from .avif import boxes
+from .boxes import boxes
 
 NAME = "JPEG 2000"
 _CMYK = 12

@@ -9,11 +9,12 @@ import io
 
 import numpy as np
 
+from hiqa_cli.errors import reason_of
 from hiqa_cli.images.extras import library
-from hiqa_cli.images.header import Data, Header, damaged, truncated, unsupported
+from hiqa_cli.images.header import Data, Header, check_decoded_size, damaged, truncated, unsupported
 from hiqa_cli.images.icc_profile import is_srgb, profile_name, srgb_converter
 
-from .avif import boxes
+from .boxes import boxes
 
 NAME = "JPEG XL"
 _RATIOS = ((0, 0), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
@@ -75,10 +76,8 @@ def decode_jxl(data: Data, header: Header) -> tuple[np.ndarray, tuple[str, ...]]
     except BaseException as error:  # the plug-in is written in Rust, whose panics are no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        raise damaged(NAME, f"pillow-jxl-plugin cannot decode it ({' '.join(str(error).split())})") from None
-    if image.size != (header.width, header.height):
-        found, expected = f"{image.width} x {image.height}", f"{header.width} x {header.height}"
-        raise damaged(NAME, f"{expected} px in its header, {found} in its data")
+        raise damaged(NAME, f"pillow-jxl-plugin cannot decode it ({reason_of(error)})") from None
+    check_decoded_size(header, *image.size)
     if image.mode not in ("RGB", "RGBA", "L", "LA"):
         unsupported(f"{NAME} with samples of kind {image.mode}")
     pixels = np.array(image if image.mode == "RGBA" else image.convert("RGBA"))

@@ -32,6 +32,8 @@ _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 
 
 @dataclass
 class _Walk:
+    """What was found up to IEND. kept: type -> content of the first sound chunk of each type in _KEPT."""
+
     ihdr: bytes = b""
     kept: dict[bytes, bytes] = field(default_factory=dict)
     has_data: bool = False

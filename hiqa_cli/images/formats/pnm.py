@@ -23,6 +23,8 @@ _DEPTHS = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "RGB": 3, "BLACKANDWHITE_ALPHA": 
 
 @dataclass(frozen=True)
 class _Layout:
+    """What the header says. magic: the digit behind the P; largest: the sample value of white."""
+
     name: str
     magic: int
     width: int
@@ -34,6 +36,7 @@ class _Layout:
 
     @property
     def plain(self) -> bool:
+        """Whether the samples are written as text."""
         return self.magic in (1, 2, 3)
 
 

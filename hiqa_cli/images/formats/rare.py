@@ -9,6 +9,7 @@ import importlib
 import io
 import re
 
+from hiqa_cli.errors import reason_of
 from hiqa_cli.images.header import Data, Header, damaged, unsupported
 
 PLUGINS = {
@@ -90,8 +91,7 @@ def read_rare(data: Data) -> Header:
     try:
         image = getattr(importlib.import_module(module), kind)(io.BytesIO(data))
     except Exception as error:  # whatever a plug-in raises for a damaged file
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise damaged(name, f"Pillow cannot read its header ({reason})") from None
+        raise damaged(name, f"Pillow cannot read its header ({reason_of(error)})") from None
     if image.mode not in _MODES:
         unsupported(f"{name} with samples of kind {image.mode}")
     if any(tile.codec_name == "fits_gzip" for tile in image.tile):

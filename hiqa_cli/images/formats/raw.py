@@ -12,7 +12,7 @@ import numpy as np
 
 from hiqa_cli.images.exif import read_exif
 from hiqa_cli.images.extras import library
-from hiqa_cli.images.header import Data, Header, damaged
+from hiqa_cli.images.header import Data, Header, check_decoded_size, damaged, unsupported
 
 NAME = "camera raw"
 _SRGB_CURVE = (2.4, 12.92)
@@ -48,9 +48,9 @@ def decode_raw(data: Data, header: Header) -> np.ndarray:
             )
     except rawpy.LibRawError as error:
         raise damaged(NAME, f"LibRaw cannot develop it ({_reason(error)})") from None
-    if pixels.shape != (header.height, header.width, 3):
-        found = f"{pixels.shape[1]} x {pixels.shape[0]}"
-        raise damaged(NAME, f"{header.width} x {header.height} px in its header, {found} in its data")
+    check_decoded_size(header, pixels.shape[1], pixels.shape[0])
+    if pixels.shape[2] != 3:
+        unsupported("camera raw without colours")
     return pixels
 
 

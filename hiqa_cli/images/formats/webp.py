@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hiqa_cli.images.exif import Exif, read_exif
-from hiqa_cli.images.header import Data, Header, damaged, number, refuse_zeros, truncated
+from hiqa_cli.images.header import Data, Header, damaged, longest_zero_run, number, refuse_zeros, truncated
 
 NAME = "WebP"
 
@@ -45,7 +45,7 @@ def read_webp(data: Data) -> Header:
         raise damaged(NAME, "no picture data")
     for kind, start, end in payloads:
         # Pictures of one colour have shorter runs; without back-references, a lossless one may spend a bit on a pixel.
-        refuse_zeros(NAME, data, start, end, 64 + size[0] * size[1] // (4096 if kind == b"VP8 " else 64))
+        refuse_zeros(NAME, data, start, end, longest_zero_run(*size, 4096 if kind == b"VP8 " else 64))
     return Header(
         NAME,
         *size,

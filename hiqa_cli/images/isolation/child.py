@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import BinaryIO
 
-from hiqa_cli.errors import HiqaError
+from hiqa_cli.errors import HiqaError, reason_of
 from hiqa_cli.images import extras, with_pillow
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.source import Limits
@@ -67,7 +67,7 @@ def _answer(requests: BinaryIO, answers: BinaryIO, data: list[bytearray], limits
     except MemoryError:
         send(answers, {"error": "decoding it takes more memory than a decoding process may use"})
     except Exception as error:
-        send(answers, {"error": f"cannot be read ({type(error).__name__}: {' '.join(str(error).split())})"})
+        send(answers, {"error": f"cannot be read ({type(error).__name__}: {reason_of(error)})"})
     else:
         facts = {
             "shape": picture.pixels.shape,

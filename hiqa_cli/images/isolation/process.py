@@ -108,6 +108,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
+        """Whether it runs, and belongs to this process, not to the parent of a fork."""
         return self.end.alive and self.process == os.getpid() and self._popen.poll() is None
 
     def _take(self, answer: dict[str, Any], limits: Limits) -> Picture:

@@ -11,8 +11,8 @@ import threading
 from typing import BinaryIO
 
 from hiqa_cli.images.picture import Picture
-from hiqa_cli.images.read import DEFAULT_LIMITS, Reserve, no_reserve
-from hiqa_cli.images.source import Limits, read_bytes
+from hiqa_cli.images.read import Reserve, no_reserve
+from hiqa_cli.images.source import DEFAULT_LIMITS, Limits, read_bytes
 
 from .process import Child
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 from hiqa_cli.engine.row_schema import COLUMNS
 
 from ..codec import SchemaError, checked, path_key
-from ..row import Row
+from ..row import COLUMN_TYPES, Row
 from .library import arrow
 
 METADATA = b"hiqa"
 TYPED = ("tile_scores", "tile_total", "maps")
-_KINDS = {field.name: str(field.type) for field in fields(Row) if field.name in COLUMNS}
 
 
 def schema(common: dict[str, Any]) -> Any:
@@ -28,7 +26,9 @@ def schema(common: dict[str, Any]) -> Any:
     pa = arrow()
     types = {"str": pa.string(), "float": pa.float64(), "int": pa.int32(), "tuple": pa.list_(pa.string())}
     tile = pa.struct([("x", pa.int32()), ("y", pa.int32()), ("score", pa.float64())])
-    named = [(name, next(kind for key, kind in types.items() if _KINDS[name].startswith(key))) for name in COLUMNS]
+    named = [
+        (name, next(kind for key, kind in types.items() if COLUMN_TYPES[name].startswith(key))) for name in COLUMNS
+    ]
     named += [("tile_scores", pa.list_(tile)), ("tile_total", pa.int32()), ("maps", pa.map_(pa.string(), pa.string()))]
     named += [("extra", pa.string())]
     own = [pa.field(name, kind, nullable=name != "path") for name, kind in named]
@@ -88,6 +88,6 @@ def _cell(value: object) -> object:
 
 
 def _value(name: str, value: Any) -> Any:
-    if _KINDS[name].startswith("tuple"):
+    if COLUMN_TYPES[name].startswith("tuple"):
         return tuple(value or ())
-    return value or "" if _KINDS[name] == "str" else value
+    return value or "" if COLUMN_TYPES[name] == "str" else value

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hiqa_cli.engine.row_schema import COLUMNS
-from hiqa_cli.errors import UsageError, os_reason
+from hiqa_cli.errors import UsageError, os_reason, reason_of
 
 from ..codec import SchemaError
 from ..row import Row
@@ -44,8 +44,7 @@ class ParquetReader:
         except OSError as error:
             raise UsageError(f"{path} cannot be read: {os_reason(error)}", self._hint) from error
         except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
-            reason = " ".join(str(error).split())
-            raise UsageError(f"{path} is not a table that {OPTION} wrote: {reason}", self._hint) from error
+            raise UsageError(f"{path} is not a table that {OPTION} wrote: {reason_of(error)}", self._hint) from error
 
     def row_at(self, path: Path, number: int) -> Row:
         """One row with everything that is stored. Raises UsageError."""

@@ -31,11 +31,16 @@ class Layout:
 
     @classmethod
     def of(cls, path: str) -> Layout:
-        """The layout of a path that `--parquet` takes: a name that ends in .parquet is a file, or an old folder."""
+        """The layout of a path that `--parquet` takes: a name in .parquet is a file, unless a folder has it."""
         place = Path(path)
         if place.suffix.lower() == SUFFIX and not place.is_dir():
-            return cls(place, place.with_name(f"{place.name}.parts"))
+            return cls.of_file(place)
         return cls(None, place)
+
+    @classmethod
+    def of_file(cls, file: Path) -> Layout:
+        """The layout of a file by whatever name, with the parts that are not joined yet in a folder beside it."""
+        return cls(file, file.with_name(f"{file.name}.parts"))
 
     def parts(self) -> list[Path]:
         """The closed parts that are not joined yet, in order. OSError is passed on."""

@@ -29,7 +29,8 @@ class ParquetParts:
 
     def rows(self) -> Iterator[tuple[Place, Row]]:
         """See `StoredTable`. place: number of the file, number of the row in it, or its bytes in a journal."""
-        layout = Layout.of(self.name)
+        file = Path(self.name)
+        layout = Layout.of_file(file) if file.is_file() else Layout.of(self.name)
         try:
             is_there = layout.file is not None and layout.file.exists()
             self._files = [*([layout.file] if is_there and layout.file is not None else []), *layout.parts()]

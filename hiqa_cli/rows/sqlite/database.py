@@ -12,7 +12,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from hiqa_cli.engine.row_schema import COLUMNS
 from hiqa_cli.errors import OutputError, UsageError
 
 from ..codec import SchemaError, checked, path_key
-from ..row import Row
+from ..row import COLUMN_TYPES, Row
 
 OPTION = "--sqlite"
 APPLICATION = 0x68697161  # "hiqa"
@@ -33,7 +33,6 @@ ALL = (*COLUMNS, *OWN, *FILE, *RUNS)
 SLIM = (*COLUMNS, "version", "settings", *FILE)
 WAIT = 30.0  # s for another program that reads or writes the database
 _TYPES = {"str": "TEXT", "float": "REAL", "int": "INTEGER", "tuple": "TEXT"}
-_KINDS = {field.name: str(field.type) for field in fields(Row) if field.name in COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Stored:
 
 
 def _declaration(column: str) -> str:
-    kind = next(sql for name, sql in _TYPES.items() if _KINDS[column].startswith(name))
+    kind = next(sql for name, sql in _TYPES.items() if COLUMN_TYPES[column].startswith(name))
     return f'"{column}" {kind}' + (" NOT NULL UNIQUE" if column == "path" else "")
 
 
@@ -167,9 +166,9 @@ def _stored(number: int, columns: Sequence[str], values: Sequence[Any]) -> Store
 
 
 def _value(column: str, value: Any) -> Any:
-    if _KINDS[column].startswith("tuple"):
+    if COLUMN_TYPES[column].startswith("tuple"):
         return tuple(map(str, json.loads(value or "[]")))
-    return value or "" if _KINDS[column] == "str" else value
+    return value or "" if COLUMN_TYPES[column] == "str" else value
 
 
 def _cell(value: object) -> object:

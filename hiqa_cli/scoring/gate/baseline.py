@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hiqa_cli.console.messages import Messages
-from hiqa_cli.console.text import name_text
+from hiqa_cli.console.text import count, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import is_same_target
 from hiqa_cli.report.gate import DropLimits
@@ -15,6 +16,7 @@ from hiqa_cli.rows.saved_run import RunSettings, SavedRun, read_saved_run
 
 from ..inputs import Input
 from ..options import ScoreOptions
+from ..shard import Shard
 from ..tables import table_targets
 
 if TYPE_CHECKING:
@@ -49,22 +51,71 @@ def open_baseline(options: ScoreOptions, images: Sequence[Input]) -> Baseline | 
     run = scored_run(name, "--baseline")
     first = name_text(name)
     rows = [(row.path, row.score) for _, row in run.rows()]
+    others = NO_OTHERS
     if images:
-        align_versions([first, THIS_RUN], [[path for path, _ in rows], [image.name for image in images]])
-    return Baseline(first, rows, run.settings, options.baseline.limits)
+        aligned = align_versions([first, THIS_RUN], [[path for path, _ in rows], [image.name for image in images]])
+        if options.shard is not None:
+            others = _other_shards(options.shard, rows, images, [image.indices for image in aligned])
+    return Baseline(first, rows, run.settings, options.baseline.limits, others)
+
+
+@dataclass(frozen=True)
+class OtherShards:
+    """What of a comparison belongs to other shards, which compare it themselves.
+
+    own: the shard of this run, None if it has all images. rows: numbers of earlier rows. images: names of images.
+    leave_no_pair: whether none of the pairs with a score in the earlier run is this shard's.
+    """
+
+    own: Shard | None = None
+    rows: frozenset[int] = frozenset()
+    images: tuple[str, ...] = ()
+    leave_no_pair: bool = False
+
+
+NO_OTHERS = OtherShards()
+
+
+def _other_shards(
+    shard: Shard,
+    rows: Sequence[tuple[str, float | None]],
+    images: Sequence[Input],
+    pairs: Sequence[tuple[int | None, ...]],
+) -> OtherShards:
+    """What belongs to other shards. pairs: (number of the row, number of the image), None for one without the other.
+
+    An earlier row belongs to the shard of its image; one without an image to the shard of its own path, so that exactly
+    one shard counts it.
+    """
+    own = shard.holds_each(images)
+    image_of = {row: image for row, image in pairs if row is not None and image is not None}
+    is_own = {path: own[image_of[row]] for row, (path, _) in enumerate(rows) if row in image_of}
+    return OtherShards(
+        shard,
+        frozenset(row for row, (path, _) in enumerate(rows) if not is_own.get(path, shard.holds(path))),
+        tuple(image.name for image, is_in in zip(images, own, strict=True) if not is_in),
+        not any(own[image] and rows[row][1] is not None for row, image in image_of.items()),
+    )
 
 
 class Baseline:
     """Collects the scores of a run to compare them with those of an earlier one.
 
-    name: of the earlier run. earlier: (path, score or None) of its rows. settings: with what it scored.
+    name: of the earlier run. earlier: (path, score or None) of its rows. settings: with what it scored. others: what of
+    both runs belongs to other shards; it takes part in matching paths, but is neither compared nor counted.
     """
 
     def __init__(
-        self, name: str, earlier: Sequence[tuple[str, float | None]], settings: RunSettings, limits: DropLimits
+        self,
+        name: str,
+        earlier: Sequence[tuple[str, float | None]],
+        settings: RunSettings,
+        limits: DropLimits,
+        others: OtherShards = NO_OTHERS,
     ) -> None:
         self._name = name
-        self._earlier = earlier
+        self._earlier = [(path, None if row in others.rows else score) for row, (path, score) in enumerate(earlier)]
+        self._others = others
         self._earlier_settings = settings
         self._limits = limits
         self._rows: list[tuple[str, float | None]] = []
@@ -79,12 +130,15 @@ class Baseline:
 
     def compare(self) -> GateResult | None:
         """The run against the earlier one; None if no scored images match, see tell()."""
+        if self._others.leave_no_pair:
+            return None
         from hiqa_cli.report.compare import settings_warning
         from hiqa_cli.report.gate import check_drop
 
         names = self._name, THIS_RUN
+        rows = [*self._rows, *((name, None) for name in self._others.images)]
         try:
-            self._result = check_drop(_version(names[0], self._earlier), _version(names[1], self._rows), self._limits)
+            self._result = check_drop(_version(names[0], self._earlier), _version(names[1], rows), self._limits)
         except UsageError as error:
             self._problem = str(error)
             return None
@@ -96,6 +150,12 @@ class Baseline:
         images could not be compared."""
         if self._problem:
             messages.error(self._problem)
+        if self._others.leave_no_pair:
+            unmatched = sum(score is not None for _, score in (*self._earlier, *self._rows))
+            messages.warn(
+                f"shard {self._others.own} has no image to compare with {self._name}"
+                + (f"; {count(unmatched, 'image')} without a pair" if unmatched else "")
+            )
         if self._result is not None:
             lines = [self._warning, self._result.unmatched, self._result.verdict if verdict else ""]
             for line in filter(None, lines):

@@ -8,21 +8,40 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from hiqa_cli.console.text import count, escape_for_terminal
+from hiqa_cli.rows.row import Row
 
-from .syntax import SUITE, add_case, add_output, add_problem, annotation, junit_document, markdown, new_suite
+from .syntax import (
+    SUITE,
+    add_case,
+    add_output,
+    add_problem,
+    annotation,
+    junit_document,
+    markdown,
+    new_suite,
+    unscored_text,
+)
 
 if TYPE_CHECKING:
     from hiqa_cli.report.gate import GateResult
     from hiqa_cli.report.versions import PairScores
 
 
-def changes_text(form: str, results: Sequence[GateResult]) -> str:
-    """The results of `hiqa compare`. form: github, junit or markdown."""
+def changes_text(form: str, results: Sequence[GateResult], failed: Sequence[Row] = ()) -> str:
+    """The results of `hiqa compare`. form: github, junit or markdown. failed: rows of images without a score."""
+    problems = [(row.path, unscored_text(row)) for row in failed]
     if form == "junit":
-        return junit_document([change_suite(result) for result in results])
+        suite = new_suite(SUITE)
+        for path, problem in problems:
+            add_problem(add_case(suite, *posixpath.split(path)), "error", problem, path)
+        return junit_document([*([suite] if problems else []), *(change_suite(result) for result in results)])
     if form == "github":
-        return "".join(line for result in results for line in change_annotations(result))
+        lines = [annotation("error", escape_for_terminal(f"{path}: {problem}"), path) for path, problem in problems]
+        return "".join([*lines, *(line for result in results for line in change_annotations(result))])
     parts = [f"**hiqa:** compared with {markdown(results[0].first)}\n"]
+    if problems:
+        rows = [f"| {markdown(path)} | {markdown(problem)} |" for path, problem in problems]
+        parts.append("\n".join(["| image | |", "|---|---|", *rows]) + "\n")
     return "\n".join(parts + [change_summary(result) for result in results])
 
 

@@ -10,13 +10,23 @@ from hiqa_cli.rows.row import Row
 from ..row_printer import RowPrinter, write
 from ..summary import RunSummary
 from .changes import change_annotations, change_suite, change_summary
-from .syntax import SUITE, add_case, add_output, add_problem, annotation, junit_document, markdown, new_suite
+from .syntax import (
+    SUITE,
+    add_case,
+    add_output,
+    add_problem,
+    annotation,
+    junit_document,
+    markdown,
+    new_suite,
+    unscored_text,
+)
 
 
 def problem_of(row: Row, gate: float | None) -> str:
     """Why an image fails, or ""."""
     if row.score is None:
-        return f"cannot be scored: {row.error}"
+        return unscored_text(row)
     return f"score {row.score:.2f} is below {gate:g}" if gate is not None and row.score < gate else ""
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from hiqa_cli.rows.row import Row
+
 # Not allowed in XML 1.0, escaped or not; surrogates stand for bytes of a name that is not UTF-8.
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 SUITE = "hiqa"  # the suite of a run, and the class of images without a folder
@@ -39,6 +41,11 @@ def add_problem(case: ElementTree.Element, kind: str, problem: str, image: str =
     """Why a case fails. kind: failure, or error where there is no result. image: that it is about."""
     element = ElementTree.SubElement(case, kind, message=xml_text(problem), type=kind)
     element.text = xml_text(f"{image}: {problem}" if image else problem)
+
+
+def unscored_text(row: Row) -> str:
+    """What is said of an image without a score."""
+    return f"cannot be scored: {row.error}"
 
 
 def add_output(case: ElementTree.Element, text: str) -> None:

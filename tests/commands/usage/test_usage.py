@@ -12,7 +12,7 @@ from support.process import RunHiqa, environment
 
 import hiqa_cli
 from hiqa_cli import __version__
-from hiqa_cli.commands.app import COMMANDS
+from hiqa_cli.commands.app import COMMANDS, build_command
 
 HEAVY = ("torch", "cv2", "numpy", "scipy")
 
@@ -96,6 +96,15 @@ def test_help_of_every_subcommand_fits_80_columns_and_imports_nothing_heavy() ->
     assert [line for line in lines if len(line) > 80] == []
 
 
+def test_train_and_evaluate_describe_an_option_alike_where_it_means_the_same() -> None:
+    train = {option: one.help for one in build_command("train").params for option in one.opts}
+    splits = {option: one.help for one in build_command("evaluate").commands["splits"].params for option in one.opts}
+    shared = {option for option in train.keys() & splits.keys() if option.startswith("--")}
+    same = {option for option in shared if train[option] == splits[option]}
+    assert shared - same == {"--out", "--init-from"}  # splits and results, and an R alone
+    assert {"--seed", "--recipe", "--generator", "--vgg", "--root", "--device"} <= same
+
+
 def test_exit_codes_in_the_documentation_are_those_of_the_code() -> None:
     from hiqa_cli.console import exit_codes
 
@@ -129,6 +138,7 @@ def test_exit_codes_in_the_documentation_are_those_of_the_code() -> None:
         ("hallucinate - --panel", "--panel"),
         ("hallucinate - a.png", "-o DIR"),
         ("hallucinate -o - a.png", "./-"),
+        ("evaluate splits tid2013 --out x --seed 4294967296", "--seed: expected a whole number from 0 to 2,147"),
         ("weights --weights missing", "missing"),
         ("weights more", "unexpected extra argument"),
     ],

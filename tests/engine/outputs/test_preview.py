@@ -10,8 +10,8 @@ from support.sample_images import photograph
 
 from hiqa_cli.engine.job import Job, Outputs
 from hiqa_cli.engine.outputs.colour_scale import QUALITY_SCALE
-from hiqa_cli.engine.outputs.full_size import PIECE, QUALITY
-from hiqa_cli.engine.outputs.preview import PHOTOGRAPH, Preview, PreviewSlot, fit, paint_quality
+from hiqa_cli.engine.outputs.full_size import PIECE, PIECE_QUALITY
+from hiqa_cli.engine.outputs.preview import PREVIEW_QUALITY, Preview, PreviewSlot, fit, paint_quality
 from hiqa_cli.engine.outputs.sinks import Canvas
 from hiqa_cli.engine.outputs.webp import stamped_webp
 from hiqa_cli.engine.results import ScoreResult
@@ -55,7 +55,7 @@ def test_a_small_picture_is_shown_as_it_is(scorer: Scorer, tmp_path: Path) -> No
     assert abs(pixels_of(preview.distorted) - photo).mean() < 4
     whole = scorer.score(photo, stride=256, hallucination=True)
     assert whole.hallucination is not None
-    assert_shows(preview.hallucination, whole.hallucination, PHOTOGRAPH)
+    assert_shows(preview.hallucination, whole.hallucination, PREVIEW_QUALITY)
     assert pixels_of(preview.thumbnail).shape == (252, 320, 3)
     assert preview.full is None  # it is shown at full size anyway
     grid = plan_tiles(330, 260, 256)
@@ -78,7 +78,7 @@ def test_a_large_picture_is_kept_at_full_size_in_pieces(scorer: Scorer, dtype: t
     for kind, expected in (("distorted", photo), ("hallucination", whole)):
         joined = np.concatenate([pixels_of(piece) for piece in preview.full.pieces[kind]], axis=1)
         assert joined.shape == (300, 1500, 3)
-        kept = [pixels_of(stamped_webp(expected[:, cut], QUALITY, "", 2)) for cut in np.s_[:PIECE, PIECE:]]
+        kept = [pixels_of(stamped_webp(expected[:, cut], PIECE_QUALITY, "", 2)) for cut in np.s_[:PIECE, PIECE:]]
         assert abs(joined - np.concatenate(kept, axis=1)).mean() < 0.5, kind
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -56,6 +57,22 @@ def test_a_run_that_fell_by_more_than_allowed_exits_with_3_and_keeps_its_rows(sc
 def test_a_run_within_the_limits_exits_with_0(score) -> None:
     done = score("--baseline", "same.jsonl", "--max-drop", "0", "--max-drop-p95", "0", "--quiet")
     assert (done.code, done.messages) == (0, [])
+
+
+def test_every_shard_compares_its_own_images_and_together_they_are_the_run_of_all(score) -> None:
+    (whole,) = [line for line in score("--baseline", "high.jsonl").messages if "without a pair" in line]
+    assert whole == "hiqa: this run: 2 images without a pair"  # new.png and gone.jpg
+    compared, unmatched, empty = [], 0, 0
+    for number in (1, 2, 3):
+        done = score("--baseline", "high.jsonl", "--shard", f"{number}/3", "--format", "junit")
+        assert done.code == 0, done.messages
+        suites = ElementTree.fromstring(done.out)
+        compared += [f"{case.get('classname')}/{case.get('name')}" for suite in suites[1:] for case in suite[1:]]
+        text = "\n".join(done.messages)
+        unmatched += sum(map(int, re.findall(r"(\d+) images? without a pair", text)))
+        empty += f"hiqa: shard {number}/3 has no image to compare with high.jsonl" in text
+    assert sorted(compared) == ["this run/a", "this run/sub/b"]
+    assert (unmatched, empty) == (2, 1)
 
 
 def test_other_settings_are_warned_of_as_by_compare(score) -> None:

@@ -26,8 +26,8 @@ PICTURE = picture_bytes(3)
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_source, "PAUSES", (0.01, 0.01))
-    monkeypatch.setattr(library, "SILENCE", 0.3)
-    monkeypatch.setattr(opening, "SECONDS", 0.5)
+    monkeypatch.setattr(library, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(opening, "SECONDS_A_FILE", 0.5)
 
 
 @pytest.mark.parametrize("way", ["plain", "ranges", "busy"])

@@ -14,7 +14,6 @@ from hiqa_train.data.mdsi import (
     ZERO_QUALITY_MDSI,
     local_quality_loss,
     mdsi,
-    mdsi_of_arrays,
     mdsi_quality,
     quality_from_mdsi,
 )
@@ -22,6 +21,10 @@ from hiqa_train.data.patches import to_tensor
 from hiqa_train.losses.objectives import target_quality
 
 PHOTO = photograph()
+
+
+def mdsi_of_arrays(distorted: np.ndarray, reference: np.ndarray) -> float:
+    return float(mdsi(to_tensor([distorted]), to_tensor([reference])))
 
 
 @pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "down"])

@@ -16,8 +16,9 @@ from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import claimed_folder
 from hiqa_train.data.clean_images import CleanImage
+from hiqa_train.distortions import psnr
 from hiqa_train.evaluation.clean.ladders import measure_ladders
-from hiqa_train.evaluation.clean.psnr_gain import measure_gains, psnr
+from hiqa_train.evaluation.clean.psnr_gain import measure_gains
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.runs.run import train_synthetic
 from hiqa_train.trainer.loop import StopSignal

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from hiqa_train.distortions.opencv import cv2
 
-from .faces import choose_face, words
+from .fonts import choose_font, words
 from .plain import colour
 
 Random = np.random.Generator
@@ -28,11 +28,11 @@ def _reduced(picture: Image.Image, random: Random) -> np.ndarray:
     return np.asarray(picture.resize((picture.width // 2, picture.height // 2), smooth))
 
 
-def _labels(draw: ImageDraw.ImageDraw, width: int, height: int, random: Random, faces: list[Path]) -> None:
-    face = choose_face(faces, height * random.uniform(0.02, 0.045), random)
+def _labels(draw: ImageDraw.ImageDraw, width: int, height: int, random: Random, fonts: list[Path]) -> None:
+    font = choose_font(fonts, height * random.uniform(0.02, 0.045), random)
     for _ in range(int(random.integers(2, 9))):
         place = (random.uniform(0, 0.9) * width, random.uniform(0, 0.95) * height)
-        draw.text(place, " ".join(words(int(random.integers(1, 4)), "latin", random)), fill=(30, 30, 30), font=face)
+        draw.text(place, " ".join(words(int(random.integers(1, 4)), "latin", random)), fill=(30, 30, 30), font=font)
 
 
 def _axes(draw: ImageDraw.ImageDraw, width: int, height: int, random: Random) -> None:
@@ -43,7 +43,7 @@ def _axes(draw: ImageDraw.ImageDraw, width: int, height: int, random: Random) ->
     draw.line((0.1 * width, 0.9 * height, 0.95 * width, 0.9 * height), fill=(0, 0, 0), width=3)
 
 
-def chart(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def chart(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """Bars or lines on axes."""
     picture, draw, scale = _canvas(width, height, random)
     across, down = width * scale, height * scale
@@ -58,11 +58,11 @@ def chart(width: int, height: int, random: Random, faces: list[Path]) -> np.ndar
                 draw.rectangle((x, y, x + 0.55 * across / count, 0.9 * down), fill=ink)
         else:
             draw.line(list(zip(places, tops, strict=True)), fill=ink, width=int(random.integers(2, 10)))
-    _labels(draw, across, down, random, faces)
+    _labels(draw, across, down, random, fonts)
     return _reduced(picture, random)
 
 
-def pie(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def pie(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A pie with a legend."""
     picture, draw, scale = _canvas(width, height, random)
     across, down = width * scale, height * scale
@@ -71,11 +71,11 @@ def pie(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarra
     edges = np.cumsum(random.dirichlet(np.ones(int(random.integers(3, 9))))) * 360
     for first, after in zip([0.0, *edges[:-1]], edges, strict=True):
         draw.pieslice(box, first, after, fill=colour(random), outline=(255, 255, 255), width=4)
-    _labels(draw, across, down, random, faces)
+    _labels(draw, across, down, random, fonts)
     return _reduced(picture, random)
 
 
-def scatter(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def scatter(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """Many small marks on axes."""
     picture, draw, scale = _canvas(width, height, random)
     across, down = width * scale, height * scale
@@ -85,7 +85,7 @@ def scatter(width: int, height: int, random: Random, faces: list[Path]) -> np.nd
         spots = random.normal((0.5, 0.5), (0.18, 0.15), (int(random.integers(30, 300)), 2)) * (across, down)
         for x, y in spots:
             draw.ellipse((x - size, y - size, x + size, y + size), fill=ink)
-    _labels(draw, across, down, random, faces)
+    _labels(draw, across, down, random, fonts)
     return _reduced(picture, random)
 
 
@@ -95,7 +95,7 @@ def _blob(random: Random, centre: np.ndarray, size: float) -> list[tuple[float, 
     return [(centre[0] + r * np.cos(a), centre[1] + r * np.sin(a)) for a, r in zip(angles, around, strict=True)]
 
 
-def cartoon(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def cartoon(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """Filled shapes with dark outlines, ellipses and curves."""
     picture, draw, scale = _canvas(width, height, random)
     size = np.array((width, height)) * scale
@@ -111,7 +111,7 @@ def cartoon(width: int, height: int, random: Random, faces: list[Path]) -> np.nd
     return _reduced(picture, random)
 
 
-def poster(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def poster(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A landscape of flat or graded bands without outlines: hills, a sun, trees."""
     rows = np.linspace(0, 1, 2 * height)[:, None, None]
     sky = np.array(colour(random)) * (1 - rows) + np.array(colour(random)) * rows
@@ -128,22 +128,22 @@ def poster(width: int, height: int, random: Random, faces: list[Path]) -> np.nda
     return _reduced(picture, random)
 
 
-def diagram(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def diagram(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """Boxes with words and lines between them."""
     picture, draw, scale = _canvas(width, height, random)
     across, down = width * scale, height * scale
-    face = choose_face(faces, down * 0.03, random)
+    font = choose_font(fonts, down * 0.03, random)
     spots = random.uniform(0.08, 0.8, (int(random.integers(4, 14)), 2)) * (across, down)
     for first, second in pairwise(spots):
         draw.line((*first, *second), fill=(60, 60, 60), width=4)
     for x, y in spots:
         box = (x - across * 0.07, y - down * 0.04, x + across * 0.07, y + down * 0.04)
         draw.rounded_rectangle(box, 12, fill=colour(random, 120), outline=(0, 0, 0), width=3)
-        draw.text((x, y), words(1, "latin", random)[0], fill=(0, 0, 0), font=face, anchor="mm")
+        draw.text((x, y), words(1, "latin", random)[0], fill=(0, 0, 0), font=font, anchor="mm")
     return _reduced(picture, random)
 
 
-def sketch(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def sketch(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """Many thin curves on paper."""
     picture, draw, scale = _canvas(width, height, random)
     size = np.array((width, height)) * scale
@@ -155,7 +155,7 @@ def sketch(width: int, height: int, random: Random, faces: list[Path]) -> np.nda
     return _reduced(picture, random)
 
 
-def map_of_areas(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def map_of_areas(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A map of coloured areas with borders, names and roads."""
     centres = random.random((int(random.integers(8, 60)), 2)) * (width, height)
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -171,5 +171,5 @@ def map_of_areas(width: int, height: int, random: Random, faces: list[Path]) -> 
     for _ in range(int(random.integers(2, 9))):
         ends = random.random((4, 2)) * (width, height)
         draw.line([tuple(p) for p in ends], fill=colour(random), width=int(random.integers(1, 6)))
-    _labels(draw, width, height, random, faces)
+    _labels(draw, width, height, random, fonts)
     return np.asarray(image)

@@ -1,7 +1,7 @@
-"""Fit the model of `engine.pipeline.kinds` and print what it finds on kinds, faces and photographs kept out.
+"""Fit the model of `engine.pipeline.kinds` and print what it finds on kinds, fonts and photographs kept out.
 
     python -m hiqa_train.data.kinds.fit BIQ2021/Images "BIQ2021/Train (Images and MOS).csv" kinds.safetensors
-        --faces /usr/share/fonts --held-faces other-fonts
+        --fonts /usr/share/fonts --held-fonts other-fonts
 
 The same fonts, photographs and seed give the same weights on the same machine. It takes some minutes on one core.
 """
@@ -27,7 +27,7 @@ from hiqa_train.data.patches import choose_kind
 from hiqa_train.distortions import distort, expand_shares
 from hiqa_train.distortions.opencv import cv2
 
-from .faces import find_faces
+from .fonts import find_fonts
 from .material import FITTED, HELD_OUT, make_pictures
 from .wear import worn
 
@@ -61,6 +61,7 @@ def _order(name: str) -> str:
 
 
 def read(path: Path) -> np.ndarray:
+    """The pixels of a file, (H, W, 3) uint8 RGB."""
     pixels = cv2.imread(str(path))
     assert pixels is not None, path
     return np.ascontiguousarray(pixels[:, :, ::-1])
@@ -155,15 +156,15 @@ def material(given: argparse.Namespace) -> dict[str, Iterable[tuple[np.ndarray, 
     """The sets of pictures: those of FITTING, and others to test with."""
     to_fit, to_validate = split_photographs(given.images, given.table)
     to_fit, to_decide = to_fit[: given.photographs], to_fit[-given.photographs // 4 :]
-    seed, faces, held = given.seed, find_faces(given.faces), find_faces(given.held_faces)
+    seed, fonts, held = given.seed, find_fonts(given.fonts), find_fonts(given.held_fonts)
     share = given.photographs // len(WAYS)
-    sets: dict[str, Iterable[tuple[np.ndarray, str, str]]] = {"made": made(FITTED, given.each, faces, to_fit, seed)}
+    sets: dict[str, Iterable[tuple[np.ndarray, str, str]]] = {"made": made(FITTED, given.each, fonts, to_fit, seed)}
     for place, (way, name) in enumerate(zip(WAYS, FITTING[1:], strict=True)):
         some = to_fit if way == "none" else to_fit[(place - 1) * share : place * share]
         sets[name] = photographs(some, seed, wear=way)
     for name in DECIDING:
         sets[name] = photographs(to_decide, seed + 2, wear=name.rpartition(" ")[2])
-    sets["held-out kinds and faces"] = made(HELD_OUT, TO_TEST, held, to_validate, seed + 1)
+    sets["held-out kinds and fonts"] = made(HELD_OUT, TO_TEST, held, to_validate, seed + 1)
     sets["validation photographs"] = photographs(to_validate, seed, wear="none")
     for way in WAYS[1:]:
         sets[f"validation photographs, {way}"] = photographs(to_validate[:TO_WEAR], seed + 1, wear=way)
@@ -182,12 +183,13 @@ def cached(folder: Path, title: str, pictures: Iterable[tuple[np.ndarray, str, s
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path)
     parser.add_argument("table", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--faces", type=Path, nargs="*", default=[])
-    parser.add_argument("--held-faces", type=Path, nargs="*", default=[])
+    parser.add_argument("--fonts", type=Path, nargs="*", default=[])
+    parser.add_argument("--held-fonts", type=Path, nargs="*", default=[])
     parser.add_argument("--each", type=int, default=30, help="pictures of each maker to fit with")
     parser.add_argument(
         "--photographs", type=int, default=2400, help="to fit with; a quarter of it in each of the other ways, too"

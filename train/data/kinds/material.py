@@ -1,4 +1,4 @@
-"""The made pictures: kinds to fit with, and kinds, faces and languages kept out for the test."""
+"""The made pictures: kinds to fit with, and kinds, fonts and languages kept out for the test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Make = Callable[[int, int, np.random.Generator, list[Path], np.ndarray | None], 
 
 
 def _without_photo(make: Callable[[int, int, np.random.Generator, list[Path]], np.ndarray]) -> Make:
-    return lambda width, height, random, faces, photo: make(width, height, random, faces)
+    return lambda width, height, random, fonts, photo: make(width, height, random, fonts)
 
 
 # kind -> name -> maker
@@ -54,7 +54,7 @@ class Made:
 
 
 def make_pictures(
-    makers: dict[str, dict[str, Make]], each: int, faces: list[Path], photos: list[Path], seed: int
+    makers: dict[str, dict[str, Make]], each: int, fonts: list[Path], photos: list[Path], seed: int
 ) -> Iterator[Made]:
     """`each` pictures of every maker, about 240 to 900 px a side; half of the screenshots may hold a photograph."""
     for kind, named in makers.items():
@@ -67,5 +67,5 @@ def make_pictures(
                 if kind == "screenshot" and photos and random.random() < 0.5:
                     read = cv2.imread(str(photos[int(random.integers(len(photos)))]))
                     photo = None if read is None else np.ascontiguousarray(read[:, :, ::-1])
-                pixels = make(round(size * aspect), round(size / aspect), random, faces, photo)
+                pixels = make(round(size * aspect), round(size / aspect), random, fonts, photo)
                 yield Made(worn(np.ascontiguousarray(pixels), random), kind, name)

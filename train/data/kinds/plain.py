@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .faces import choose_face, choose_language, words
+from .fonts import choose_font, choose_language, words
 
 Random = np.random.Generator
 
@@ -26,7 +26,7 @@ def colour(random: Random, low: int = 0, high: int = 256) -> tuple[int, int, int
     return (red, green, blue)
 
 
-def one_colour(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def one_colour(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """One colour, sometimes with the faint noise of a covered lens."""
     frame = np.full((height, width, 3), colour(random), np.float32)
     if random.random() < 0.3:
@@ -42,7 +42,7 @@ def _between(share: np.ndarray, random: Random) -> np.ndarray:
     return np.clip(np.rint(ramp), 0, 255).astype(np.uint8)
 
 
-def gradient(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def gradient(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A straight gradient in any direction."""
     angle = random.choice([0, np.pi / 2, random.uniform(0, 2 * np.pi)])
     y, x = np.mgrid[:height, :width]
@@ -50,7 +50,7 @@ def gradient(width: int, height: int, random: Random, faces: list[Path]) -> np.n
     return _between(((along - along.min()) / max(np.ptp(along), 1)).astype(np.float32), random)
 
 
-def glow(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def glow(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A round gradient."""
     y, x = np.mgrid[:height, :width]
     centre = random.uniform(0.2, 0.8, 2)
@@ -58,10 +58,10 @@ def glow(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarr
     return _between((away / away.max()).astype(np.float32), random)
 
 
-def title_card(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def title_card(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A few large words on one colour, on one with a bar, or on a gradient."""
     ground = gradient if random.random() < 0.3 else one_colour
-    picture = Image.fromarray(ground(width, height, random, faces))
+    picture = Image.fromarray(ground(width, height, random, fonts))
     draw = ImageDraw.Draw(picture)
     if random.random() < 0.3:
         top = int(random.uniform(0.3, 0.7) * height)
@@ -69,16 +69,16 @@ def title_card(width: int, height: int, random: Random, faces: list[Path]) -> np
     language = choose_language(random)
     size = random.uniform(0.05, 0.14) * height
     for line in range(int(random.integers(1, 4))):
-        face = choose_face(faces, size, random)
+        font = choose_font(fonts, size, random)
         text = " ".join(words(int(random.integers(1, 4)), language, random))
         place = (width / 2, height * 0.35 + line * size * 1.5)
-        draw.text(place, text, fill=colour(random), font=face, anchor="mm")
+        draw.text(place, text, fill=colour(random), font=font, anchor="mm")
     return np.asarray(picture)
 
 
-def nearly_empty(width: int, height: int, random: Random, faces: list[Path]) -> np.ndarray:
+def nearly_empty(width: int, height: int, random: Random, fonts: list[Path]) -> np.ndarray:
     """A small shape or two on one colour."""
-    picture = Image.fromarray(one_colour(width, height, random, faces))
+    picture = Image.fromarray(one_colour(width, height, random, fonts))
     draw = ImageDraw.Draw(picture)
     for _ in range(int(random.integers(1, 4))):
         x, y = random.uniform(0, width), random.uniform(0, height)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
+from hiqa_cli.images.read import image_files, read_picture
 
 WIDTH, HEIGHT = 512, 384  # of a reference
 SCENES = range(1, 25)
@@ -52,7 +52,7 @@ def find_references(folder: Path, scenes: list[int]) -> dict[int, np.ndarray]:
     found: dict[int, np.ndarray] = {}
     others = []
     # Try names with a wanted number first, to avoid reading all 24 photographs for one scene.
-    for path in sorted(_images(folder), key=lambda path: not any(f"{scene:02}" in path.stem for scene in wanted)):
+    for path in sorted(image_files(folder), key=lambda path: not any(f"{scene:02}" in path.stem for scene in wanted)):
         if set(found) == wanted:
             break
         photograph = _recognise(path, known)
@@ -67,10 +67,6 @@ def find_references(folder: Path, scenes: list[int]) -> dict[int, np.ndarray]:
         hint = f"{others[0]} differs from all 24" if others else "it has no other image"
         raise UsageError(f"{folder} lacks a lossless copy of Kodak's photograph {which}; {hint}")
     return dict(sorted(found.items()))
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _recognise(path: Path, known: dict[str, Photograph]) -> tuple[Photograph, np.ndarray] | None:

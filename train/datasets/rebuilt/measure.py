@@ -40,7 +40,8 @@ from .kodak import SCENES
 from .tid_distortions import LEVELS, Class, types
 
 TOOL = "ssimulacra_main"
-EXACT, MEAN, SCENE, STRUCTURE, RANKS = 0.001, 0.1, 0.5, 0.15, 0.9
+# The bounds of the classes: dB of an exact image, of a level's mean and of a scene; share of SSIMULACRA; correlation.
+MOST_EXACT, MOST_MEAN, MOST_SCENE, MOST_STRUCTURE, LEAST_RANKS = 0.001, 0.1, 0.5, 0.15, 0.9
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class ClassComparison:
 
 def ratio_of(rows: list[TypeMeasurement]) -> float:
     """SSIMULACRA here, divided by the published one: mean over levels of the ratios of means, on the exact types."""
-    exact = [kind for kind in types() if _within(rows, kind, EXACT)]
+    exact = [kind for kind in types() if _within(rows, kind, MOST_EXACT)]
     ratios = [_level_ratio(part) for kind in exact for part in _levels(rows, kind)]
     return float(np.mean(ratios)) if ratios else float("nan")
 
@@ -227,15 +228,15 @@ def compare_type(rows: list[TypeMeasurement], kind: int, ratio: float) -> ClassC
         "ssimulacra": (_srocc(-ours, mos), _srocc(-theirs, mos)),
     }
     largest = float(np.abs(off).max())
-    near = level_mean <= MEAN and largest <= SCENE
+    near = level_mean <= MOST_MEAN and largest <= MOST_SCENE
     found: Class | None = "not rebuilt"
-    if largest <= EXACT:
+    if largest <= MOST_EXACT:
         found = "exact"
     elif near and math.isnan(structure):
         found = None
-    elif near and abs(structure) <= STRUCTURE and not types()[kind].brought:
+    elif near and abs(structure) <= MOST_STRUCTURE and not types()[kind].is_fitted:
         found = "same level"
-    elif near and ranks >= RANKS:
+    elif near and ranks >= LEAST_RANKS:
         found = "alike"
     return ClassComparison(
         kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found

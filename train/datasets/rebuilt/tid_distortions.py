@@ -61,8 +61,8 @@ class TidType:
     """A type of TID2013.
 
     definition: in words; unit: of the strength.
-    each: whether every image has its own strength. brought: whether hiqa fitted that strength although the database has
-    a common one. draws: the number of random draws that `fit` may select from.
+    each: whether every image has its own strength. is_fitted: whether hiqa fitted that strength although the database
+    has a common one. draws: the number of random draws that `fit` may select from.
     levels: strengths of levels 1 to 5 if all scenes share them (type 15: lower bounds).
     """
 
@@ -72,7 +72,7 @@ class TidType:
     unit: str
     kind: Class
     each: bool
-    brought: bool
+    is_fitted: bool
     draws: int
     levels: tuple[float, ...]
 

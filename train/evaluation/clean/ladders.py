@@ -41,10 +41,12 @@ class LadderResult:
 
     @property
     def mean_srocc(self) -> dict[str, float]:
+        """Mean over the images, by kind."""
         return {kind: float(np.mean(values)) for kind, values in self.srocc.items()}
 
     @property
     def share_above(self) -> float:
+        """Share of all pairs in which the clean image scores higher."""
         return float(np.mean([hit for hits in self.above.values() for hit in hits]))
 
 

@@ -17,7 +17,7 @@ from hiqa_cli.engine.config import MODES, Scoring
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Scorer
 from hiqa_cli.errors import HiqaError, UsageError
-from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
+from hiqa_cli.images.read import image_files, read_picture
 from hiqa_train.datasets.sample import Sample
 
 RESAMPLES = 1000
@@ -52,6 +52,7 @@ class ModesResult:
 
     @property
     def better(self) -> str:
+        """The mode that agrees better with people."""
         return "fast" if self.gain > 0 else "exact"
 
 
@@ -104,6 +105,7 @@ def rank_correlation(scores: np.ndarray, people: np.ndarray) -> float:
 
 
 def rank_gain(one: np.ndarray, other: np.ndarray, people: np.ndarray) -> float:
+    """SROCC of the first scores minus that of the second, all (n,)."""
     return rank_correlation(one, people) - rank_correlation(other, people)
 
 
@@ -124,7 +126,7 @@ def measure_sampling(
     scorer: Scorer, folder: Path, scoring: Scoring, *, report: Callable[[str], None]
 ) -> SamplingResult:
     """Score the photographs of a folder that are large enough to be sampled, by sampled tiles and by all."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = image_files(folder)
     sampled, whole, errors, shares, sizes = [], [], [], [], []
     for path in files:
         try:

@@ -14,18 +14,12 @@ import numpy as np
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.clean_images import CleanImage
-from hiqa_train.distortions import blur, downscale, jpeg, to_8bit
+from hiqa_train.distortions import blur, downscale, jpeg, psnr, unsharp
 from hiqa_train.distortions.opencv import cv2
 
 from .ladders import seeded_noise
 
 Filter = Callable[[np.ndarray], np.ndarray]
-
-
-def psnr(image: np.ndarray, reference: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB over all values of two (H, W, 3) uint8 images; infinite if equal."""
-    error = float(np.mean((image.astype(np.float64) - reference.astype(np.float64)) ** 2))
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
 DISTORTIONS: dict[str, Callable[[CleanImage], np.ndarray]] = {
@@ -34,11 +28,6 @@ DISTORTIONS: dict[str, Callable[[CleanImage], np.ndarray]] = {
     "down 4": lambda image: downscale(image.pixels, 4),
     "blur 2": lambda image: blur(image.pixels, 2),
 }
-
-
-def unsharp(image: np.ndarray, sigma: float, amount: float) -> np.ndarray:
-    values = image.astype(np.float32)
-    return to_8bit(values + amount * (values - cv2.GaussianBlur(values, (0, 0), sigma)))
 
 
 def filters() -> dict[str, Filter]:

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError, os_reason
-from hiqa_cli.images.read import IMAGE_SUFFIXES, read_picture
+from hiqa_cli.images.read import image_files, read_picture
 from hiqa_train.datasets.rebuilt.tid_distortions import rebuild
 
 BLUR, JPEG = 8, 10  # TID2013's types
@@ -42,11 +42,7 @@ def references(folder: Path, offsets: Path, excluded: Collection[str] = ()) -> d
 
     excluded: scenes to leave out, named as `kodim05`.
     """
-    files = {
-        int(digits.group()): path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and (digits := re.search(r"\d+", path.stem))
-    }
+    files = {int(digits.group()): path for path in image_files(folder) if (digits := re.search(r"\d+", path.stem))}
     found = {}
     for row in read_table(offsets, ("reference", "kodak", "x", "y", "width", "height")):
         number = re.search(r"\d+", row["kodak"])

@@ -26,10 +26,9 @@ from hiqa_train.trainer.loop import StopSignal
 
 from .eval_splits import EvaluationSplit
 from .methods import FittedMethod, Report
-from .nss import RIDGES, WIDTHS, KernelRidge, natural_scene_features, select_and_fit
+from .nss import LUMA, RIDGES, WIDTHS, KernelRidge, natural_scene_features, select_and_fit
 
-C = 170.0  # the paper's T, for values in 0..255
-LUMA = (0.2989, 0.5870, 0.1140)  # ITU-R BT.601
+GMSD_CONSTANT = 170.0  # the paper's T, for values in 0..255
 
 
 def pixels_of(path: Path) -> np.ndarray:
@@ -159,5 +158,5 @@ def gmsd(distorted: np.ndarray, reference: np.ndarray) -> float:
         for image in (distorted, reference)
     ]
     d, r = (gradient_magnitude(functional.avg_pool2d(plane, 2)) for plane in luma)  # at half the resolution
-    similarity = (2 * d * r + C) / (d.square() + r.square() + C)
+    similarity = (2 * d * r + GMSD_CONSTANT) / (d.square() + r.square() + GMSD_CONSTANT)
     return float(similarity.double().std())

@@ -50,6 +50,7 @@ class EvaluationSplit:
 
     @property
     def tested_scenes(self) -> frozenset[str]:
+        """All scenes of the test parts."""
         return frozenset(sample.scene for test in self.tests for sample in test.samples)
 
 
@@ -72,6 +73,7 @@ class Study:
 
     @property
     def across(self) -> bool:
+        """Whether other databases are tested than those trained on."""
         return {r.name for r in self.sources} != {r.name for r in self.targets}
 
 

@@ -79,6 +79,7 @@ class Loading:
         return {"precision": self.precision, **asdict(self.scoring)}
 
     def predictor(self, weights: Path | None) -> Predictor:
+        """The predictor of a folder of weights; None: of the installed ones."""
         scorer = Scorer.load(
             weights, device=self.device, precision=self.precision, batch_size=self.batch_size, threads=self.threads
         )

@@ -43,6 +43,7 @@ class SplitResult:
 
 
 def no_progress(images: int) -> AbstractContextManager[Callable[[], None]]:
+    """Ignore progress."""
     return nullcontext(lambda: None)
 
 

@@ -101,6 +101,7 @@ def pooled(results: Sequence[SplitResult]) -> dict[str, Spread]:
 
 
 def value_of(result: SplitResult, measure: str) -> float:
+    """A measure over all images of the only database that a split tests."""
     (rows,) = result.databases.values()
     return next(row.value(measure) for row in rows if row.type == ALL)
 
@@ -118,12 +119,15 @@ def decimals(value: float) -> str:
 
 
 def mean(values: Sequence[float]) -> float:
+    """The mean of a sequence that is not empty."""
     return math.fsum(values) / len(values)
 
 
 def table_head(cells: Sequence[str]) -> list[str]:
+    """The first two lines of a table."""
     return [table_line(cells), "|" + "---|" * len(cells)]
 
 
 def table_line(cells: Sequence[str]) -> str:
+    """A row of a table."""
     return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""Text faces and words for rendered material."""
+"""Fonts and words for rendered material."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageFont
 
-Face = ImageFont.FreeTypeFont
+Font = ImageFont.FreeTypeFont
 
-# Letters of languages that common faces have, by language.
+# Letters of languages that common fonts have, by language.
 LETTERS = {
     "latin": "abcdefghijklmnoprstuvwyzéäöçñ",
     "greek": "αβγδεζηθικλμνξοπρστυφχψω",
@@ -21,7 +21,7 @@ LETTERS = {
 DIGITS = "0123456789"
 
 
-def find_faces(folders: list[Path]) -> list[Path]:
+def find_fonts(folders: list[Path]) -> list[Path]:
     """The font files in some folders, sorted by name, so that a seed means the same on every run."""
     return sorted(
         (path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in (".ttf", ".otf")),
@@ -30,21 +30,22 @@ def find_faces(folders: list[Path]) -> list[Path]:
 
 
 @cache
-def _load(path: Path | None, size: int) -> Face:
+def _load(path: Path | None, size: int) -> Font:
     if path is None:
-        face = ImageFont.load_default(size)
-        assert isinstance(face, ImageFont.FreeTypeFont)
-        return face
+        font = ImageFont.load_default(size)
+        assert isinstance(font, ImageFont.FreeTypeFont)
+        return font
     return ImageFont.truetype(str(path), size)
 
 
-def choose_face(faces: list[Path], size: float, random: np.random.Generator) -> Face:
-    """One of the faces, or Pillow's own where there are none, at a size in px."""
-    path = faces[int(random.integers(len(faces)))] if faces else None
+def choose_font(fonts: list[Path], size: float, random: np.random.Generator) -> Font:
+    """One of the fonts, or Pillow's own where there are none, at a size in px."""
+    path = fonts[int(random.integers(len(fonts)))] if fonts else None
     return _load(path, max(6, round(size)))
 
 
 def choose_language(random: np.random.Generator) -> str:
+    """A key of LETTERS at random, most often "latin"."""
     return str(random.choice(list(LETTERS), p=(0.6, 0.1, 0.2, 0.05, 0.05)))
 
 
@@ -65,7 +66,7 @@ def words(count: int, language: str, random: np.random.Generator) -> list[str]:
     return found
 
 
-def line_of(width: float, face: Face, language: str, random: np.random.Generator) -> str:
-    """Words that fill about `width` px in a face."""
-    per_letter = max(face.getlength("abcdefghij") / 10, 1.0)
+def line_of(width: float, font: Font, language: str, random: np.random.Generator) -> str:
+    """Words that fill about `width` px in a font."""
+    per_letter = max(font.getlength("abcdefghij") / 10, 1.0)
     return " ".join(words(max(1, int(width / per_letter / 6.5)), language, random))

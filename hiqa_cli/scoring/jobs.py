@@ -1,4 +1,4 @@
-"""From inputs to results: what `hiqa score` and `hiqa hallucinate` share."""
+"""Jobs of the inputs, and the scorers that take them: what the commands that score images share."""
 
 from __future__ import annotations
 
