@@ -12,8 +12,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from .header import Data
-from .text import printable_line
+from .header import Data, printable_line
 
 ORIENTATION, EXIF_IFD, INTEROP_IFD, INTEROP_INDEX = 0x0112, 0x8769, 0xA005, 0x0001
 MAKE, MODEL = 0x010F, 0x0110

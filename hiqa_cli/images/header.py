@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -124,3 +125,31 @@ def unpack(layout: str, data: Data, at: int, name: str) -> tuple[int, ...]:
     if at < 0 or at + struct.calcsize(layout) > len(data):
         raise truncated(name, data, "inside the header")
     return struct.unpack_from(layout, data, at)
+
+
+def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes in data[start:end]: type, start and end of their content.
+
+    AVIF, HEIF, JPEG 2000 and JPEG XL files are made of them (ISO/IEC 14496-12, section 4.2).
+    """
+    at = start
+    while at + 8 <= end:
+        size, head = number(data, at, 4, name), 8
+        kind = bytes(data[at + 4 : at + 8])
+        if size == 1:
+            size, head = number(data, at + 8, 8, name), 16
+        elif size == 0:
+            size = end - at
+        if size < head:
+            raise damaged(name, f"a box of {size} bytes at byte {at:,}")
+        if at + size > end:
+            label = ascii(kind.decode("latin-1")).strip("'")
+            raise truncated(name, data, f"inside a {label} box")
+        yield kind, at + head, at + size
+        at += size
+
+
+def printable_line(text: str, longest: int) -> str:
+    """One line of at most `longest` characters: control codes become blanks, and blanks in a row one."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())[:longest]

@@ -12,8 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .header import Data
-from .text import printable_line
+from .header import Data, printable_line
 
 LONGEST_NAME = 80  # characters
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hiqa_cli.errors import ImageError, reason_of
-from hiqa_cli.images.header import Header, check_decoded_size, longest_zero_run, refuse_zeros
-from hiqa_cli.images.text import printable_line
+from hiqa_cli.images.header import Header, check_decoded_size, longest_zero_run, printable_line, refuse_zeros
 
 
 def test_a_decoder_has_to_return_the_size_of_the_header() -> None:

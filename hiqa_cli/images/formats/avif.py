@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hiqa_cli.images.header import Data, Header, damaged, longest_zero_run, number, refuse_zeros, truncated
+from hiqa_cli.images.header import Data, Header, boxes, damaged, longest_zero_run, number, refuse_zeros, truncated
 from hiqa_cli.images.icc_profile import cicp_name
-
-from .boxes import boxes
 
 NAME = "AVIF"
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"

@@ -12,6 +12,7 @@ from hiqa_cli.images.header import (
     EXTRA_CHANNEL_IGNORED,
     Data,
     Header,
+    boxes,
     damaged,
     number,
     refuse_zeros,
@@ -19,8 +20,6 @@ from hiqa_cli.images.header import (
     unpack,
     unsupported,
 )
-
-from .boxes import boxes
 
 NAME = "JPEG 2000"
 _CMYK = 12

@@ -11,10 +11,8 @@ import numpy as np
 
 from hiqa_cli.errors import reason_of
 from hiqa_cli.images.extras import library
-from hiqa_cli.images.header import Data, Header, check_decoded_size, damaged, truncated, unsupported
+from hiqa_cli.images.header import Data, Header, boxes, check_decoded_size, damaged, truncated, unsupported
 from hiqa_cli.images.icc_profile import is_srgb, profile_name, srgb_converter
-
-from .boxes import boxes
 
 NAME = "JPEG XL"
 _RATIOS = ((0, 0), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
