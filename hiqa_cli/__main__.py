@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import traceback
 import warnings
 
@@ -56,16 +57,24 @@ def _guarded(arguments: list[str]) -> int:
             )
             write_message(str(missing))
             return code_for_error(missing)
-        write_message(
-            f"internal error: {type(error).__name__}: {error}; this is a bug in hiqa, please report it with the"
-            f" output of --verbose"
-        )
+        what = f"internal error: {type(error).__name__}: {error}"
+        write_message(f"{what}; this is a bug in hiqa, please report it with {_kept_traceback()}")
         return ExitCode.FAILED
 
 
 def _show_traceback(arguments: list[str]) -> None:
     if {"--verbose", "-v"} & set(arguments):
         traceback.print_exc()
+
+
+def _kept_traceback() -> str:
+    """The name of a file with the traceback of the error being handled: a long run need not be repeated to see it."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="hiqa-error-", suffix=".txt", delete=False) as file:
+            file.write(traceback.format_exc())
+        return file.name
+    except OSError:
+        return "the output of --verbose"
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 from hiqa_cli.images.source import DEFAULT_LIMITS, Limits
 
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
     from .outputs.sinks import ArraySlot
 
 ImageSource: TypeAlias = Union[
-    str, os.PathLike[str], bytes, BinaryIO, io.RawIOBase, "np.ndarray", "torch.Tensor", "Image.Image", "Picture"
+    str,
+    os.PathLike[str],
+    bytes,
+    BinaryIO,
+    io.RawIOBase,
+    "np.ndarray",
+    "torch.Tensor",
+    "Image.Image",
+    "Picture",
+    Mapping[str, Any],
 ]
 
 

@@ -129,8 +129,9 @@ class Scorer:
         image: a path, or an address (the extra hiqa[remote]), such as "s3://bucket/a.jpg" or "shard.tar::a.jpg"; the
             bytes of an image file; a binary stream; an array, (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) with
             alpha, uint8, uint16 or floating point in 0..1, of which 1e-3 beyond is clipped; a torch tensor (3, H, W),
-            (1, H, W) or (4, H, W) of these types; a Pillow image; or a Picture. Any size from 1x1; a side below 256 px
-            is extended to it by reflection, which `notes` reports.
+            (1, H, W) or (4, H, W) of these types; a Pillow image; a Picture; or {"bytes": ..., "path": ...}, as Hugging
+            Face datasets hold images that are not decoded. Any size from 1x1; a side below 256 px is extended to it by
+            reflection, which `notes` reports.
         stride: px between tiles, 1..256, in place of `scoring.stride`; smaller takes longer.
         scoring: mode, and how large images are sampled.
         hallucination, discrepancy: return these arrays, (H, W, 3), in the result.

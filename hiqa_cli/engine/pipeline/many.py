@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -20,11 +20,14 @@ from .sources import is_binary_stream, type_name
 from .stream import ScoreStream
 
 ON_ERROR = ("raise", "return")
+STORED = {"bytes", "path"}  # of an image of a Hugging Face dataset that is not decoded; one of them may be None
 LONGEST_NAME = 300  # characters of a path in a message
 
 
 def job_of(image: ImageSource, hallucination: bool, discrepancy: bool, limits: Limits, bgr: bool) -> Job:
     """The job of an image; requested arrays are returned in memory."""
+    if isinstance(image, Mapping) and image.keys() == STORED:
+        image = image["path"] if image["bytes"] is None else image["bytes"]
     wanted = hallucination or discrepancy
     outputs = Outputs(arrays=ArraySlot(hallucination, discrepancy)) if wanted else NO_OUTPUTS
     return Job(image, outputs=outputs, limits=limits, bgr=bgr)

@@ -226,7 +226,7 @@ def test_closed_streams_are_no_trouble() -> None:
     assert subprocess.run(["sh", "-c", line], env=environment(), check=False).returncode == 0
 
 
-def test_an_internal_error_is_one_line_and_verbose_shows_where(tmp_path: Path) -> None:
+def test_an_internal_error_is_one_line_that_names_a_file_with_the_rest_and_verbose_shows_it(tmp_path: Path) -> None:
     script = (
         "import sys, hiqa_cli.commands.app\n"
         "def fail(arguments): raise RuntimeError('odd')\n"
@@ -238,13 +238,18 @@ def test_an_internal_error_is_one_line_and_verbose_shows_where(tmp_path: Path) -
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
             capture_output=True,
-            env=environment(),
+            env=environment(TMPDIR=str(tmp_path)),
             check=False,
         )
         assert done.returncode == 1
         assert b"please report" in done.stderr
         assert (len(done.stderr.splitlines()) >= lines) is True
         assert (b"Traceback" in done.stderr) is bool(arguments)
+        file = Path(done.stderr.splitlines()[-1].decode().rpartition(" ")[2])
+        assert file.parent == tmp_path
+        told = file.read_text()
+        assert told.startswith("Traceback")
+        assert "RuntimeError: odd" in told
 
 
 def test_a_bare_checkout_says_that_training_needs_an_install() -> None:

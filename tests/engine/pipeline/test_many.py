@@ -88,6 +88,21 @@ def test_an_error_is_raised_after_the_results_before_it_and_names_its_image(scor
         list(scorer.score_many([np.zeros((9, 9)), np.zeros(9)]))
 
 
+def test_images_of_a_hugging_face_dataset_are_read_from_their_bytes_or_their_path(
+    scorer: Scorer, files: list[Path]
+) -> None:
+    plain = [result.score for result in scorer.score_many(files[:3])]
+    stored = [
+        {"bytes": files[0].read_bytes(), "path": None},
+        {"bytes": None, "path": str(files[1])},
+        {"bytes": files[2].read_bytes(), "path": "elsewhere.png"},
+    ]
+    assert [result.score for result in scorer.score_many(stored)] == plain
+    assert scorer.score(stored[1]).score == plain[1]
+    with pytest.raises(ImageError, match="None in place of an image"):
+        scorer.score({"bytes": None, "path": None})
+
+
 def test_an_error_is_returned_in_its_place(scorer: Scorer, files: list[Path]) -> None:
     images = [files[0], None, "no such.png", files[1]]
     first, none, missing, last = scorer.score_many(images, on_error="return")  # type: ignore[call-overload]
