@@ -44,10 +44,13 @@ class TrunkObjective(nn.Module):
         self.regressor.of_image.fit(image)
 
     def forward(self, batch: Batch) -> Loss:
+        return self.losses(self.told(batch.distorted), batch)
+
+    def losses(self, told: Tensor, batch: Batch) -> Loss:
+        """The losses of the head's answers, (n,)."""
         assert batch.quality is not None
         source, group = batch.database[::VIEWS], batch.group[::VIEWS]
         target = (batch.quality[::VIEWS] - self.centre[source]) / self.deviation[source]
-        told = self.told(batch.distorted)
         versions = source == CLEAN
         found: dict[str, Tensor] = {}
         if not bool(versions.all()):

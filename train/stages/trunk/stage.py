@@ -76,7 +76,8 @@ class TrunkTraining:
         for batch in self._validation_batches():
             assert batch.quality is not None
             with self.run_device.autocast():
-                told, loss = objective.told(batch.distorted).float(), float(objective(batch).total)
+                told = objective.told(batch.distorted).float()
+                loss = float(objective.losses(told, batch).total)
             facts = (told, batch.quality[::VIEWS], batch.database[::VIEWS], batch.group[::VIEWS])
             found_of.append((loss, tuple(fact.cpu() for fact in facts)))
         found_of = self.run_device.gather(found_of)
