@@ -149,8 +149,6 @@ class HeadsStage:
     """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
     once; needs databases and clean images, and a trained G.
 
-    trunk_share: of the filters that the stage `trunk` trained, in their average with ImageNet's: training moves filters
-    away from what holds on photographs from elsewhere.
     groups: distortion groups drawn of each clean image; patches: px a side of their versions, of the first group, the
         second and so on, then again from the first; those of small images have 256. photograph_share: of the
         photographs without references that a group is drawn of, too, for the ranking alone. ladder_share: of the groups
@@ -168,7 +166,6 @@ class HeadsStage:
     """
 
     kind: Literal["heads"]
-    trunk_share: float
     groups: int
     patches: tuple[int, ...]
     photograph_share: float

@@ -193,7 +193,7 @@ class Run:
             return self.out / "weights"
         generator = self.finished.generator(generator_stage(self.recipe))
         of_trunk = trunk_stage(self.recipe)
-        trunk = self.finished.trunk(of_trunk, stage.trunk_share) if of_trunk else None
+        trunk = self.finished.trunk(of_trunk) if of_trunk else None
         trained = run_heads(
             self.out / name,
             stage,

@@ -19,13 +19,13 @@ from hiqa_train.recipes.schema import Networks, Recipe
 from hiqa_train.recipes.stages import JointStage, RegressorStage, Stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
-from .trunk.stage import averaged_trunk
+from .trunk.stage import trained_trunk
 
 
 def result_of(described: dict[str, Any]) -> str:
     """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST in
     a generator stage, whose losses are added over time, so that validation errors of different steps are not
-    comparable, and in a trunk stage, whose filters are averaged with those it began with."""
+    comparable, and in a trunk stage, whose validation part does not tell what holds elsewhere."""
     return LAST if described["kind"] in ("generator", "trunk") else BEST
 
 
@@ -63,9 +63,9 @@ class TrainedNetworks:
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
         return network.eval().requires_grad_(False)
 
-    def trunk(self, stage: str, share: float) -> EfficientNetLite:
-        """The trunk that a trunk stage leaves, averaged with ImageNet's."""
-        return averaged_trunk(self.state(stage), share)
+    def trunk(self, stage: str) -> EfficientNetLite:
+        """The trunk that a trunk stage leaves."""
+        return trained_trunk(self.state(stage))
 
     def generator(self, stage: str) -> Generator:
         if self.given is not None and not (self.out / stage / LAST).exists():

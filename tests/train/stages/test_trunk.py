@@ -1,4 +1,4 @@
-"""The trunk of the released R: views of photographs and versions, blocks that train, their average with ImageNet's."""
+"""The trunk of the released R: views of photographs and versions, blocks that train."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.stages.trunk import stage as trunk_stage
 from hiqa_train.stages.trunk.objective import shortfall
-from hiqa_train.stages.trunk.stage import TrunkTraining, averaged_trunk, ordered_share
+from hiqa_train.stages.trunk.stage import TrunkTraining, ordered_share, trained_trunk
 from hiqa_train.stages.trunk.views import VERSIONS, VIEWS, TrunkViews
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
@@ -82,7 +82,7 @@ def test_an_epoch_shows_every_photograph_once_and_groups_may_be_of_photographs(t
     assert TrunkViews([], clean_images(), stage(), 1).draw(range(VERSIONS)).database.unique().tolist() == [0]
 
 
-def test_blocks_after_the_compared_ones_train_and_the_share_of_them_is_kept(tmp_path: Path) -> None:
+def test_the_blocks_after_the_compared_ones_train_and_the_trunk_is_left_to_other_stages(tmp_path: Path) -> None:
     photographs, clean = write_photographs(tmp_path), clean_images()
     recipe = stage(learning=dataclasses.replace(stage().learning, warmup=0, averaging=0.0))
     views = TrunkViews(photographs, clean, recipe, 1), TrunkViews(photographs[:2], clean[:1], recipe, 2)
@@ -97,11 +97,8 @@ def test_blocks_after_the_compared_ones_train_and_the_share_of_them_is_kept(tmp_
     assert moved == {str(number) for number in range(5, 16)}
     assert set(training.validate(2)) == {"error", "srocc", "ordered"}
     state = {"learns": {"trunk": training.trainer.state()}, "describe": training.describe()}
-    name = "blocks.9.project.weight"
-    kept = averaged_trunk(state, 0.25).state_dict()[name]
-    expected = 0.75 * before[f"regressor.trunk.{name}"] + 0.25 * after[f"regressor.trunk.{name}"]
-    torch.testing.assert_close(kept, expected)
-    assert not torch.allclose(kept, before[f"regressor.trunk.{name}"], rtol=0, atol=1e-7)
+    left = trained_trunk(state).state_dict()
+    assert all(torch.equal(value, after[f"regressor.trunk.{name}"]) for name, value in left.items())
 
 
 def test_versions_fall_short_of_their_differences_or_of_the_margin_and_others_are_not_compared() -> None:

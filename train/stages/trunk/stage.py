@@ -1,4 +1,4 @@
-"""The trunk stage of a run: blocks of the released R's trunk, trained and averaged with ImageNet's."""
+"""The trunk stage of a run: trains the later blocks of the released R's trunk."""
 
 from __future__ import annotations
 
@@ -141,13 +141,9 @@ def ordered_share(scores: np.ndarray, quality: np.ndarray, group: np.ndarray, ap
     return float((scores[:, None] > scores[None, :])[pairs].mean()) if pairs.any() else float("nan")
 
 
-@torch.no_grad()
-def averaged_trunk(state: dict[str, Any], share: float) -> EfficientNetLite:
-    """The trunk of a finished stage's checkpoint: `share` of the trained filters, 0..1, the rest ImageNet's."""
-    start = EfficientNetLite()
-    load_lite0(start)
-    prefix = "regressor.trunk."
-    trained = state["learns"]["trunk"]["averaged"]
-    for name, kept in start.state_dict().items():
-        kept.lerp_(trained[prefix + name], share)
-    return start.eval().requires_grad_(False)
+def trained_trunk(state: dict[str, Any]) -> EfficientNetLite:
+    """The trunk of a finished stage's checkpoint, with averaged weights."""
+    trunk, prefix = EfficientNetLite(), "regressor.trunk."
+    averaged = state["learns"]["trunk"]["averaged"]
+    trunk.load_state_dict({name: averaged[prefix + name] for name in trunk.state_dict()})
+    return trunk.eval().requires_grad_(False)
