@@ -33,6 +33,7 @@ def test_a_small_or_unsure_change_is_no_difference(shift: float, spread: float) 
     assert "no difference (mean" in change.sentence("B")
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_change_as_often_as_it_says() -> None:
     random = np.random.default_rng(0)
     held = 0
