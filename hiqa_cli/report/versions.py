@@ -23,6 +23,11 @@ class Version:
     paths: tuple[str, ...]
     scores: tuple[float | None, ...]
 
+    @property
+    def scored_paths(self) -> set[str]:
+        """The paths of images with a score; one that a table has twice counts once."""
+        return {path for path, score in zip(self.paths, self.scores, strict=True) if score is not None}
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -71,13 +76,13 @@ def compare_versions(first: Version, second: Version, pairs: Sequence[PairScores
     """Measure the change over the pairs that scored_pairs() found."""
     losers = sorted((pair for pair in pairs if pair.drop > 0), key=lambda pair: -pair.drop)[:LOSERS]
     sizes = [_mean_size([pair.paths[version] for pair in pairs]) for version in (0, 1)]
-    scored = sum(score is not None for version in (first, second) for score in version.scores)
+    scored = [path for version in (first, second) for path in version.scored_paths]
     return Comparison(
         second.name,
         measure_change([pair.before for pair in pairs], [pair.now for pair in pairs]),
         tuple((pair.name, pair.before, pair.now) for pair in losers),
         None if sizes[0] is None or sizes[1] is None else (sizes[0], sizes[1]),
-        scored - 2 * len(pairs),
+        len(scored) - 2 * len(pairs),
     )
 
 

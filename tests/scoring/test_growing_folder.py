@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from support.process import RunHiqa, write_picture
 
 
@@ -15,6 +16,7 @@ def table(home: Path, columns: str = "path, scored_in, seen_in") -> list[tuple]:
         return opened.execute(f"SELECT {columns} FROM images ORDER BY path").fetchall()
 
 
+@pytest.mark.slow
 def test_what_is_new_or_changed_is_scored_and_what_is_gone_dropped(
     run_hiqa: RunHiqa, tiny_weights: Path, tmp_path: Path
 ) -> None:
@@ -39,6 +41,7 @@ def test_what_is_new_or_changed_is_scored_and_what_is_gone_dropped(
     assert [row[0] for row in table(tmp_path)] == ["in/b.png", "in/c.png", "in/d.png"]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_table_is_that_of_its_json_lines(run_hiqa: RunHiqa, tiny_weights: Path, tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", 1, width=300, height=300)
     done = run_hiqa(
