@@ -1,12 +1,12 @@
-"""What the hallucination is worth, and what holds elsewhere: the heads of a run trained again on its stored rows.
+"""What the hallucination is worth: the heads of a run trained again on its stored rows.
 
     python -m hiqa_train.experiments.heads RUN --test TREE --scenes kodim04,kodim08 [--seeds 3]
 
 RUN is the OUT of a run of the recipe `release`; TREE a database with references (tid2013-rebuilt), of which the named
-scenes are measured, which the run kept for tests. For every seed the heads are trained as the recipe says, without the
-comparison, and with each subset of the photographs left out in turn. Prints SROCC: of the test scenes the mean over the
-exactly rebuilt types and over all images; the same with the hallucination of another image in place of an image's own;
-of photographs that validate, all and by subset; and of the subsets left out.
+scenes are measured, which the run kept for tests. For every seed the heads are trained as the recipe says, and without
+the comparison. Prints SROCC: of the test scenes the mean over the exactly rebuilt types and over all images; the same
+with the hallucination of another image in place of an image's own; of photographs that validate, all and by subset.
+What holds on a source left out is measured by left_out.py: this run's trunk has seen them all.
 """
 
 from __future__ import annotations
@@ -136,19 +136,12 @@ def measure(run: Path, samples: Sequence[Sample], seeds: int) -> int:
             "photographs": of_photographs(scores_of(full, held), held),
             "photographs, without hallucination": of_photographs(scores_of(alone, without_pair(held)), held),
         }
-        for name in np.unique(held.subset):
-            left_out = rows.of(photographs & (rows.subset == name))
-            kept = rows.of(~(np.isin(rows.source, left_out.source) & np.isin(rows.scene, left_out.scene)))
-            scores = scores_of(trained(run, stage, kept, seed), left_out)
-            found[f"left out: {name}"] = [order(scores, left_out.human, np.ones(len(left_out), bool))]
         for name, values in found.items():
             table.setdefault(name, []).append(values)
             report(f"seed {seed}, {name}: {', '.join(f'{value:.3f}' for value in values)}")
     for name, each in table.items():
         mean, spread = np.mean(each, axis=0), np.std(each, axis=0)
         report(f"{name}: {', '.join(f'{m:.3f} ({s:.3f})' for m, s in zip(mean, spread, strict=True))}")
-    left = [each for name, each in table.items() if name.startswith("left out")]
-    report(f"mean of the subsets left out: {np.mean(left):.3f}")
     return 0
 
 
