@@ -24,7 +24,7 @@ from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases, train_mixed
 from hiqa_train.stages.heads import stage as heads_stage
 from hiqa_train.stages.heads.collect import check_identity
-from hiqa_train.stages.heads.objective import fit_scales
+from hiqa_train.stages.heads.objective import drop_alike, fit_scales, rising_curve
 from hiqa_train.stages.heads.ridge import ridge
 from hiqa_train.stages.heads.rows import CLEAN, Rows
 from hiqa_train.stages.heads.training import train_heads
@@ -125,6 +125,22 @@ def test_versions_are_brought_to_the_human_scale_of_the_database_with_references
     assert units[versions].std() == pytest.approx(
         some.measured[versions].std() / some.measured[some.source == 1].std(), rel=0.1
     )
+
+
+def test_a_clean_version_is_wanted_better_than_a_mild_one_where_people_hardly_saw_any() -> None:
+    measured = np.random.default_rng(0).uniform(0.2, 0.75, 400)
+    curve = rising_curve(measured, np.tanh(6 * (measured - 0.4)))  # flat from 0.75 on
+    mild, clean = np.interp([0.8, 1.0], *curve)
+    assert clean - mild > 0.2 * 0.2 * 0.7 / measured.std()
+    assert (np.diff(curve[1]) > 0).all()
+
+
+def test_versions_of_one_image_lose_the_same_numbers_to_dropout() -> None:
+    torch.manual_seed(0)
+    kept = drop_alike(torch.ones(4, 1000), 0.4, True)
+    assert torch.equal(kept, kept[:1].expand(4, -1))
+    assert 0.5 < float((kept > 0).float().mean()) < 0.7
+    assert torch.equal(drop_alike(torch.ones(4, 1000), 0.4, False), torch.ones(4, 1000))
 
 
 def test_without_references_the_measure_itself_is_the_scale() -> None:

@@ -8,6 +8,7 @@ with references, the measure itself is the scale.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +24,14 @@ from hiqa_train.recipes.stages import HeadsStage
 from .ridge import Linear, ridge
 from .rows import CLEAN, Rows
 
-CURVE_DEGREE = 3  # of the curve from measure to human scores, made monotone
-REPORTED = 10  # times that a training reports its losses
+CURVE_DEGREE = 3  # of the curve from measure to human scores
+# Least slope of the curve, in deviations of human scores over deviations of the measure. A database has hardly any
+# image as good as a clean one; there the fitted curve falls or lies flat, and versions that differ would be wanted
+# alike.
+LEAST_SLOPE = 0.25
 RANKED = 5  # rows of one group in a step, for the ranking
+
+Drop = Callable[[Tensor, float, bool], Tensor]  # numbers, share of them to drop, whether in training
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,16 @@ def fit_scales(rows: Rows, sources: int) -> Scales:
     if base == CLEAN:
         return Scales(centre, deviation, base, (grid, grid))
     mine = (rows.source == base) & has_both
-    fitted = np.polynomial.Polynomial.fit(rows.measured[mine], rows.human[mine], CURVE_DEGREE)
-    low = float(rows.measured[mine].min())
-    grid = np.linspace(low, 1, 101)
-    return Scales(centre, deviation, base, (grid, np.maximum.accumulate(fitted(grid))))
+    return Scales(centre, deviation, base, rising_curve(rows.measured[mine], rows.human[mine]))
+
+
+def rising_curve(measured: np.ndarray, human: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A curve from measured qualities to human scores that rises up to 1, both ascending."""
+    fitted = np.polynomial.Polynomial.fit(measured, human, CURVE_DEGREE)
+    grid = np.linspace(float(measured.min()), 1, 101)
+    least = LEAST_SLOPE * human.std() / measured.std() * (grid[1] - grid[0])
+    values = fitted(grid)
+    return grid, values[0] + np.concatenate([[0], np.cumsum(np.maximum(np.diff(values), least))])
 
 
 class HeadObjective(nn.Module):
@@ -99,15 +111,17 @@ class HeadObjective(nn.Module):
         number = self.linear_source
         return (image @ self.linear + self.linear_bias - self.shift[number]) / self.gain[number].exp()
 
-    def forward(self, image: Tensor, pair: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(
+        self, image: Tensor, pair: Tensor | None, *, drop: Drop = functional.dropout
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Standardised statistics -> in units of the common scale the score, and of each head alone; the image's is its
         network, without the linear function."""
         share = self.stage.linear_share
-        told = mlp(self.image, image, self.stage.image_dropout, self.stage.hidden_dropout, self.training)
+        told = mlp(self.image, image, self.stage.image_dropout, self.stage.hidden_dropout, self.training, drop)
         alone = (1 - share) * told + share * self._linear(image) if share else told
         if self.comparison is None or self.gate is None or pair is None:
             return alone, told, None
-        compared = mlp(self.comparison, pair, self.stage.pair_dropout, self.stage.hidden_dropout, self.training)
+        compared = mlp(self.comparison, pair, self.stage.pair_dropout, self.stage.hidden_dropout, self.training, drop)
         gate = self.gate(image, pair)
         return alone + gate * (compared - alone), told, compared
 
@@ -122,11 +136,19 @@ class HeadObjective(nn.Module):
         self.image.told.bias.add_(share * (self.linear_bias - float(self.shift[self.linear_source])) / gain)
 
 
-def mlp(head: PairHead, numbers: Tensor, dropout: float, hidden_dropout: float, training: bool) -> Tensor:
+def mlp(head: PairHead, numbers: Tensor, dropout: float, hidden_dropout: float, training: bool, drop: Drop) -> Tensor:
     """The head's network, with dropout."""
-    hidden = head.activations(functional.dropout(numbers, dropout, training))
-    told: Tensor = head.told(functional.dropout(hidden, hidden_dropout, training)).squeeze(1)
+    hidden = head.activations(drop(numbers, dropout, training))
+    told: Tensor = head.told(drop(hidden, hidden_dropout, training)).squeeze(1)
     return told
+
+
+def drop_alike(numbers: Tensor, share: float, training: bool) -> Tensor:
+    """Dropout of the same numbers in every row, so that it does not tell the rows apart."""
+    if not training:
+        return numbers
+    kept = functional.dropout(torch.ones_like(numbers[:1]), share)
+    return numbers * kept
 
 
 class Loss:
@@ -138,7 +160,7 @@ class Loss:
 
     def ranked(self, image: Tensor, pair: Tensor | None, target: Tensor, group: np.ndarray) -> Tensor:
         """The ranking of versions of one image; target: in units of the common scale."""
-        joined, _, _ = self.objective(image, pair)
+        joined, _, _ = self.objective(image, pair, drop=drop_alike)
         return ranking_loss(joined, target, torch.from_numpy(group))
 
     def compared(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor) -> Tensor:
