@@ -5,10 +5,12 @@ pair, as the R of formula (7) does. The blocks in which the pair is compared kee
 photographs from elsewhere lies in lower and middle layers, and training moves them away from it. Image and comparison
 have a head each, and a gate decides how much the comparison counts:
 
-    logit = image + gate * (comparison - image),   score = logistic(logit)
+    logit = image - gate * max(0, image - comparison),   score = logistic(logit)
 
-so that a hallucination that tells nothing does not count; in one head the many numbers of the image drown those of the
-comparison. And the whole image, reduced, is a second view, since people judge the whole.
+What the hallucination shows to be missing costs points, and one that tells nothing does not count; in one head the many
+numbers of the image drown those of the comparison. It never adds points: the comparison knows how strong a distortion
+is, not how good the photograph was, and would lift the worst versions of a photograph that people do not like. And the
+whole image, reduced, is a second view, since people judge the whole.
 
     image        moments of the features in every scale (statistics.py), of the tiles and of the reduced image
     comparison   differences of the pair in the finer scales, the discrepancy map, and G's H_{5,2}: pooling and a linear
@@ -84,7 +86,8 @@ class PairLogits(NamedTuple):
 
     @property
     def joined(self) -> Tensor:
-        return self.image + self.gate * (self.comparison - self.image)
+        """The logit of the score."""
+        return self.image - self.gate * (self.image - self.comparison).clamp_min(0)
 
 
 class Standardise(nn.Module):
@@ -125,8 +128,18 @@ class PairHead(nn.Module):
         return functional.gelu(self.hidden(numbers))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        logits: Tensor = (self.told(self.activations(numbers)) + self.linear(numbers)).squeeze(1)
+        return self.logit_of(numbers, self.activations(numbers))
+
+    def logit_of(self, numbers: Tensor, activations: Tensor) -> Tensor:
+        logits: Tensor = (self.told(activations) + self.linear(numbers)).squeeze(1)
         return logits
+
+    @torch.no_grad()
+    def rescale(self, gain: float, shift: float) -> None:
+        """Make every logit `gain` times what it was, plus `shift`."""
+        self.told.weight.mul_(gain)
+        self.linear.weight.mul_(gain)
+        self.told.bias.mul_(gain).add_(shift)
 
 
 class Gate(nn.Module):

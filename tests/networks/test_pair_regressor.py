@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
-from hiqa_cli.networks.pair_regressor import VIEW_NUMBERS, PairRegressor, PairRegressorConfig
+from hiqa_cli.networks.pair_regressor import VIEW_NUMBERS, PairHead, PairRegressor, PairRegressorConfig
 from hiqa_cli.networks.statistics import MAP_NUMBERS, PAIR_CHANNELS, Moments, describe_map, map_moments, moments
 
 FEW = PairRegressorConfig(semantic_channels=8, image_units=4, pair_units=4, gate_units=2)
@@ -63,24 +66,45 @@ def test_the_description_of_a_map_grows_with_it_and_keeps_its_sign() -> None:
     torch.testing.assert_close(describe_map(map_moments(torch.full((1, 3, 8, 8), -1 / 255)))[:, :3], -weak[:, :3])
 
 
-def test_a_closed_gate_leaves_the_image_s_own_logit(regressor: PairRegressor, statistics: torch.Tensor) -> None:
-    whole = torch.zeros(1, VIEW_NUMBERS)
-    bias = regressor.gate.opening.bias
-    before = float(bias)
-    try:
-        for value, part in ((-100.0, "image"), (100.0, "comparison")):
-            bias.fill_(value)
-            logits = regressor.logits(statistics, whole)
-            torch.testing.assert_close(logits.joined, getattr(logits, part))
-    finally:
-        bias.fill_(before)
+@contextmanager
+def filled(parameter: torch.Tensor, value: float) -> Iterator[None]:
+    """Every number of a parameter is `value` for a while."""
+    before = parameter.clone()
+    parameter.fill_(value)
+    yield
+    parameter.copy_(before)
+
+
+@pytest.mark.parametrize("level", [-100.0, 100.0])  # the comparison far below the image, and far above
+def test_a_closed_gate_leaves_the_image_s_own_logit_and_an_open_one_the_lower(
+    regressor: PairRegressor, statistics: torch.Tensor, level: float
+) -> None:
+    whole, opening = torch.zeros(1, VIEW_NUMBERS), regressor.gate.opening.bias
+    with filled(regressor.comparison.told.bias, level):
+        with filled(opening, -1000.0):
+            shut = regressor.logits(statistics, whole)
+        with filled(opening, 1000.0):
+            wide = regressor.logits(statistics, whole)
+    torch.testing.assert_close(shut.joined, shut.image)
+    torch.testing.assert_close(wide.joined, wide.image if level > 0 else wide.comparison)
+
+
+def test_a_head_that_is_rescaled_gives_every_logit_on_the_new_scale() -> None:
+    head = PairHead(6, 4)
+    head.linear.weight.data.normal_()
+    numbers = torch.randn(5, 6)
+    before = head(numbers)
+    head.rescale(2.0, -1.0)
+    torch.testing.assert_close(head(numbers), 2 * before - 1)
 
 
 def test_another_image_s_hallucination_changes_the_score(regressor: PairRegressor, statistics: torch.Tensor) -> None:
     own = VIEW_NUMBERS
     swapped = torch.cat([statistics[:, :own], statistics.flip(0)[:, own:]], dim=1)
     whole = torch.zeros(1, VIEW_NUMBERS)
-    assert not torch.allclose(regressor.predict(statistics, whole), regressor.predict(swapped, whole), atol=1e-4)
+    with filled(regressor.comparison.told.bias, -1.0):  # else the image is below, and decides
+        found = [regressor.predict(numbers, whole) for numbers in (statistics, swapped)]
+    assert not torch.allclose(*found, atol=1e-4)
 
 
 def test_without_a_comparison_only_the_image_counts(tiles: torch.Tensor) -> None:

@@ -33,7 +33,7 @@ from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.stages.heads.collect import rows_of
 from hiqa_train.stages.heads.examples import Example
 from hiqa_train.stages.heads.rows import CLEAN, Rows
-from hiqa_train.stages.heads.stage import NETWORKS, ROWS, scores_of
+from hiqa_train.stages.heads.stage import NETWORKS, ROWS, build_regressor, scores_of
 from hiqa_train.stages.heads.training import train_heads
 
 from .script_main import report, run_command
@@ -75,17 +75,11 @@ def test_rows(run: Path, samples: Sequence[Sample]) -> Rows:
 
 
 def trained(run: Path, stage: HeadsStage, rows: Rows, seed: int) -> PairRegressor:
-    """Heads trained on rows that do not validate."""
-    regressor = load_weights(run / STAGE / NETWORKS).regressor
-    assert isinstance(regressor, PairRegressor)
-    config = dataclasses.replace(
-        regressor.config,
-        compares=stage.compares,
-        image_units=stage.image_units,
-        pair_units=stage.pair_units,
-        gate_units=stage.gate_units,
-    )
-    found = PairRegressor(config).eval().requires_grad_(True)
+    """Heads trained on rows that do not validate; the image's goes on from where the trunk stage left it."""
+    before = load_weights(run / STAGE / NETWORKS).regressor
+    assert isinstance(before, PairRegressor)
+    sizes = {"pair_units": stage.pair_units, "gate_units": stage.gate_units}
+    found = build_regressor(dataclasses.replace(before.config, compares=stage.compares, **sizes), before)
     train_heads(found, rows.of(~rows.validates), int(rows.source.max()) + 1, stage, seed, lambda line: None)
     return found
 

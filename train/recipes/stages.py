@@ -121,9 +121,9 @@ class TrunkStage:
     batch: images in a step: after every `photographs` photographs of the databases without references, the versions of
     one distortion group. patch: px a side of these; of small images 256. photograph_share: of the groups that are drawn
     of photographs in place of clean images. ladder_share: see HeadsStage.
-    head_rate: times `learning.rate`, of the head that is trained along. image_units, image_dropout, between: see
-    HeadsStage. order_weight: of the ranking of versions, in which a pair counts as apart by `margin` at least, in units
-    of the deviation of their qualities. versions_weight: of versions' own qualities.
+    head_rate: times `learning.rate`, of the head that is trained along. image_units: see PairRegressorConfig.
+    image_dropout, between: see HeadsStage. order_weight: of the ranking of versions, in which a pair counts as apart by
+    `margin` at least, in units of the deviation of their qualities. versions_weight: of versions' own qualities.
     """
 
     kind: Literal["trunk"]
@@ -147,7 +147,7 @@ class TrunkStage:
 @dataclass(frozen=True)
 class HeadsStage:
     """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
-    once; needs databases and clean images, and a trained G.
+    once; needs databases and clean images, a trained G, and a trunk stage, whose head of images goes on.
 
     groups: distortion groups drawn of each clean image; patches: px a side of their versions, of the first group, the
         second and so on, then again from the first; those of small images have 256. photograph_share: of the
@@ -156,13 +156,13 @@ class HeadsStage:
     batch: rows in a step of each source: versions, databases with references, databases without.
     compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
         hallucination is worth.
-    image_units, pair_units, gate_units: see PairRegressorConfig.
-    image_dropout, pair_dropout: of the heads' inputs; hidden_dropout: of their hidden units.
+    pair_units, gate_units: see PairRegressorConfig.
+    image_rate: times `learning.rate`, of the image's head; 0: it stays as it is.
+    image_dropout, pair_dropout: of the heads' inputs; hidden_dropout: of the comparison's hidden units.
     versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
         of databases without. alone_weight: of the same losses of each head by itself, beside those of their mixture.
     order_weight: of the ranking of the versions of one image.
     between: of photographs' errors that differences of subsets' means make, beside those within a subset.
-    linear_share: share of a ridge regression on photographs, with the penalty `ridge`, in the image's head.
     """
 
     kind: Literal["heads"]
@@ -175,7 +175,7 @@ class HeadsStage:
     batch: int
     learning: OptimiserSettings
     compares: bool
-    image_units: int
+    image_rate: float
     pair_units: int
     gate_units: int
     image_dropout: float
@@ -187,8 +187,6 @@ class HeadsStage:
     alone_weight: float
     order_weight: float
     between: float
-    linear_share: float
-    ridge: float
 
 
 Stage = RegressorStage | GeneratorStage | JointStage | TrunkStage | HeadsStage

@@ -192,14 +192,13 @@ class Run:
         if not self.run_device.leads:
             return self.out / "weights"
         generator = self.finished.generator(generator_stage(self.recipe))
-        of_trunk = trunk_stage(self.recipe)
-        trunk = self.finished.trunk(of_trunk) if of_trunk else None
+        image_part = self.finished.image_part(trunk_stage(self.recipe))
         trained = run_heads(
             self.out / name,
             stage,
             name,
             generator,
-            trunk,
+            image_part,
             self.data,
             self.options.seed,
             stopped=lambda: bool(self.stop.signal),

@@ -10,8 +10,8 @@ import torch
 from hiqa_cli.engine.manifest import MANIFEST
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
+from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.leakage import TrainedScenes, trained_scenes
 from hiqa_train.losses.score_maps import MappedRegressor
@@ -19,7 +19,7 @@ from hiqa_train.recipes.schema import Networks, Recipe
 from hiqa_train.recipes.stages import JointStage, RegressorStage, Stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
-from .trunk.stage import trained_trunk
+from .trunk.stage import trained_image_part
 
 
 def result_of(described: dict[str, Any]) -> str:
@@ -63,9 +63,9 @@ class TrainedNetworks:
         network.load_state_dict(state["learns"]["regressor"]["averaged"])
         return network.eval().requires_grad_(False)
 
-    def trunk(self, stage: str) -> EfficientNetLite:
-        """The trunk that a trunk stage leaves."""
-        return trained_trunk(self.state(stage))
+    def image_part(self, stage: str) -> PairRegressor:
+        """The R on images alone that a trunk stage leaves."""
+        return trained_image_part(self.state(stage))
 
     def generator(self, stage: str) -> Generator:
         if self.given is not None and not (self.out / stage / LAST).exists():

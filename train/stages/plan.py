@@ -68,7 +68,7 @@ def builds_on(recipe: Recipe, name: str, trains_g: bool) -> list[str]:
     if isinstance(stage, TrunkStage):
         return []
     if isinstance(stage, HeadsStage):
-        return [trunk_stage(recipe)] if trunk_stage(recipe) else []
+        return [trunk_stage(recipe)]
     if isinstance(stage, GeneratorStage):
         return [stage.psi] if stage.psi_weight and trains_g else []
     generator = recipe.stages[stage.generator]
@@ -105,8 +105,13 @@ def generator_stage(recipe: Recipe) -> str:
 
 
 def trunk_stage(recipe: Recipe) -> str:
-    """The name of the trunk stage, "" without one."""
-    return next((name for name, stage in recipe.stages.items() if isinstance(stage, TrunkStage)), "")
+    """The name of the trunk stage. UsageError without one."""
+    found = next((name for name, stage in recipe.stages.items() if isinstance(stage, TrunkStage)), None)
+    if found is None:
+        raise UsageError(
+            f"the recipe {recipe.name} has a stage of kind heads and none of kind trunk", "add one before it"
+        )
+    return found
 
 
 def vgg_layers(recipe: Recipe, stages: Sequence[str]) -> tuple[str, ...]:

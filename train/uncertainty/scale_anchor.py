@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from torch import nn
 
 from hiqa_cli.networks.hiqa import AnyRegressor
 from hiqa_cli.networks.pair_regressor import PairRegressor
@@ -35,16 +34,13 @@ class ScaleAnchor:
     @torch.no_grad()
     def apply(self, regressor: AnyRegressor) -> None:
         """Anchor the scores that R gives to statistics, in place."""
-        for last in last_layers(regressor):
-            last.weight.mul_(self.gain)
-            last.bias.mul_(self.gain).add_(self.shift)
-
-
-def last_layers(regressor: AnyRegressor) -> list[nn.Linear]:
-    """The layers that give R's logits, of whose values its logit is a mean."""
-    if not isinstance(regressor, PairRegressor):
-        return [regressor.head.score]
-    return [regressor.image.told, *([regressor.comparison.told] if regressor.config.compares else [])]
+        if isinstance(regressor, PairRegressor):
+            for head in (regressor.image, regressor.comparison) if regressor.config.compares else (regressor.image,):
+                head.rescale(self.gain, self.shift)
+            return
+        last = regressor.head.score
+        last.weight.mul_(self.gain)
+        last.bias.mul_(self.gain).add_(self.shift)
 
 
 def fit_anchor(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:

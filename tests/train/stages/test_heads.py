@@ -1,7 +1,8 @@
-"""The heads of the released R: rows of statistics, ridge regression and networks on them, weights that score."""
+"""The heads of the released R: rows of statistics, networks on them, weights that score."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import signal
 from pathlib import Path
@@ -9,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from support.tiny_mixed import write_mixed
 from support.tiny_training import short_recipe
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.errors import UsageError
-from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
@@ -25,7 +26,6 @@ from hiqa_train.runs.run import train_databases, train_mixed
 from hiqa_train.stages.heads import stage as heads_stage
 from hiqa_train.stages.heads.collect import check_identity
 from hiqa_train.stages.heads.objective import drop_alike, fit_scales, rising_curve
-from hiqa_train.stages.heads.ridge import ridge
 from hiqa_train.stages.heads.rows import CLEAN, Rows
 from hiqa_train.stages.heads.training import train_heads
 from hiqa_train.stages.trunk import stage as trunk_stage
@@ -46,7 +46,6 @@ def small_recipe(**changes: object) -> Recipe:
         "photograph_share": 0.0,
         "steps": 20,
         "batch": 10,
-        "image_units": 4,
         "pair_units": 4,
         "gate_units": 2,
     }
@@ -56,13 +55,12 @@ def small_recipe(**changes: object) -> Recipe:
 def heads(**changes: object) -> HeadsStage:
     stage = load_recipe("release").stages["heads"]
     assert isinstance(stage, HeadsStage)
-    return dataclasses.replace(stage, steps=300, batch=40, image_units=8, pair_units=8, gate_units=4, **changes)
+    return dataclasses.replace(stage, steps=300, batch=40, pair_units=8, gate_units=4, **changes)
 
 
 @pytest.fixture(autouse=True)
 def random_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     """ImageNet's filters come with a package that tests do not need."""
-    monkeypatch.setattr(heads_stage, "load_lite0", lambda trunk: None)
     monkeypatch.setattr(trunk_stage, "load_lite0", lambda trunk: None)
     monkeypatch.setattr(trunk_stage, "FITTED", 1)
 
@@ -93,23 +91,42 @@ def rows(count: int, told_by: str) -> Rows:
     )
 
 
+def untrained(some: Rows) -> PairRegressor:
+    """An R whose image's head knows the scale of its input."""
+    regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
+    image, _ = regressor.described(torch.from_numpy(some.statistics), torch.from_numpy(some.whole))
+    regressor.of_image.fit(image)
+    return regressor.eval().requires_grad_(False)  # as in a run
+
+
 @pytest.mark.parametrize("told_by", ["image", "pair"])
 def test_heads_find_what_decides_the_quality_in_image_or_comparison(told_by: str) -> None:
     some = rows(600, told_by)
-    stage = heads(linear_share=0.0, order_weight=0.5)
-    regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
-    train_heads(regressor.eval().requires_grad_(False), some, SOURCES, stage, 1, lambda line: None)  # as in a run
+    regressor = untrained(some)
+    train_heads(regressor, some, SOURCES, heads(image_rate=1.0, order_weight=0.5), 1, lambda line: None)
     scores = heads_stage.scores_of(regressor, some)
     truth = np.where(some.source == 2, (some.human - 0.2) / 0.5, some.measured)
     compared = some.source != 2
     assert np.corrcoef(scores[compared], truth[compared])[0, 1] > 0.8
 
 
+def test_the_head_of_images_stays_in_order_at_rate_zero_and_moves_else() -> None:
+    some = rows(300, "image")
+    before, moved = untrained(some), []
+    numbers = before.of_image(before.described(torch.from_numpy(some.statistics), torch.from_numpy(some.whole))[0])
+    for rate in (0.0, 1.0):
+        regressor = copy.deepcopy(before)
+        train_heads(regressor, some, SOURCES, heads(image_rate=rate), 1, lambda line: None)
+        moved.append(float(spearmanr(before.image(numbers), regressor.image(numbers))[0]) < 1)
+    assert moved == [False, True]
+
+
 def test_a_training_is_the_same_every_time() -> None:
     some, found = rows(200, "image"), []
     for _ in range(2):
-        regressor = PairRegressor(PairRegressorConfig(semantic_channels=8, image_units=8, pair_units=8, gate_units=4))
-        train_heads(regressor.eval(), some, SOURCES, heads(linear_share=0.5), 1, lambda line: None)
+        torch.manual_seed(0)
+        regressor = untrained(some)
+        train_heads(regressor, some, SOURCES, heads(), 1, lambda line: None)
         found.append(heads_stage.scores_of(regressor, some))
     np.testing.assert_array_equal(*found)
 
@@ -149,18 +166,6 @@ def test_without_references_the_measure_itself_is_the_scale() -> None:
     assert scales.base == CLEAN
 
 
-def test_a_ridge_regression_learns_within_groups_and_a_share_of_what_separates_them() -> None:
-    rng = np.random.default_rng(0)
-    groups = np.repeat(["a", "b"], 200)
-    x = rng.normal(size=(400, 3))
-    x[:, 1] += np.where(groups == "a", 0, 4)  # only tells the groups apart
-    y = x[:, 0] + np.where(groups == "a", 0, 3) + 0.01 * rng.normal(size=400)
-    within, both = (ridge(x, y, groups, 0.01, between) for between in (0.0, 1.0))
-    assert within.weight == pytest.approx([1, 0, 0], abs=0.05)
-    assert both.weight[1] > 0.3
-    assert np.mean(x @ both.weight + both.bias) == pytest.approx(y.mean())
-
-
 @pytest.mark.slow
 def test_a_run_goes_on_where_it_was_stopped_and_leaves_weights_that_score(tmp_path: Path) -> None:
     parts, tested, folders, _ = write_mixed(tmp_path)
@@ -193,8 +198,8 @@ def test_a_run_goes_on_where_it_was_stopped_and_leaves_weights_that_score(tmp_pa
 
 
 def test_an_untrained_regressor_is_the_same_every_time_because_rows_belong_to_networks() -> None:
-    generator = Generator(GeneratorConfig(channels=(4, 4, 4, 4, 4)))
-    first, second = (heads_stage.build_regressor(heads(), generator, None).state_dict() for _ in range(2))
+    config, part = PairRegressorConfig(semantic_channels=8), PairRegressor(PairRegressorConfig(compares=False))
+    first, second = (heads_stage.build_regressor(config, part).state_dict() for _ in range(2))
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 

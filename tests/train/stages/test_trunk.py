@@ -18,7 +18,7 @@ from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.stages.trunk import stage as trunk_stage
 from hiqa_train.stages.trunk.objective import shortfall
-from hiqa_train.stages.trunk.stage import TrunkTraining, ordered_share, trained_trunk
+from hiqa_train.stages.trunk.stage import TrunkTraining, ordered_share, trained_image_part
 from hiqa_train.stages.trunk.views import VERSIONS, VIEWS, TrunkViews
 
 CPU = RunDevice(torch.device("cpu"), "fp32")
@@ -97,8 +97,8 @@ def test_the_blocks_after_the_compared_ones_train_and_the_trunk_is_left_to_other
     assert moved == {str(number) for number in range(5, 16)}
     assert set(training.validate(2)) == {"error", "srocc", "ordered"}
     state = {"learns": {"trunk": training.trainer.state()}, "describe": training.describe()}
-    left = trained_trunk(state).state_dict()
-    assert all(torch.equal(value, after[f"regressor.trunk.{name}"]) for name, value in left.items())
+    left = trained_image_part(state).state_dict()
+    assert all(torch.equal(value, after[f"regressor.{name}"]) for name, value in left.items())
 
 
 def test_versions_fall_short_of_their_differences_or_of_the_margin_and_others_are_not_compared() -> None:

@@ -10,25 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hiqa_cli.networks.pair_regressor import PairHead, PairRegressor
+from hiqa_cli.networks.pair_regressor import PairLogits, PairRegressor
 from hiqa_train.losses.subsets import subset_loss
 from hiqa_train.losses.terms import ranking_loss
 from hiqa_train.recipes.stages import HeadsStage
 
-from .ridge import Linear, ridge
 from .rows import CLEAN, Rows
 
 CURVE_DEGREE = 3  # of the curve from measure to human scores
 # Least slope of the curve, in deviations of human scores over deviations of the measure. A database has hardly any
 # image as good as a clean one; there the fitted curve falls or lies flat, and versions that differ would be wanted
 # alike.
-LEAST_SLOPE = 0.25
+LEAST_SLOPE = 0.5
 RANKED = 5  # rows of one group in a step, for the ranking
 
 Drop = Callable[[Tensor, float, bool], Tensor]  # numbers, share of them to drop, whether in training
@@ -79,9 +79,11 @@ def rising_curve(measured: np.ndarray, human: np.ndarray) -> tuple[np.ndarray, n
 
 
 class HeadObjective(nn.Module):
-    """The heads on standardised statistics, and each source's gain and shift from the common scale."""
+    """The heads on standardised statistics, and each source's gain and shift from the common scale.
 
-    linear: Tensor
+    The image's head comes trained, on a scale of its own: `image_gain` (a logarithm) and `image_shift` bring its
+    answers to the common one.
+    """
 
     def __init__(self, regressor: PairRegressor, stage: HeadsStage, sources: int, base: int) -> None:
         super().__init__()
@@ -89,16 +91,18 @@ class HeadObjective(nn.Module):
         self.comparison = regressor.comparison if self.compares else None
         self.gate = regressor.gate if self.compares else None
         self.stage, self.base = stage, base
+        self.image_gain = nn.Parameter(torch.zeros(()))
+        self.image_shift = nn.Parameter(torch.zeros(()))
         self.gain = nn.Parameter(torch.zeros(sources))  # logarithms
         self.shift = nn.Parameter(torch.zeros(sources))
-        self.register_buffer("linear", torch.zeros(regressor.image.linear.in_features))
-        self.linear_bias = 0.0
-        self.linear_source = base
 
-    def set_linear(self, fitted: Linear, source: int) -> None:
-        """The ridge regression, in units of `source`."""
-        self.linear.copy_(torch.from_numpy(fitted.weight))
-        self.linear_bias, self.linear_source = fitted.bias, source
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameters for an optimiser: `share` of the rate is theirs."""
+        slow = {id(one) for one in self.image.parameters()}
+        found = [{"params": [one for one in self.parameters() if id(one) not in slow], "share": 1.0}]
+        if self.stage.image_rate:
+            found.append({"params": list(self.image.parameters()), "share": self.stage.image_rate})
+        return found
 
     def to_source(self, common: Tensor, source: Tensor) -> Tensor:
         """Units of the common scale -> of each row's source."""
@@ -106,41 +110,23 @@ class HeadObjective(nn.Module):
         gain = torch.where(free, self.gain[source], 0.0).exp()
         return common * gain + torch.where(free, self.shift[source], 0.0)
 
-    def _linear(self, image: Tensor) -> Tensor:
-        """The ridge regression in units of the common scale."""
-        number = self.linear_source
-        return (image @ self.linear + self.linear_bias - self.shift[number]) / self.gain[number].exp()
-
     def forward(
         self, image: Tensor, pair: Tensor | None, *, drop: Drop = functional.dropout
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Standardised statistics -> in units of the common scale the score, and of each head alone; the image's is its
-        network, without the linear function."""
-        share = self.stage.linear_share
-        told = mlp(self.image, image, self.stage.image_dropout, self.stage.hidden_dropout, self.training, drop)
-        alone = (1 - share) * told + share * self._linear(image) if share else told
+        """Standardised statistics -> in units of the common scale the score, and of each head alone."""
+        stage = self.stage
+        seen = drop(image, stage.image_dropout, self.training)
+        alone = self.image(seen) * self.image_gain.exp() + self.image_shift
         if self.comparison is None or self.gate is None or pair is None:
-            return alone, told, None
-        compared = mlp(self.comparison, pair, self.stage.pair_dropout, self.stage.hidden_dropout, self.training, drop)
-        gate = self.gate(image, pair)
-        return alone + gate * (compared - alone), told, compared
+            return alone, alone, None
+        hidden = self.comparison.activations(drop(pair, stage.pair_dropout, self.training))
+        compared = self.comparison.logit_of(pair, drop(hidden, stage.hidden_dropout, self.training))
+        return PairLogits(alone, compared, self.gate(image, pair)).joined, alone, compared
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Write the linear function, with its share, into the image's head."""
-        share = self.stage.linear_share
-        gain = float(self.gain[self.linear_source].exp())
-        self.image.told.weight.mul_(1 - share)
-        self.image.told.bias.mul_(1 - share)
-        self.image.linear.weight.copy_(share / gain * self.linear[None])
-        self.image.told.bias.add_(share * (self.linear_bias - float(self.shift[self.linear_source])) / gain)
-
-
-def mlp(head: PairHead, numbers: Tensor, dropout: float, hidden_dropout: float, training: bool, drop: Drop) -> Tensor:
-    """The head's network, with dropout."""
-    hidden = head.activations(drop(numbers, dropout, training))
-    told: Tensor = head.told(drop(hidden, hidden_dropout, training)).squeeze(1)
-    return told
+        """Bring the image's head to the common scale."""
+        self.image.rescale(float(self.image_gain.exp()), float(self.image_shift))
 
 
 def drop_alike(numbers: Tensor, share: float, training: bool) -> Tensor:
@@ -181,19 +167,6 @@ class Loss:
             error = self.objective.to_source(predicted, source) - target
             loss = loss + weight * subset_loss(error, subset, self.stage.between)
         return loss
-
-
-def fit_linear(image: np.ndarray, rows: Rows, units: np.ndarray, stage: HeadsStage) -> tuple[Linear, int] | None:
-    """The ridge regression on photographs without references, and their source; None without any.
-
-    Of several such databases the largest is used: the gain between two scales is not known yet.
-    """
-    of_photographs = np.isfinite(rows.human) & ~np.isfinite(rows.measured)
-    if not of_photographs.any() or not stage.linear_share:
-        return None
-    source = int(np.bincount(rows.source[of_photographs]).argmax())
-    mine = of_photographs & (rows.source == source)
-    return ridge(image[mine], units[mine], rows.subset[mine], stage.ridge, stage.between), source
 
 
 class RankedGroups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,12 @@ from torch import Tensor
 from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.engine.weights import save_weights
-from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
 from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import evenly_spaced, stage_seed
-from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
@@ -49,7 +47,7 @@ def run_heads(
     stage: HeadsStage,
     name: str,
     generator: Generator,
-    trunk: EfficientNetLite | None,
+    image_part: PairRegressor,
     data: MixedSource,
     seed: int,
     *,
@@ -59,10 +57,14 @@ def run_heads(
     """Collect the rows in `folder`, from where an earlier call stopped, and train the heads. None if `stopped` returned
     True before the last row.
 
-    trunk: of R; None: ImageNet's. Raises UsageError where these weights are not installed, and OutputError.
+    image_part: what a trunk stage leaves, an R on images alone. Raises OutputError.
     """
-    regressor = build_regressor(stage, generator, trunk)
-    scorer = open_networks(folder / NETWORKS, generator, regressor)
+    for_rows = PairRegressorConfig(
+        semantic_channels=generator.config.channels[-1],
+        compares=stage.compares,
+        image_units=image_part.config.image_units,
+    )
+    scorer = open_networks(folder / NETWORKS, generator, build_regressor(for_rows, image_part))
     draws = draws_of(data, stage, stage_seed(seed, name))
     report(f"heads: {len(draws):,} images and groups go through the networks once, into {folder / ROWS}")
     identity = {"networks": scorer.weights_id, "data": data.describe(), **rows_identity(stage), "seed": seed}
@@ -70,27 +72,21 @@ def run_heads(
     if rows is None:
         return None
     sources = len(data.databases.names) + 1
+    config = replace(for_rows, pair_units=stage.pair_units, gate_units=stage.gate_units)
+    regressor = build_regressor(config, image_part)
     train_heads(regressor, rows.of(~rows.validates), sources, stage, stage_seed(seed, name), report)
     return TrainedHeads(regressor, rows)
 
 
-def build_regressor(stage: HeadsStage, generator: Generator, trunk: EfficientNetLite | None) -> PairRegressor:
-    """R with the given trunk, or ImageNet's, and heads that know nothing, the same ones every time: rows belong to
-    networks."""
-    config = PairRegressorConfig(
-        semantic_channels=generator.config.channels[-1],
-        compares=stage.compares,
-        image_units=stage.image_units,
-        pair_units=stage.pair_units,
-        gate_units=stage.gate_units,
-    )
+def build_regressor(config: PairRegressorConfig, image_part: PairRegressor) -> PairRegressor:
+    """R with the given trunk and head of images, and other heads that know nothing, the same ones every time: rows
+    belong to networks."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         regressor = PairRegressor(config).eval().requires_grad_(False)
-    if trunk is None:
-        load_lite0(regressor.trunk)
-    else:
-        regressor.trunk.load_state_dict(trunk.state_dict())
+    regressor.trunk.load_state_dict(image_part.trunk.state_dict())
+    regressor.of_image.load_state_dict(image_part.of_image.state_dict())
+    regressor.image.load_state_dict(image_part.image.state_dict())
     return regressor
 
 

@@ -12,7 +12,7 @@ from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.trainer.network_trainer import build_optimiser, learning_rate
 
-from .objective import HeadObjective, Loss, RankedGroups, Scales, fit_linear, fit_scales
+from .objective import HeadObjective, Loss, RankedGroups, Scales, fit_scales
 from .rows import CLEAN, Rows
 
 REPORTS = 5  # of the losses, in a training
@@ -21,7 +21,8 @@ REPORTS = 5  # of the losses, in a training
 def train_heads(
     regressor: PairRegressor, rows: Rows, sources: int, stage: HeadsStage, seed: int, report: Callable[[str], None]
 ) -> Scales:
-    """Train the heads of `regressor` in place on rows, none of which validates. sources: how many there may be.
+    """Train the heads of `regressor` in place on rows, none of which validates. The image's goes on from what it is,
+    the others begin anew. sources: how many there may be.
 
     Returns the scales; the score in units of their base is the logit of the heads.
     """
@@ -32,9 +33,6 @@ def train_heads(
     scales = fit_scales(rows, sources)
     units = scales.units(rows)
     objective = HeadObjective(regressor, stage, sources, scales.base)
-    linear = fit_linear(image.numpy(), rows, units, stage)
-    if linear is not None:
-        objective.set_linear(*linear)
     _, subset = np.unique(np.char.add(rows.source.astype(str), rows.subset), return_inverse=True)
     losses = Loss(objective, stage, torch.from_numpy(subset))
     target, source = torch.from_numpy(units), torch.from_numpy(rows.source)
@@ -48,7 +46,7 @@ def train_heads(
         return image[some], None if pair is None else pair[some], target[some], source[some]
 
     objective.train().requires_grad_(True)  # R comes frozen: its statistics must not change
-    optimiser = build_optimiser(list(objective.parameters()), stage.learning)
+    optimiser = build_optimiser(objective.groups(), stage.learning)
     for step in range(stage.steps):
         found: dict[str, Tensor] = {}
         if len(versions):
@@ -62,7 +60,7 @@ def train_heads(
             some = random.choice(photographs, stage.batch)
             found["photographs"] = stage.photographs_weight * losses.photographs(*of(some), torch.from_numpy(some))
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, stage.steps, stage.learning)
+            group["lr"] = group["share"] * learning_rate(step, stage.steps, stage.learning)
         optimiser.zero_grad()
         torch.stack(list(found.values())).sum().backward()
         optimiser.step()
@@ -76,19 +74,18 @@ def train_heads(
 
 @torch.no_grad()
 def reset(regressor: PairRegressor) -> None:
-    """Random heads, without any linear function."""
+    """Random heads of comparison and gate, without any linear function."""
     for name, module in regressor.named_modules():
-        if name.startswith(("image.", "comparison.", "gate.")) and isinstance(module, torch.nn.Linear):
+        if name.startswith(("comparison.", "gate.")) and isinstance(module, torch.nn.Linear):
             module.reset_parameters()
-    for head in (regressor.image, regressor.comparison) if regressor.config.compares else (regressor.image,):
-        head.linear.weight.zero_()
+    if regressor.config.compares:
+        regressor.comparison.linear.weight.zero_()
 
 
 @torch.no_grad()
 def standardised(regressor: PairRegressor, rows: Rows) -> tuple[Tensor, Tensor | None]:
-    """Fit the regressor's means and deviations on the rows, and return what the heads see of each."""
+    """Fit the means and deviations of the comparison on the rows, and return what the heads see of each."""
     image, pair = regressor.described(torch.from_numpy(rows.statistics), torch.from_numpy(rows.whole))
-    regressor.of_image.fit(image)
     if pair is not None:
         regressor.of_pair.fit(pair)
     return regressor.of_image(image), None if pair is None else regressor.of_pair(pair)

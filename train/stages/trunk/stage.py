@@ -11,7 +11,6 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from hiqa_cli.networks.efficientnet_lite import EfficientNetLite
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_cli.networks.statistics import COMPARED
 from hiqa_train.data.batch import Batch
@@ -141,9 +140,11 @@ def ordered_share(scores: np.ndarray, quality: np.ndarray, group: np.ndarray, ap
     return float((scores[:, None] > scores[None, :])[pairs].mean()) if pairs.any() else float("nan")
 
 
-def trained_trunk(state: dict[str, Any]) -> EfficientNetLite:
-    """The trunk of a finished stage's checkpoint, with averaged weights."""
-    trunk, prefix = EfficientNetLite(), "regressor.trunk."
+def trained_image_part(state: dict[str, Any]) -> PairRegressor:
+    """The R on images alone of a finished stage's checkpoint, with averaged weights."""
+    prefix = "regressor."
     averaged = state["learns"]["trunk"]["averaged"]
-    trunk.load_state_dict({name: averaged[prefix + name] for name in trunk.state_dict()})
-    return trunk.eval().requires_grad_(False)
+    units = state["describe"]["recipe"]["image_units"]
+    regressor = PairRegressor(PairRegressorConfig(semantic_channels=0, compares=False, image_units=units))
+    regressor.load_state_dict({name: averaged[prefix + name] for name in regressor.state_dict()})
+    return regressor.eval().requires_grad_(False)
