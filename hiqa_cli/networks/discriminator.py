@@ -2,9 +2,9 @@
 
 Lin and Wang, CVPR 2018, section 3.2. D distinguishes true references from hallucinations, formula (6), but counts a
 hallucination as real where R's score of it is within epsilon of the truth, formula (7): only hallucinations that
-mislead R are penalised. That rule is a loss, in hiqa_train; this is the network. The paper does not give D's layers:
-here strided 4x4 convolutions with leaky ReLUs (Radford et al., ICLR 2016), spectrally normalised for stable training,
-and averaged over all positions into one probability per image.
+mislead R are penalised. That rule is a loss in hiqa_train; this module holds the network only. The paper does not give
+D's layers. These are strided 4x4 convolutions with leaky ReLUs (Radford et al., ICLR 2016), spectrally normalised for
+stable training; the logits of all positions are averaged into one per image.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ class Discriminator(nn.Module):
         self.head = spectral_norm(nn.Conv2d(before, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        places: Tensor = self.head(self.body(image * 2 - 1))  # (B, 1, H/16, W/16)
-        return places.mean(dim=(1, 2, 3))
+        logits: Tensor = self.head(self.body(image * 2 - 1))  # (B, 1, H/16, W/16)
+        return logits.mean(dim=(1, 2, 3))

@@ -1,8 +1,8 @@
 """G and R for export to backends other than torch.
 
-They compute the same as `HiqaNet`, but lose little precision in bf16, where the backend decides what to round: inputs
-are 8-bit levels, which bf16 represents exactly; the weights of G's first filters are split into rounded values and
-remainders; and the correction is clamped without being added to the image. R is a network of its own, which stays in
+They compute the same as `HiqaNet`, and lose little precision in bf16, although the backend decides what it rounds:
+inputs are 8-bit levels, which bf16 represents exactly; the weights of G's first filters are split into rounded values
+and remainders; and the correction is clamped without being added to the image. R is exported by itself and stays in
 float32.
 """
 

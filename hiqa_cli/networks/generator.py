@@ -74,14 +74,14 @@ class Hourglass(nn.Module):
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        here, below = channels[0], channels[1:]
-        self.encode = Residual(here)
-        self.decode = Residual(here)
+        finest, coarser = channels[0], channels[1:]
+        self.encode = Residual(finest)
+        self.decode = Residual(finest)
         self.inner: Hourglass | None = None
-        if below:
-            self.down = nn.Conv2d(here, below[0], 3, stride=2, padding=1)
-            self.inner = Hourglass(below)
-            self.up = nn.Conv2d(below[0], 4 * here, 1)
+        if coarser:
+            self.down = nn.Conv2d(finest, coarser[0], 3, stride=2, padding=1)
+            self.inner = Hourglass(coarser)
+            self.up = nn.Conv2d(coarser[0], 4 * finest, 1)
             shrink(self.up, 0.3)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,12 +120,12 @@ class Generator(nn.Module):
         total: Tensor | None = None
         semantic = x
         for n, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
-            found, semantic = hourglass(x)
-            step = head(found)  # (B, 12, H/2, W/2): this stack's addition to the correction
+            features, semantic = hourglass(x)
+            step = head(features)  # (B, 12, H/2, W/2): this stack's addition to the correction
             total = step if total is None else total + step
             corrections.append(functional.pixel_shuffle(total, 2)[..., :height, :width])
             if n < len(self.merge_found):
-                x = x + self.merge_found[n](found) + self.merge_predicted[n](total)
+                x = x + self.merge_found[n](features) + self.merge_predicted[n](total)
         stacks = tuple(distorted + correction for correction in corrections)
         last = stacks[-1] if self.training else stacks[-1].clamp(0, 1)
         return Hallucination(last, corrections[-1], stacks, semantic)

@@ -31,8 +31,8 @@ class HiqaOutput(NamedTuple):
 
 
 class HiqaNet(nn.Module):
-    """(B, 3, 256, 256) RGB, uint8 or float32 in 0..1 -> `HiqaOutput`. Other sizes work, but the weights are trained for
-    this one. On a CPU channels_last is fastest."""
+    """(B, 3, 256, 256) RGB, uint8 or float32 in 0..1 -> `HiqaOutput`. Other sizes work, but the weights were trained on
+    this one. On a CPU, channels_last is fastest."""
 
     def __init__(self, generator: Generator, regressor: AnyRegressor) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class HiqaNet(nn.Module):
         return HiqaOutput(statistics, correction)
 
     def view(self, reduced: Tensor) -> Tensor:
-        """Tiles of a reduced image (B, 3, H, W) -> (B, M), what R sees of the whole image."""
+        """Tiles of a reduced image (B, 3, H, W) -> (B, M), R's statistics of the whole image."""
         return self.regressor.view_statistics(as_floats(reduced))
 
 

@@ -1,24 +1,28 @@
 """The R of the released weights: it compares the distorted image with its hallucination in one trunk.
 
-Lin and Wang, CVPR 2018, section 3.3, with three differences. One trunk, EfficientNet-Lite0, sees both images of the
-pair, as the R of formula (7) does. The blocks in which the pair is compared keep ImageNet's filters: what holds on
-photographs from elsewhere lies in lower and middle layers, and training moves them away from it. Image and comparison
-have a head each, and a gate decides how much the comparison counts:
+Lin and Wang, CVPR 2018, section 3.3, with three differences:
 
-    logit = image - gate * max(0, image - comparison),   score = logistic(logit)
+- One trunk, EfficientNet-Lite0, sees both images of the pair, as the R of formula (7) does. The blocks in which the
+  pair is compared keep ImageNet's filters: features of lower and middle layers carry over to photographs from other
+  sources, and training would specialise them.
+- The whole image, reduced, is a second view, since people judge the whole.
+- The image and the comparison have a head each, because in a single head the many statistics of the image would drown
+  those of the comparison. A gate weights the comparison:
 
-What the hallucination shows to be missing costs points, and one that tells nothing does not count; in one head the many
-numbers of the image drown those of the comparison. It never adds points: the comparison knows how strong a distortion
-is, not how good the photograph was, and would lift the worst versions of a photograph that people do not like. And the
-whole image, reduced, is a second view, since people judge the whole.
+      logit = image - gate * max(0, image - comparison),   score = logistic(logit)
 
-    image        moments of the features in every scale (statistics.py), of the tiles and of the reduced image
-    comparison   differences of the pair in the finer scales, the discrepancy map, and G's H_{5,2}: pooling and a linear
+  The comparison can only lower the score. It measures how strong a distortion is, not how good the photograph was:
+  free to raise scores, it would raise those of the worst versions of a photograph that people do not like.
+
+Inputs of each part:
+
+    image        moments of the features at every scale (statistics.py), of the tiles and of the reduced image
+    comparison   differences of the pair at the finer scales, the discrepancy map, and G's H_{5,2}: pooling and a linear
                  layer commute, so the head's first layer is f of formula (11)
     gate         both
 
-The heads see statistics of the whole image, the means of its tiles': the score of a tile tells where the image is
-better or worse, and is not averaged.
+The heads see the statistics of the whole image, the means of its tiles' statistics. The score of a single tile shows
+where the image is better or worse; the image's score is not a mean of tile scores.
 """
 
 from __future__ import annotations
@@ -48,17 +52,19 @@ from .statistics import (
 from .tile_regressor import ErrorHead, with_errors
 from .traits import PAIR
 
-VIEW_NUMBERS = 2 * IMAGE_CHANNELS  # statistics of a view: the moments of every scale
-DESCRIBED_IMAGE = 2 * VIEW_NUMBERS  # tiles and reduced image
+VIEW_NUMBERS = 2 * IMAGE_CHANNELS  # statistics of a view: the moments at every scale
+DESCRIBED_IMAGE = 2 * VIEW_NUMBERS  # of the tiles and of the reduced image
 
 
 @dataclass(frozen=True)
 class PairRegressorConfig:
     """The architecture.
 
-    semantic_channels: of `H_{5,2}`; 0: G's features are not used. compares: whether there is a comparison at all;
-    without, R judges the image alone (to measure what the hallucination is worth). image_units, pair_units, gate_units:
-    hidden units of the heads and of each half of the gate. error_units: of the error head; 0: none.
+    semantic_channels: of `H_{5,2}`; 0: R does not use G's features.
+    compares: whether R compares the image with its hallucination; if not, it judges the image alone, to measure what
+        the hallucination contributes.
+    image_units, pair_units, gate_units: hidden units of the two heads and of each half of the gate.
+    error_units: hidden units of the error head; 0: R predicts no errors.
     """
 
     semantic_channels: int = 128
@@ -77,8 +83,8 @@ class PairRegressorConfig:
 
 
 class PairLogits(NamedTuple):
-    """Logits of the two heads and how much the comparison counts, 0..1, (n,) each; without a comparison the gate is
-    0."""
+    """Logits of the two heads, and the weight of the comparison in 0..1; (n,) each. Without a comparison the gate
+    is 0."""
 
     image: Tensor
     comparison: Tensor
@@ -91,8 +97,8 @@ class PairLogits(NamedTuple):
 
 
 class Standardise(nn.Module):
-    """(n, N) -> (n, N): each number minus its mean over training images, over its deviation, limited to +-LIMIT, so
-    that an image unlike any of these cannot drive a head anywhere."""
+    """(n, N) -> (n, N): each number in standard deviations from its mean over training images, clipped to +-LIMIT, so
+    that an image unlike all of these cannot drive a logit to an extreme."""
 
     centre: Tensor
     scale: Tensor
@@ -105,7 +111,7 @@ class Standardise(nn.Module):
 
     @torch.no_grad()
     def fit(self, rows: Tensor) -> None:
-        """Take means and deviations from described statistics, (rows, N)."""
+        """Take means and standard deviations from described statistics, (rows, N)."""
         self.centre.copy_(rows.mean(dim=0))
         self.scale.copy_(rows.std(dim=0) + 1e-3)
 
@@ -114,8 +120,8 @@ class Standardise(nn.Module):
 
 
 class PairHead(nn.Module):
-    """Standardised statistics (n, N) -> a logit, (n,): a network of one hidden layer, plus a linear function, which is
-    less at home where it was trained and holds better elsewhere."""
+    """Standardised statistics (n, N) -> logits (n,): a network of one hidden layer plus a linear function, which fits
+    training images less closely and generalises better to other sources."""
 
     def __init__(self, numbers: int, units: int) -> None:
         super().__init__()
@@ -125,25 +131,27 @@ class PairHead(nn.Module):
         nn.init.zeros_(self.linear.weight)
 
     def activations(self, numbers: Tensor) -> Tensor:
+        """Activations of the hidden units, (n, units)."""
         return functional.gelu(self.hidden(numbers))
 
     def forward(self, numbers: Tensor) -> Tensor:
         return self.logit_of(numbers, self.activations(numbers))
 
     def logit_of(self, numbers: Tensor, activations: Tensor) -> Tensor:
+        """Logits (n,) from statistics and the activations of the hidden units."""
         logits: Tensor = (self.told(activations) + self.linear(numbers)).squeeze(1)
         return logits
 
     @torch.no_grad()
     def rescale(self, gain: float, shift: float) -> None:
-        """Make every logit `gain` times what it was, plus `shift`."""
+        """Change the weights so that every logit becomes gain * logit + shift."""
         self.told.weight.mul_(gain)
         self.linear.weight.mul_(gain)
         self.told.bias.mul_(gain).add_(shift)
 
 
 class Gate(nn.Module):
-    """Standardised statistics of image and comparison -> 0..1, (n,)."""
+    """Standardised statistics of image and comparison, (n, N) and (n, M) -> weight of the comparison in 0..1, (n,)."""
 
     def __init__(self, image_numbers: int, pair_numbers: int, units: int) -> None:
         super().__init__()
@@ -152,12 +160,12 @@ class Gate(nn.Module):
         self.opening = nn.Linear(2 * units, 1)
 
     def forward(self, image: Tensor, pair: Tensor) -> Tensor:
-        told = functional.relu(torch.cat([self.of_image(image), self.of_pair(pair)], dim=1))
-        return torch.sigmoid(self.opening(told)).squeeze(1)
+        hidden = functional.relu(torch.cat([self.of_image(image), self.of_pair(pair)], dim=1))
+        return torch.sigmoid(self.opening(hidden)).squeeze(1)
 
 
 class PairRegressor(nn.Module):
-    """A `TileRegressor`."""
+    """The R of the released weights, a `TileRegressor`."""
 
     traits = PAIR
 
@@ -186,49 +194,50 @@ class PairRegressor(nn.Module):
 
     @property
     def _pair_sizes(self) -> list[int]:
+        """Statistics of the hallucination, of the differences, of the map, and of H_{5,2}."""
         return [2 * PAIR_CHANNELS, PAIR_CHANNELS, MAP_NUMBERS, 2 * self.config.semantic_channels]
 
     def tile_statistics(self, image: Tensor, discrepancy: Tensor, semantic: Tensor) -> Tensor:
         """See `TileRegressor`."""
-        here = tap_features(self.trunk, image, TAPS)
+        distorted = tap_features(self.trunk, image, TAPS)
         if not self.config.compares:
-            return moments(here)
-        there = tap_features(self.trunk, image - discrepancy, COMPARED)
-        found = [moments(here), moments(there), absolute_difference(here, there), map_moments(discrepancy)]
-        return torch.cat([*found, *([moments([semantic])] if self.config.semantic_channels else [])], dim=1)
+            return moments(distorted)
+        hallucination = tap_features(self.trunk, image - discrepancy, COMPARED)
+        difference = absolute_difference(distorted, hallucination)
+        parts = [moments(distorted), moments(hallucination), difference, map_moments(discrepancy)]
+        return torch.cat([*parts, *([moments([semantic])] if self.config.semantic_channels else [])], dim=1)
 
     def view_statistics(self, image: Tensor) -> Tensor:
         """See `TileRegressor`."""
         return moments(tap_features(self.trunk, image, TAPS))
 
     def described(self, statistics: Tensor, whole: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Statistics (n, N) and (n, M) or (1, M) -> what the heads see of image and comparison, not yet
-        standardised."""
-        here = Moments.joined(statistics[:, :VIEW_NUMBERS])
+        """Statistics (n, N) of the tiles, and (n, M) or (1, M) of the reduced image -> inputs of the heads before
+        standardisation: of the image (n, DESCRIBED_IMAGE), and of the comparison, None without one."""
+        distorted = Moments.joined(statistics[:, :VIEW_NUMBERS])
         view = Moments.joined(whole).described().expand(statistics.shape[0], -1)
-        image = torch.cat([here.described(), view], dim=1)
+        image = torch.cat([distorted.described(), view], dim=1)
         if not self.config.compares:
             return image, None
-        there, absolute, of_map, semantic = statistics[:, VIEW_NUMBERS:].split(self._pair_sizes, dim=1)
-        pair = describe_pair(here.first(PAIR_CHANNELS), Moments.joined(there), absolute)
-        parts = [pair, describe_map(of_map)]
-        return image, torch.cat([*parts, Moments.joined(semantic).described()], dim=1)
+        hallucination, absolute, of_map, semantic = statistics[:, VIEW_NUMBERS:].split(self._pair_sizes, dim=1)
+        pair = describe_pair(distorted.first(PAIR_CHANNELS), Moments.joined(hallucination), absolute)
+        return image, torch.cat([pair, describe_map(of_map), Moments.joined(semantic).described()], dim=1)
 
     def logits(self, statistics: Tensor, whole: Tensor) -> PairLogits:
-        """The heads' logits and the gate; arguments as of predict()."""
+        """The logits of both heads, and the gate, from statistics as of predict()."""
         image, pair = self._standardised(statistics, whole)
-        alone = self.image(image)
+        image_logit = self.image(image)
         if pair is None:
-            return PairLogits(alone, alone, torch.zeros_like(alone))
-        return PairLogits(alone, self.comparison(pair), self.gate(image, pair))
+            return PairLogits(image_logit, image_logit, torch.zeros_like(image_logit))
+        return PairLogits(image_logit, self.comparison(pair), self.gate(image, pair))
 
     def activations(self, statistics: Tensor, whole: Tensor) -> Tensor:
         """See `TileRegressor`."""
         image, pair = self._standardised(statistics, whole)
-        found = [self.image.activations(image)]
+        parts = [self.image.activations(image)]
         if pair is not None:
-            found += [self.comparison.activations(pair), self.gate(image, pair).unsqueeze(1)]
-        return torch.cat(found, dim=1)
+            parts += [self.comparison.activations(pair), self.gate(image, pair).unsqueeze(1)]
+        return torch.cat(parts, dim=1)
 
     def predict(self, statistics: Tensor, whole: Tensor) -> Tensor:
         """See `TileRegressor`."""

@@ -12,8 +12,8 @@ batch norms by default, since a single noisy patch changes the variance of the f
 features of a clean patch would depend on its neighbours. Features are joined at each position (8x8 for a 256x256 tile)
 and pooled afterwards.
 
-R can also predict its own error (not in the paper): a small network on the activations of the head's hidden units,
-fitted after everything else.
+R can also predict its own error (not in the paper), by a small network on the activations of the head's hidden units
+that is fitted after all other training.
 
 A logistic function keeps the score within 0..1 without clipping, so that no two images are tied at the ends.
 """

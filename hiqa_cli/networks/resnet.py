@@ -70,10 +70,10 @@ class Trunk(nn.Module):
         widths = (width, width, 2 * width, 4 * width, 8 * width)
         self.stages = nn.ModuleList(
             nn.Sequential(
-                BasicBlock(before, here, 1 if n == 0 else 2, batch_norm=batch_norm),
-                *(BasicBlock(here, here, 1, batch_norm=batch_norm) for _ in range(blocks - 1)),
+                BasicBlock(before, after, 1 if n == 0 else 2, batch_norm=batch_norm),
+                *(BasicBlock(after, after, 1, batch_norm=batch_norm) for _ in range(blocks - 1)),
             )
-            for n, (before, here) in enumerate(pairwise(widths))
+            for n, (before, after) in enumerate(pairwise(widths))
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What the scorer needs of any R: statistics of tiles, and predictions from them."""
+"""The interface of every R to the scorer: statistics of tiles, and predictions from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .traits import RegressorTraits
 
 
 class ErrorHead(nn.Module):
-    """Activations of the heads' hidden units (n, inputs) -> predicted errors (n,): the logarithm of a factor on the
+    """Activations of the heads' hidden units (n, inputs) -> predicted errors (n,): logarithms of factors on the
     half-width of a score (`Calibration`)."""
 
     def __init__(self, inputs: int, units: int) -> None:
@@ -32,17 +32,17 @@ class TileRegressor(Protocol):
 
     @property
     def statistics_count(self) -> int:
-        """N, numbers a tile."""
+        """N, statistics per tile."""
 
     def tile_statistics(self, image: Tensor, discrepancy: Tensor, semantic: Tensor) -> Tensor:
         """Tiles (B, 3, H, W) RGB in 0..1, their signed discrepancy maps (distorted minus hallucination) and G's
-        `H_{5,2}` -> (B, N), means over places."""
+        `H_{5,2}` -> (B, N), means over positions."""
 
     def view_statistics(self, image: Tensor) -> Tensor:
-        """Tiles (B, 3, H, W) of reduced images -> (B, M), means over places; M is 0 where `sees_whole` is not set."""
+        """Tiles (B, 3, H, W) of reduced images -> (B, M), means over positions; M is 0 unless `sees_whole` is set."""
 
     def activations(self, statistics: Tensor, whole: Tensor) -> Tensor:
-        """(n, N), (n, M) -> (n, units): what the error head sees."""
+        """(n, N), (n, M) -> (n, units): the inputs of the error head."""
 
     def predict(self, statistics: Tensor, whole: Tensor) -> Tensor:
         """(n, N), (n, M) -> (n, 2): scores in 0..1, higher is better, and predicted errors (`ErrorHead`), 0 without an
@@ -50,6 +50,6 @@ class TileRegressor(Protocol):
 
 
 def with_errors(score: Tensor, error_head: ErrorHead | None, activations: Tensor) -> Tensor:
-    """(n, 2): scores (n,), and what the error head tells from activations (n, units)."""
+    """Scores (n,) and activations (n, units) -> (n, 2): the scores, and the errors that the error head predicts."""
     error = torch.zeros_like(score) if error_head is None else error_head(activations)
     return torch.stack([score, error], dim=1)

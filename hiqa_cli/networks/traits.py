@@ -1,4 +1,4 @@
-"""The kinds of R, and what the scorer must know of one before it runs. Needs no torch."""
+"""The kinds of R, and what the scorer must know about each before it runs one. Does not import torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 
 class RegressorTraits(NamedTuple):
-    """kind: as the weights name it. sees_whole: R also looks at the whole image, reduced. pools: the score of an image
-    is the prediction from the mean of its tiles' statistics, else the mean of their predictions."""
+    """kind: its name in the weights. sees_whole: whether R also gets the whole image, reduced. pools: whether the score
+    of an image is the prediction from the mean of its tiles' statistics; if not, it is the mean of the tiles'
+    predictions."""
 
     kind: str
     sees_whole: bool

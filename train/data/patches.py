@@ -34,6 +34,11 @@ class PatchPair:
     name: str
 
 
+def has_room(pixels: np.ndarray, patch: int) -> bool:
+    """Whether an image (H, W, 3) is large enough for distorted patches of (patch, patch) px."""
+    return min(pixels.shape[:2]) >= patch + MARGIN
+
+
 def cut_piece(images: list[CleanImage], side: int, random: Random) -> tuple[np.ndarray, str]:
     """A (side, side, 3) piece at a random place of a random image, randomly rotated and flipped; the image's name."""
     image = images[random.integers(len(images))]

@@ -30,9 +30,10 @@ from hiqa_train.datasets import open_dataset
 from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import dataclass_from_table
 from hiqa_train.recipes.stages import HeadsStage
+from hiqa_train.sources.mixed import CLEAN
 from hiqa_train.stages.heads.collect import rows_of
 from hiqa_train.stages.heads.examples import Example
-from hiqa_train.stages.heads.rows import CLEAN, Rows
+from hiqa_train.stages.heads.rows import Rows
 from hiqa_train.stages.heads.stage import NETWORKS, ROWS, build_regressor, scores_of
 from hiqa_train.stages.heads.training import train_heads
 

@@ -1,4 +1,4 @@
-"""Stages of a recipe: what each trains, on how many patches, with which losses and optimisers."""
+"""Stages of a recipe: the networks that each trains, the number of patches, losses and optimisers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RegressorStage:
 
     sees: R's second input: none ("image"), the discrepancy map of G's hallucination ("hallucination"), or the map of
         the true reference ("reference", the oracle of the ablation). fusion: whether R uses G's features, formula (11).
-    begin: the stage whose R it starts from, "" for random weights.
+    begin: the stage whose R this one starts from, "" for random weights.
     ranking_weight: of the ranking of versions of one image. local_weight: of the local quality loss, computed from the
         reference. Neither is in the paper.
     shares: of each kind of distortion of clean images; "all" is divided among all kinds.
@@ -65,8 +65,7 @@ class GeneratorStage:
         `features_every`-th step, on the central `features_patch` px.
     adversarial: "none"; "plain" (d_fake is always 0); "quality" (d_fake by formula (7)). It starts after the share
         `adversarial_from` of the steps. judge: optimiser of the two-input R of formula (7), trained from the first
-        step.
-        discriminator: optimiser of D. saturating: formula (8) itself, else -log D(G(I_d)).
+        step. discriminator: optimiser of D. saturating: formula (8) itself, else -log D(G(I_d)).
     """
 
     kind: Literal["generator"]
@@ -115,15 +114,19 @@ class JointStage:
 
 @dataclass(frozen=True)
 class TrunkStage:
-    """Train the blocks of the released R's trunk that follow the compared ones, from ImageNet's filters, to tell the
-    quality of images alone; needs databases and clean images.
+    """Train the later blocks of the released R's trunk, starting from ImageNet's filters, and the image head, to
+    predict quality from the image alone. Needs databases and clean images.
 
-    batch: images in a step: after every `photographs` photographs of the databases without references, the versions of
-    one distortion group. patch: px a side of these; of small images 256. photograph_share: of the groups that are drawn
-    of photographs in place of clean images. ladder_share: see HeadsStage.
-    head_rate: times `learning.rate`, of the head that is trained along. image_units: see PairRegressorConfig.
-    image_dropout, between: see HeadsStage. order_weight: of the ranking of versions, in which a pair counts as apart by
-    `margin` at least, in units of the deviation of their qualities. versions_weight: of versions' own qualities.
+    batch: images per step: `photographs` photographs of databases without references alternate with the versions of one
+        distortion group.
+    patch: side of these versions, px; 256 for images that are too small.
+    photograph_share: of the groups, those drawn from photographs, not clean images. ladder_share: see HeadsStage.
+    shares: of each kind of distortion, as in RegressorStage.
+    head_rate: learning rate of the image head as a multiple of `learning.rate`. image_units: see PairRegressorConfig.
+    image_dropout, between: see HeadsStage.
+    order_weight: of the ranking of versions. margin: smallest difference of logits that it demands of a pair, in
+        standard deviations of the versions' qualities.
+    versions_weight: of the errors of versions.
     """
 
     kind: Literal["trunk"]
@@ -146,23 +149,23 @@ class TrunkStage:
 
 @dataclass(frozen=True)
 class HeadsStage:
-    """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that G and the trunk see
-    once; needs databases and clean images, a trained G, and a trunk stage, whose head of images goes on.
+    """Train the heads of the released R (networks/pair_regressor.py) on statistics of images that pass through G and
+    the trunk once. Needs databases and clean images, a trained G, and a trunk stage, whose image head it continues.
 
-    groups: distortion groups drawn of each clean image; patches: px a side of their versions, of the first group, the
-        second and so on, then again from the first; those of small images have 256. photograph_share: of the
-        photographs without references that a group is drawn of, too, for the ranking alone. ladder_share: of the groups
-        that are ladders (data/distortion_groups.py).
-    batch: rows in a step of each source: versions, databases with references, databases without.
-    compares: whether R sees the hallucination at all; without, it judges the image alone, to measure what the
-        hallucination is worth.
-    pair_units, gate_units: see PairRegressorConfig.
-    image_rate: times `learning.rate`, of the image's head; 0: it stays as it is.
-    image_dropout, pair_dropout: of the heads' inputs; hidden_dropout: of the comparison's hidden units.
+    groups: distortion groups per clean image. patches: side of the versions of each group, px, used in turn; 256 for
+        images that are too small. photograph_share: of the photographs without references, those of which a group is
+        drawn, for the ranking only. ladder_share: of the groups, those that are ladders (data/distortion_groups.py).
+    shares: of each kind of distortion, as in RegressorStage.
+    batch: rows per step, of versions, of databases with references, and of databases without, each.
+    compares, pair_units, gate_units: see PairRegressorConfig.
+    image_rate: learning rate of the image head as a multiple of `learning.rate`; 0: its weights do not change.
+    image_dropout, pair_dropout: of the heads' inputs. hidden_dropout: of the comparison's hidden units.
     versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
-        of databases without. alone_weight: of the same losses of each head by itself, beside those of their mixture.
+        of databases without.
+    alone_weight: of the same losses of a single head, beside those of the score: of the image head on photographs, of
+        the comparison's head on rows with references.
     order_weight: of the ranking of the versions of one image.
-    between: of photographs' errors that differences of subsets' means make, beside those within a subset.
+    between: of errors between subsets of photographs, beside those within each (losses/subsets.py).
     """
 
     kind: Literal["heads"]

@@ -1,6 +1,6 @@
 """Databases with human scores and clean images together, as a data source: clean images give G its pairs.
 
-The clean images are number 0 of its names: their quality, computed from the reference, defines hiqa's scale.
+The clean images come first in its names: their quality, computed from the reference, defines hiqa's scale.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .database import DatabaseSource
 from .synthetic import SyntheticSource
 
 PHOTOGRAPHS = "photographs"  # the name of the clean images
+CLEAN = 0  # the number of the clean images among the sources; database k of the run is source k + 1
 
 
 class MixedSource:

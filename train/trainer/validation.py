@@ -1,5 +1,5 @@
-"""Measures on the validation part. They make every choice of a run: best checkpoint, epsilon, final R or joint
-stage."""
+"""Measures on the validation part. Every choice of a run rests on them: the best checkpoint, epsilon, the R to
+release."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from hiqa_train.losses.score_maps import MappedRegressor
 class Validation:
     """Fixed validation patches.
 
-    count: of patches, `batch` at a time. each: consecutive patches of one image, whose scores are averaged. Several
-    processes share the batches.
+    count: number of patches, drawn `batch` at a time. each: number of consecutive patches of one image, whose scores
+    are averaged. Several processes share the batches.
     """
 
     source: PatchSource
@@ -54,15 +54,19 @@ class Predictions:
 
     def measures(self) -> dict[str, float]:
         """`error`: mean absolute error. `srocc`: mean over the databases, without those with constant values."""
-        found = {"error": float(self.errors.mean())}
-        each = []
-        for number in np.unique(self.database):
-            mine = self.database == number
-            if np.ptp(self.predicted[mine]) > 0 and np.ptp(self.quality[mine]) > 0:
-                each.append(float(spearmanr(self.predicted[mine], self.quality[mine])[0]))
-        if each:
-            found["srocc"] = float(np.mean(each))
-        return found
+        srocc = mean_srocc(self.predicted, self.quality, self.database)
+        return {"error": float(self.errors.mean()), **({} if srocc is None else {"srocc": srocc})}
+
+
+def mean_srocc(predicted: np.ndarray, quality: np.ndarray, database: np.ndarray) -> float | None:
+    """The mean over databases of the rank correlation within each; all (n,). Databases with constant values are left
+    out; None if no other is there."""
+    each = []
+    for number in np.unique(database):
+        of_database = database == number
+        if np.ptp(predicted[of_database]) > 0 and np.ptp(quality[of_database]) > 0:
+            each.append(float(spearmanr(predicted[of_database], quality[of_database])[0]))
+    return float(np.mean(each)) if each else None
 
 
 @torch.no_grad()

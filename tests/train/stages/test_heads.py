@@ -23,10 +23,11 @@ from hiqa_train.recipes.schema import Recipe
 from hiqa_train.recipes.stages import HeadsStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.run import train_databases, train_mixed
+from hiqa_train.sources.mixed import CLEAN
 from hiqa_train.stages.heads import stage as heads_stage
 from hiqa_train.stages.heads.collect import check_identity
 from hiqa_train.stages.heads.objective import drop_alike, fit_scales, rising_curve
-from hiqa_train.stages.heads.rows import CLEAN, Rows
+from hiqa_train.stages.heads.rows import Rows
 from hiqa_train.stages.heads.training import train_heads
 from hiqa_train.stages.trunk import stage as trunk_stage
 from hiqa_train.trainer.loop import StopSignal

@@ -1,5 +1,6 @@
 """The stage that trains the heads of the released R (networks/pair_regressor.py).
 
-G and the trunk are frozen by now, so every image is run through them once: `examples` says which, `rows` holds what
-came out, `collect` stores it in pieces. `objective` trains the heads on it in minutes, `stage` puts the parts together.
+G and the trunk are frozen in this stage, so that every image passes through them only once: `examples` lists the
+images, `rows` holds their statistics, `collect` stores these in pieces. `training` trains the heads on the rows in
+minutes, by the losses of `objective`; `stage` joins the parts.
 """

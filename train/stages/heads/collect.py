@@ -1,4 +1,4 @@
-"""Run examples through the networks and store their rows in pieces, so that a run that was stopped goes on."""
+"""Passes examples through the networks and stores their rows in pieces, from which a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hiqa_train.data.patches import to_tensor
 from .examples import Draw, Example
 from .rows import Rows
 
-PIECE = 64  # draws in a file
-ABOUT = "about.json"
+PIECE = 64  # draws per file
+ABOUT = "about.json"  # the identity of data and networks
 
 
 def collect_rows(
@@ -32,10 +32,11 @@ def collect_rows(
     stopped: Callable[[], bool],
     report: Callable[[str], None],
 ) -> Rows | None:
-    """The rows of all draws, from `folder` where a piece is there already. None if `stopped` returned True before the
-    last.
+    """Compute the rows of all draws in `folder`; pieces that it already holds are read instead. Returns None if
+    `stopped` returned True before the last piece.
 
-    identity: of data and networks. Raises UsageError where the folder holds rows of others, and OutputError.
+    identity: of data and networks. Raises UsageError if the folder holds rows of other data or networks, and
+    OutputError.
     """
     check_identity(folder, identity)
     parts = []
@@ -53,7 +54,7 @@ def collect_rows(
 
 
 def check_identity(folder: Path, identity: dict[str, Any]) -> None:
-    """Write what the folder's rows are of, or compare it."""
+    """Write the identity of the folder's rows, or compare it with the one there. Raises UsageError if they differ."""
     about = folder / ABOUT
     if not about.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,11 +64,11 @@ def check_identity(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def rows_of(examples: Sequence[Example], backend: Backend) -> Rows:
-    """Run the networks on examples."""
-    found = [image_statistics(backend, example.pixels) for example in examples]
+    """Pass examples through the networks."""
+    of_images = [image_statistics(backend, example.pixels) for example in examples]
     return Rows(
-        statistics=np.concatenate([pooled(one.tiles, one.weights) for one in found]),
-        whole=np.concatenate([one.whole for one in found]),
+        statistics=np.concatenate([pooled(one.tiles, one.weights) for one in of_images]),
+        whole=np.concatenate([one.whole for one in of_images]),
         human=np.array([example.human for example in examples], np.float32),
         measured=np.array([measured_quality(example) for example in examples], np.float32),
         source=np.array([example.source for example in examples]),
@@ -79,7 +80,7 @@ def rows_of(examples: Sequence[Example], backend: Backend) -> Rows:
 
 
 def measured_quality(example: Example) -> float:
-    """The quality of an example by its reference, 0..1; NaN without one."""
+    """The full-reference quality of an example, 0..1; NaN without a reference."""
     if example.reference is None:
         return float("nan")
     return float(mdsi_quality(to_tensor([example.pixels]), to_tensor([example.reference])))

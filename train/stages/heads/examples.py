@@ -1,4 +1,4 @@
-"""What the heads are trained on: images with human scores, and groups of versions of clean images."""
+"""The images that the heads are trained on: those with human scores, and distorted versions of clean ones."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hiqa_cli.engine.config import TILE
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.distortion_groups import draw_distortion_group
 from hiqa_train.data.image_cache import open_array
-from hiqa_train.data.patches import MARGIN
+from hiqa_train.data.patches import has_room
 from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.distortions import expand_shares
 from hiqa_train.recipes.stages import HeadsStage
-
-from .rows import CLEAN
-
-SMALLEST_PATCH = 256  # px: a tile; versions of a clean image that is too small for the recipe's patch
+from hiqa_train.sources.mixed import CLEAN
 
 
 @dataclass(frozen=True)
 class Example:
-    """An image to run through the networks, and what its row says of it (`Rows`)."""
+    """An image to pass through the networks, and the facts of its row (`Rows`). pixels, reference: (H, W, 3) uint8."""
 
     pixels: np.ndarray
     reference: np.ndarray | None
@@ -34,11 +32,11 @@ class Example:
     scene: str
 
 
-Draw = Callable[[], list[Example]]  # reads or makes the images, when their turn has come
+Draw = Callable[[], list[Example]]  # reads or distorts images only when it is called
 
 
 def of_database(images: Sequence[ScoredImage], *, validates: bool, first_group: int) -> list[Draw]:
-    """One draw an image."""
+    """One draw for each image of the databases."""
 
     def draw(image: ScoredImage, group: int) -> list[Example]:
         reference = None if image.reference is None else open_array(image.reference)
@@ -55,7 +53,7 @@ def of_database(images: Sequence[ScoredImage], *, validates: bool, first_group: 
 def of_clean_images(
     images: Sequence[CleanImage], stage: HeadsStage, seed: int, *, validates: bool, first_group: int
 ) -> list[Draw]:
-    """`stage.groups` draws an image: a distortion group each, and its reference as one more version."""
+    """`stage.groups` draws for each clean image: each the versions of a distortion group, and their reference."""
 
     def draw(image: CleanImage, number: int) -> list[Example]:
         return versions_of(image, stage, seed, number, CLEAN, first_group + number, validates=validates)
@@ -70,8 +68,9 @@ def of_clean_images(
 def of_photographs(
     images: Sequence[ScoredImage], stage: HeadsStage, seed: int, *, validates: bool, first_group: int
 ) -> list[Draw]:
-    """One group of each photograph that is large enough: its own quality is not known, the order of its versions is."""
-    large = [image for image in images if min(open_array(image.file).shape[:2]) >= SMALLEST_PATCH + MARGIN]
+    """One draw for each photograph that is large enough: a distortion group. The full-reference quality of a version
+    says nothing about the photograph itself, but orders its versions."""
+    large = [image for image in images if has_room(open_array(image.file), TILE)]
 
     def draw(image: ScoredImage, number: int) -> list[Example]:
         photograph = CleanImage(image.scene, open_array(image.file))
@@ -87,17 +86,16 @@ def of_photographs(
 def versions_of(
     image: CleanImage, stage: HeadsStage, seed: int, number: int, source: int, group: int, *, validates: bool
 ) -> list[Example]:
-    """The versions of distortion group `number` of an image, and their reference."""
+    """The versions of distortion group `number` of an image, and their reference as one more version.
+
+    Their side is that of the recipe, where the image is large enough, else TILE.
+    """
     shares = expand_shares(stage.shares)
-    patch = patch_of(image, stage.patches[number % len(stage.patches)])
+    patch = stage.patches[number % len(stage.patches)]
+    patch = patch if has_room(image.pixels, patch) else TILE
     drawn = draw_distortion_group([image], patch, shares, stage.ladder_share, seed, number)
     versions = zip([*drawn.versions, drawn.reference], [*drawn.kinds, "clean"], strict=True)
     return [
         Example(version, drawn.reference, np.nan, source, kind, group, validates, image.name)
         for version, kind in versions
     ]
-
-
-def patch_of(image: CleanImage, wanted: int) -> int:
-    """The side of versions of a clean image in px: the recipe's, where the image is large enough."""
-    return wanted if min(image.pixels.shape[:2]) >= wanted + MARGIN else SMALLEST_PATCH

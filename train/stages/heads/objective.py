@@ -1,16 +1,16 @@
-"""The heads' training: their scales, losses and steps.
+"""The objective of the heads: their common scale and their losses.
 
-Everything is measured in units of one scale, that of the first database with references: its human scores less their
-mean, over their deviation. Versions of clean images get there by a curve from the full-reference measure to the human
-scores, fitted on that database; any other database has a gain and a shift of its own, trained along. Without a database
-with references, the measure itself is the scale.
+The common scale is that of the first database with references: a unit is one standard deviation of its human scores, 0
+their mean. Full-reference qualities of versions are mapped to it by a curve that is fitted to the human scores of that
+database; every other database has a gain and a shift of its own, trained together with the heads. Without a database
+with references, the scale is that of the full-reference measure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,23 +21,28 @@ from hiqa_cli.networks.pair_regressor import PairLogits, PairRegressor
 from hiqa_train.losses.subsets import subset_loss
 from hiqa_train.losses.terms import ranking_loss
 from hiqa_train.recipes.stages import HeadsStage
+from hiqa_train.sources.mixed import CLEAN
 
-from .rows import CLEAN, Rows
+from .rows import Rows
 
-CURVE_DEGREE = 3  # of the curve from measure to human scores
-# Least slope of the curve, in deviations of human scores over deviations of the measure. A database has hardly any
-# image as good as a clean one; there the fitted curve falls or lies flat, and versions that differ would be wanted
-# alike.
+CURVE_DEGREE = 3  # of the curve from full-reference quality to human scores
+# Smallest slope of the curve, in standard deviations of human scores per standard deviation of the full-reference
+# quality. Databases have hardly any image as good as a clean one: there the fitted curve is flat or falls, and versions
+# of different strength would have the same target.
 LEAST_SLOPE = 0.5
-RANKED = 5  # rows of one group in a step, for the ranking
+RANKED = 5  # the ranking takes a group for every RANKED rows of the batch
 
-Drop = Callable[[Tensor, float, bool], Tensor]  # numbers, share of them to drop, whether in training
+Dropout = Callable[[Tensor, float, bool], Tensor]  # (n, N), the share to drop, whether in training -> (n, N)
 
 
 @dataclass(frozen=True)
 class Scales:
-    """centre, deviation: (sources,) of the human scores of each source; for CLEAN those of the measure. base: the
-    source whose units all others are brought to. curve: measured qualities and what people would say, ascending."""
+    """The scales of the sources.
+
+    centre, deviation: (sources,) of the human scores of each source; for CLEAN, of the full-reference qualities.
+    base: the source whose scale is the common one.
+    curve: full-reference qualities, ascending, and the human scores that correspond to them.
+    """
 
     centre: np.ndarray
     deviation: np.ndarray
@@ -45,7 +50,7 @@ class Scales:
     curve: tuple[np.ndarray, np.ndarray]
 
     def units(self, rows: Rows) -> np.ndarray:
-        """(n,): each row's quality in units of its own scale; versions' in those of `base`."""
+        """The quality of each row in units of its source's scale, (n,); that of versions in units of `base`."""
         of_versions = (np.interp(rows.measured, *self.curve) - self.centre[self.base]) / self.deviation[self.base]
         own = (rows.human - self.centre[rows.source]) / self.deviation[rows.source]
         return np.asarray(np.where(np.isfinite(rows.human), own, of_versions), np.float32)
@@ -57,20 +62,21 @@ def fit_scales(rows: Rows, sources: int) -> Scales:
     has_both = np.isfinite(rows.measured) & np.isfinite(rows.human)
     compared = [source for source in range(1, sources) if has_both[rows.source == source].any()]
     for source in range(sources):
-        told = rows.measured if source == CLEAN else rows.human
-        values = told[(rows.source == source) & np.isfinite(told)]
+        quality = rows.measured if source == CLEAN else rows.human
+        values = quality[(rows.source == source) & np.isfinite(quality)]
         if len(values):
             centre[source], deviation[source] = values.mean(), values.std() + 1e-6
     base = compared[0] if compared else CLEAN
     grid = np.linspace(0, 1, 101)
     if base == CLEAN:
         return Scales(centre, deviation, base, (grid, grid))
-    mine = (rows.source == base) & has_both
-    return Scales(centre, deviation, base, rising_curve(rows.measured[mine], rows.human[mine]))
+    of_base = (rows.source == base) & has_both
+    return Scales(centre, deviation, base, rising_curve(rows.measured[of_base], rows.human[of_base]))
 
 
 def rising_curve(measured: np.ndarray, human: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A curve from measured qualities to human scores that rises up to 1, both ascending."""
+    """Fit a curve from full-reference qualities to human scores that rises up to a quality of 1. Returns its qualities
+    and human scores, (101,) each, ascending."""
     fitted = np.polynomial.Polynomial.fit(measured, human, CURVE_DEGREE)
     grid = np.linspace(float(measured.min()), 1, 101)
     least = LEAST_SLOPE * human.std() / measured.std() * (grid[1] - grid[0])
@@ -79,17 +85,19 @@ def rising_curve(measured: np.ndarray, human: np.ndarray) -> tuple[np.ndarray, n
 
 
 class HeadObjective(nn.Module):
-    """The heads on standardised statistics, and each source's gain and shift from the common scale.
+    """The heads of R on standardised statistics, and the gain and shift of each source from the common scale.
 
-    The image's head comes trained, on a scale of its own: `image_gain` (a logarithm) and `image_shift` bring its
-    answers to the common one.
+    The trunk stage trained the image head on another scale: `image_gain` (a logarithm) and `image_shift` map its logits
+    to the common one.
     """
 
     def __init__(self, regressor: PairRegressor, stage: HeadsStage, sources: int, base: int) -> None:
+        """sources: their number. base: see `Scales`."""
         super().__init__()
-        self.image, self.compares = regressor.image, regressor.config.compares
-        self.comparison = regressor.comparison if self.compares else None
-        self.gate = regressor.gate if self.compares else None
+        compares = regressor.config.compares
+        self.image = regressor.image
+        self.comparison = regressor.comparison if compares else None
+        self.gate = regressor.gate if compares else None
         self.stage, self.base = stage, base
         self.image_gain = nn.Parameter(torch.zeros(()))
         self.image_shift = nn.Parameter(torch.zeros(()))
@@ -97,88 +105,102 @@ class HeadObjective(nn.Module):
         self.shift = nn.Parameter(torch.zeros(sources))
 
     def groups(self) -> list[dict[str, Any]]:
-        """The parameters for an optimiser: `share` of the rate is theirs."""
-        slow = {id(one) for one in self.image.parameters()}
-        found = [{"params": [one for one in self.parameters() if id(one) not in slow], "share": 1.0}]
+        """The parameter groups of the optimiser. "factor": of the learning rate."""
+        of_image = {id(one) for one in self.image.parameters()}
+        groups = [{"params": [one for one in self.parameters() if id(one) not in of_image], "factor": 1.0}]
         if self.stage.image_rate:
-            found.append({"params": list(self.image.parameters()), "share": self.stage.image_rate})
-        return found
+            groups.append({"params": list(self.image.parameters()), "factor": self.stage.image_rate})
+        return groups
 
     def to_source(self, common: Tensor, source: Tensor) -> Tensor:
-        """Units of the common scale -> of each row's source."""
+        """Map predictions (n,) on the common scale to the scale of each row's source."""
         free = (source != self.base) & (source != CLEAN)
         gain = torch.where(free, self.gain[source], 0.0).exp()
         return common * gain + torch.where(free, self.shift[source], 0.0)
 
     def forward(
-        self, image: Tensor, pair: Tensor | None, *, drop: Drop = functional.dropout
+        self, image: Tensor, pair: Tensor | None, *, dropout: Dropout = functional.dropout
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Standardised statistics -> in units of the common scale the score, and of each head alone."""
+        """Standardised statistics of image and comparison -> logits (n,) on the common scale: of the score, of the
+        image head, and of the comparison's head, None without one."""
         stage = self.stage
-        seen = drop(image, stage.image_dropout, self.training)
-        alone = self.image(seen) * self.image_gain.exp() + self.image_shift
+        kept = dropout(image, stage.image_dropout, self.training)
+        of_image = self.image(kept) * self.image_gain.exp() + self.image_shift
         if self.comparison is None or self.gate is None or pair is None:
-            return alone, alone, None
-        hidden = self.comparison.activations(drop(pair, stage.pair_dropout, self.training))
-        compared = self.comparison.logit_of(pair, drop(hidden, stage.hidden_dropout, self.training))
-        return PairLogits(alone, compared, self.gate(image, pair)).joined, alone, compared
+            return of_image, of_image, None
+        hidden = self.comparison.activations(dropout(pair, stage.pair_dropout, self.training))
+        of_comparison = self.comparison.logit_of(pair, dropout(hidden, stage.hidden_dropout, self.training))
+        return PairLogits(of_image, of_comparison, self.gate(image, pair)).joined, of_image, of_comparison
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Bring the image's head to the common scale."""
+        """Apply `image_gain` and `image_shift` to the weights of the image head."""
         self.image.rescale(float(self.image_gain.exp()), float(self.image_shift))
 
 
 def drop_alike(numbers: Tensor, share: float, training: bool) -> Tensor:
-    """Dropout of the same numbers in every row, so that it does not tell the rows apart."""
+    """Drop the same columns of (n, N) in every row, so that dropout does not change the order of the rows."""
     if not training:
         return numbers
     kept = functional.dropout(torch.ones_like(numbers[:1]), share)
     return numbers * kept
 
 
-class Loss:
-    """The losses of one step's rows."""
+class HeadInputs(NamedTuple):
+    """Rows of a step.
 
-    def __init__(self, objective: HeadObjective, stage: HeadsStage, subset: Tensor) -> None:
-        """subset: (rows,) number of each training row's subset."""
-        self.objective, self.stage, self.subset = objective, stage, subset
+    image, pair: standardised statistics (n, N), (n, M); pair is None without a comparison. target: (n,) in units of the
+    source's scale. source, subset, group: (n,) numbers.
+    """
 
-    def ranked(self, image: Tensor, pair: Tensor | None, target: Tensor, group: np.ndarray) -> Tensor:
-        """The ranking of versions of one image; target: in units of the common scale."""
-        joined, _, _ = self.objective(image, pair, drop=drop_alike)
-        return ranking_loss(joined, target, torch.from_numpy(group))
+    image: Tensor
+    pair: Tensor | None
+    target: Tensor
+    source: Tensor
+    subset: Tensor
+    group: Tensor
 
-    def compared(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor) -> Tensor:
-        """Mean loss of rows with references, of the mixture and of the comparison alone."""
-        joined, _, alone = self.objective(image, pair)
-        loss = functional.smooth_l1_loss(self.objective.to_source(joined, source), target)
-        if alone is not None:
-            of_alone = functional.smooth_l1_loss(self.objective.to_source(alone, source), target)
-            loss = loss + self.stage.alone_weight * of_alone
-        return loss
+    def of(self, chosen: np.ndarray) -> HeadInputs:
+        """The rows of these numbers."""
+        return HeadInputs(*(None if one is None else one[chosen] for one in self))  # type: ignore[arg-type]
 
-    def photographs(self, image: Tensor, pair: Tensor | None, target: Tensor, source: Tensor, rows: Tensor) -> Tensor:
-        """Mean squared error of photographs without references: within their subsets, and `between` of these."""
-        joined, told, _ = self.objective(image, pair)
-        subset = self.subset[rows]
-        loss = torch.zeros(())
-        for predicted, weight in ((joined, 1.0), (told, self.stage.alone_weight)):
-            error = self.objective.to_source(predicted, source) - target
-            loss = loss + weight * subset_loss(error, subset, self.stage.between)
-        return loss
+
+def order_loss(objective: HeadObjective, rows: HeadInputs) -> Tensor:
+    """The ranking loss of versions of one image, on the common scale."""
+    score, _, _ = objective(rows.image, rows.pair, dropout=drop_alike)
+    return ranking_loss(score, rows.target, rows.group)
+
+
+def reference_loss(objective: HeadObjective, rows: HeadInputs) -> Tensor:
+    """Smooth L1 loss of rows with references, of the score and of the comparison's head."""
+    score, _, of_comparison = objective(rows.image, rows.pair)
+    loss = functional.smooth_l1_loss(objective.to_source(score, rows.source), rows.target)
+    if of_comparison is not None:
+        alone = functional.smooth_l1_loss(objective.to_source(of_comparison, rows.source), rows.target)
+        loss = loss + objective.stage.alone_weight * alone
+    return loss
+
+
+def photograph_loss(objective: HeadObjective, rows: HeadInputs) -> Tensor:
+    """`subset_loss` of photographs without references, of the score and of the image head."""
+    score, of_image, _ = objective(rows.image, rows.pair)
+    loss = torch.zeros(())
+    for predicted, weight in ((score, 1.0), (of_image, objective.stage.alone_weight)):
+        error = objective.to_source(predicted, rows.source) - rows.target
+        loss = loss + weight * subset_loss(error, rows.subset, objective.stage.between)
+    return loss
 
 
 class RankedGroups:
     """Draws whole groups of versions for the ranking."""
 
-    def __init__(self, group: np.ndarray, mine: np.ndarray) -> None:
-        """group: (rows,) of every row; mine: numbers of the rows to draw from."""
-        ordered = mine[np.argsort(group[mine], kind="stable")]
+    def __init__(self, group: np.ndarray, versions: np.ndarray) -> None:
+        """group: (rows,) numbers of groups. versions: numbers of the rows to draw from."""
+        ordered = versions[np.argsort(group[versions], kind="stable")]
         ends = np.flatnonzero(np.diff(group[ordered])) + 1
         self._groups = np.split(ordered, ends)
 
     def draw(self, batch: int, random: np.random.Generator) -> np.ndarray:
-        """Numbers of the rows of some groups, about `batch` of them, each group once."""
+        """Numbers of the rows of batch / RANKED groups, at least one, each group at most once."""
         chosen = random.choice(len(self._groups), min(len(self._groups), max(1, batch // RANKED)), replace=False)
         return np.concatenate([self._groups[number] for number in chosen])

@@ -1,4 +1,4 @@
-"""Rows: the statistics of images, and what people or a full-reference measure said of them."""
+"""Rows: the statistics of images with their human scores or full-reference qualities."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from hiqa_cli.errors import cannot_write
 from hiqa_cli.files.atomic import atomic_file
 
-CLEAN = 0  # the source of clean images' versions; database k of the run is source k + 1
-
 
 @dataclass(frozen=True)
 class Rows:
-    """n images.
+    """Rows of n images.
 
     statistics, whole: (n, N), (n, M) float32 (`TileRegressor`), pooled over the image's tiles.
-    human: (n,) the human score on its database's scale, 0 bad to 1 good, NaN for versions that hiqa made.
-    measured: (n,) the quality by a full-reference measure (data/mdsi.py), 0..1, NaN without a reference.
-    source: (n,) see CLEAN. subset: (n,) of a database's image the name of the part that it came from, "" for none; of a
-        clean image's version the kind of its distortion.
-    group: (n,) versions of one piece have one number, which no other row has.
-    validates: (n,) whether the row is not trained on. scene: (n,) names.
+    human: (n,) the quality by human scores, 0..1; NaN for versions that hiqa made.
+    measured: (n,) the quality by a full-reference measure (data/mdsi.py), 0..1; NaN without a reference.
+    source: (n,) numbers of sources, see `sources.mixed.CLEAN`.
+    subset: (n,) for an image of a database, the name of its subset, "" for none; for a version, the kind of its
+        distortion.
+    group: (n,) numbers shared by the versions of one piece and by no other row.
+    validates: (n,) whether the row is kept out of training, for validation.
+    scene: (n,) names.
     """
 
     statistics: np.ndarray
@@ -40,13 +40,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.source)
 
-    def of(self, some: np.ndarray) -> Rows:
-        """The rows that `some`, a mask or numbers, chooses."""
-        return Rows(*(getattr(self, field.name)[some] for field in fields(self)))
+    def of(self, chosen: np.ndarray) -> Rows:
+        """The chosen rows. chosen: (n,) bool, or numbers of rows."""
+        return Rows(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """All rows of several, in order."""
+        """All rows of `parts`, in order."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def save(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The heads stage of a run: rows of all its data, heads on them, scale, maps to the databases, uncertainty."""
+"""The heads stage of a run: collects the rows of all its data, trains the heads on them, and anchors their scale."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_train.losses.score_maps import SEGMENTS, to_common_scale
 from hiqa_train.recipes.stages import HeadsStage
-from hiqa_train.sources.mixed import MixedSource
+from hiqa_train.sources.mixed import CLEAN, MixedSource
 from hiqa_train.sources.protocol import evenly_spaced, stage_seed
 from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
 from .collect import collect_rows
 from .examples import Draw, of_clean_images, of_database, of_photographs
-from .rows import CLEAN, Rows
+from .rows import Rows
 from .training import train_heads
 
-GROUPS_A_PART = 10**7  # numbers of groups that each part of the draws may use
-SMALLEST_SLOPE = 1e-3  # of a map, so that it has an inverse
-ROWS, NETWORKS = "rows", "networks"  # folders beside each other in the stage's
+GROUPS_A_PART = 10**7  # group numbers reserved for each part of the draws
+SMALLEST_SLOPE = 1e-3  # of a score map, so that it has an inverse
+ROWS, NETWORKS = "rows", "networks"  # folders in the stage's
 UNFITTED = Calibration((0.0, 0.0, 0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True)
 class TrainedHeads:
-    """regressor: with its heads, not yet anchored. rows: all, those that validate among them."""
+    """regressor: R with trained heads, before the scale is anchored. rows: of training and validation."""
 
     regressor: PairRegressor
     rows: Rows
@@ -54,10 +54,11 @@ def run_heads(
     stopped: Callable[[], bool],
     report: Callable[[str], None],
 ) -> TrainedHeads | None:
-    """Collect the rows in `folder`, from where an earlier call stopped, and train the heads. None if `stopped` returned
-    True before the last row.
+    """Collect the rows in `folder`, continuing after those of an earlier call, and train the heads. Returns None if
+    `stopped` returned True before all rows were collected.
 
-    image_part: what a trunk stage leaves, an R on images alone. Raises OutputError.
+    image_part: the R on images alone that the trunk stage trained. Raises UsageError if `folder` holds rows of other
+    data or networks, and OutputError.
     """
     for_rows = PairRegressorConfig(
         semantic_channels=generator.config.channels[-1],
@@ -79,8 +80,8 @@ def run_heads(
 
 
 def build_regressor(config: PairRegressorConfig, image_part: PairRegressor) -> PairRegressor:
-    """R with the given trunk and head of images, and other heads that know nothing, the same ones every time: rows
-    belong to networks."""
+    """Build R with the trunk and the image head of `image_part`. Its other parts have random weights of a fixed seed,
+    since stored rows are identified by the weights id of their networks."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         regressor = PairRegressor(config).eval().requires_grad_(False)
@@ -91,7 +92,7 @@ def build_regressor(config: PairRegressorConfig, image_part: PairRegressor) -> P
 
 
 def open_networks(folder: Path, generator: Generator, regressor: PairRegressor) -> Scorer:
-    """The networks as the scorer runs them, to make statistics that are those of scoring to the bit."""
+    """Save the networks and load them as weights, so that statistics are those of scoring, bit for bit."""
     save_weights(
         folder,
         generator,
@@ -107,7 +108,7 @@ def open_networks(folder: Path, generator: Generator, regressor: PairRegressor) 
 
 
 def draws_of(data: MixedSource, stage: HeadsStage, seed: int) -> list[Draw]:
-    """All images of the databases and groups of the clean images, those that validate last."""
+    """All images of the databases, and groups of clean images and photographs; those for validation come last."""
     draws: list[Draw] = []
     for validates in (False, True):
         scored = data.databases.validating if validates else data.databases.training
@@ -116,20 +117,21 @@ def draws_of(data: MixedSource, stage: HeadsStage, seed: int) -> list[Draw]:
         offset = GROUPS_A_PART * (1 + 2 * validates)
         draws += of_clean_images(clean, stage, seed + validates, validates=validates, first_group=offset)
         photographs = [image for image in scored if image.reference is None]
-        some = evenly_spaced(photographs, round(stage.photograph_share * len(photographs)))
+        distorted = evenly_spaced(photographs, round(stage.photograph_share * len(photographs)))
         offset += GROUPS_A_PART
-        draws += of_photographs(some, stage, seed + 2 + validates, validates=validates, first_group=offset)
+        draws += of_photographs(distorted, stage, seed + 2 + validates, validates=validates, first_group=offset)
     return draws
 
 
 def anchored_cases(
     trained: TrainedHeads, growth: Callable[[int], float]
 ) -> tuple[ScaleAnchor, list[list[float]], list[IntervalCase]]:
-    """Anchor the scale of the trained heads, and return the anchor, each database's map, and the cases that the
-    uncertainty is fitted on: rows that validate, and with their `growth` (by source) rows that were trained on.
+    """Anchor the scale of the trained heads. Returns the anchor, the score map of each database, and the cases to fit
+    the uncertainty on: validation rows, and the training rows of sources with a `growth` above 0.
 
-    The anchor gives validation versions the mean and spread of their measured qualities; the map of a database is the
-    straight line from scores to its human scores, 0..1, that fits its training rows best.
+    The anchor gives the scores of validation versions the mean and the spread of their full-reference qualities. The
+    map of a database is the line, fitted by least squares to its training rows, from scores to qualities, 0..1. growth:
+    by source, how many times larger errors are on images that the heads were not trained on.
     """
     regressor, rows = trained.regressor, trained.rows
     scores = scores_of(regressor, rows)
@@ -137,61 +139,67 @@ def anchored_cases(
     anchor = fit_anchor(scores[versions], rows.measured[versions])
     anchor.apply(regressor)
     scores = scores_of(regressor, rows)
-    activations = activations_of(regressor, rows)
     sources = int(rows.source.max()) + 1
     knots = [map_of(scores, rows, source) for source in range(1, sources)]
+    return anchor, knots, interval_cases(scores, activations_of(regressor, rows), rows, knots, growth)
+
+
+def interval_cases(
+    scores: np.ndarray, activations: np.ndarray, rows: Rows, knots: list[list[float]], growth: Callable[[int], float]
+) -> list[IntervalCase]:
+    """The cases to fit the uncertainty on, see `anchored_cases`. scores: (n,) 0..1; activations: (n, units)."""
     used = rows.validates | np.array([growth(int(source)) > 0 for source in rows.source])
-    used &= (rows.source == CLEAN) | np.isfinite(rows.human)  # not the versions of photographs
+    used &= (rows.source == CLEAN) | np.isfinite(rows.human)  # versions of photographs have no target
     cases = []
     for number in np.flatnonzero(used):
         source = int(rows.source[number])
-        human = bool(np.isfinite(rows.human[number]))
-        target = (
-            to_common_scale(float(rows.human[number]), knots[source - 1]) if human else float(rows.measured[number])
-        )
+        is_human = bool(np.isfinite(rows.human[number]))
+        quality = float(rows.human[number] if is_human else rows.measured[number])
+        target = to_common_scale(quality, knots[source - 1]) if is_human else quality
         cases.append(
             IntervalCase(
                 score=100 * float(scores[number]),
                 tiles=(100 * float(scores[number]),),
                 half_width=0.0,
                 target=100 * target,
-                database=source if human else None,
+                database=source if is_human else None,
                 scene=str(rows.scene[number]),
                 activations=activations[number][None],
                 growth=1.0 if rows.validates[number] else growth(source),
             )
         )
-    return anchor, knots, cases
+    return cases
 
 
 @torch.no_grad()
 def scores_of(regressor: PairRegressor, rows: Rows) -> np.ndarray:
-    """Scores of rows, (n,) 0..1."""
-    predicted: np.ndarray = regressor.predict(*tensors(rows))[:, 0].numpy()
-    return predicted
+    """The scores of rows, (n,) 0..1."""
+    scores: np.ndarray = regressor.predict(*tensors(rows))[:, 0].numpy()
+    return scores
 
 
 @torch.no_grad()
 def activations_of(regressor: PairRegressor, rows: Rows) -> np.ndarray:
-    """Activations of rows, (n, units)."""
-    found: np.ndarray = regressor.activations(*tensors(rows)).numpy()
-    return found
+    """The inputs of the error head for rows, (n, units)."""
+    activations: np.ndarray = regressor.activations(*tensors(rows)).numpy()
+    return activations
 
 
 def tensors(rows: Rows) -> tuple[Tensor, Tensor]:
+    """The statistics of tiles and of the reduced image, as R takes them."""
     return torch.from_numpy(rows.statistics), torch.from_numpy(rows.whole)
 
 
 def map_of(scores: np.ndarray, rows: Rows, source: int) -> list[float]:
-    """A database's qualities at the scores 0, 1/S, ... 1: a straight line that rises."""
-    mine = (rows.source == source) & ~rows.validates & np.isfinite(rows.human)
-    slope, level = np.polyfit(scores[mine], rows.human[mine], 1)
-    places = np.linspace(0, 1, SEGMENTS + 1)
-    return [round(float(value), 6) for value in level + max(slope, SMALLEST_SLOPE) * places]
+    """A database's qualities at the scores 0, 1/S, ... 1, on a rising line fitted to its training rows."""
+    trained = (rows.source == source) & ~rows.validates & np.isfinite(rows.human)
+    slope, level = np.polyfit(scores[trained], rows.human[trained], 1)
+    at_scores = np.linspace(0, 1, SEGMENTS + 1)
+    return [round(float(value), 6) for value in level + max(slope, SMALLEST_SLOPE) * at_scores]
 
 
 def rows_identity(stage: HeadsStage) -> dict[str, Any]:
-    """What of the recipe decides the rows; the heads' own settings may change without collecting them again."""
+    """The settings of the recipe that determine the rows; others may change without collecting rows again."""
     return {
         "groups": stage.groups,
         "photograph_share": stage.photograph_share,

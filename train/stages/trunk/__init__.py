@@ -1,4 +1,4 @@
-"""The trunk of the released R: its later blocks, trained to tell the quality of images alone.
+"""The stage that trains the later blocks of the released R's trunk to predict quality from the image alone.
 
-views.py draws what they see, objective.py trains them with a head, stage.py is the stage of a run.
+`views` draws the inputs, `objective` holds the losses of blocks and image head, `stage` is the stage of a run.
 """

@@ -1,4 +1,4 @@
-"""The trunk's training: one head on both views of an image, the errors of photographs and the order of versions."""
+"""The objective of the trunk: the image head on both views of an image, errors of photographs, order of versions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from hiqa_train.data.batch import Batch
 from hiqa_train.losses.subsets import subset_loss
 from hiqa_train.losses.terms import Loss
 from hiqa_train.recipes.stages import TrunkStage
+from hiqa_train.sources.mixed import CLEAN
 
-from .views import CLEAN, VIEWS
+from .views import VIEWS
 
-ALIKE = 0.005  # versions whose qualities differ less are not ranked
+ALIKE = 0.005  # versions whose qualities differ by less are not ranked
 
 
 class TrunkObjective(nn.Module):
-    """Trains an R on images alone. centre, deviation: of the qualities of each source, (sources,); the first is that of
-    the versions. gain, shift: from the score to each source's units."""
+    """Trains an R on images alone.
+
+    centre, deviation: (sources,) mean and standard deviation of the qualities of each source. gain (a logarithm),
+    shift: (sources,) map the head's logit to the scale of each source of photographs; versions use the logit itself.
+    """
 
     centre: Tensor
     deviation: Tensor
@@ -34,55 +38,56 @@ class TrunkObjective(nn.Module):
 
     @torch.no_grad()
     def fit_scales(self, batch: Batch) -> None:
-        """Take the scales of qualities, and those of what the head sees, from some images."""
+        """Fit `centre` and `deviation`, and the standardisation of the head's inputs, to the images of a batch."""
         assert batch.quality is not None
         quality, source = batch.quality[::VIEWS], batch.database[::VIEWS]
         for number in source.unique().tolist():
-            mine = quality[source == number]
-            self.centre[number], self.deviation[number] = mine.mean(), mine.std(correction=0) + 1e-3
+            of_source = quality[source == number]
+            self.centre[number], self.deviation[number] = of_source.mean(), of_source.std(correction=0) + 1e-3
         image, _ = self.regressor.described(*statistics_of(self.regressor, batch.distorted))
         self.regressor.of_image.fit(image)
 
     def forward(self, batch: Batch) -> Loss:
-        return self.losses(self.told(batch.distorted), batch)
+        return self.losses(self.logits(batch.distorted), batch)
 
-    def losses(self, told: Tensor, batch: Batch) -> Loss:
-        """The losses of the head's answers, (n,)."""
+    def losses(self, logits: Tensor, batch: Batch) -> Loss:
+        """The losses of the logits (n,) of a batch's images."""
         assert batch.quality is not None
         source, group = batch.database[::VIEWS], batch.group[::VIEWS]
         target = (batch.quality[::VIEWS] - self.centre[source]) / self.deviation[source]
         versions = source == CLEAN
-        found: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
         if not bool(versions.all()):
-            mine = ~versions
-            error = told[mine] * self.gain[source[mine]].exp() + self.shift[source[mine]] - target[mine]
-            found["photographs"] = subset_loss(error, group[mine], self.stage.between)
+            scored = ~versions
+            error = logits[scored] * self.gain[source[scored]].exp() + self.shift[source[scored]] - target[scored]
+            terms["photographs"] = subset_loss(error, group[scored], self.stage.between)
         if bool(versions.any()):
             alike = ALIKE / float(self.deviation[CLEAN])
-            ranked = shortfall(told[versions], target[versions], group[versions], self.stage.margin, alike)
-            found["order"] = self.stage.order_weight * ranked
-            absolute = functional.smooth_l1_loss(told[versions], target[versions])
-            found["versions"] = self.stage.versions_weight * absolute
-        return Loss(torch.stack(list(found.values())).sum(), found)
+            ranked = shortfall(logits[versions], target[versions], group[versions], self.stage.margin, alike)
+            terms["order"] = self.stage.order_weight * ranked
+            absolute = functional.smooth_l1_loss(logits[versions], target[versions])
+            terms["versions"] = self.stage.versions_weight * absolute
+        return Loss(torch.stack(list(terms.values())).sum(), terms)
 
-    def told(self, views: Tensor) -> Tensor:
-        """The head's answer for images of two views each, (n,)."""
+    def logits(self, views: Tensor) -> Tensor:
+        """Views (n * VIEWS, 3, H, W) -> logits of the image head (n,)."""
         image, _ = self.regressor.described(*statistics_of(self.regressor, views))
-        seen = functional.dropout(self.regressor.of_image(image), self.stage.image_dropout, self.training)
-        logit: Tensor = self.regressor.image(seen)
-        return logit
+        kept = functional.dropout(self.regressor.of_image(image), self.stage.image_dropout, self.training)
+        logits: Tensor = self.regressor.image(kept)
+        return logits
 
 
 def statistics_of(regressor: PairRegressor, views: Tensor) -> tuple[Tensor, Tensor]:
-    """The statistics of tile and whole of each image."""
-    found = regressor.view_statistics(views)
-    return found[::VIEWS], found[1::VIEWS]
+    """Views (n * VIEWS, 3, H, W) -> statistics of the tile and of the reduced image, (n, M) each."""
+    statistics = regressor.view_statistics(views)
+    return statistics[::VIEWS], statistics[1::VIEWS]
 
 
-def shortfall(told: Tensor, target: Tensor, group: Tensor, margin: float, alike: float) -> Tensor:
-    """By how much the differences of versions of one image fall short of their targets', or of `margin` where these are
-    less; pairs whose targets differ by less than `alike` are left out."""
+def shortfall(logits: Tensor, target: Tensor, group: Tensor, margin: float, alike: float) -> Tensor:
+    """Mean amount by which differences of logits, within groups, fall short of the differences of their targets, or of
+    `margin` if these are smaller. logits, target, group: (n,). Pairs whose targets differ by `alike` or less are left
+    out."""
     wanted = target[:, None] - target[None, :]
     ranked = (wanted > alike) & (group[:, None] == group[None, :])
-    short = functional.relu(wanted.clamp_min(margin) - (told[:, None] - told[None, :])) * ranked
+    short = functional.relu(wanted.clamp_min(margin) - (logits[:, None] - logits[None, :])) * ranked
     return short.sum() / ranked.sum().clamp_min(1)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
@@ -16,17 +15,19 @@ from hiqa_cli.networks.statistics import COMPARED
 from hiqa_train.data.batch import Batch
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.stages import TrunkStage
-from hiqa_train.sources.mixed import MixedSource
+from hiqa_train.sources.mixed import CLEAN, MixedSource
 from hiqa_train.sources.protocol import evenly_spaced, stage_seed
 from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
+from hiqa_train.trainer.validation import mean_srocc
 
 from .objective import TrunkObjective
-from .views import CLEAN, VIEWS, TrunkViews
+from .views import VIEWS, TrunkViews
 
-FIRST_TRAINED = COMPARED[-1] + 1  # block; those before are compared in pairs, and stay as ImageNet left them
-FITTED = 8  # batches whose images the scales are fitted on
+FIRST_TRAINED = COMPARED[-1] + 1  # block; earlier ones, in which pairs are compared, keep ImageNet's filters
+FITTED = 8  # batches that the scales are fitted on
+APART = 0.02  # difference of quality from which `ordered_share` counts a pair
 
 
 class TrunkTraining:
@@ -71,27 +72,25 @@ class TrunkTraining:
     def validate(self, step: int) -> dict[str, float]:
         objective = self.trainer.best
         assert isinstance(objective, TrunkObjective)
-        found_of: list[tuple[float, tuple[Tensor, ...]]] = []
+        of_batches: list[tuple[float, tuple[Tensor, ...]]] = []
         for batch in self._validation_batches():
             assert batch.quality is not None
             with self.run_device.autocast():
-                told = objective.told(batch.distorted).float()
-                loss = float(objective.losses(told, batch).total)
-            facts = (told, batch.quality[::VIEWS], batch.database[::VIEWS], batch.group[::VIEWS])
-            found_of.append((loss, tuple(fact.cpu() for fact in facts)))
-        found_of = self.run_device.gather(found_of)
-        found = {"error": float(np.mean([loss for loss, _ in found_of]))}
-        scores, true, of, groups = (
-            torch.cat(values).numpy() for values in zip(*(facts for _, facts in found_of), strict=True)
+                logits = objective.logits(batch.distorted).float()
+                loss = float(objective.losses(logits, batch).total)
+            facts = (logits, batch.quality[::VIEWS], batch.database[::VIEWS], batch.group[::VIEWS])
+            of_batches.append((loss, tuple(fact.cpu() for fact in facts)))
+        of_batches = self.run_device.gather(of_batches)
+        measures = {"error": float(np.mean([loss for loss, _ in of_batches]))}
+        scores, quality, source, group = (
+            torch.cat(values).numpy() for values in zip(*(facts for _, facts in of_batches), strict=True)
         )
-        mine = [of == number for number in np.unique(of[of != CLEAN])]
-        varied = [part for part in mine if np.ptp(scores[part]) > 0 and np.ptp(true[part]) > 0]
-        each = [spearmanr(scores[part], true[part])[0] for part in varied]
-        if each:
-            found["srocc"] = float(np.mean(each))
-        versions = of == CLEAN
-        found["ordered"] = ordered_share(scores[versions], true[versions], groups[versions])
-        return found
+        versions = source == CLEAN
+        srocc = mean_srocc(scores[~versions], quality[~versions], source[~versions])
+        if srocc is not None:
+            measures["srocc"] = srocc
+        measures["ordered"] = ordered_share(scores[versions], quality[versions], group[versions])
+        return measures
 
     def remarks(self) -> list[str]:
         return []
@@ -110,18 +109,22 @@ class TrunkTraining:
 
 
 def views_of(data: MixedSource, stage: TrunkStage, seed: int, most: int) -> tuple[TrunkViews, TrunkViews]:
-    """What is trained on, and what validates: photographs without references, at most `most`, and clean images."""
-    trained, held = (
+    """The views to train on and those for validation, of photographs without references and of clean images. most:
+    photographs for validation."""
+    training, validating = (
         [image for image in images if image.reference is None]
         for images in (data.databases.training, data.databases.validating)
     )
-    clean = data.photographs
-    validating = TrunkViews(evenly_spaced(held, most), clean.validating, stage, stage_seed(0, "validation"))
-    return TrunkViews(trained, clean.training, stage, seed), validating
+    fixed_seed = stage_seed(0, "validation")  # the same views in every run
+    return (
+        TrunkViews(training, data.photographs.training, stage, seed),
+        TrunkViews(evenly_spaced(validating, most), data.photographs.validating, stage, fixed_seed),
+    )
 
 
 def untrained_regressor(stage: TrunkStage, seed: int) -> PairRegressor:
-    """An R on images alone, with ImageNet's filters; the head and the blocks that follow the compared ones train."""
+    """An R on images alone, with ImageNet's filters and a random head. Its head and the blocks from FIRST_TRAINED on
+    have gradients."""
     config = PairRegressorConfig(semantic_channels=0, compares=False, image_units=stage.image_units)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -134,14 +137,15 @@ def untrained_regressor(stage: TrunkStage, seed: int) -> PairRegressor:
     return regressor
 
 
-def ordered_share(scores: np.ndarray, quality: np.ndarray, group: np.ndarray, apart: float = 0.02) -> float:
-    """Share of the pairs of versions of one image whose qualities are `apart` and which the scores order."""
-    pairs = (group[:, None] == group[None, :]) & (quality[:, None] > quality[None, :] + apart)
+def ordered_share(scores: np.ndarray, quality: np.ndarray, group: np.ndarray) -> float:
+    """Of the pairs of versions of one image whose qualities differ by more than APART, the share that the scores put in
+    the right order; NaN without pairs. All (n,)."""
+    pairs = (group[:, None] == group[None, :]) & (quality[:, None] > quality[None, :] + APART)
     return float((scores[:, None] > scores[None, :])[pairs].mean()) if pairs.any() else float("nan")
 
 
 def trained_image_part(state: dict[str, Any]) -> PairRegressor:
-    """The R on images alone of a finished stage's checkpoint, with averaged weights."""
+    """The R on images alone from the checkpoint of a finished trunk stage, with averaged weights."""
     prefix = "regressor."
     averaged = state["learns"]["trunk"]["averaged"]
     units = state["describe"]["recipe"]["image_units"]

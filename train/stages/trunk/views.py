@@ -1,4 +1,4 @@
-"""What the trunk is trained on: two views of each image, a tile and the reduced whole, as R sees them in scoring."""
+"""Inputs of the trunk stage: two views of each image, a tile and the reduced whole, cut as in scoring."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.distortion_groups import GROUP, draw_distortion_group
 from hiqa_train.data.image_cache import open_array
 from hiqa_train.data.mdsi import mdsi_quality
-from hiqa_train.data.patches import MARGIN, to_tensor
+from hiqa_train.data.patches import has_room, to_tensor
 from hiqa_train.data.scored_images import ScoredImage, epoch_order
 from hiqa_train.distortions import expand_shares
 from hiqa_train.recipes.stages import TrunkStage
+from hiqa_train.sources.mixed import CLEAN
 
-VIEWS = 2  # of an image, consecutive in a batch: a tile, then the whole
-VERSIONS = GROUP + 1  # of a group: the reference is one more
-CLEAN = 0  # the number of the clean images; databases follow
+VIEWS = 2  # of each image, one after the other in a batch: a tile, then a tile of the reduced whole
+VERSIONS = GROUP + 1  # of a group: the reference is one, too
 
 
 class TrunkViews:
-    """A `PatchSource`: after every `photographs` photographs, the versions of one distortion group. A batch has `VIEWS`
-    patches of each image.
+    """A `PatchSource` that alternates `stage.photographs` photographs with the versions of one distortion group. A
+    batch has VIEWS patches of each image.
 
-    quality: of photographs their human score, 0..1; of versions that which MDSI tells by the reference. group: of
-    photographs the number of their subset; of versions that of their group.
+    Its `quality` is that of human scores for photographs, and that of MDSI for versions, both 0..1; its `group` is the
+    number of the subset for photographs, and that of the distortion group for versions.
     """
 
     def __init__(
         self, photographs: Sequence[ScoredImage], clean: Sequence[CleanImage], stage: TrunkStage, seed: int
     ) -> None:
-        """photographs: without references; there may be none."""
+        """photographs: those without references; may be empty."""
         self.photographs, self.clean, self.stage, self.seed = list(photographs), list(clean), stage, seed
-        self.large = [image for image in photographs if min(open_array(image.file).shape[:2]) >= TILE + MARGIN]
+        self.large = [image for image in photographs if has_room(open_array(image.file), TILE)]
         self.shares = expand_shares(stage.shares)
         names = sorted({(image.database, image.subset) for image in photographs})
         self.subsets = {name: number for number, name in enumerate(names)}
@@ -101,17 +101,16 @@ class TrunkViews:
             image = CleanImage(chosen.name, open_array(chosen.file))
         else:
             image = self.clean[int(random.integers(len(self.clean)))]
-        fits = min(image.pixels.shape[:2]) >= self.stage.patch + MARGIN
-        patch = self.stage.patch if fits else TILE
-        found = draw_distortion_group([image], patch, self.shares, self.stage.ladder_share, self.seed, number)
-        versions = [*found.versions, found.reference]
-        reference = to_tensor([found.reference])
+        patch = self.stage.patch if has_room(image.pixels, self.stage.patch) else TILE
+        drawn = draw_distortion_group([image], patch, self.shares, self.stage.ladder_share, self.seed, number)
+        versions = [*drawn.versions, drawn.reference]
+        reference = to_tensor([drawn.reference])
         return versions, [float(mdsi_quality(to_tensor([one]), reference)) for one in versions], image.name
 
 
 def two_views(pixels: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-    """A tile of an image (H, W, 3) and one of the reduced image, both (TILE, TILE, 3), mirrored in half of the
-    cases."""
+    """A random tile of an image (H, W, 3) and one of the reduced image, (TILE, TILE, 3) each, both flipped with a
+    probability of 0.5."""
     height, width = pixels.shape[:2]
     places = list(plan_tiles(width, height, TILE).places())
     whole = whole_tiles(pixels)
