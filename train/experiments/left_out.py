@@ -74,7 +74,7 @@ def measure(data: MixedSource, recipe: Recipe, stage: TrunkStage, without: Seque
             listener.close()
         if not done:
             return 128 + stop.signal
-        objective = training.trainer.best
+        objective = training.trainer.averaged_network
         assert isinstance(objective, TrunkObjective)
         left_out = evenly_spaced([image for image in photographs if image.subset == subset], MEASURED)
         found.append(agreement(objective.regressor, left_out))

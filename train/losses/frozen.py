@@ -1,4 +1,4 @@
-"""A frozen G that a training R takes its inputs from, computed as in scoring."""
+"""A frozen G that provides the inputs of R in training, computed as in scoring."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class FrozenOutputs(NamedTuple):
 
 
 class FrozenGenerator:
-    """A G that does not train: its outputs on a batch.
+    """A copy of G without gradients.
 
-    In bf16 its first filters stay in float32 (`HiqaNet.in_precision`), where autocast would round the image itself.
+    In bf16 its first filters stay in float32 (`HiqaNet.in_precision`); autocast would round the image itself.
     """
 
     def __init__(self, generator: Generator, run_device: RunDevice) -> None:

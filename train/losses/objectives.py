@@ -1,8 +1,8 @@
 """The training objectives of R, G and D as modules, whose gradients torch's DDP averages.
 
-An objective contains the network that it trains and its auxiliary heads. Frozen networks that it needs are arguments of
-`forward`, so that they are neither trained, nor saved, nor averaged with it. Numbers of formulas are those of Lin and
-Wang, CVPR 2018.
+An objective contains the network that it trains and that network's auxiliary heads. Frozen networks are arguments of
+`forward`, so that they are neither trained, nor saved, nor averaged. Numbers of formulas are those of Lin and Wang,
+CVPR 2018.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ class RegressorObjective(nn.Module):
         heads = [nn.Conv2d(channels, LOCAL_CHANNELS, 1) for channels in stages]
         self.local = nn.ModuleList(heads)
 
-    def forward(self, batch: Batch, view: RegressorInputs) -> Loss:
-        """The loss of R on a batch; `made` is its predicted qualities (n,). view: R's other inputs."""
+    def forward(self, batch: Batch, inputs: RegressorInputs) -> Loss:
+        """The loss of R on a batch; `made` is its predicted qualities (B,). inputs: those beside the patches."""
         regressor = self.network.regressor
-        features = regressor.trunk_features(batch.distorted, view.discrepancy)
+        features = regressor.trunk_features(batch.distorted, inputs.discrepancy)
         target = target_quality(batch)
-        predicted = self.network.qualities(regressor_score(regressor, features[-1], view.semantic), batch.database)
+        predicted = self.network.qualities(regressor_score(regressor, features[-1], inputs.semantic), batch.database)
         total = score_loss(predicted, target)
         parts = {"score": total}
         if self.ranking_weight:
@@ -143,8 +143,8 @@ def centre_crop(batch: Tensor, side: int) -> Tensor:
 def feature_losses(
     features: FeatureNetworks, hallucination: Tensor, reference: Tensor, layer: int
 ) -> dict[str, Tensor]:
-    """l_v (4) under its network's `term`, and l_q (5) as "psi", as far as their networks are given. layer: of psi, 1 to
-    4."""
+    """l_v (4), named after its network's `term`, and l_q (5) as "psi"; a loss without a network is left out. layer: of
+    psi, 1 to 4."""
     losses = {}
     phi = features.perceptual
     if phi is not None:
@@ -180,8 +180,7 @@ class GeneratorObjective(nn.Module):
         self.weights = {**phi, "psi": recipe.psi_weight}
 
     def forward(self, batch: Batch, critics: FrozenCritics, with_features: bool) -> Loss:
-        """The loss of G on a batch with references. with_features: whether to add the feature losses, which not every
-        step has."""
+        """The loss of G on a batch with references. with_features: whether to add the feature losses."""
         recipe = self.recipe
         assert batch.reference is not None
         output = self.network(batch.distorted)

@@ -5,8 +5,8 @@ predicts one score, 0..1, high is good; the map of database k predicts the human
 
     m_k(s) = a_k + 1/S * sum_j b_kj * clip(S * s - j, 0, 1),   b_kj > 0,   j = 0 .. S-1
 
-piecewise linear and monotone with S slopes, trained together with R. The map of database 0 is the identity, so that its
-scale is hiqa's (section 3.5 of the paper leaves this open).
+piecewise linear and monotone with S slopes, trained together with R. The map of database 0 is the identity: its scale
+is hiqa's (section 3.5 of the paper leaves this open).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch.nn import functional
 from hiqa_cli.networks.regressor import Regressor
 
 SEGMENTS = 6
-# The values of a map are of the order of one. The parameters are a twentieth of them, so that with a learning rate for
-# filters they change within hundreds of steps, not tens of thousands.
+# Offsets and slopes are of the order of one. Their parameters are a twentieth of them, so that they change within
+# hundreds of steps at a learning rate for filters, not tens of thousands.
 PARAMETER_SCALE = 20.0
 UNIT = math.log(math.e - 1)  # its softplus is 1: untrained slopes are the identity
 
@@ -45,7 +45,7 @@ class ScaleMaps(nn.Module):
 
 
 class MappedRegressor(nn.Module):
-    """R and its score maps; `maps` is None for a single database."""
+    """R with its score maps; `maps` is None for a single database."""
 
     def __init__(self, regressor: Regressor, databases: int) -> None:
         super().__init__()

@@ -158,7 +158,7 @@ class HeadsStage:
     shares: of each kind of distortion, as in RegressorStage.
     batch: rows per step, of versions, of databases with references, and of databases without, each.
     compares, pair_units, gate_units: see PairRegressorConfig.
-    image_rate: learning rate of the image head as a multiple of `learning.rate`; 0: its weights do not change.
+    image_rate: learning rate of the image head as a multiple of `learning.rate`; 0: only its scale changes.
     image_dropout, pair_dropout: of the heads' inputs. hidden_dropout: of the comparison's hidden units.
     versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
         of databases without.

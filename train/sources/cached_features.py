@@ -1,6 +1,7 @@
-"""Databases with cached outputs of a frozen G on whole images, as a data source: see feature_cache.py.
+"""Databases with cached outputs of a frozen G on whole images, as a data source: see data/feature_cache.py.
 
-Patches are cut at multiples of 32 px, so that G's features are cut, rotated and flipped together with image and map.
+Patches start at multiples of 32 px, the size of a cell of G's features, so that these are cut, rotated and flipped
+together with image and discrepancy map.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class PatchPlace:
 
 
 class CachedFeaturePatches:
-    """A `PatchSource` of random patches. features: by decoded file; empty where R needs none."""
+    """A `PatchSource` of random patches. features: of each decoded file; empty if R uses no outputs of G."""
 
     def __init__(
         self,
@@ -145,7 +146,7 @@ class CachedFeatureSource(DatabaseSource):
         self._features: dict[Path, ImageFeatures] = {}
 
     def _features_for(self, stage: Stage) -> Mapping[Path, ImageFeatures]:
-        """The features of all images, computed when a stage first needs them; empty for a stage without."""
+        """The features of all images, computed when a stage first needs them; empty for a stage that uses none."""
         if not isinstance(stage, RegressorStage):
             raise UsageError(
                 f"--whole-views keeps outputs of a frozen G: a stage of kind {stage.kind} would change it",

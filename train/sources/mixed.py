@@ -1,4 +1,4 @@
-"""Databases with human scores and clean images together, as a data source: clean images give G its pairs.
+"""Databases with human scores and clean images together, as a data source; G gets its pairs from the clean images.
 
 The clean images come first in its names: their quality, computed from the reference, defines hiqa's scale.
 """
@@ -24,7 +24,8 @@ CLEAN = 0  # the number of the clean images among the sources; database k of the
 
 
 class MixedSource:
-    """A `DataSource` of clean images and databases, whose patches are those of the clean images."""
+    """A `DataSource` of clean images and databases. Its patches are cut from the clean images; the stages trunk and
+    heads read the images of both themselves."""
 
     every_reference = False
     any_reference = True  # the clean images are references
@@ -58,7 +59,7 @@ class MixedSource:
 
 
 def check_patches(name: str, stage: Stage) -> None:
-    """UsageError for a stage whose patches could come from databases and from clean images."""
+    """Raise UsageError for a stage that needs patches of one kind only, of databases or of clean images."""
     if isinstance(stage, RegressorStage | JointStage):
         raise UsageError(
             f"the recipe's stage {name}, of kind {stage.kind}, trains on databases or on clean images, not on both",

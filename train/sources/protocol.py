@@ -1,4 +1,4 @@
-"""`DataSource`: what the stages of a run ask for, patches to train on and fixed patches to validate on."""
+"""`DataSource`: provides the stages of a run with patches to train on and fixed patches to validate on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ Item = TypeVar("Item")
 
 
 class DataSource(Protocol):
-    """names: of what is trained on. every_reference, any_reference: whether all images, or some, have their
-    reference."""
+    """Images to train and validate on.
+
+    names: of the databases, or of the folders of clean images. every_reference, any_reference: whether all images, or
+    some, have their reference.
+    """
 
     names: tuple[str, ...]
     every_reference: bool
@@ -36,18 +39,21 @@ class DataSource(Protocol):
         """Scored validation images, to fit the uncertainty on. knots: of each database's score map."""
 
     def describe(self) -> dict[str, Any]:
-        """What identifies the data: a run resumes with the same data only."""
+        """The identity of the data, as plain values: a run resumes with the same data only."""
 
     def terms(self) -> list[dict[str, str]]:
         """The manifest's list of training data."""
 
     def scenes(self) -> frozenset[str]:
-        """All scenes that are trained on or selected by."""
+        """All scenes of the training and validation parts."""
 
 
 def stage_seed(seed: int, name: str) -> int:
-    """The seed of a stage, made from the run's."""
+    """The seed of a stage, derived from the run's."""
     return (seed << 32 | zlib.crc32(name.encode())) % 2**62
+
+
+VALIDATION_SEED = stage_seed(0, "validation")  # of validation patches: the same in every stage and run
 
 
 def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:

@@ -1,6 +1,6 @@
 """Clean images, distorted during training, as a data source: pairs for G, distortion groups for R.
 
-Their quality is computed from the reference (mdsi.py). Nothing is stored.
+The quality of a version is computed from its reference (data/mdsi.py). Nothing is stored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, draw_cases
 
-from .protocol import stage_seed
+from .protocol import VALIDATION_SEED, stage_seed
 
 INTERVAL_SEED = 7  # of the distortions that the uncertainty is fitted on
 
@@ -48,7 +48,7 @@ class SyntheticPairs:
 
 
 class SyntheticGroups:
-    """A `PatchSource` of distortion groups; ranges of numbers must cover whole groups."""
+    """A `PatchSource` of distortion groups; a range of numbers to draw must cover complete groups."""
 
     def __init__(self, images: Sequence[CleanImage], patch: int, shares: Mapping[str, float], seed: int) -> None:
         self.images, self.patch, self.shares, self.seed = list(images), patch, shares, seed
@@ -80,7 +80,7 @@ def _batch(distorted: list[np.ndarray], references: list[np.ndarray], groups: li
 
 
 class SyntheticSource:
-    """A `DataSource` of clean images. names: the folders they come from."""
+    """A `DataSource` of clean images. names: of their folders."""
 
     every_reference = any_reference = True
 
@@ -105,8 +105,7 @@ class SyntheticSource:
         return self._patches(self.training, stage, stage_seed(self.seed, name))
 
     def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
-        # a seed of its own: the same patches in every stage and run with patches of this size
-        source = self._patches(self.validating, stage, stage_seed(0, "validation"))
+        source = self._patches(self.validating, stage, VALIDATION_SEED)
         count = min(self.settings.validation_pictures, len(self.validating)) * self.settings.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, run_device)
 

@@ -1,4 +1,4 @@
-"""Builds the stages of a run from its recipe: networks, patches and objectives of each."""
+"""Builds the stages of a run from its recipe: the networks, patches and objectives of each."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class StageFactory:
     """Builds the stages of one run.
 
     perceptual: phi of formula (4), None if no stage uses it.
-    init_generator: a G to start the generator stage from, None for random weights.
-    init_regressor: the name of a stage, and an R that it starts from instead of the recipe's `begin`.
-    init_two_input: an R to start the two-input R of formula (7) from, None for random weights.
+    init_generator: the G that the generator stage starts from, None for random weights.
+    init_regressor: the name of a stage, and the R that it starts from in place of the one that its recipe names.
+    init_two_input: the R that the two-input R of formula (7) starts from, None for random weights.
     """
 
     recipe: Recipe
@@ -44,31 +44,39 @@ class StageFactory:
     init_two_input: MappedRegressor | None = None
 
     def build(self, name: str, networks: NetworkProvider) -> TrainingStage:
-        """Build the stage of that name. networks: provides the networks that it builds on."""
+        """Build the named stage of the recipe. networks: provides the networks of stages that it builds on."""
         recipe = self.recipe.stages[name]
         if isinstance(recipe, RegressorStage):
             return self._regressor(name, recipe, networks)
         if isinstance(recipe, GeneratorStage):
-            source = self.data.training_patches(name, recipe, with_references=True)
-            return GeneratorTraining(
-                name,
-                recipe,
-                self.recipe.networks,
-                source,
-                self._validation(name, True),
-                self.run_device,
-                databases=len(self.data.names),
-                seed=stage_seed(self.seed, name),
-                features=self._features(recipe, networks),
-                init_generator=self.init_generator,
-                init_two_input=self.init_two_input,
-            )
+            return self._generator(name, recipe, networks)
         if isinstance(recipe, TrunkStage):
-            assert isinstance(self.data, MixedSource)  # or the plan refuses it
-            seed, databases = stage_seed(self.seed, name), len(self.data.databases.names)
-            views = views_of(self.data, recipe, seed, self.recipe.watch.validation_pictures)
-            return TrunkTraining(name, recipe, *views, self.run_device, databases=databases, seed=seed)
-        assert isinstance(recipe, JointStage)  # heads train on rows that are stored once: heads/stage.py
+            return self._trunk(name, recipe)
+        assert isinstance(recipe, JointStage)  # heads are trained without the loop: heads/stage.py
+        return self._joint(name, recipe, networks)
+
+    def _generator(self, name: str, recipe: GeneratorStage, networks: NetworkProvider) -> GeneratorTraining:
+        return GeneratorTraining(
+            name,
+            recipe,
+            self.recipe.networks,
+            self.data.training_patches(name, recipe, with_references=True),
+            self._validation(name, True),
+            self.run_device,
+            databases=len(self.data.names),
+            seed=stage_seed(self.seed, name),
+            features=self._features(recipe, networks),
+            init_generator=self.init_generator,
+            init_two_input=self.init_two_input,
+        )
+
+    def _trunk(self, name: str, recipe: TrunkStage) -> TrunkTraining:
+        assert isinstance(self.data, MixedSource)  # the plan refuses other data
+        seed, databases = stage_seed(self.seed, name), len(self.data.databases.names)
+        views = views_of(self.data, recipe, seed, self.recipe.watch.validation_pictures)
+        return TrunkTraining(name, recipe, *views, self.run_device, databases=databases, seed=seed)
+
+    def _joint(self, name: str, recipe: JointStage, networks: NetworkProvider) -> JointTraining:
         generator_recipe, regressor_recipe = self.recipe.stages[recipe.generator], self.recipe.stages[recipe.regressor]
         assert isinstance(generator_recipe, GeneratorStage)
         assert isinstance(regressor_recipe, RegressorStage)
@@ -109,7 +117,7 @@ class StageFactory:
         return networks.regressor(recipe.begin) if recipe.begin else None
 
     def with_references(self, recipe: RegressorStage) -> bool:
-        """Whether R's batches hold references: if a loss or a target needs them, and every image has one."""
+        """Whether the batches of a stage hold references: if a loss or a target needs them and every image has one."""
         needed = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
         return needed and self.data.every_reference
 

@@ -1,8 +1,8 @@
 """The generator stage: trains G (section 3.1, formulas 1-5) in turn with D and the two-input R of formula (7).
 
-Each step updates G; with the adversarial loss, it then updates R on the new hallucination, and D, for which the
-hallucination counts as real if R scores it within epsilon of the truth. epsilon is the median absolute error of that R
-on the validation part, recomputed at every validation.
+Each step updates G. With the adversarial loss, it then updates the two-input R on the new hallucination, and D, for
+which a hallucination counts as real if that R scores it within epsilon of the truth. epsilon is the median absolute
+error of that R on the validation part, recomputed at every validation.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ INEFFECTIVE = (0.05, 0.95)  # outside this range of the share of d_fake = 1, for
 
 
 class Threshold:
-    """epsilon of formula (7), and the shares of d_fake = 1 since the last validation; a part of the checkpoint."""
+    """epsilon of formula (7), and the shares of d_fake = 1 since the last validation. A part of the checkpoint."""
 
     def __init__(self) -> None:
         self.epsilon: float | None = None
@@ -104,23 +104,29 @@ class GeneratorTraining:
         # one seed per network, so that each starts the same whether or not the others are there
         if recipe.adversarial != "none":
             torch.manual_seed(seed + 1)
-            self.discriminator = Discriminator(networks.discriminator)
-            discriminator_objective = DiscriminatorObjective(self.discriminator)
-            self.discriminator_trainer = NetworkTrainer(
-                discriminator_objective, self.discriminator, recipe.discriminator, recipe.steps, run_device
-            )
-            self.trainers["discriminator"] = self.discriminator_trainer
+            self._add_discriminator(networks)
         if recipe.adversarial == "quality":
             torch.manual_seed(seed + 2)
-            config = networks.regressor(networks.generator.channels[-1], discrepancy=True, fusion=False)
-            self.two_input_regressor = MappedRegressor(Regressor(config), databases)
-            if init_two_input is not None:
-                initialise_from(self.two_input_regressor.regressor, init_two_input.regressor.state_dict())
-            regressor_objective = RegressorObjective(self.two_input_regressor, ranking_weight=0.0, local_weight=0.0)
-            self.two_input_trainer = NetworkTrainer(
-                regressor_objective, self.two_input_regressor, recipe.judge, recipe.steps, run_device
-            )
-            self.trainers |= {"judge": self.two_input_trainer, "threshold": self.threshold}
+            self._add_two_input_regressor(networks, init_two_input)
+
+    def _add_discriminator(self, networks: Networks) -> None:
+        """Create D and its trainer."""
+        self.discriminator = Discriminator(networks.discriminator)
+        objective = DiscriminatorObjective(self.discriminator)
+        self.discriminator_trainer = NetworkTrainer(
+            objective, self.discriminator, self.recipe.discriminator, self.steps, self.run_device
+        )
+        self.trainers["discriminator"] = self.discriminator_trainer
+
+    def _add_two_input_regressor(self, networks: Networks, initial: MappedRegressor | None) -> None:
+        """Create the two-input R of formula (7) and its trainer."""
+        config = networks.regressor(networks.generator.channels[-1], discrepancy=True, fusion=False)
+        network = MappedRegressor(Regressor(config), self.databases)
+        if initial is not None:
+            initialise_from(network.regressor, initial.regressor.state_dict())
+        objective = RegressorObjective(network, ranking_weight=0.0, local_weight=0.0)
+        self.two_input_trainer = NetworkTrainer(objective, network, self.recipe.judge, self.steps, self.run_device)
+        self.trainers |= {"judge": self.two_input_trainer, "threshold": self.threshold}
 
     @property
     def cycle(self) -> int:
@@ -160,7 +166,7 @@ class GeneratorTraining:
             return torch.zeros(len(batch.files), device=batch.distorted.device)
         if self.threshold.epsilon is None:
             self.update_epsilon()
-        regressor = self.two_input_trainer.best
+        regressor = self.two_input_trainer.averaged_network
         assert isinstance(regressor, MappedRegressor)
         assert self.threshold.epsilon is not None
         with self.run_device.autocast():
@@ -172,7 +178,7 @@ class GeneratorTraining:
 
     def update_epsilon(self) -> dict[str, float]:
         """Recompute epsilon from the two-input R's validation error. Returns that error's measures."""
-        regressor, generator = self.two_input_trainer.best, self.trainer.best
+        regressor, generator = self.two_input_trainer.averaged_network, self.trainer.averaged_network
         assert isinstance(regressor, MappedRegressor)
         assert isinstance(generator, Generator)
         found = predict(
@@ -182,7 +188,7 @@ class GeneratorTraining:
         return found.measures()
 
     def validate(self, step: int) -> dict[str, float]:
-        generator = self.trainer.best
+        generator = self.trainer.averaged_network
         assert isinstance(generator, Generator)
         recipe = self.recipe
 
@@ -218,6 +224,6 @@ class GeneratorTraining:
     @torch.no_grad()
     def samples(self) -> SampleGrid:
         batch = next(self.validation.batches())
-        generator = self.trainer.best
+        generator = self.trainer.averaged_network
         assert isinstance(generator, Generator)
         return SampleGrid(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

@@ -15,7 +15,7 @@ from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
 from hiqa_train.data.leakage import TrainedScenes, trained_scenes
 from hiqa_train.losses.score_maps import MappedRegressor
-from hiqa_train.recipes.schema import Networks, Recipe
+from hiqa_train.recipes.schema import Recipe
 from hiqa_train.recipes.stages import JointStage, RegressorStage, Stage
 from hiqa_train.trainer.checkpoint import BEST, LAST, read_checkpoint
 
@@ -23,9 +23,9 @@ from .trunk.stage import trained_image_part
 
 
 def result_of(described: dict[str, Any]) -> str:
-    """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, or LAST in
-    a generator stage, whose losses are added over time, so that validation errors of different steps are not
-    comparable, and in a trunk stage, whose validation part does not tell what holds elsewhere."""
+    """The checkpoint of a finished stage that later stages and the release use: BEST on the validation part, but LAST
+    for two kinds. A generator stage adds losses over time, so that its validation errors at different steps are not
+    comparable. The validation part of a trunk stage does not show how well it generalises to other sources."""
     return LAST if described["kind"] in ("generator", "trunk") else BEST
 
 
@@ -64,7 +64,7 @@ class TrainedNetworks:
         return network.eval().requires_grad_(False)
 
     def image_part(self, stage: str) -> PairRegressor:
-        """The R on images alone that a trunk stage leaves."""
+        """The R on images alone of a finished trunk stage."""
         return trained_image_part(self.state(stage))
 
     def generator(self, stage: str) -> Generator:
@@ -94,19 +94,17 @@ def load_generator(where: Path | None) -> Generator:
     """
     if where is None or (where / MANIFEST).exists():
         return load_weights(where).generator.requires_grad_(False)
-    found = sorted(where.glob(f"*/{LAST}"))
-    states = [read_checkpoint(path) for path in found]
-    for path, state in zip(found, states, strict=True):
-        if state["describe"]["kind"] == "generator":
+    for path in sorted(where.glob(f"*/{LAST}")):
+        if read_checkpoint(path)["describe"]["kind"] == "generator":
             return TrainedNetworks(where, None).generator(path.parent.name)
     raise UsageError(f"--generator {where}: neither a folder of weights nor a run with a trained G")
 
 
 def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
-    """An R for a stage to start from: of a folder of weights, of the folder of a finished regressor stage, or of a run:
-    there, of the stage whose R has the same inputs, else of one on images alone.
+    """The R that a stage starts from. where: a folder of weights, the folder of a finished regressor stage, or the OUT
+    of a run, whose stage with the same inputs is taken, else the one on images alone.
 
-    UsageError if there is none, or it has inputs that the stage's R lacks; WeightsError.
+    Raises UsageError if there is none, or if it has inputs that the stage's R lacks, and WeightsError.
     """
     assert isinstance(stage, RegressorStage)
     if (where / MANIFEST).exists():
@@ -120,12 +118,12 @@ def load_regressor(where: Path, stage: Stage) -> MappedRegressor:
             raise UsageError(f"--init-from {where}: its R has inputs that the stage lacks", "give an R on images only")
         return network.eval().requires_grad_(False)
     folders = [where] if (where / LAST).exists() else [path.parent for path in sorted(where.glob(f"*/{LAST}"))]
-    found: dict[tuple[bool, bool], Path] = {}
+    by_inputs: dict[tuple[bool, bool], Path] = {}
     for folder in folders:
         described = read_checkpoint(folder / LAST)["describe"]
         if described["kind"] == "regressor":
-            found[described["regressor"]["discrepancy"], described["regressor"]["semantic"]] = folder
-    chosen = found.get(_inputs(stage), found.get((False, False)))
+            by_inputs[described["regressor"]["discrepancy"], described["regressor"]["semantic"]] = folder
+    chosen = by_inputs.get(_inputs(stage), by_inputs.get((False, False)))
     if chosen is None:
         raise UsageError(f"--init-from {where}: neither weights nor a run with an R that this stage can start from")
     return TrainedNetworks(chosen.parent, None).regressor(chosen.name)
@@ -142,14 +140,10 @@ def initial_trained_scenes(where: Path) -> TrainedScenes:
 
 
 class UntrainedNetworks:
-    """Random networks of the right sizes, to time stages before anything is trained."""
+    """A `NetworkProvider` of random networks of the right sizes, to time stages before anything is trained."""
 
     def __init__(self, recipe: Recipe, databases: int, given: Generator | None) -> None:
         self.recipe, self.databases, self.given = recipe, databases, given
-
-    @property
-    def _networks(self) -> Networks:
-        return self.recipe.networks
 
     def regressor(self, stage: str) -> MappedRegressor:
         recipe = self.recipe.stages[stage]
@@ -157,11 +151,11 @@ class UntrainedNetworks:
             return self.regressor(recipe.regressor)
         assert isinstance(recipe, RegressorStage)
         channels = self.generator(stage).config.channels[-1]
-        config = self._networks.regressor_of(recipe, channels)
+        config = self.recipe.networks.regressor_of(recipe, channels)
         return MappedRegressor(Regressor(config), self.databases).eval().requires_grad_(False)
 
     def generator(self, stage: str) -> Generator:
         if self.given is not None:
             return copy_of(self.given)
         torch.manual_seed(0)
-        return Generator(self._networks.generator).eval().requires_grad_(False)
+        return Generator(self.recipe.networks.generator).eval().requires_grad_(False)

@@ -50,7 +50,8 @@ class JointTraining:
         regressor: MappedRegressor,
         features: FeatureNetworks,
     ) -> None:
-        """generator, regressor: trained by the two stages before; generator_recipe, regressor_recipe: their recipes."""
+        """generator, regressor: the networks of the two earlier stages. generator_recipe, regressor_recipe: the recipes
+        of these stages. features: networks of the feature losses that G's recipe has a weight for."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.run_device, self.generator_recipe, self.regressor_recipe = run_device, generator_recipe, regressor_recipe
@@ -98,12 +99,12 @@ class JointTraining:
         return losses | {f"g_{name}" if name == "gradient" else name: value for name, value in g_losses.items()}
 
     def _inputs(self, batch: Batch) -> RegressorInputs:
-        generator = self.generator_trainer.best
+        generator = self.generator_trainer.averaged_network
         assert isinstance(generator, Generator)
         return regressor_inputs(generator, batch, "hallucination", fusion=self.regressor_recipe.fusion)
 
     def validate(self, step: int) -> dict[str, float]:
-        network = self.regressor_trainer.best
+        network = self.regressor_trainer.averaged_network
         assert isinstance(network, MappedRegressor)
         return predict(network, self._inputs, self.validation).measures()
 
@@ -113,6 +114,6 @@ class JointTraining:
     @torch.no_grad()
     def samples(self) -> SampleGrid:
         batch = next(self.validation.batches())
-        generator = self.generator_trainer.best
+        generator = self.generator_trainer.averaged_network
         assert isinstance(generator, Generator)
         return SampleGrid(batch.distorted, generator(batch.distorted).hallucination, batch.reference)

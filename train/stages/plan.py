@@ -1,4 +1,4 @@
-"""The plan of a run: which stages of its recipe it trains, in order, given its data."""
+"""The plan of a run: the stages of its recipe that it trains with the given data, in order."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class StagePlan:
 
 
 def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: tuple[str, ...] | None) -> StagePlan:
-    """Plan a run. UsageError if no stage is left.
+    """Plan a run. Raises UsageError if no stage is left, or if the data lack what a stage needs.
 
-    has_generator: whether the caller gives a trained G. kinds: of the stages to run, together with the regressor stages
-    that they build on; None for all.
+    has_generator: whether the caller gives a trained G. kinds: the kinds of stages to run, together with the regressor
+    stages that they build on; None for all.
     """
     trains_g = data.any_reference and not has_generator
     left_out: list[tuple[str, str]] = []
@@ -61,7 +61,7 @@ def make_plan(recipe: Recipe, data: DataSource, *, has_generator: bool, kinds: t
 
 
 def builds_on(recipe: Recipe, name: str, trains_g: bool) -> list[str]:
-    """The stages whose R, or trunk, a stage uses."""
+    """The stages whose R, or whose trunk and image head, a stage uses."""
     stage = recipe.stages[name]
     if isinstance(stage, RegressorStage):
         return [stage.begin] if stage.begin else []
@@ -77,7 +77,7 @@ def builds_on(recipe: Recipe, name: str, trains_g: bool) -> list[str]:
 
 
 def missing_needs(recipe: Recipe, plan: StagePlan, data: DataSource) -> list[str]:
-    """Stages that the plan builds on and does not run: they must be finished already."""
+    """Stages that the plan builds on but does not run: they must be finished."""
     trains_g = data.any_reference and not plan.has_generator
     needed: list[str] = []
     for name in plan.stages:

@@ -49,9 +49,8 @@ class RegressorTraining:
         initial: MappedRegressor | None,
         with_references: bool,
     ) -> None:
-        """generator: needed for the discrepancy map and the fusion of the recipe; it stays frozen. initial: an R to
-        copy weights from. with_references: whether every image has one; without, there is no local loss
-        (`local_weight`)."""
+        """generator: a frozen G, None if the recipe uses neither hallucination nor fusion. initial: an R to copy
+        weights from. with_references: whether batches hold references; without them, the local loss is off."""
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.run_device = run_device
@@ -90,7 +89,7 @@ class RegressorTraining:
         return losses
 
     def validate(self, step: int) -> dict[str, float]:
-        network = self.trainer.best
+        network = self.trainer.averaged_network
         assert isinstance(network, MappedRegressor)
         return predict(network, self.inputs, self.validation).measures()
 
@@ -110,11 +109,11 @@ ERROR_HEAD = "error_head."
 
 
 def initialise_from(network: Regressor, weights: dict[str, Tensor]) -> None:
-    """Copy the weights of another R, which may lack inputs that `network` has: these start with weight zero, so that
-    the scores stay the same. UsageError if its sizes differ otherwise.
+    """Copy the weights of another R. It may lack inputs that `network` has: these start with weight zero, so that the
+    scores stay the same. Raises UsageError if sizes differ in any other way.
 
-    Additional blocks of the other R are dropped, and larger first filters are cropped. The error head is never copied:
-    it was fitted to the other R's errors.
+    Blocks that `network` lacks are dropped, and larger first filters are cropped. The error head is not copied: it was
+    fitted to the errors of the other R.
     """
     state, config = network.state_dict(), network.config
     taken = {

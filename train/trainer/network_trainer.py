@@ -1,4 +1,4 @@
-"""Training one network: its objective, optimiser, learning-rate schedule, gradient clipping and averaged weights."""
+"""Trains one network: objective, optimiser, learning-rate schedule, gradient clipping and averaged weights."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from hiqa_train.recipes.stages import OptimiserSettings
 class NetworkTrainer:
     """Minimises an objective.
 
-    objective: a module that returns a `Loss` and holds all parameters to train. network: the part of it that is
-    averaged, validated and released. rate_factors: by prefix of parameters' names in the objective, times the rate.
+    objective: a module that returns a `Loss` and holds all parameters to train. network: the part of it whose averaged
+    weights are validated and released. rate_factors: factors on the learning rate, by prefix of a parameter's name in
+    the objective; the first prefix that fits counts.
     """
 
     def __init__(
@@ -35,13 +36,13 @@ class NetworkTrainer:
         self.settings, self.steps, self.run_device = settings, steps, run_device
         self.network = network
         device = run_device.device
-        self.plain = objective.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.module = objective.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.averaged = AveragedWeights(network, settings.averaging)
-        self.parameters = [p for p in self.plain.parameters() if p.requires_grad]
-        self.optimiser = build_optimiser(rate_groups(self.plain, rate_factors or {}), settings)
-        self.objective = run_device.distribute(self.plain)
+        self.parameters = [p for p in self.module.parameters() if p.requires_grad]
+        self.optimiser = build_optimiser(rate_groups(self.module, rate_factors or {}), settings)
+        self.objective = run_device.distribute(self.module)  # the module itself, or DDP around it
         # buffers that a forward pass changes: batch norms' statistics, power iterations of spectral norms
-        self.statistics = [buffer for buffer in self.plain.buffers() if buffer.is_floating_point()]
+        self.statistics = [buffer for buffer in self.module.buffers() if buffer.is_floating_point()]
 
     def train_step(self, step: int, pieces: Sequence[tuple[Any, ...]]) -> tuple[dict[str, Tensor], list[Any]]:
         """Take one step on the averaged gradients of the pieces of a batch. pieces: arguments of the objective.
@@ -67,8 +68,8 @@ class NetworkTrainer:
                 after.append([buffer.clone() for buffer in self.statistics])
                 restore(self.statistics, before)
         if self.statistics:
-            # every piece starts from the same statistics, and their mean is kept: as if each were a process
-            restore(self.statistics, [torch.stack(found).mean(dim=0) for found in zip(*after, strict=True)])
+            # every piece starts from the same statistics, and their mean is kept, as if each piece were a process
+            restore(self.statistics, [torch.stack(values).mean(dim=0) for values in zip(*after, strict=True)])
             self.run_device.average(self.statistics)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.settings.clip or float("inf"))
         self.optimiser.step()
@@ -83,14 +84,14 @@ class NetworkTrainer:
         return contextlib.nullcontext()
 
     @property
-    def best(self) -> nn.Module:
+    def averaged_network(self) -> nn.Module:
         """The network to validate and release: averaged weights, evaluation mode, no gradients."""
         return self.averaged.network
 
     def state(self) -> dict[str, Any]:
         """The state for a checkpoint, on the CPU."""
         state = {
-            "objective": self.plain.state_dict(),
+            "objective": self.module.state_dict(),
             "averaged": self.averaged.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
@@ -98,7 +99,7 @@ class NetworkTrainer:
 
     def load(self, state: dict[str, Any]) -> None:
         """Restore a state."""
-        self.plain.load_state_dict(state["objective"])
+        self.module.load_state_dict(state["objective"])
         self.averaged.network.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
 
@@ -114,11 +115,11 @@ class AveragedWeights:
     def update(self, network: nn.Module, step: int) -> None:
         """Follow `network`; faster in early steps, so that its random initialisation fades."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine: list[Tensor] = list(self.network.parameters())
-        theirs: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(mine, theirs, 1 - decay)  # one kernel for all on a GPU; the same values as lerp_()
-        for kept, current in zip(self.network.buffers(), network.buffers(), strict=True):
-            kept.copy_(current)
+        averaged: list[Tensor] = list(self.network.parameters())
+        current: list[Tensor] = list(network.parameters())
+        torch._foreach_lerp_(averaged, current, 1 - decay)  # one kernel for all on a GPU; the same values as lerp_()
+        for kept, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(buffer)
 
 
 def learning_rate(step: int, steps: int, settings: OptimiserSettings) -> float:
@@ -143,7 +144,7 @@ def restore(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 
 
 def rate_groups(objective: nn.Module, factors: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The trained parameters in groups of one factor of the rate, 1 where no prefix fits."""
+    """The trained parameters, grouped by their factor on the learning rate: 1 if no prefix fits."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in objective.named_parameters():
         if parameter.requires_grad:
@@ -153,7 +154,7 @@ def rate_groups(objective: nn.Module, factors: Mapping[str, float]) -> list[dict
 
 
 def build_optimiser(parameters: Iterable[Any], settings: OptimiserSettings) -> torch.optim.Optimizer:
-    """The settings' optimiser, with the kernels that are fastest on the device.
+    """Build the optimiser of the settings, with the kernels that are fastest on the device.
 
     parameters: as torch's optimisers take them, tensors or groups of them.
     """

@@ -145,5 +145,5 @@ def test_the_r_of_formula_7_starts_as_the_pretrained_one_with_weight_zero_on_the
     assert isinstance(stage, GeneratorTraining)
     image, discrepancy = torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        judged = stage.two_input_regressor.eval().regressor(image, discrepancy)
+        judged = stage.two_input_trainer.network.eval().regressor(image, discrepancy)
         assert torch.allclose(judged, alone.regressor(image), atol=1e-6)

@@ -42,7 +42,7 @@ def test_d_fake_changes_when_only_g_changes(tmp_path):
     stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     assert isinstance(stage, GeneratorTraining)
     batch = stage.source.draw(range(8)).to(CPU.device)
-    judge = stage.two_input_trainer.best.regressor
+    judge = stage.two_input_trainer.averaged_network.regressor
 
     def errors(hallucination):
         said = judge(batch.distorted, batch.distorted - hallucination.clamp(0, 1))
@@ -71,7 +71,7 @@ def test_epsilon_is_the_median_validation_error_of_the_two_input_r(tmp_path):
     material = DatabaseSource([part], recipe.watch, 1, tmp_path / "cache", lambda: None)
     stage = StageFactory(recipe, material, CPU, 1, None).build("generator", UntrainedNetworks(recipe, 1, None))
     measures = stage.validate(0)
-    generator, judge = stage.trainer.best, stage.two_input_trainer.best.regressor
+    generator, judge = stage.trainer.averaged_network, stage.two_input_trainer.averaged_network.regressor
     errors = []
     with torch.no_grad():
         for number in range(3):

@@ -16,7 +16,7 @@ from hiqa_train.data.batch import Batch
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.sources.mixed import CLEAN, MixedSource
-from hiqa_train.sources.protocol import evenly_spaced, stage_seed
+from hiqa_train.sources.protocol import VALIDATION_SEED, evenly_spaced
 from hiqa_train.stages.imagenet_init import load_lite0
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
@@ -62,7 +62,7 @@ class TrunkTraining:
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
         if step == 0:
-            objective = self.trainer.plain
+            objective = self.trainer.module
             assert isinstance(objective, TrunkObjective)
             objective.fit_scales(self.source.draw(range(FITTED * self.batch)).to(self.run_device.device))
         losses, _ = self.trainer.train_step(step, [(piece,) for piece in pieces])
@@ -70,7 +70,7 @@ class TrunkTraining:
 
     @torch.no_grad()
     def validate(self, step: int) -> dict[str, float]:
-        objective = self.trainer.best
+        objective = self.trainer.averaged_network
         assert isinstance(objective, TrunkObjective)
         of_batches: list[tuple[float, tuple[Tensor, ...]]] = []
         for batch in self._validation_batches():
@@ -115,10 +115,9 @@ def views_of(data: MixedSource, stage: TrunkStage, seed: int, most: int) -> tupl
         [image for image in images if image.reference is None]
         for images in (data.databases.training, data.databases.validating)
     )
-    fixed_seed = stage_seed(0, "validation")  # the same views in every run
     return (
         TrunkViews(training, data.photographs.training, stage, seed),
-        TrunkViews(evenly_spaced(validating, most), data.photographs.validating, stage, fixed_seed),
+        TrunkViews(evenly_spaced(validating, most), data.photographs.validating, stage, VALIDATION_SEED),
     )
 
 
