@@ -1,4 +1,4 @@
-"""Check that a recipe's sizes fit one another and the processes of the run."""
+"""Checks that a recipe's sizes fit one another and the processes of the run."""
 
 from __future__ import annotations
 

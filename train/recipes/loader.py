@@ -20,7 +20,7 @@ DEFAULT = "best"  # the recipe of `hiqa train --dataset`
 SYNTHETIC = "synthetic"  # the recipe of `hiqa train --clean-images`
 RELEASE = "release"  # the recipe of `hiqa train --dataset --clean-images`
 
-OPTIONAL = ("shares", "half_width_growth")  # tables that are empty by default, and never merged with a base's
+OPTIONAL = ("shares", "half_width_growth")  # tables that are empty by default, and replace a base's as a whole
 
 
 def recipe_names() -> list[str]:

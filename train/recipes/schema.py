@@ -1,8 +1,8 @@
-"""Recipes: everything that decides what a run learns, as dataclasses; loader.py reads them from TOML files.
+"""Recipes as dataclasses: everything that determines a training. loader.py reads them from TOML files.
 
-A recipe has an ordered list of stages (stages.py), the sizes of the networks, and the settings of
-a run. The dataclasses have no defaults: a missing key is an error, unless the file names another
-recipe as its `base` and only changes some of its keys.
+A recipe has an ordered list of stages (stages.py), the sizes of the networks, and the settings of a run. The
+dataclasses have no defaults: a missing key is an error, unless the file names another recipe as its `base` and changes
+only some of its keys.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Networks:
         return DiscriminatorConfig(self.discriminator_channels)
 
     def regressor(self, semantic_channels: int, *, discrepancy: bool, fusion: bool) -> RegressorConfig:
-        """The configuration of an R. semantic_channels: of the G whose features are fused."""
+        """The configuration of an R. semantic_channels: of the features of G that it fuses."""
         return RegressorConfig(
             self.regressor_width,
             semantic_channels,
@@ -69,15 +69,15 @@ class RunSettings:
     """The settings of a run: validation, checkpoints and logs, memory, and the fit of the uncertainty.
 
     *_every: in steps.
-    pieces: number of micro-batches of a batch, whose gradients are averaged: less memory, and batch norms over one
-        micro-batch.
-    workers: processes that cut patches; beside a GPU at least every core but one. Their number changes no patch and no
-        order, so a run may resume with another.
-    validation_pictures: largest number of validation images of a database, `validation_patches` patches of each.
+    pieces: number of micro-batches per batch, whose gradients are averaged; more of them need less memory. Batch norms
+        see one micro-batch.
+    workers: processes that cut patches; beside a GPU at least all cores but one. Their number changes neither patches
+        nor their order, so that a run may resume with another.
+    validation_pictures: maximum number of validation images of each database, with `validation_patches` patches each.
     half_width_pictures, half_width_versions: for the fit of the uncertainty, maximum number of validation images of
         each database, and approximate total number of distorted versions of clean validation images.
     half_width_growth: by database, how many times larger errors are on images that R was not trained on.
-    half_width_trained_on: maximum number of training images of each database with growth that this fit uses, too.
+    half_width_trained_on: maximum number of training images of each database with such a growth that the fit uses, too.
     """
 
     log_every: int

@@ -12,19 +12,18 @@ from hiqa_train.trainer.metrics_log import Progress
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of a run. None of them changes what the recipe means.
+    """Options of a run. None changes the meaning of the recipe.
 
     device: "auto", "cpu", "cuda" or "mps".
     precision: "auto" (autocast to bf16 if the hardware multiplies in it), "fp32" or "bf16".
-    seed: of networks, patches and orders.
+    seed: of initial weights, patches and their order.
     resume: continue the run in OUT.
-    generator: a trained G that replaces the generator stage: a folder of weights, or the OUT of another run. None takes
-        the G of hiqa's own weights if the databases have no references.
+    generator: a folder of weights, or the OUT of another run, whose G replaces the generator stage. None takes the G of
+        hiqa's own weights if the data have no references.
     cached_features: run this G once on each whole image and cut patches from its outputs, instead of running it on
         every patch (see data/feature_cache.py).
-    init_generator: where the G comes from that the generator stage starts with, as for `generator`; its size must be
-        the recipe's.
-    init_regressor: where the R comes from that the last regressor stage starts with (see `initialise.load_regressor`).
+    init_generator: as `generator`, whose G the generator stage starts from; its sizes must be the recipe's.
+    init_regressor: a folder whose R the last regressor stage starts from (see `initialise.load_regressor`).
     vgg: a file with the weights of VGG19's convolutions, for the perceptual loss; None for the trunk of hiqa's weights.
     kinds: the kinds of stages to run ("generator", "regressor", "joint"), None for all. Stages that these build on must
         be finished in OUT.

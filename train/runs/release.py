@@ -28,7 +28,8 @@ LICENCE = "as the owner of this run decides, within the terms of its training da
 
 @dataclass(frozen=True)
 class ReleaseFacts:
-    """What the manifest says. trained_scenes: all scenes that any of the networks was trained on, None if unknown."""
+    """Facts for the manifest. measured: its entry of that name. trained_scenes: all scenes that any of the networks was
+    trained on, None if unknown."""
 
     data: DataSource
     measured: Mapping[str, Any]
@@ -42,8 +43,8 @@ class ReleaseFacts:
         calibration: Calibration,
         maps: Mapping[str, Sequence[float]],
     ) -> None:
-        """Write the weights. maps: qualities of databases at evenly spaced scores (losses/score_maps.py). Raises
-        OutputError, as on a full disk."""
+        """Write the weights. maps: for each database, its qualities at evenly spaced scores (losses/score_maps.py).
+        Raises OutputError, as on a full disk."""
         try:
             save_weights(
                 folder,
@@ -64,16 +65,16 @@ class ReleaseFacts:
 def release(
     folder: Path, generator: Generator, network: MappedRegressor, facts: ReleaseFacts, report: Callable[[str], None]
 ) -> Path:
-    """Fit the half-width on scores of the weights as released (float16), and write the folder. Returns the folder.
+    """Fit the half-width on scores of the weights as they are released (in float16), and write the folder.
 
-    Raises OutputError.
+    Returns the folder. Raises OutputError.
     """
     names = facts.data.names
     knots = network.knots(len(names))
     maps = dict(zip(names, knots, strict=True)) if len(knots) > 1 else {}
     unfitted = folder.with_name(f".{folder.name}")  # hidden, so that it is not mistaken for the released weights
     facts.save(unfitted, generator, network.regressor, UNFITTED, maps)
-    scorer = Scorer.load(unfitted, backend=TORCH, device="cpu", precision="fp32")  # its activations are recorded
+    scorer = Scorer.load(unfitted, backend=TORCH, device="cpu", precision="fp32")  # only torch records activations
     cases = facts.data.interval_cases(observe_activations(scorer), knots, report)
     calibration, error_head = fit_half_width(cases)
     attach_error_head(network.regressor, error_head)
@@ -91,17 +92,17 @@ def release_heads(
     facts: ReleaseFacts,
     report: Callable[[str], None],
 ) -> Path:
-    """As release(), for heads that were trained on stored rows: scale, maps and uncertainty come from these.
+    """As release(), for heads that were trained on stored rows, on which scale, score maps and uncertainty are fitted.
 
-    growth: by database, how many times larger errors are on images that the heads were not trained on; of other
-    databases, only rows that validate are used.
+    growth: by database, how many times larger errors are on images that the heads were not trained on. Of databases
+    without it, only validation rows are used.
     """
     names = facts.data.names  # in the order of `Rows.source`
     anchor, knots, cases = anchored_cases(trained, lambda source: growth.get(names[source], 0.0))
     report(f"anchored the scale: logits times {anchor.gain:.3f}, plus {anchor.shift:+.3f}")
     calibration, error_head = fit_half_width(cases)
     attach_error_head(trained.regressor, error_head)
-    # the first of the names, the clean images, is hiqa's scale itself
+    # the clean images, which come first, have no map: their scale is hiqa's
     maps = dict(zip(names[1:], knots, strict=True))
     facts.save(folder, generator, trained.regressor, calibration, maps)
     report(f"weights in {folder}")

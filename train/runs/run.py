@@ -123,6 +123,7 @@ class Run:
         report: Report,
     ) -> None:
         self.data, self.recipe, self.out, self.options = data, recipe, out, options
+        self.weights = out / "weights"
         self.run_device, self.stop, self.report = run_device, stop, report
         self.plan = make_plan(recipe, data, has_generator=options.generator is not None, kinds=options.kinds)
         self.generator = load_generator(options.generator) if self.plan.has_generator else None
@@ -136,7 +137,7 @@ class Run:
             init_regressor = last, load_regressor(options.init_regressor, recipe.stages[last])
         layers = vgg_layers(recipe, self.plan.stages)
         perceptual = load_perceptual(options.vgg, layers) if layers else None
-        # stages of an earlier call may have used one
+        # without one in this plan, the stages of an earlier call may have used one
         self.phi = recorded_perceptual(out) if perceptual is None else perceptual.identity
         self.trained_scenes = self._trained_scenes()
         self.factory = StageFactory(recipe, data, run_device, options.seed, perceptual, init_generator, init_regressor)
@@ -144,15 +145,15 @@ class Run:
     def _trained_scenes(self) -> frozenset[str] | None:
         """All scenes that any network of the run was trained on, None if unknown."""
         options = self.options
-        # a G that this run does not train is given, or hiqa's own
-        foreign_generator = self.plan.has_generator or not generator_stage(self.recipe)
-        known = [trained_scenes(options.generator)] if foreign_generator else []
+        # without a generator stage of its own, the run uses the given G, or hiqa's
+        uses_other_generator = self.plan.has_generator or not generator_stage(self.recipe)
+        of_others = [trained_scenes(options.generator)] if uses_other_generator else []
         if options.init_generator is not None:
-            known.append(trained_scenes(options.init_generator))
+            of_others.append(trained_scenes(options.init_generator))
         if options.init_regressor is not None:
-            known.append(initial_trained_scenes(options.init_regressor))
+            of_others.append(initial_trained_scenes(options.init_regressor))
         scenes: frozenset[str] | None = self.data.scenes()
-        for other in known:
+        for other in of_others:
             scenes = None if scenes is None else all_trained_scenes(scenes, other)
         return scenes
 
@@ -164,7 +165,7 @@ class Run:
         try:
             for name in self.plan.stages:
                 if isinstance(self.recipe.stages[name], HeadsStage):
-                    continue  # once the networks before it are finished: _release_heads()
+                    continue  # trained without the loop: _release_heads()
                 done = run_stage(
                     self.factory.build(name, self.finished),
                     self.out / name,
@@ -180,17 +181,18 @@ class Run:
         finally:
             listener.close()
         heads = next((name for name in self.plan.stages if isinstance(self.recipe.stages[name], HeadsStage)), None)
-        found = self._release() if heads is None else self._release_heads(heads)
+        result = self._release() if heads is None else self._release_heads(heads)
         self.run_device.wait()
-        return found
+        return result
 
     def _release_heads(self, name: str) -> Path | None:
-        """Train the heads of the released R, and write the weights with the G of this run."""
+        """Train the heads of the stage `name`, and write the weights with the G of this run. Returns their folder, or
+        None if a signal ended the run early."""
         stage = self.recipe.stages[name]
         assert isinstance(stage, HeadsStage)
         assert isinstance(self.data, MixedSource)
         if not self.run_device.leads:
-            return self.out / "weights"
+            return self.weights
         generator = self.finished.generator(generator_stage(self.recipe))
         image_part = self.finished.image_part(trunk_stage(self.recipe))
         trained = run_heads(
@@ -208,7 +210,7 @@ class Run:
             return None
         facts = ReleaseFacts(self.data, {"recipe": self.recipe.to_dict(), "released_stage": name}, self.trained_scenes)
         growth = self.recipe.watch.half_width_growth
-        return release_heads(self.out / "weights", generator, trained, growth, facts, self.report)
+        return release_heads(self.weights, generator, trained, growth, facts, self.report)
 
     def _announce(self) -> None:
         """Report the plan with time estimates, and write run.json."""
@@ -223,7 +225,7 @@ class Run:
                 continue
             stage = self.recipe.stages[name]
             if isinstance(stage, HeadsStage):
-                continue  # it says itself how many images it takes
+                continue  # run_heads() reports its number of images
             seconds = estimate(self.factory.build(name, untrained), self.run_device) * stage.steps
             total += seconds
             self.report(
@@ -256,7 +258,7 @@ class Run:
     def _release(self) -> Path:
         """Write the weights of the final R or of the joint stage, whichever has the lower validation error.
 
-        Returns the folder of the last stage if that leaves no R that scores.
+        Returns the folder of the last stage if no stage of the plan trains an R that can be released.
         """
         scoring = [name for name in self.plan.stages if self._scores(name)]
         if not scoring:
@@ -271,7 +273,7 @@ class Run:
             listed = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
             self.report(f"validation errors: {listed}; releasing {best}")
         if not self.run_device.leads:
-            return self.out / "weights"
+            return self.weights
         chosen = self.recipe.stages[best]
         is_joint = isinstance(chosen, JointStage)
         generator_name = best if is_joint else generator_stage(self.recipe)
@@ -279,10 +281,10 @@ class Run:
         generator = self.finished.generator(generator_name) if generator_name else load_generator(None)
         measured = {"recipe": self.recipe.to_dict(), "released_stage": best, "validation_error": errors}
         facts = ReleaseFacts(self.data, {**measured, PERCEPTUAL: self.phi}, self.trained_scenes)
-        return release(self.out / "weights", generator, self.finished.regressor(best), facts, self.report)
+        return release(self.weights, generator, self.finished.regressor(best), facts, self.report)
 
     def _scores(self, name: str) -> bool:
-        """Whether a stage leaves an R that can be released: the last regressor stage, or a joint stage."""
+        """Whether the R of a stage can be released: that of the last regressor stage, or of a joint stage."""
         stage = self.recipe.stages[name]
         if isinstance(stage, RegressorStage):
             return name == last_regressor(self.recipe) and stage.sees != "reference"

@@ -1,4 +1,4 @@
-"""run.json: what a run learns from and by, written when it starts and compared when it resumes."""
+"""run.json: the recipe, seed and data of a run, written when it starts and compared when it resumes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from hiqa_train.trainer.checkpoint import LAST, first_difference
 from .options import RunOptions
 
 PERCEPTUAL = "perceptual"  # the identity of the perceptual loss's network, null without one
-# Settings that change nothing that is learned: a run may resume with others.
+# Settings that do not change what the networks learn: a run may resume with other values.
 FREE_SETTINGS = ("log_every", "checkpoint_every", "pictures_every", "workers")
 
 
 def run_identity(
     recipe: Recipe, seed: int, data: Mapping[str, Any], perceptual: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What makes two runs the same, as plain values. data: `DataSource.describe()`."""
+    """The identity of a run, as plain values. data: `DataSource.describe()`."""
     described = {"recipe": recipe.to_dict(), "seed": seed, "material": data, PERCEPTUAL: perceptual}
     identity: dict[str, Any] = json.loads(json.dumps(described))
     return identity

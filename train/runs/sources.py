@@ -1,4 +1,4 @@
-"""Opening what a run trains on: scored databases, folders of undistorted photographs, or both together."""
+"""Opens the data of a run: databases with human scores, folders of clean images, or both together."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def open_databases(
 def open_photographs(
     folders: Sequence[Path], recipe: Recipe, options: RunOptions, report: Callable[[str], None]
 ) -> SyntheticSource:
-    """Read the photographs of all folders, split by file name into training and validation.
+    """Read the clean images of all folders, and split them by file name into training and validation.
 
-    UsageError if a folder has too few, or the recipe is not one for photographs.
+    Raises UsageError if there are too few, or if a stage of the recipe has no shares of distortions.
     """
     for name, stage in recipe.stages.items():
         if not stage.shares:
@@ -86,16 +86,33 @@ def open_mixed(
     stop: StopSignal,
     report: Callable[[str], None],
 ) -> MixedSource:
-    """Open databases and photographs together.
+    """Open databases and clean images together. tested: scenes to exclude, kept for tests.
 
-    A photograph that a database shows, too, joins the same part there; one that shows a scene of `tested` is excluded.
-    UsageError if a stage of the recipe cannot train on both, G's has no shares of distortions, or too few photographs
-    are left.
+    Raises UsageError if a stage of the recipe cannot train on both, if the generator stage has no shares of
+    distortions, or if too few clean images are left.
     """
     for name, stage in recipe.stages.items():
         check_patches(name, stage)
         if isinstance(stage, GeneratorStage) and not stage.shares:
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe release")
+    training, validation, excluded = divide_photographs(folders, parts, tested)
+    if not training or not validation:
+        raise UsageError(f"{', '.join(map(str, folders))}: too few photographs are left", "give more")
+    kept = f"; {excluded:,} are kept for tests" if excluded else ""
+    report(f"{len(training):,} photographs to train on, {len(validation):,} to validate on{kept}")
+    names = tuple(folder.name for folder in folders)
+    photographs = SyntheticSource(training, validation, recipe.watch, options.seed, names)
+    return MixedSource(photographs, open_databases(parts, recipe, options, stop, report))
+
+
+def divide_photographs(
+    folders: Sequence[Path], parts: Sequence[DatabaseSplit], tested: Collection[str]
+) -> tuple[list[CleanImage], list[CleanImage], int]:
+    """Read the clean images of all folders. Returns those to train on, those for validation, and the number of those
+    left out because they show a scene of `tested`.
+
+    A clean image of a scene that a database shows, too, joins the same part as there.
+    """
     trained = {sample.scene for part in parts for sample in part.training}
     validated = {sample.scene for part in parts for sample in part.validation}
     training: list[CleanImage] = []
@@ -115,10 +132,4 @@ def open_mixed(
                 validation.append(image)
             else:
                 training.append(image)
-    if not training or not validation:
-        raise UsageError(f"{', '.join(map(str, folders))}: too few photographs are left", "give more")
-    kept = f"; {excluded:,} are kept for tests" if excluded else ""
-    report(f"{len(training):,} photographs to train on, {len(validation):,} to validate on{kept}")
-    names = tuple(folder.name for folder in folders)
-    photographs = SyntheticSource(training, validation, recipe.watch, options.seed, names)
-    return MixedSource(photographs, open_databases(parts, recipe, options, stop, report))
+    return training, validation, excluded

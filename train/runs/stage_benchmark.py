@@ -1,12 +1,11 @@
-"""How fast each stage trains, where its time goes, and how that compares to a plain convolution in the same run.
+"""Measures how fast each stage trains, where its time goes, and how it compares to a plain convolution in the same run.
 
-Patches per second count complete steps as the training loop runs them. The share of the plain convolution's rate is
+Patches per second count complete steps of the training loop. The share of the plain convolution's rate is
 
     (multiplications of a step / its seconds) / (those of a plain 3x3 convolution of 128 channels / its seconds)
 
-with forward and backward of a step, in the precision of training, both timed in alternating rounds. Of the time of a
-step itself, without waiting and moving, Python's share is what lies outside torch's operators, as torch's profiler
-measures it.
+with forward and backward pass of a step, in the precision of training, both timed in alternating rounds. Python's share
+is that part of a step, without waiting and moving, which torch's profiler measures outside torch's operators.
 """
 
 from __future__ import annotations
@@ -36,16 +35,19 @@ from hiqa_train.trainer.loop import TrainingStage
 from .options import RunOptions
 
 ROUNDS = 3
-TURNS = ROUNDS + 5  # that are run in all, with warm-up, count and profile
+TURNS = ROUNDS + 5  # of steps to draw batches for, with warm-up, count and profile
 STEP = "step"
 PIECES = ("waiting for the loader", "moving and converting", "torch's operators", "Python")
 
 
 @dataclass(frozen=True)
 class StageProfile:
-    """patches_a_second: with every loss of the stage active. gmac: multiplications per step, 1e9. share: of the plain
-    convolution's rate. shares: of the step's time, by PIECES. largest: the operators that take most of torch's time,
-    with their shares of it."""
+    """The speed of one stage.
+
+    patches_a_second: with all losses of the stage. seconds: per step. gmac: 1e9 multiplications per step.
+    share: of the plain convolution's rate. shares: of the time of a step, by PIECES.
+    largest: the operators with the largest shares of torch's time, and these shares.
+    """
 
     stage: str
     precision: str
@@ -63,7 +65,7 @@ class StageProfile:
 
 
 def profile_stages(data: DataSource, recipe: Recipe, options: RunOptions) -> list[StageProfile]:
-    """Every stage of the plan that trains on patches, on untrained networks of its size."""
+    """Profile every stage of the plan that the training loop runs, on untrained networks of its sizes."""
     with join_processes(options.device, options.precision) as run_device:
         plan = make_plan(recipe, data, has_generator=options.generator is not None, kinds=options.kinds)
         ready = load_generator(options.generator) if plan.has_generator else None
@@ -71,29 +73,29 @@ def profile_stages(data: DataSource, recipe: Recipe, options: RunOptions) -> lis
         perceptual = load_perceptual(options.vgg, layers) if layers else None
         factory = StageFactory(recipe, data, run_device, options.seed, perceptual)
         untrained = UntrainedNetworks(recipe, len(data.names), ready)
-        on_patches = [name for name in plan.stages if not isinstance(recipe.stages[name], HeadsStage)]
-        return [profile_stage(factory.build(name, untrained), recipe, run_device) for name in on_patches]
+        in_loop = [name for name in plan.stages if not isinstance(recipe.stages[name], HeadsStage)]
+        return [profile_stage(factory.build(name, untrained), recipe, run_device) for name in in_loop]
 
 
 class StageTiming:
-    """The last steps of a stage as the training loop runs them: by then every loss is active."""
+    """Runs the last steps of a stage as the training loop does, when all its losses are active."""
 
     def __init__(self, stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -> None:
         self.stage, self.pieces, self.run_device = stage, recipe.watch.pieces, run_device
         self.turn = stage.cycle
         self.first = max(0, (stage.steps - 200) // self.turn * self.turn)
         self.number = self.first
-        # more than are timed, also of a stage with few steps: patches of any number can be drawn
+        # may lie beyond the last step of a short stage: patches of any number can be drawn
         last = self.first + self.turn * TURNS
         self.batches: Iterator = load_batches(stage, recipe.watch, run_device, self.first, last)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the seconds so far."""
+        """Set the measured seconds to 0."""
         self.seconds = dict.fromkeys((*PIECES[:2], STEP), 0.0)
 
     def run(self) -> None:
-        """One turn of steps."""
+        """Run one cycle of steps."""
         for _ in range(self.turn):
             self.step([self.fetch()])
 
@@ -105,7 +107,7 @@ class StageTiming:
             return batch.to(self.run_device.device).micro_batches(self.pieces)
 
     def step(self, batches: list[list[Batch]]) -> None:
-        """A step on each of these batches, in pieces."""
+        """Run a step on each of these batches, given in pieces."""
         for pieces in batches:
             with add_seconds(self.seconds, STEP):
                 torch.stack([loss.detach().float() for loss in self.stage.step(self.number, pieces).values()]).tolist()
@@ -152,10 +154,10 @@ def profile_stage(stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -
     )
 
 
-def table(found: list[StageProfile]) -> list[str]:
-    """A line per stage, then where its time goes."""
+def table(profiles: list[StageProfile]) -> list[str]:
+    """Two lines per stage, then the precision and the slowest stage."""
     lines = [f"{'stage':<12}{'patches/s':>10}{'s a step':>10}{'GMAC':>10}{'of plain':>10}  where the time goes"]
-    for one in found:
+    for one in profiles:
         where = ", ".join(f"{name} {100 * share:.1f} %" for name, share in one.shares.items())
         lines.append(
             f"{one.stage:<12}{one.patches_a_second:>10.2f}{one.seconds:>10.3f}{one.gmac:>10.1f}"
@@ -163,7 +165,7 @@ def table(found: list[StageProfile]) -> list[str]:
         )
         largest = ", ".join(f"{name} {100 * share:.0f} %" for name, share in one.largest)
         lines.append(f"{'':<12}largest of torch's operators: {largest}")
-    lines.append(f"precision {found[0].precision}; of plain: share of the rate of a 3x3 convolution of 128 channels")
-    slowest = min(found, key=lambda one: one.patches_a_second)
+    lines.append(f"precision {profiles[0].precision}; of plain: share of the rate of a 3x3 convolution of 128 channels")
+    slowest = min(profiles, key=lambda one: one.patches_a_second)
     lines.append(f"slowest: {slowest.stage}; loader and Python take {100 * slowest.overhead:.1f} % of it")
     return lines

@@ -16,7 +16,7 @@ from hiqa_train.recipes.schema import RunSettings
 
 
 class Batched(Protocol):
-    """What a stage's batches depend on."""
+    """The part of a stage that its batches depend on."""
 
     steps: int
     batch: int
@@ -26,7 +26,8 @@ class Batched(Protocol):
 def load_batches(
     stage: Batched, settings: RunSettings, run_device: RunDevice, first: int, last: int | None = None
 ) -> Iterator[Batch]:
-    """This process's share of the stage's batches, from step `first` to before `last`; None: to the stage's end."""
+    """This process's share of the stage's batches, from step `first` up to but not including `last`; None for the
+    stage's end."""
     last = stage.steps if last is None else last
     batches = BatchDataset(stage.source, stage.batch, first, last, run_device.rank, run_device.world)
     workers = loader_workers(settings.workers, run_device)
@@ -44,8 +45,8 @@ def load_batches(
 
 
 def loader_workers(wanted: int, run_device: RunDevice) -> int:
-    """Processes that draw batches: as many as the recipe has, at most one a core; beside a GPU, which takes patches
-    much faster than a core draws them, every core but one of this process's share."""
+    """The number of processes that draw batches: `wanted`, at most one per core. Beside a GPU, which trains much faster
+    than a core draws patches, at least all cores of this process's share but one."""
     cores = os.cpu_count() or 1  # torch warns of more than there are
     if run_device.device.type != "cuda":
         return min(wanted, cores)
@@ -53,6 +54,7 @@ def loader_workers(wanted: int, run_device: RunDevice) -> int:
 
 
 def ignore_signals(worker: int) -> None:
-    """Ignore signals in a loader's worker, which ends with its process: a signal to the group must not lose batches."""
+    """Ignore signals in a loader's worker, since a signal to the process group must not lose batches. The worker ends
+    with the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,7 +1,7 @@
 """The cost of a batch of tiles relative to a plain convolution with as many multiplications, timed in one run.
 
-A time says little on machines that differ and are shared. The ratio to a plain 3x3 convolution (128 to 128 channels,
-8x64x64, channels_last) on the same processor at the same moment is comparable.
+Times differ between machines, and with their load. The ratio to a plain 3x3 convolution (128 to 128 channels, 8x64x64,
+channels_last) on the same processor at the same moment is comparable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TILES = 8
 
 
 class PlainConvolution:
-    """The yardstick: a 3x3 convolution in a precision ("fp32" or "bf16") on a device, forward only."""
+    """The forward pass of a 3x3 convolution, in "fp32" or "bf16", to compare other networks with."""
 
     BATCH, CHANNELS, SIDE = 8, 128, 64
     MULTIPLICATIONS = BATCH * SIDE * SIDE * CHANNELS * CHANNELS * 9  # of one call
@@ -35,7 +35,7 @@ class PlainConvolution:
         self._image = image.to(device, dtype=dtype, memory_format=torch.channels_last)
 
     def calls_for(self, multiplications: float) -> int:
-        """The number of calls, at least 1, that takes about as many multiplications."""
+        """The number of calls, at least 1, that have about as many multiplications."""
         return max(1, round(multiplications / self.MULTIPLICATIONS))
 
     @torch.no_grad()

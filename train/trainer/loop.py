@@ -1,4 +1,4 @@
-"""The training loop of every stage: batches, metrics, validation, checkpoints, and the ways in which it can end."""
+"""The training loop of every stage: batches, metrics, validation, checkpoints, interruption and divergence."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class TrainingDivergedError(HiqaError):
 
 
 class StopSignal:
-    """On the first SIGINT or SIGTERM the loop saves a checkpoint and ends; a second signal acts as before.
+    """Makes the loop save a checkpoint and end on the first SIGINT or SIGTERM; a second one acts as without it.
 
-    signal: its number, 0 before. A signal that is ignored (nohup, a background job) stays ignored.
+    signal: the number of the signal that arrived, 0 before. A signal that is ignored (nohup, a background job) stays
+    ignored.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ class TrainingStage(Protocol):
 
     @property
     def cycle(self) -> int:
-        """Steps after which the same losses are computed again: those of features, at every n-th step only."""
+        """Number of steps after which the same losses recur: feature losses are computed at every n-th step only."""
 
     def describe(self) -> dict[str, Any]:
         """Recipe, networks and seed. A checkpoint with a different description is refused."""
@@ -133,7 +134,7 @@ class _StageRun:
         self.monitor, self.first, self.best = DivergenceMonitor(), 0, math.inf
 
     def resume(self) -> None:
-        """Go on from the last checkpoint, if there is one."""
+        """Continue from the last checkpoint, if there is one."""
         if not (self.folder / LAST).exists():
             return
         state = load_checkpoint(self.folder / LAST, self.stage.describe())
@@ -146,7 +147,7 @@ class _StageRun:
         self.report(f"{self.stage.name}: resuming at step {self.first:,} of {self.stage.steps:,}")
 
     def train(self) -> bool:
-        """Every step from the first. Returns False if a signal ended it early."""
+        """Run all steps from the first. Returns False if a signal ended it early."""
         stage, device = self.stage, self.run_device.device
         batches = load_batches(stage, self.settings, self.run_device, self.first)
         reader = LossReader(device)
@@ -162,7 +163,7 @@ class _StageRun:
         return True
 
     def _finish_step(self, done: int, ready: Iterable[StepLosses], reader: LossReader) -> bool:
-        """What follows a step: check its losses, log, validate, save. Returns whether a process was told to stop."""
+        """After a step, check losses, log, validate and save as is due. Returns whether a process got a signal."""
         stage, settings = self.stage, self.settings
 
         def is_due(every: int) -> bool:
@@ -171,10 +172,10 @@ class _StageRun:
         validates, saves = is_due(settings.validate_every), is_due(settings.checkpoint_every)
         logs = validates or done % settings.log_every == 0
         signalled = False
-        for found in ready:
-            signalled = self._check(found) or signalled
-        for found in reader.flush() if signalled or logs or saves else ():
-            signalled = self._check(found) or signalled
+        for losses in ready:
+            signalled = self._check(losses) or signalled
+        for losses in reader.flush() if signalled or logs or saves else ():
+            signalled = self._check(losses) or signalled
         if logs:
             self.log.write(done, {"epoch": round(self._epoch(done), 4)}, self.listener)
         if validates:
@@ -186,16 +187,17 @@ class _StageRun:
         self.listener.advance(stage.name, done, stage.steps, self.log)
         return signalled
 
-    def _check(self, found: StepLosses) -> bool:
-        """Log a step's losses. Returns whether a process was told to stop; raises if the losses of one diverge."""
+    def _check(self, step: StepLosses) -> bool:
+        """Log a step's losses. Returns whether a process got a signal. Raises TrainingDivergedError if the losses of
+        any process diverge."""
         stage = self.stage
-        not_finite = next((name for name, value in found.losses.items() if not math.isfinite(value)), None)
-        diverges = self.monitor.diverges(found.losses[stage.main_loss])
+        not_finite = next((name for name, value in step.losses.items() if not math.isfinite(value)), None)
+        diverges = self.monitor.diverges(step.losses[stage.main_loss])
         failing = float(not_finite is not None or diverges)
         signalled, failed = self.run_device.largest([float(self.stop.signal), failing])
         if failed:
-            raise divergence_error(stage, found.step, not_finite, found.losses, found.files, self.folder / LAST)
-        self.log.add(found.losses, stage.main_loss, len(found.files) * self.run_device.world, found.waited)
+            raise divergence_error(stage, step.step, not_finite, step.losses, step.files, self.folder / LAST)
+        self.log.add(step.losses, stage.main_loss, len(step.files) * self.run_device.world, step.waited)
         if signalled:
             self.stop.signal = int(signalled)
         return bool(signalled)

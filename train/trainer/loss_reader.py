@@ -1,4 +1,4 @@
-"""Losses from the device to the host without waiting for the step that has just begun."""
+"""Copies losses from the device to the host without waiting for the step that has just begun."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class StepLosses:
 
 
 class LossReader:
-    """Copies losses to the host, and gives them `lag` steps later: by then the copy is done, and the host has not
-    waited. On a CPU there is nothing to wait for."""
+    """Copies losses to the host and returns them `lag` steps later, when the copy is done, so that the host does not
+    wait."""
 
     def __init__(self, device: torch.device, lag: int | None = None) -> None:
+        """lag: None for 1 on a GPU and 0 on a CPU, where there is nothing to wait for."""
         self._asynchronous = device.type == "cuda"
         self._lag = lag if lag is not None else int(self._asynchronous)
         self._pending: deque[tuple[StepLosses, Tensor, torch.cuda.Event | None]] = deque()

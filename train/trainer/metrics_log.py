@@ -66,8 +66,8 @@ class ProgressListener:
 
 
 class MetricsLog:
-    """One stage's lines in metrics.jsonl: mean losses since the last line, rate, share of time spent waiting for
-    batches."""
+    """Writes the lines of one stage in metrics.jsonl: mean losses since the last line, rate, and the share of time
+    spent waiting for batches."""
 
     def __init__(self, file: Path, stage: str, writes: bool) -> None:
         self.file, self.stage, self.writes = file, stage, writes

@@ -18,23 +18,24 @@ GREY = 0.5
 
 @dataclass(frozen=True)
 class SampleGrid:
-    """Columns of a grid, each (B, 3, H, W) in 0..1, None if the stage has none; a column for the discrepancy map
-    (signed, around grey, times four) is added."""
+    """Columns of a grid, each (B, 3, H, W) in 0..1, None if the stage has none. The discrepancy map (signed, times
+    four, 0 as grey) is one more column."""
 
     distorted: Tensor
     hallucination: Tensor | None
     reference: Tensor | None
 
     def columns(self) -> list[Tensor]:
-        """Distorted, hallucination, reference and discrepancy map, as far as they are there: (B, 3, H, W) each."""
-        found = [self.distorted]
+        """Distorted patches, and hallucinations, references and discrepancy maps if the stage has them: (at most ROWS,
+        3, H, W) each, on the CPU."""
+        columns = [self.distorted]
         if self.hallucination is not None:
-            found.append(self.hallucination)
+            columns.append(self.hallucination)
         if self.reference is not None:
-            found.append(self.reference)
+            columns.append(self.reference)
         if self.hallucination is not None:
-            found.append(GREY + 4 * (self.distorted - self.hallucination))
-        return [column[:ROWS].float().cpu().clamp(0, 1) for column in found]
+            columns.append(GREY + 4 * (self.distorted - self.hallucination))
+        return [column[:ROWS].float().cpu().clamp(0, 1) for column in columns]
 
 
 def write_sample_grid(path: Path, grid: SampleGrid) -> None:

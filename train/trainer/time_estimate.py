@@ -1,4 +1,4 @@
-"""How long a training stage will take on this run_device: a few steps of it, timed on networks that are discarded."""
+"""Estimates how long a training stage takes on this device, by timing a few steps on networks that are discarded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_PATCHES = GROUP  # timed per step; the time of a whole batch is proportional
 
 
 def estimate(stage: TrainingStage, run_device: RunDevice) -> float:
-    """Seconds per step. Changes the networks of the stage."""
+    """Seconds per step. Trains the networks of `stage`: give a stage that is built for this only."""
     share = min(stage.batch // run_device.world, max(MAX_PATCHES, stage.batch // run_device.world // 8))
     share = max(GROUP, share // GROUP * GROUP) if stage.batch >= GROUP else stage.batch
     steps = count()

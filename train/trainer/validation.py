@@ -74,21 +74,19 @@ def predict(
     network: MappedRegressor, inputs_of: Callable[[Batch], RegressorInputs], validation: Validation
 ) -> Predictions:
     """R's prediction for every validation image: the mean over its patches, as in scoring."""
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    of_batches: list[tuple[Tensor, Tensor, Tensor]] = []
     for batch in validation.batches():
         with validation.run_device.autocast():
             inputs = inputs_of(batch)
             features = network.regressor.trunk_features(batch.distorted, inputs.discrepancy)
         score = regressor_score(network.regressor, features[-1], inputs.semantic)
         predicted = network.qualities(score, batch.database)
-        found.append((predicted.float().cpu(), target_quality(batch).float().cpu(), batch.database.cpu()))
-    predicted_of, quality, database = zip(*validation.run_device.gather(found), strict=True)
-    each = validation.each
+        of_batches.append((predicted.float().cpu(), target_quality(batch).float().cpu(), batch.database.cpu()))
 
-    def mean_of_images(values: tuple[Tensor, ...]) -> np.ndarray:
-        return torch.cat(values).double().view(-1, each).mean(dim=1).numpy()
+    def means_of_images(values: tuple[Tensor, ...]) -> np.ndarray:
+        return torch.cat(values).double().view(-1, validation.each).mean(dim=1).numpy()
 
-    return Predictions(mean_of_images(predicted_of), mean_of_images(quality), mean_of_images(database))
+    return Predictions(*map(means_of_images, zip(*validation.run_device.gather(of_batches), strict=True)))
 
 
 @torch.no_grad()
@@ -101,13 +99,13 @@ def hallucination_measures(
         assert batch.reference is not None
         with validation.run_device.autocast():
             hallucination = generator(batch.distorted).hallucination
-            found = losses(batch, hallucination)
+            values = losses(batch, hallucination)
         before, after = (
             (x.float() - batch.reference).square().mean(dim=(1, 2, 3)).clamp(min=1e-7)
             for x in (batch.distorted, hallucination)
         )
-        found["gain_db"] = (10 * (before / after).log10()).mean()
-        of_batches.append((len(batch.files), {name: float(value) for name, value in found.items()}))
+        values["gain_db"] = (10 * (before / after).log10()).mean()
+        of_batches.append((len(batch.files), {name: float(value) for name, value in values.items()}))
     of_batches = validation.run_device.gather(of_batches)
     patches = sum(count for count, _ in of_batches)
     return {name: sum(count * means[name] for count, means in of_batches) / patches for name in of_batches[0][1]}

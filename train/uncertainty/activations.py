@@ -1,4 +1,4 @@
-"""Scores an image and records the hidden units of R's heads, on which the error head is fitted."""
+"""Scores images and records the activations of the hidden units of R's heads, on which the error head is fitted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from hiqa_cli.engine.tiling.grid import plan_tiles
 
 
 class ObservedScore(NamedTuple):
-    """A scored image, in points. tiles: that its score is made of. half_width: that the weights state.
+    """A scored image. score, half_width (as the weights state it) and the scores of its tiles: in points.
 
-    activations: (n, units) of R's heads, None if not recorded: a row a tile, or one of the image for an R that pools.
+    activations: (n, units) inputs of the error head, None if not recorded: one row per tile, or a single row of the
+    image for an R that pools.
     """
 
     score: float
@@ -42,30 +43,30 @@ def observe_scores(scorer: Scorer, stride: int) -> ScoreFunction:
 
 
 def observe_activations(scorer: Scorer) -> ScoreFunction:
-    """A function that scores every adjacent tile, as mode "fast" without sampling, and records activations. The scorer
-    must run on torch."""
+    """A function that scores every adjacent tile, as mode `fast` without sampling, and records activations. The scorer
+    must use the backend torch."""
     backend, calibration = scorer.backend, scorer.calibration
     assert isinstance(backend, TorchBackend)
 
     def score(pixels: np.ndarray) -> ObservedScore:
-        found = image_statistics(backend, pixels)
+        statistics = image_statistics(backend, pixels)
         height, width = pixels.shape[:2]
         places = plan_tiles(width, height, TILE).places()
-        predicted = backend.predict(found.tiles, found.whole).tolist()
-        tiles = tuple(TileScore(x, y, *two) for (x, y), two in zip(places, predicted, strict=True))
-        points, predicted_error = image_prediction(backend, found)
+        of_tiles = backend.predict(statistics.tiles, statistics.whole).tolist()
+        tiles = tuple(TileScore(x, y, score, error) for (x, y), (score, error) in zip(places, of_tiles, strict=True))
+        points, predicted_error = image_prediction(backend, statistics)
         half_width = calibration.half_width(points, [tile.score for tile in tiles], predicted_error)
-        rows = pooled(found.tiles, found.weights) if backend.traits.pools else found.tiles
-        return ObservedScore(points, tiles, half_width, head_activations(backend, rows, found.whole))
+        rows = pooled(statistics.tiles, statistics.weights) if backend.traits.pools else statistics.tiles
+        return ObservedScore(points, tiles, half_width, head_activations(backend, rows, statistics.whole))
 
     return score
 
 
 @torch.inference_mode()
 def head_activations(backend: TorchBackend, statistics: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """(n, N) and (1, M), `ImageStatistics` -> (n, units) float32, what the error head sees."""
+    """Statistics (n, N) and (1, M), see `ImageStatistics` -> inputs of the error head, (n, units) float32."""
     regressor = backend.network.regressor
     device = next(regressor.parameters()).device
-    here = (torch.from_numpy(numbers).to(device) for numbers in (statistics, whole))
-    found: np.ndarray = regressor.activations(*here).float().cpu().numpy()
-    return found
+    on_device = (torch.from_numpy(numbers).to(device) for numbers in (statistics, whole))
+    activations: np.ndarray = regressor.activations(*on_device).float().cpu().numpy()
+    return activations

@@ -1,7 +1,7 @@
-"""Coverage: whether the stated half-width holds on images with a known target score.
+"""Coverage: the share of images with a known target score whose error is within the stated half-width.
 
-The target is the score that the weights were trained to give: the mean over the same tiles of their quality by a
-full-reference measure (data/mdsi.py), or the human score, mapped to hiqa's scale.
+The target is the score that R was trained to predict: the mean full-reference quality (data/mdsi.py) of the same tiles,
+or the human score, mapped to hiqa's scale.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ KINDS = (*RANDOM, "mixture", "clean")
 
 @dataclass(frozen=True)
 class IntervalCase:
-    """A scored image: score, tile scores, stated half-width and target score, in points. (`ObservedScore`.)
+    """A scored image: score, tile scores, stated half-width and target score, in points; see `ObservedScore`.
 
     database: the number of the database whose human score is the target; None if the target comes from the reference.
-    scene: of the image. activations: (n, units) of R's heads, None if not recorded.
-    growth: if R was trained on this image, the factor by which errors on unseen images are larger.
+    scene: of the image. activations: see `ObservedScore`.
+    growth: if R was trained on this image, how many times larger errors are on images that it was not trained on.
     """
 
     score: float
@@ -58,7 +58,7 @@ def case_of(
 
 
 def target_score(distorted: np.ndarray, reference: np.ndarray, tiles: tuple[TileScore, ...]) -> float:
-    """The target score of a distorted image, in points: mean quality of its tiles."""
+    """The target score of a distorted image, in points: the mean full-reference quality of its tiles."""
 
     def cut(image: np.ndarray) -> list[np.ndarray]:
         return [image[tile.y : tile.y + TILE, tile.x : tile.x + TILE] for tile in tiles]
@@ -78,7 +78,8 @@ def random_window(pixels: np.ndarray, random: Random) -> np.ndarray:
 def draw_cases(
     score: ScoreFunction, images: list[CleanImage], versions: int, seed: int, *, report: Callable[[str], None]
 ) -> list[IntervalCase]:
-    """Score `versions` randomly distorted windows of each image, with all kinds of distortion in turn."""
+    """Score `versions` distorted windows of each image, of random size, place and strength; kinds of distortion take
+    turns."""
     cases = []
     for number, image in enumerate(images):
         for version in range(versions):

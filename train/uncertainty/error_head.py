@@ -49,12 +49,12 @@ class ErrorExamples:
     weights: np.ndarray
 
     def of(self, chosen: np.ndarray) -> ErrorExamples:
-        """The chosen ones; chosen: (n,) bool."""
-        some = torch.from_numpy(chosen)
+        """The chosen examples. chosen: (n,) bool."""
+        mask = torch.from_numpy(chosen)
         return ErrorExamples(
             self.features[chosen],
-            self.activations[some],
-            self.row_weights[some],
+            self.activations[mask],
+            self.row_weights[mask],
             self.errors[chosen],
             self.weights[chosen],
         )
@@ -62,12 +62,12 @@ class ErrorExamples:
 
 def padded(cases: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     """`activations` and `row_weights` of `ErrorExamples`, from the (rows, units) of each image."""
-    most = max(len(some) for some in cases)
+    most = max(map(len, cases))
     activations = torch.zeros(len(cases), most, cases[0].shape[1])
     row_weights = torch.zeros(len(cases), most)
-    for number, some in enumerate(cases):
-        activations[number, : len(some)] = torch.from_numpy(some)
-        row_weights[number, : len(some)] = 1 / len(some)
+    for number, rows in enumerate(cases):
+        activations[number, : len(rows)] = torch.from_numpy(rows)
+        row_weights[number, : len(rows)] = 1 / len(rows)
     return activations, row_weights
 
 
@@ -87,7 +87,7 @@ class FittedErrorHead:
 
     @torch.no_grad()
     def shrunk(self, factor: float) -> FittedErrorHead:
-        """The same with logarithms multiplied by a factor."""
+        """A copy whose predictions are multiplied by `factor`."""
         error_head = copy.deepcopy(self.error_head)
         for parameter in error_head.told.parameters():
             parameter.mul_(factor)
@@ -95,7 +95,7 @@ class FittedErrorHead:
 
 
 def attach_error_head(regressor: AnyRegressor, error_head: ErrorHead) -> None:
-    """Let R predict errors by a head that was fitted to it; weights saved from then on contain it."""
+    """Give R a fitted error head; weights that are saved afterwards contain it."""
     units = error_head.hidden.out_features
     if isinstance(regressor, Regressor):
         regressor.config = replace(regressor.config, error_units=units)
@@ -111,7 +111,7 @@ def fit_error_head(examples: ErrorExamples, covered: float) -> FittedErrorHead:
     active = deviation > MIN_DEVIATION * deviation.max()
     gain = torch.where(active, 1 / deviation.clamp(min=1e-12), 0.0)
     middle, width = examples.features.mean(axis=0), examples.features.std(axis=0)
-    middle[width == 0], width[width == 0] = 0, 1  # the ones, and features that are constant
+    middle[width == 0], width[width == 0] = 0, 1  # the column of ones, and other constant features
     features = torch.from_numpy((examples.features - middle) / width).float()
     logs = torch.from_numpy(np.log(np.maximum(examples.errors, MIN_ERROR))).float()
     weights = torch.from_numpy(examples.weights).float()
@@ -166,15 +166,15 @@ def _train(
     weights: Tensor,
     covered: float,
 ) -> None:
-    """Train by minibatches in which images appear in proportion to their weights: weights in the loss would let a few
+    """Train on minibatches in which images appear in proportion to their weights. Weights in the loss would let a few
     images of a small database dominate a batch."""
     steps = max(MIN_STEPS, EPOCHS * math.ceil(len(logs) / BATCH))
     optimiser = torch.optim.AdamW(networks.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        some = torch.multinomial(weights, min(BATCH, len(logs)), replacement=True)
-        predicted = networks(features[some], nn.functional.dropout(activations[some], DROPOUT), row_weights[some])
-        over = logs[some].unsqueeze(1) - predicted
+        drawn = torch.multinomial(weights, min(BATCH, len(logs)), replacement=True)
+        predicted = networks(features[drawn], nn.functional.dropout(activations[drawn], DROPOUT), row_weights[drawn])
+        over = logs[drawn].unsqueeze(1) - predicted
         loss = torch.maximum(covered * over, (covered - 1) * over).sum(dim=1).mean()
         optimiser.zero_grad()
         loss.backward()

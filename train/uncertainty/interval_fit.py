@@ -1,12 +1,12 @@
 """Fits the half-width that hiqa states (engine/calibration.py), including R's error head.
 
-Human scores of photographs, human scores of distorted images, and targets from references differ, and R errs against
-each in different places. Every database has equal weight; targets from references have less, because they call images
-flawless that people find dull.
+Human scores of photographs, human scores of distorted images, and targets from references differ, and R errs on
+different images with respect to each. Every database has equal weight; targets from references have less, because they
+rate images as perfect that people find dull.
 
 A fit needs many scenes. If the validation images have few, images that R was trained on are added, with their errors
-multiplied by `growth`. Cross-validation by scene shrinks the prediction to what holds on scenes outside the fit, and
-scales it so that the share COVERED of the errors there lies within the half-width.
+multiplied by `growth`. Cross-validation by scene shrinks the predicted errors to what generalises to other scenes, and
+scales them so that the share COVERED of the errors there lies within the half-width.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .error_head import ErrorExamples, fit_error_head, padded
 
 MIN_ERROR = 0.05  # points, before taking a logarithm
 PENALTY = 1e-3
-REFERENCE_WEIGHT = 0.2  # of targets from references; a database has 1
-USED = 4  # features of a score; the number of tiles would identify a database whose images have one size
+REFERENCE_WEIGHT = 0.2  # of all targets from references together; a database has 1
+USED = 4  # features of a score; the next, the number of tiles, would identify a database whose images have one size
 PARTS = 4  # of the cross-validation
 
 
@@ -60,7 +60,7 @@ def examples_of(cases: list[IntervalCase]) -> ErrorExamples:
 
 
 def case_weights(cases: list[IntervalCase]) -> np.ndarray:
-    """(n,) weights: in sum 1 for each database, REFERENCE_WEIGHT for targets from references."""
+    """Weights (n,) that sum to 1 for each database, and to REFERENCE_WEIGHT for targets from references."""
     number = Counter(case.database for case in cases)
     return np.array([(REFERENCE_WEIGHT if case.database is None else 1) / number[case.database] for case in cases])
 
@@ -73,15 +73,17 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) 
 
 
 def quantile_regression(x: np.ndarray, y: np.ndarray, weights: np.ndarray, quantile: float) -> list[float]:
-    """Coefficients b that minimise the weighted mean pinball loss of y - x b, x (n, p), y and weights (n,), solved
-    exactly as a linear programme. A small L1 penalty on all but the first keeps them bounded with few images."""
+    """Coefficients b (p,) that minimise the weighted mean pinball loss of y - x b, for x (n, p), y and weights (n,).
+
+    Solves a linear programme exactly. A small L1 penalty on all but the first keeps them bounded with few images.
+    """
     count, width = x.shape
     penalty = np.full(width, PENALTY)
     penalty[0] = 0.0
     each = weights / weights.sum()
     # b = above - below, y - x b = over - under, all non-negative
     costs = np.concatenate([penalty, penalty, quantile * each, (1 - quantile) * each])
-    one = sparse.eye_array(count)
-    equal = sparse.hstack([sparse.csr_array(x), sparse.csr_array(-x), one, -one])
-    found = linprog(costs, A_eq=equal, b_eq=y, method="highs").x
-    return [float(above - below) for above, below in zip(found[:width], found[width : 2 * width], strict=True)]
+    identity = sparse.eye_array(count)
+    equal = sparse.hstack([sparse.csr_array(x), sparse.csr_array(-x), identity, -identity])
+    solution = linprog(costs, A_eq=equal, b_eq=y, method="highs").x
+    return [float(above - below) for above, below in zip(solution[:width], solution[width : 2 * width], strict=True)]

@@ -1,8 +1,8 @@
-"""Anchors the scale at the end of a training that orders images but leaves their level open.
+"""Anchors the scale after a training that orders images but leaves the level of their scores open.
 
-A gain and a shift of R's last logit give the scores of distorted validation photographs the mean and the standard
-deviation of their full-reference targets. (A fit by least mean error would shrink the range of the scores, the more
-the weaker R is, and make stated uncertainties too narrow for distorted images.) The order of scores does not change.
+A gain and a shift of R's logit give the scores of distorted validation images the mean and the standard deviation of
+their full-reference qualities. (A least-squares fit would shrink the range of scores, the more the weaker R is, and
+make stated uncertainties too narrow for distorted images.) The order of scores does not change.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from scipy.special import expit, logit
 from hiqa_cli.networks.hiqa import AnyRegressor
 from hiqa_cli.networks.pair_regressor import PairRegressor
 
-NEAREST = 1e-6  # to 0 and 1, before taking a logit
-LARGEST_GAIN = 4.0  # its inverse is the smallest; bounds the gain for an R without any correlation
+NEAREST = 1e-6  # smallest distance of a score from 0 and 1 before taking its logit
+LARGEST_GAIN = 4.0  # and 1 / LARGEST_GAIN the smallest: bounds the gain of an R whose scores do not correlate
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class ScaleAnchor:
 
     @torch.no_grad()
     def apply(self, regressor: AnyRegressor) -> None:
-        """Anchor the scores that R gives to statistics, in place."""
+        """Anchor the scores of R in place."""
         if isinstance(regressor, PairRegressor):
+            # gain and shift of both heads are those of the joined logit, since the gate weights their difference
             for head in (regressor.image, regressor.comparison) if regressor.config.compares else (regressor.image,):
                 head.rescale(self.gain, self.shift)
             return
@@ -44,7 +45,7 @@ class ScaleAnchor:
 
 
 def fit_anchor(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:
-    """The anchor that gives scores the mean and the spread of their targets, both (n,) 0..1."""
+    """Fit the anchor that gives scores the mean and standard deviation of their targets; both (n,), 0..1."""
 
     def distance(numbers: np.ndarray) -> float:
         anchored = ScaleAnchor(float(np.exp(numbers[0])), float(numbers[1]))(scores)
@@ -53,5 +54,5 @@ def fit_anchor(scores: np.ndarray, targets: np.ndarray) -> ScaleAnchor:
     options = {"xatol": 1e-4, "fatol": 1e-12, "maxiter": 2000}
     most = float(np.log(LARGEST_GAIN))
     bounds = [(-most, most), (None, None)]
-    found = minimize(distance, np.zeros(2), method="Nelder-Mead", bounds=bounds, options=options).x
-    return ScaleAnchor(float(np.exp(found[0])), float(found[1]))
+    fitted = minimize(distance, np.zeros(2), method="Nelder-Mead", bounds=bounds, options=options).x
+    return ScaleAnchor(float(np.exp(fitted[0])), float(fitted[1]))
