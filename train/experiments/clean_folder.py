@@ -1,11 +1,11 @@
-"""Build a folder of clean images, the material of recipe `release`, from photographs of several kinds.
+"""Builds a folder of clean images for the recipe `release` from photographs of several kinds.
 
     python -m hiqa_train.experiments.clean_folder OUT --as-is CID22 --reduce PHOTOGRAPHS --scored IMAGES TABLE.csv
 
-A photograph becomes undistorted at a smaller size: area averaging removes noise, compression and softness. Those of
-`--reduce` are reduced by two at least and to a short side of 640 px at most. Of a table with human scores (columns
-file and score, high is good), the highest-scored files whose names begin with `--begins` are reduced to 320 px. An
-image with a short side below 320 px after that is left out, and named.
+Reduction makes a photograph nearly undistorted: area averaging removes noise, compression artefacts and blur. The
+photographs of `--reduce` are reduced by a factor of at least two, to a short side of at most 640 px. Of a table with
+human scores (columns file and score, higher is better), the best files whose names begin with `--begins` are reduced to
+320 px. Images with a short side below 320 px are left out and listed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LEAST_REDUCTION = 2.0
 
 
 def reduced(pixels: np.ndarray, short_side: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> the same picture by area averaging, its short side `short_side` px."""
+    """Reduce (H, W, 3) uint8 by area averaging to a short side of `short_side` px."""
     factor = short_side / min(pixels.shape[:2])
     size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def highest_scored(table: Path, begins: str, count: int) -> list[str]:
-    """The names of the `count` files with the highest scores, of those that begin with `begins`."""
+    """The names of the `count` files with the highest scores among those that begin with `begins`."""
     with table.open(encoding="utf-8-sig", newline="") as lines:
         rows = [row[:2] for row in csv.reader(lines)][1:]
     scores = {name: float(score) for name, score in rows if name.startswith(begins)}
@@ -42,6 +42,7 @@ def highest_scored(table: Path, begins: str, count: int) -> list[str]:
 
 
 def build(arguments: argparse.Namespace) -> int:
+    """Write the images to OUT as PNG. Returns the exit code."""
     arguments.out.mkdir(parents=True, exist_ok=True)
     written, left_out = 0, []
 
@@ -73,13 +74,14 @@ def build(arguments: argparse.Namespace) -> int:
 
 
 def main() -> None:
+    """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--as-is", type=Path, nargs="*", default=[], metavar="FOLDER")
     parser.add_argument("--reduce", type=Path, nargs="*", default=[], metavar="FOLDER")
     parser.add_argument("--scored", type=Path, nargs=2, metavar=("IMAGES", "TABLE"))
-    parser.add_argument("--begins", default="", help="of the scored files' names")
-    parser.add_argument("--count", type=int, default=1000, help="of the scored files")
+    parser.add_argument("--begins", default="", help="first characters of the names of scored files to take")
+    parser.add_argument("--count", type=int, default=1000, help="number of scored files to take")
     arguments = parser.parse_args()
     run_command(lambda: build(arguments))
 

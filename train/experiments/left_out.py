@@ -1,12 +1,12 @@
-"""What the trunk stage gives on a source of photographs that it has never seen.
+"""Measures the trunk stage on a source of photographs that it was not trained on.
 
     python -m hiqa_train.experiments.left_out OUT --table TRAIN.csv|biq2021 --root DIR --clean-images DIR
         [--without ss01,ss02] [--steps 750] [--frozen] [--seed 1]
 
-Trains the trunk stage of the recipe `release` on all subsets of the photographs but one, in turn, with as many steps
-for each, and prints the SROCC of its own head on the subset left out: the last step's averaged weights, all tiles and
-the reduced image. --frozen: only the head is trained, on the filters that ImageNet left: the baseline, with the same
-steps, views, head and losses. A run that is stopped goes on in OUT.
+Trains the trunk stage of the recipe `release` on all subsets of the photographs but one, in turn, with the same number
+of steps, and prints the SROCC of the image head on the subset left out, on all tiles and the reduced image, with the
+averaged weights of the last step. --frozen gives the baseline: the head alone is trained, on ImageNet's filters, with
+the same steps, views and losses. The same command resumes a stopped training in OUT.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.sources import open_mixed
 from hiqa_train.sources.mixed import MixedSource
-from hiqa_train.sources.protocol import evenly_spaced, stage_seed
+from hiqa_train.sources.protocol import VALIDATION_SEED, evenly_spaced, stage_seed
 from hiqa_train.stages.trunk.objective import TrunkObjective
 from hiqa_train.stages.trunk.stage import TrunkTraining
 from hiqa_train.stages.trunk.views import TrunkViews
@@ -45,59 +45,70 @@ from hiqa_train.trainer.metrics_log import ProgressListener
 
 from .script_main import report, run_command
 
-MEASURED = 1000  # photographs of the subset left out, at most
-FROZEN = 1e-9  # times the rate of the filters: they stay as they are
+MEASURED = 1000  # maximum number of photographs of the subset left out
+FROZEN = 1e-9  # factor on the learning rate of the filters, with which they do not change
 
 
 def measure(data: MixedSource, recipe: Recipe, stage: TrunkStage, without: Sequence[str], out: Path, seed: int) -> int:
-    """Train without each subset, and print what its photographs get."""
-    stop, run_device = StopSignal(), RunDevice(torch.device("cpu"), "fp32")
+    """Train without each subset in turn, and print the SROCC on it. Returns the exit code.
+
+    without: the subsets to leave out; all if empty.
+    """
+    stop = StopSignal()
     photographs = [image for image in data.databases.training if image.reference is None]
-    held = [image for image in data.databases.validating if image.reference is None]
-    found = []
+    of_subsets = []
     for subset in without or sorted({image.subset for image in photographs}):
-        parts = ([image for image in images if image.subset != subset] for images in (photographs, held))
-        trained, validating = parts
-        views = TrunkViews(trained, data.photographs.training, stage, stage_seed(seed, subset))
-        few = evenly_spaced(validating, recipe.watch.validation_pictures)
-        others = TrunkViews(few, data.photographs.validating, stage, stage_seed(0, "validation"))
-        databases = len(data.databases.names)
-        training = TrunkTraining("trunk", stage, views, others, run_device, databases=databases, seed=seed)
-        folder = out / subset
-        folder.mkdir(parents=True, exist_ok=True)
-        listener = ProgressListener(folder, None, board=False)
-        try:
-            done = run_stage(
-                training, folder, recipe.watch, run_device, listener, resume=True, stop=stop, report=report
-            )
-        finally:
-            listener.close()
-        if not done:
+        regressor = train_without(subset, data, recipe, stage, out / subset, seed, stop)
+        if regressor is None:
             return 128 + stop.signal
-        objective = training.trainer.averaged_network
-        assert isinstance(objective, TrunkObjective)
         left_out = evenly_spaced([image for image in photographs if image.subset == subset], MEASURED)
-        found.append(agreement(objective.regressor, left_out))
-        report(f"left out: {subset}, {len(left_out):,} photographs: SROCC {found[-1]:.3f}")
-    report(f"mean {np.mean(found):.3f}")
+        of_subsets.append(agreement(regressor, left_out))
+        report(f"left out: {subset}, {len(left_out):,} photographs: SROCC {of_subsets[-1]:.3f}")
+    report(f"mean {np.mean(of_subsets):.3f}")
     return 0
+
+
+def train_without(
+    subset: str, data: MixedSource, recipe: Recipe, stage: TrunkStage, folder: Path, seed: int, stop: StopSignal
+) -> PairRegressor | None:
+    """Train the trunk stage on the photographs of all other subsets. Returns None if a signal ended it early."""
+    run_device = RunDevice(torch.device("cpu"), "fp32")
+    training, validating = (
+        [image for image in images if image.reference is None and image.subset != subset]
+        for images in (data.databases.training, data.databases.validating)
+    )
+    views = TrunkViews(training, data.photographs.training, stage, stage_seed(seed, subset))
+    few = evenly_spaced(validating, recipe.watch.validation_pictures)
+    validation = TrunkViews(few, data.photographs.validating, stage, VALIDATION_SEED)
+    databases = len(data.databases.names)
+    trained = TrunkTraining("trunk", stage, views, validation, run_device, databases=databases, seed=seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    listener = ProgressListener(folder, None, board=False)
+    try:
+        done = run_stage(trained, folder, recipe.watch, run_device, listener, resume=True, stop=stop, report=report)
+    finally:
+        listener.close()
+    objective = trained.trainer.averaged_network
+    assert isinstance(objective, TrunkObjective)
+    return objective.regressor if done else None
 
 
 @torch.no_grad()
 def agreement(regressor: PairRegressor, images: Sequence[ScoredImage]) -> float:
-    """SROCC of the image's head with the human scores of photographs."""
+    """The SROCC of the image head's logits with the human scores of photographs."""
     scores = []
     for image in images:
         pixels = open_array(image.file)
         height, width = pixels.shape[:2]
         tiles = [cut_tile(pixels, x, y) for x, y in plan_tiles(width, height, TILE).places()]
-        views = [regressor.view_statistics(to_tensor(some)) for some in (tiles, whole_tiles(pixels))]
+        views = [regressor.view_statistics(to_tensor(view)) for view in (tiles, whole_tiles(pixels))]
         statistics, whole = (view.mean(dim=0, keepdim=True) for view in views)
         scores.append(float(regressor.logits(statistics, whole).joined))
     return float(spearmanr(scores, [image.quality for image in images])[0])
 
 
 def main() -> None:
+    """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--table", required=True)

@@ -1,6 +1,6 @@
 """Trains several Rs in lockstep on the same patches; they differ in their other inputs.
 
-Distorting patches takes longer than a training step on them, and is done once for all networks here.
+Distorting patches takes longer than a training step on them, so that all networks share them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME = "abreast"  # of the stage, and of its folder
 
 
 class LockstepTraining:
-    """See `loop.TrainingStage`. stages: with equal steps, batch and patch size; the first one's source serves all."""
+    """See `loop.TrainingStage`. stages: with equal steps, batch and patch size; all use the patches of the first."""
 
     kind = "abreast"
 
@@ -40,14 +40,14 @@ class LockstepTraining:
         return {"kind": self.kind, **{stage.name: stage.describe() for stage in self.stages}}
 
     def step(self, step: int, pieces: list[Batch]) -> dict[str, Tensor]:
-        found = {stage.name: stage.step(step, pieces) for stage in self.stages}
-        return {f"{name}_{loss}": value for name, losses in found.items() for loss, value in losses.items()}
+        of_stages = {stage.name: stage.step(step, pieces) for stage in self.stages}
+        return {f"{name}_{loss}": value for name, losses in of_stages.items() for loss, value in losses.items()}
 
     def validate(self, step: int) -> dict[str, float]:
-        """The measures of each; `error` is the mean of their errors."""
-        found = {stage.name: stage.validate(step) for stage in self.stages}
-        error = sum(measures["error"] for measures in found.values()) / len(found)
-        return {"error": error, **{f"{n}_{key}": v for n, measures in found.items() for key, v in measures.items()}}
+        """The measures of all stages; `error` is the mean of their errors."""
+        measures = {stage.name: stage.validate(step) for stage in self.stages}
+        error = sum(found["error"] for found in measures.values()) / len(measures)
+        return {"error": error, **{f"{n}_{key}": v for n, found in measures.items() for key, v in found.items()}}
 
     def remarks(self) -> list[str]:
         return [remark for stage in self.stages for remark in stage.remarks()]
@@ -57,12 +57,12 @@ class LockstepTraining:
 
 
 def split_checkpoint(folder: Path, stages: Sequence[RegressorTraining]) -> None:
-    """Split the checkpoint of the finished stage into one for each R, in `folder`/NAME, as if that R had been trained
-    by itself. All are of the last step. OutputError.
+    """Split the checkpoint of the finished stage into those that each R would have if it had been trained by itself, in
+    a folder named after its stage. All are of the last step. Raises OutputError.
     """
     state = read_checkpoint(folder / NAME / LAST)
     for stage in stages:
-        mine = {name: state["learns"][f"{stage.name}.{name}"] for name in stage.trainers}
-        alone = {**state, "stage": stage.name, "describe": stage.describe(), "learns": mine}
+        trainers = {name: state["learns"][f"{stage.name}.{name}"] for name in stage.trainers}
+        alone = {**state, "stage": stage.name, "describe": stage.describe(), "learns": trainers}
         for file in (BEST, LAST):
             save_checkpoint(folder / stage.name / file, alone)

@@ -2,7 +2,7 @@
 
     python -m hiqa_train.experiments.rebuilt.fit --from KODAK --scores tid2013.csv --types 4 19 [--scenes 1 2]
 
-rewrites the rows of these types: strengths of types with one per image (`each` in `tid2013.toml`), and draws of random
+Rewrites the rows of these types: strengths of types with one per image (`each` in `tid2013.toml`), and draws of random
 types (`draws`). Strengths that all scenes share are in `tid2013.toml`.
 """
 
@@ -153,7 +153,45 @@ def fit_image(
     return best
 
 
+Rows = dict[tuple[int, ...], list[str]]  # of tid2013.csv: (type, level, scene) -> strength and draw
+
+
+def fit_scene(
+    reference: np.ndarray, kind: int, scene: int, targets: dict[int, float], rows: Rows, start: float, keep: float
+) -> tuple[dict[int, float], float]:
+    """Fit one type of distortion on one scene, and enter the results in `rows`.
+
+    targets: PSNR in dB by level. start: strength to start from, if strengths are searched. keep: existing rows with at
+    most this error, in dB, stay; none if it is negative. Returns the errors in dB by level, and the strength to start
+    from on the next scene: that of the first level.
+    """
+    errors: dict[int, float] = {}
+    curve = Curve(*RANGES[kind]) if kind in RANGES else None
+    for level, target in targets.items():
+        existing = rows.get((kind, level, scene))
+        if existing is not None and keep >= 0:
+            strength = Strength(float(existing[0]), int(existing[1]))
+            error = psnr(make(reference, kind, level, scene, strength), reference) - target
+            if abs(error) <= keep:
+                errors[level] = error
+                continue
+        best, errors[level] = fit_image(reference, kind, level, scene, target, curve, start)
+        rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
+        if level == next(iter(targets)):
+            start = best.strength
+    return errors, start
+
+
+def write_rows(path: Path, rows: Rows) -> None:
+    """Write tid2013.csv, sorted by type, level and scene."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["type", "level", "scene", "strength", "draw"])
+        writer.writerows([*place, *row] for place, row in sorted(rows.items()))
+
+
 def main() -> None:
+    """Run the command; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="folder", type=Path, required=True, help="Kodak's photographs")
     parser.add_argument("--scores", type=Path, required=True, help="table with reference, type, level, psnrc")
@@ -170,31 +208,17 @@ def main() -> None:
     with open(path, newline="", encoding="utf-8") as file:
         rows = {tuple(map(int, row[:3])): row[3:] for row in list(csv.reader(file))[1:]}
     for kind in options.types:
-        errors: dict[int, list[float]] = {level: [] for level in options.levels}
+        of_scenes: list[dict[int, float]] = []
         start = math.sqrt(math.prod(RANGES[kind])) if kind in RANGES else math.nan
         for scene, reference in references.items():
-            curve = Curve(*RANGES[kind]) if kind in RANGES else None
-            for level in options.levels:
-                target = published[kind, level, scene]
-                existing = rows.get((kind, level, scene))
-                if existing is not None and options.keep >= 0:
-                    old = Strength(float(existing[0]), int(existing[1]))
-                    error_of_old = psnr(make(reference, kind, level, scene, old), reference) - target
-                    if abs(error_of_old) <= options.keep:
-                        errors[level].append(error_of_old)
-                        continue
-                best, error = fit_image(reference, kind, level, scene, target, curve, start)
-                rows[kind, level, scene] = [f"{best.strength:.10g}", str(best.draw)]
-                errors[level].append(error)
-                if level == options.levels[0]:
-                    start = best.strength
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(["type", "level", "scene", "strength", "draw"])
-                writer.writerows([*place, *row] for place, row in sorted(rows.items()))
-        for level, found in errors.items():
-            worst = max(found, key=abs)
-            print(f"type {kind}, level {level}: mean {np.mean(found):+.4f} dB, worst {worst:+.4f} dB", flush=True)
+            targets = {level: published[kind, level, scene] for level in options.levels}
+            errors, start = fit_scene(reference, kind, scene, targets, rows, start, options.keep)
+            of_scenes.append(errors)
+            write_rows(path, rows)
+        for level in options.levels:
+            of_level = [errors[level] for errors in of_scenes]
+            worst = max(of_level, key=abs)
+            print(f"type {kind}, level {level}: mean {np.mean(of_level):+.4f} dB, worst {worst:+.4f} dB", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     GENERATORS="python -m hiqa_train.experiments.rebuilt.generators"
     $GENERATORS --clean-images CID22 --clean-images BIQ --pretrained PRE --generator WEIGHTS --out GS
 
-GS gets the runs HCM, QPL, ADV and QADV, whose Gs `tables ablation --generators GS` uses. All four start from the G of
-WEIGHTS and train on the same pairs in the same order for the same number of steps. psi of formula (5) is the R on
-images alone of PRE; the two-input R of formula (7) starts from it, with weight zero on the map. The same command
-resumes a stopped training. At the end, all four and the initial G are measured on the same validation pairs.
+Writes the runs HCM, QPL, ADV and QADV to GS, whose Gs `tables ablation --generators GS` uses. All four start from the G
+of WEIGHTS and train on the same pairs in the same order for the same number of steps. psi of formula (5) is PRE's R on
+images alone; the two-input R of formula (7) starts from it, with weight zero on the map. The same command resumes a
+stopped training. At the end, all four and the initial G are measured on the same validation pairs.
 """
 
 from __future__ import annotations

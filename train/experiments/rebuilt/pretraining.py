@@ -3,9 +3,9 @@
     PRETRAINING="python -m hiqa_train.experiments.rebuilt.pretraining"
     $PRETRAINING --clean-images CID22 --clean-images BIQ --out PRE [--generator DIR] [--only alone]
 
-R on the image alone and R with hallucination train on the same patches in the same order. The same command resumes a
-stopped training. `hiqa evaluate splits --init-from PRE` takes the result, and refuses it for scenes that it was trained
-on. `--only alone` trains the R on the image alone, which gives the same weights and is all that the ablation needs.
+The R on the image alone and the R with hallucination train on the same patches in the same order. The same command
+resumes a stopped training. `hiqa evaluate splits --init-from PRE` starts from the result, and refuses test scenes that
+it was trained on. `--only alone` trains the R on the image alone, with the same result; the ablation needs no other.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hiqa_train.recipes.schema import Recipe
 from hiqa_train.recipes.stages import RegressorStage
 from hiqa_train.runs.options import RunOptions
 from hiqa_train.runs.sources import open_photographs
+from hiqa_train.sources.protocol import DataSource
 from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import TrainedNetworks, load_generator
 from hiqa_train.stages.regressor import RegressorTraining
@@ -36,7 +37,8 @@ RECIPE = Path(__file__).with_name("pretraining.toml")
 
 def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions) -> bool:
     """Train the recipe's regressor stages in lockstep in OUT, with the G of the options. Returns False if a signal
-    ended it early. UsageError if a stage has another kind, starts from another one, or has other distortions.
+    ended it early. Raises UsageError if a stage is of another kind, starts from another stage, or has other shares of
+    distortions.
     """
     shares = next(iter(recipe.stages.values())).shares
     for name, stage in recipe.stages.items():
@@ -49,16 +51,8 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
         factory = StageFactory(recipe, data, run_device, options.seed, None)
         networks = TrainedNetworks(out, load_generator(options.generator))
         stages = [factory.build(name, networks) for name in recipe.stages]
-        scenes = all_trained_scenes(data.scenes(), trained_scenes(options.generator))
         out.mkdir(parents=True, exist_ok=True)
-        record = {
-            "recipe": recipe.to_dict(),
-            "seed": options.seed,
-            "material": data.describe(),
-            "generator": trained_scenes(options.generator).weights_id,
-            "seen_scenes": None if scenes is None else sorted(scenes),
-        }
-        write_json(out / RUN_RECORD, record)
+        write_record(out, recipe, data, options)
         together = lockstep.LockstepTraining([stage for stage in stages if isinstance(stage, RegressorTraining)])
         listener = ProgressListener(out, None, board=False)
         resume = (out / lockstep.NAME / LAST).exists()
@@ -75,6 +69,20 @@ def pretrain(folders: list[Path], recipe: Recipe, out: Path, options: RunOptions
     if done:
         lockstep.split_checkpoint(out, together.stages)
     return done
+
+
+def write_record(out: Path, recipe: Recipe, data: DataSource, options: RunOptions) -> None:
+    """Write run.json: recipe, seed, data, G, and all scenes that any network was trained on."""
+    of_generator = trained_scenes(options.generator)
+    scenes = all_trained_scenes(data.scenes(), of_generator)
+    record = {
+        "recipe": recipe.to_dict(),
+        "seed": options.seed,
+        "material": data.describe(),
+        "generator": of_generator.weights_id,
+        "seen_scenes": None if scenes is None else sorted(scenes),
+    }
+    write_json(out / RUN_RECORD, record)
 
 
 def main() -> None:

@@ -119,6 +119,7 @@ def finished(eval_splits: Sequence[EvaluationSplit], method: Method, out: Path) 
 
 
 def open_rebuilt(name: str, tree: Path | None) -> Dataset:
+    """Open a rebuilt database. Raises UsageError if its tree is not given."""
     if tree is None:
         raise UsageError(f"this table needs {name}", f"give --{name.removesuffix('-rebuilt')} TREE")
     return open_dataset(name, tree)
@@ -173,13 +174,10 @@ def go(given: argparse.Namespace) -> int:
         stop = StopSignal()
         write_splits(given.out / "splits.json", splits, study.datasets)
         methods = [rows[word] for word in given.rows or rows]
-        # a row's folder serves all its splits, although only the first ones may run now
-        if (
-            run_protocol(
-                given.table, eval_splits, methods, given.out, stop=stop, report=report, only=range(given.splits)
-            )
-            is None
-        ):
+        # a row's folder belongs to all its splits, of which `only` some run in this call
+        only = range(given.splits)
+        done = run_protocol(given.table, eval_splits, methods, given.out, stop=stop, report=report, only=only)
+        if done is None:
             report("stopped; run the same command to resume")
             return 128 + stop.signal
     results = {word: finished(eval_splits, method, given.out) for word, method in rows.items()}
