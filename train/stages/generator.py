@@ -181,11 +181,11 @@ class GeneratorTraining:
         regressor, generator = self.two_input_trainer.averaged_network, self.trainer.averaged_network
         assert isinstance(regressor, MappedRegressor)
         assert isinstance(generator, Generator)
-        found = predict(
+        predictions = predict(
             regressor, lambda b: regressor_inputs(generator, b, "hallucination", fusion=False), self.validation
         )
-        self.threshold.epsilon = float(torch.tensor(found.errors).median())
-        return found.measures()
+        self.threshold.epsilon = float(torch.tensor(predictions.errors).median())
+        return predictions.measures()
 
     def validate(self, step: int) -> dict[str, float]:
         generator = self.trainer.averaged_network
@@ -194,16 +194,13 @@ class GeneratorTraining:
 
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
             assert batch.reference is not None
-            found = {"pixel": PIXEL_LOSSES[recipe.pixel](hallucination, batch.distorted, batch.reference)}
-            predicted, wanted = (
-                centre_crop(hallucination, recipe.features_patch),
-                centre_crop(batch.reference, recipe.features_patch),
-            )
-            return found | feature_losses(self.features, predicted, wanted, recipe.psi_layer)
+            pixel = PIXEL_LOSSES[recipe.pixel](hallucination, batch.distorted, batch.reference)
+            crops = (centre_crop(image, recipe.features_patch) for image in (hallucination, batch.reference))
+            return {"pixel": pixel, **feature_losses(self.features, *crops, recipe.psi_layer)}
 
-        found = hallucination_measures(generator, losses, self.validation)
-        error = found["pixel"] + sum(weight * found.get(name, 0.0) for name, weight in self.weights.items())
-        measures = {"error": error, **found}
+        means = hallucination_measures(generator, losses, self.validation)
+        error = means["pixel"] + sum(weight * means.get(name, 0.0) for name, weight in self.weights.items())
+        measures = {"error": error, **means}
         if recipe.adversarial == "quality":
             two_input = self.update_epsilon()
             assert self.threshold.epsilon is not None

@@ -106,12 +106,12 @@ def generator_stage(recipe: Recipe) -> str:
 
 def trunk_stage(recipe: Recipe) -> str:
     """The name of the trunk stage. UsageError without one."""
-    found = next((name for name, stage in recipe.stages.items() if isinstance(stage, TrunkStage)), None)
-    if found is None:
+    trunk = next((name for name, stage in recipe.stages.items() if isinstance(stage, TrunkStage)), None)
+    if trunk is None:
         raise UsageError(
             f"the recipe {recipe.name} has a stage of kind heads and none of kind trunk", "add one before it"
         )
-    return found
+    return trunk
 
 
 def vgg_layers(recipe: Recipe, stages: Sequence[str]) -> tuple[str, ...]:

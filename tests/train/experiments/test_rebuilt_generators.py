@@ -19,7 +19,7 @@ from hiqa_train.data.leakage import trained_scenes
 from hiqa_train.distributed import RunDevice
 from hiqa_train.evaluation.protocols.ablation import variant
 from hiqa_train.experiments.rebuilt import generators
-from hiqa_train.experiments.rebuilt.generators import GENERATORS, RECIPE, fakes, train_generators
+from hiqa_train.experiments.rebuilt.generators import GENERATORS, RECIPE, fake_shares, train_generators
 from hiqa_train.experiments.rebuilt.pretraining import pretrain
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
@@ -89,9 +89,9 @@ def test_each_g_trains_with_its_own_losses_and_the_table_measures_all_alike(grou
     lines = capsys.readouterr().out.splitlines()[-5:]
     assert [line.split(" | ")[0].strip("| ") for line in lines] == ["initial", *GENERATORS]
     assert all(len(line.split("|")) == 7 and float(line.split("|")[3]) > 0 for line in lines)
-    assert fakes(tmp_path / "HCM") is None
-    assert fakes(tmp_path / "ADV") == (0.0, 0.0, 0.0)
-    share = fakes(tmp_path / "QADV")
+    assert fake_shares(tmp_path / "HCM") is None
+    assert fake_shares(tmp_path / "ADV") == (0.0, 0.0, 0.0)
+    share = fake_shares(tmp_path / "QADV")
     assert share is not None
     assert 0 <= share[1] <= share[0] <= share[2] <= 1
     seen = trained_scenes(tmp_path / "QADV").scenes

@@ -64,12 +64,12 @@ def bisect(error: Callable[[float], float], mild: float, strong: float, close: f
     best = (mild, math.inf)
     for _ in range(2 * STEPS):
         strength = (mild + strong) / 2
-        found = error(strength)
-        if abs(found) < abs(best[1]):
-            best = (strength, found)
-        if abs(found) < close:
+        difference = error(strength)
+        if abs(difference) < abs(best[1]):
+            best = (strength, difference)
+        if abs(difference) < close:
             break
-        mild, strong = (strength, strong) if found > 0 else (mild, strength)
+        mild, strong = (strength, strong) if difference > 0 else (mild, strength)
     return best
 
 
@@ -105,12 +105,12 @@ def search(
     best = (start, math.inf)
     for step in range(STEPS):
         strength = curve.propose(target, start, halve=step % 3 == 2)
-        found = measure(strength)
-        if abs(found - target) < abs(best[1]):
-            best = (strength, found - target)
-        if abs(found - target) < close or (math.log(strength), found) in curve.points:
+        measured = measure(strength)
+        if abs(measured - target) < abs(best[1]):
+            best = (strength, measured - target)
+        if abs(measured - target) < close or (math.log(strength), measured) in curve.points:
             break
-        curve.points.append((math.log(strength), found))
+        curve.points.append((math.log(strength), measured))
     return best
 
 
@@ -132,22 +132,22 @@ def fit_image(
     for draw in range(row.draws):
         close, of_draw = MEETS.get(kind, CLOSE), partial(measure, draw=draw)
         if kind in BISECTED:
-            strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, *BISECTED[kind], close)  # type: ignore[misc]
+            strength, error = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, *BISECTED[kind], close)  # type: ignore[misc]
         elif kind in LOWEST:
             lowest = row.levels[level - 1]
-            strength, found = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, lowest, lowest + SHIFT, close)  # type: ignore[misc]
+            strength, error = bisect(lambda x, of_draw=of_draw: of_draw(x) - target, lowest, lowest + SHIFT, close)  # type: ignore[misc]
         elif curve is not None:
             of_scene = Curve(*RANGES[kind]) if draw else curve  # every draw has its own curve
-            strength, found = search(of_draw, target, of_scene, best[0].strength if draw else start, close)
-            if kind == 22 and abs(found) > close:  # PSNR is not monotone in the number of colours: search around
+            strength, error = search(of_draw, target, of_scene, best[0].strength if draw else start, close)
+            if kind == 22 and abs(error) > close:  # PSNR is not monotone in the number of colours: search around
                 reach = max(AROUND, round(strength) // 4)
                 near = range(max(2, round(strength) - reach), round(strength) + reach + 1)
-                found, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
+                error, strength = min(((of_draw(n) - target, float(n)) for n in near), key=lambda tried: abs(tried[0]))
         else:
             strength = row.levels[level - 1]
-            found = of_draw(strength) - target
-        if abs(found) < abs(best[1]):
-            best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), found
+            error = of_draw(strength) - target
+        if abs(error) < abs(best[1]):
+            best = Strength(round(strength) if kind in WHOLE else float(f"{strength:.10g}"), draw), error
         if abs(best[1]) < ENOUGH:
             break
     return best

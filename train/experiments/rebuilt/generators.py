@@ -130,15 +130,15 @@ class GeneratorStudy:
 
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
             assert batch.reference is not None
-            found, wanted = (psi.trunk_features(image)[layer] for image in (hallucination, batch.reference))
+            features = (psi.trunk_features(image)[layer] for image in (hallucination, batch.reference))
             pixel = PIXEL_LOSSES[stage.pixel](hallucination, batch.distorted, batch.reference)
-            return {"pixel": pixel, "psi": feature_loss(found, wanted)}
+            return {"pixel": pixel, "psi": feature_loss(*features)}
 
         validation = self.data.validation(self.stage, recipe.stages[self.stage], run_device, with_references=True)
         return hallucination_measures(network.to(run_device.device).eval(), losses, validation)
 
 
-def fakes(folder: Path) -> tuple[float, float, float] | None:
+def fake_shares(folder: Path) -> tuple[float, float, float] | None:
     """The mean of d_fake over all steps of D, and the lowest and highest mean of one line of metrics.jsonl. None
     without D."""
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
@@ -180,10 +180,10 @@ def table(study: GeneratorStudy, names: Sequence[str], run_device: RunDevice) ->
     networks |= {name: TrainedNetworks(study.out / name, None).generator(study.stage) for name in names}
     lines = table_head(["G", "pixel loss", "psi loss", "gain, dB", "d_fake = 1 (lowest, highest)"])
     for name, network in networks.items():
-        found = study.measures(network, run_device)
-        shares = fakes(study.out / name) if name in names else None
+        measures = study.measures(network, run_device)
+        shares = fake_shares(study.out / name) if name in names else None
         fake = "" if shares is None else f"{decimals(shares[0])} ({decimals(shares[1])}, {decimals(shares[2])})"
-        cells = [f"{found['pixel']:.4f}", f"{found['psi']:.4f}", f"{found['gain_db']:+.3f}", fake]
+        cells = [f"{measures['pixel']:.4f}", f"{measures['psi']:.4f}", f"{measures['gain_db']:+.3f}", fake]
         lines.append(table_line([name, *cells]))
     return lines
 

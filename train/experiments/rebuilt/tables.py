@@ -97,25 +97,25 @@ def rows_of_two(study: TableStudy) -> dict[str, Method]:
 def rows_of_ablation(study: TableStudy, generators: Path) -> dict[str, Method]:
     """The rows of figure 4. Each R starts from the R on images alone, with weight zero on its other inputs."""
     initial = study.pretrained / "alone"
-    found: dict[str, Method] = {}
+    rows: dict[str, Method] = {}
     for name in VARIANTS:
         recipe = dataclasses.replace(variant(study.recipe("finetuning", name), name), name=name)
         if name == "BL":
-            found[name] = study.trained("baseline", study.recipe("finetuning", name), initial)
+            rows[name] = study.trained("baseline", study.recipe("finetuning", name), initial)
         else:
-            generators_path = name if name in ("HCM", "QPL", "ADV") else "QADV"
-            found[name] = study.trained("hiqa", recipe, initial, generators / generators_path)
-    return found
+            generator = name if name in ("HCM", "QPL", "ADV") else "QADV"
+            rows[name] = study.trained("hiqa", recipe, initial, generators / generator)
+    return rows
 
 
 def finished(eval_splits: Sequence[EvaluationSplit], method: Method, out: Path) -> list[SplitResult]:
-    """The finished splits of a row."""
-    found = []
+    """The results of a row on its finished splits."""
+    results = []
     for eval_split in eval_splits:
         file = out / method.name / f"split-{eval_split.number:02}" / "result.json"
         if file.exists():
-            found.append(read_result(file, method.name, eval_split.number))
-    return found
+            results.append(read_result(file, method.name, eval_split.number))
+    return results
 
 
 def open_rebuilt(name: str, tree: Path | None) -> Dataset:
