@@ -25,7 +25,7 @@ class LockstepTraining:
     kind = "abreast"
 
     def __init__(self, stages: Sequence[RegressorTraining]) -> None:
-        """ValueError if the stages do not use the same patches."""
+        """Raises ValueError if the stages do not train on the same patches."""
         first = stages[0]
         for other in stages[1:]:
             if (other.steps, other.batch, other.recipe.patch) != (first.steps, first.batch, first.recipe.patch):

@@ -36,8 +36,9 @@ class Vgg19Features(nn.Module):
     factor: Tensor
     term = "vgg"  # the loss's name in metrics
 
-    def __init__(self, file: Path, layers: tuple[str, ...] = ("conv2_2", "conv3_2")) -> None:
-        """Raises UsageError for an unreadable file, or one without a convolution up to the last of `layers`."""
+    def __init__(self, file: Path, layers: tuple[str, ...]) -> None:
+        """layers: names in LAYERS. Raises UsageError for other names, for a file that cannot be read, and for one that
+        lacks a convolution up to the last layer."""
         super().__init__()
         unknown = [layer for layer in layers if layer not in LAYERS]
         if unknown or not layers:

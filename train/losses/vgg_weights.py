@@ -30,7 +30,10 @@ class DownloadError(HiqaError):
 
 
 def cached(folder: Path | None = None) -> Path | None:
-    """torchvision's file in the user's cache, or None. A file of this name has passed the checksum."""
+    """The path of torchvision's file in the cache, None without one. A file of this name has passed the checksum.
+
+    folder: None for the user's cache.
+    """
     try:
         path = (folder or default_cache_folder()) / ADDRESS.rpartition("/")[2]
     except UsageError:  # no cache
@@ -41,7 +44,8 @@ def cached(folder: Path | None = None) -> Path | None:
 def download(report: Callable[[str], None], *, folder: Path | None = None, address: str = ADDRESS) -> Path:
     """Download the file into the cache, check it against the checksum in its name, and return its path.
 
-    An interrupted download continues at the next call. address: for tests. Raises DownloadError, OutputError.
+    An interrupted download continues at the next call. folder: None for the user's cache. address: whose file name
+    contains the first digits of the sha256. Raises DownloadError and OutputError.
     """
     name = address.rpartition("/")[2]
     digits = re.search(r"-([0-9a-f]{8,64})\.", name)

@@ -243,7 +243,7 @@ class Run:
         return True
 
     def _write_record(self) -> None:
-        """Write run.json, or compare it on resume. UsageError if OUT holds a different run."""
+        """Write run.json, or compare it on resume. Raises UsageError if OUT holds a different run."""
         if self.run_device.leads:
             identity = run_identity(self.recipe, self.options.seed, self.data.describe(), self.phi)
             path = self.out / RUN_RECORD

@@ -48,7 +48,7 @@ def write_record(path: Path, identity: Mapping[str, Any], scenes: Iterable[str] 
 
 
 def check_record(path: Path, identity: Mapping[str, Any]) -> None:
-    """UsageError if the run.json at `path` is of another run. FREE_SETTINGS may differ."""
+    """Check that the run.json at `path` is of this run; FREE_SETTINGS may differ. Raises UsageError."""
     found = json.loads(path.read_text(encoding="utf-8"))
     now = identity[PERCEPTUAL]
     if PERCEPTUAL not in found:  # written when VGG19 was the only such network
@@ -72,7 +72,7 @@ def _learned(identity: Mapping[str, Any]) -> dict[str, Any]:
 def recorded_perceptual(folder: Path) -> dict[str, Any] | None:
     """The perceptual loss's network of the run, or of the weights, in `folder`; None without one or without a record.
 
-    UsageError for a run.json that cannot be read.
+    Raises UsageError for a run.json that cannot be read.
     """
     if (folder / MANIFEST).exists():
         found = read_manifest(folder).measured.get(PERCEPTUAL)
@@ -87,7 +87,7 @@ def recorded_perceptual(folder: Path) -> dict[str, Any] | None:
 
 
 def check_out(out: Path, *, resume: bool) -> None:
-    """UsageError if OUT is not empty without `resume`, or holds no run with it."""
+    """Check that OUT is empty, or with `resume` that it holds a run. Raises UsageError."""
     if not resume and out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", "give --resume to continue its run, or another --out")
     if resume and not (out / RUN_RECORD).exists() and not any(out.glob(f"*/{LAST}")):

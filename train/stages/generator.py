@@ -80,9 +80,10 @@ class GeneratorTraining:
         init_generator: Generator | None = None,
         init_two_input: MappedRegressor | None = None,
     ) -> None:
-        """features: networks of the feature losses that the recipe has a weight for. init_generator: a G to start from.
-        init_two_input: an R on images alone from which the two-input R of formula (7) starts. UsageError if one has
-        other sizes than the recipe's."""
+        """features: networks of the feature losses that the recipe has a weight for. init_generator: the G to start
+        from. init_two_input: the R on images alone that the two-input R of formula (7) starts from. None for random
+        weights. Raises UsageError if the sizes of one differ from the recipe's.
+        """
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
         self.run_device, self.databases = run_device, databases

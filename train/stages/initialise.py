@@ -46,7 +46,7 @@ class TrainedNetworks:
         self.out, self.given = out, given
 
     def state(self, stage: str) -> dict[str, Any]:
-        """The checkpoint of a finished stage that others use. UsageError if the stage is not finished."""
+        """The checkpoint of a finished stage that others use. Raises UsageError if the stage is not finished."""
         last = self.out / stage / LAST
         if not last.exists():
             raise UsageError(f"{self.out} has no finished stage {stage}", "train it first, or give --generator for a G")

@@ -16,7 +16,8 @@ RESUME_HINT = "checkpoints written before are complete: make room, then continue
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` atomically. OutputError if that fails, as on a full disk; the previous checkpoint is kept."""
+    """Write `state` atomically. Raises OutputError if that fails, as on a full disk; then the previous checkpoint is
+    kept."""
     try:
         with atomic_file(path, temporary=path.with_name(path.name + ".part")) as file:
             torch.save(state, file)
@@ -39,7 +40,7 @@ def _disk_error(error: RuntimeError) -> OSError | None:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint. UsageError if it is missing or broken."""
+    """Read a checkpoint. Raises UsageError if it is missing or broken."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -52,7 +53,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_checkpoint(path: Path, describe: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a checkpoint of exactly this stage, recipe, networks and seed. UsageError names the first difference."""
+    """Read a checkpoint whose description (stage, recipe, networks, seed) is `describe`. Raises UsageError that names
+    the first difference."""
     state = read_checkpoint(path)
     difference = first_difference(state["describe"], describe)
     if difference:

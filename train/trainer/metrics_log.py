@@ -106,7 +106,7 @@ class MetricsLog:
         self.since = time.monotonic()
 
     def write_values(self, step: int, values: dict[str, Any], listener: ProgressListener) -> None:
-        """Write a line with the given values. OutputError."""
+        """Write a line with the given values. Raises OutputError."""
         if not self.writes:
             return
         line = {"stage": self.stage, "step": step, **values}

@@ -39,7 +39,7 @@ class SampleGrid:
 
 
 def write_sample_grid(path: Path, grid: SampleGrid) -> None:
-    """Write a PNG with one row per patch. OutputError."""
+    """Write a PNG with one row per patch. Raises OutputError."""
     whole = torch.cat([torch.cat(list(column), dim=1) for column in grid.columns()], dim=2)  # (3, rows*H, columns*W)
     pixels = np.rint(whole.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     done, data = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))

@@ -192,11 +192,11 @@ def test_files_without_vgg19_are_refused_in_one_line(tmp_path):
         Vgg19Features(tmp_path / "short.pth", ("conv1_2",))
     (tmp_path / "none.pth").write_bytes(b"no zip")
     with pytest.raises(UsageError, match="cannot read VGG19's weights from"):
-        Vgg19Features(tmp_path / "none.pth")
+        Vgg19Features(tmp_path / "none.pth", ("conv1_2",))
     (tmp_path / "none.safetensors").write_bytes(b"no")
     with pytest.raises(UsageError, match="cannot read VGG19's weights from"):
-        Vgg19Features(tmp_path / "none.safetensors")
+        Vgg19Features(tmp_path / "none.safetensors", ("conv1_2",))
     with pytest.raises(UsageError, match="cannot read"):
-        Vgg19Features(Path("/nowhere/vgg.pth"))
+        Vgg19Features(Path("/nowhere/vgg.pth"), ("conv1_2",))
     with pytest.raises(UsageError, match=r"vgg_layers: expected some of conv1_1, .*, found conv9_1"):
         Vgg19Features(tmp_path / "short.pth", ("conv9_1",))

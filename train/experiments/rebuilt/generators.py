@@ -99,7 +99,7 @@ class GeneratorStudy:
         )
 
     def _record(self, folder: Path, stage: GeneratorStage) -> None:
-        """Write what a G depends on, or compare it on resume. UsageError if it differs."""
+        """Write what a G depends on, or compare it on resume. Raises UsageError if it differs."""
         origins = [trained_scenes(self.options.generator), trained_scenes(self.pretrained)]
         scenes = all_trained_scenes(self.data.scenes(), origins[0])
         pretrained_scenes = origins[1].scenes
@@ -157,8 +157,8 @@ def train_generators(
 ) -> bool:
     """Train the named Gs one after another in OUT/NAME. Returns False if a signal ended it early.
 
-    options: device, precision, seed, and the initial G. UsageError if OUT holds another run, PRE has no finished R on
-    images alone, or the recipe lacks stages.
+    options: device, precision, seed, and the initial G. Raises UsageError if OUT holds another run, if PRE has no
+    finished R on images alone, or if the recipe lacks stages.
     """
     if any(name not in GENERATORS for name in names):
         raise UsageError(f"no such G among {', '.join(names)}", f"some of {', '.join(GENERATORS)}")

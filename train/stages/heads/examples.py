@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -44,10 +45,7 @@ def of_database(images: Sequence[ScoredImage], *, validates: bool, first_group: 
         source = image.database + 1
         return [Example(pixels, reference, image.quality, source, image.subset, group, validates, image.scene)]
 
-    return [
-        lambda image=image, group=first_group + number: draw(image, group)  # type: ignore[misc]
-        for number, image in enumerate(images)
-    ]
+    return [partial(draw, image, first_group + number) for number, image in enumerate(images)]
 
 
 def of_clean_images(
@@ -59,7 +57,7 @@ def of_clean_images(
         return versions_of(image, stage, seed, number, CLEAN, first_group + number, validates=validates)
 
     return [
-        lambda image=image, number=place * stage.groups + turn: draw(image, number)  # type: ignore[misc]
+        partial(draw, image, place * stage.groups + turn)
         for place, image in enumerate(images)
         for turn in range(stage.groups)
     ]
@@ -77,10 +75,7 @@ def of_photographs(
         source, group = image.database + 1, first_group + number
         return versions_of(photograph, stage, seed, number, source, group, validates=validates)
 
-    return [
-        lambda image=image, number=number: draw(image, number)  # type: ignore[misc]
-        for number, image in enumerate(large)
-    ]
+    return [partial(draw, image, number) for number, image in enumerate(large)]
 
 
 def versions_of(
