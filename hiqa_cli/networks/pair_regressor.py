@@ -126,7 +126,7 @@ class PairHead(nn.Module):
     def __init__(self, numbers: int, units: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(numbers, units)
-        self.told = nn.Linear(units, 1)
+        self.told = nn.Linear(units, 1)  # output layer; weights files have this name
         self.linear = nn.Linear(numbers, 1, bias=False)
         nn.init.zeros_(self.linear.weight)
 
@@ -189,7 +189,7 @@ class PairRegressor(nn.Module):
 
     @property
     def activation_count(self) -> int:
-        """Units that the error head sees."""
+        """Number of inputs of the error head."""
         return self.config.image_units + (self.config.pair_units + 1 if self.config.compares else 0)
 
     @property

@@ -108,7 +108,7 @@ class Regressor(nn.Module):
 
     @property
     def activation_count(self) -> int:
-        """Units that the error head sees."""
+        """Number of inputs of the error head."""
         return self.config.hidden
 
     def forward(self, distorted: Tensor, discrepancy: Tensor | None = None, semantic: Tensor | None = None) -> Tensor:

@@ -18,7 +18,7 @@ class ErrorHead(nn.Module):
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(inputs, units)
-        self.told = nn.Linear(units, 1)
+        self.told = nn.Linear(units, 1)  # output layer; weights files have this name
 
     def forward(self, activations: Tensor) -> Tensor:
         predicted: Tensor = self.told(functional.relu(self.hidden(activations))).squeeze(1)

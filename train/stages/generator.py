@@ -102,7 +102,7 @@ class GeneratorTraining:
         self.features_start = round(recipe.steps * recipe.features_from)
         self.adversarial_start = round(recipe.steps * recipe.adversarial_from)
         self.threshold = Threshold()
-        # one seed per network, so that each starts the same whether or not the others are there
+        # one seed per network, so that its initial weights do not depend on the other networks of the recipe
         if recipe.adversarial != "none":
             torch.manual_seed(seed + 1)
             self._add_discriminator(networks)

@@ -35,7 +35,7 @@ class ScaleAnchor:
     def apply(self, regressor: AnyRegressor) -> None:
         """Anchor the scores of R in place."""
         if isinstance(regressor, PairRegressor):
-            # gain and shift of both heads are those of the joined logit, since the gate weights their difference
+            # the joined logit changes as those of both heads: the gate weights their difference, and gain > 0
             for head in (regressor.image, regressor.comparison) if regressor.config.compares else (regressor.image,):
                 head.rescale(self.gain, self.shift)
             return

@@ -31,10 +31,10 @@ REPORTS = 5  # times that a training reports its losses
 def train_heads(
     regressor: PairRegressor, rows: Rows, sources: int, stage: HeadsStage, seed: int, report: Callable[[str], None]
 ) -> None:
-    """Train the heads of `regressor` in place on training rows. The image head starts from its weights, the comparison
-    and the gate start anew. Afterwards a logit is a score in units of the base of `Scales`.
+    """Train the heads of `regressor` in place. The image head continues from its weights, the comparison's head and the
+    gate start from random ones. Afterwards a logit is a score in units of `Scales.base`.
 
-    rows: without those for validation. sources: their number, those without rows included.
+    rows: those for training. sources: number of sources, including those without rows.
     """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
