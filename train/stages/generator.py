@@ -196,8 +196,9 @@ class GeneratorTraining:
         def losses(batch: Batch, hallucination: Tensor) -> dict[str, Tensor]:
             assert batch.reference is not None
             pixel = PIXEL_LOSSES[recipe.pixel](hallucination, batch.distorted, batch.reference)
-            crops = (centre_crop(image, recipe.features_patch) for image in (hallucination, batch.reference))
-            return {"pixel": pixel, **feature_losses(self.features, *crops, recipe.psi_layer)}
+            side = recipe.features_patch
+            predicted, reference = centre_crop(hallucination, side), centre_crop(batch.reference, side)
+            return {"pixel": pixel, **feature_losses(self.features, predicted, reference, recipe.psi_layer)}
 
         means = hallucination_measures(generator, losses, self.validation)
         error = means["pixel"] + sum(weight * means.get(name, 0.0) for name, weight in self.weights.items())
