@@ -59,17 +59,19 @@ def score_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return functional.l1_loss(predicted, target)
 
 
-def ranking_loss(predicted: Tensor, target: Tensor, group: Tensor) -> Tensor:
+def ranking_loss(
+    predicted: Tensor, target: Tensor, group: Tensor, *, margin: float = 0.0, alike: float = 0.0
+) -> Tensor:
     """Rank patches of one group by their targets; not in the paper.
 
     predicted, target: (B,) on one scale. group: (B,), patches of one number are compared: versions of one reference, or
     images of one database. The loss of a pair is the amount by which its predicted difference falls short of its target
-    difference.
+    difference, or of `margin` where that is larger. Pairs whose targets differ by `alike` or less are not compared.
     """
-    target_difference = target[:, None] - target[None, :]
+    wanted = target[:, None] - target[None, :]
+    compared = (wanted > alike) & (group[:, None] == group[None, :])
     difference = predicted[:, None] - predicted[None, :]
-    compared = (target_difference > 0) & (group[:, None] == group[None, :])
-    shortfall = functional.relu(target_difference - difference) * compared
+    shortfall = functional.relu(wanted.clamp_min(margin) - difference) * compared
     return shortfall.sum() / torch.clamp(compared.sum(), min=1)
 
 

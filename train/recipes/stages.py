@@ -164,7 +164,8 @@ class HeadsStage:
         of databases without.
     alone_weight: of the same losses of a single head, beside those of the score: of the image head on photographs, of
         the comparison's head on rows with references.
-    order_weight: of the ranking of the versions of one image.
+    order_weight: of the ranking of the versions of one image. margin: smallest difference of logits that it demands of
+        a pair, in standard deviations of human scores.
     between: of errors between subsets of photographs, beside those within each (losses/subsets.py).
     """
 
@@ -189,6 +190,7 @@ class HeadsStage:
     photographs_weight: float
     alone_weight: float
     order_weight: float
+    margin: float
     between: float
 
 

@@ -46,6 +46,16 @@ def test_the_ranking_loss_counts_only_wrong_order_within_a_group():
     assert float(ranking_loss(swapped, target, torch.zeros(4))) == pytest.approx((1.2 + 4 * 0.6) / 5)
 
 
+def test_the_ranking_loss_demands_a_margin_and_leaves_out_pairs_that_are_alike():
+    predicted, group = torch.tensor([1.0, 0.0, 5.0]), torch.tensor([1, 1, 2])
+    far, near = torch.tensor([2.0, 0.0, 1.99]), torch.tensor([0.01, 0.0, 0.0])
+    assert float(ranking_loss(predicted, far, group, margin=0.1, alike=0.05)) == pytest.approx(
+        1
+    )  # 2 wanted, 1 predicted
+    assert float(ranking_loss(predicted, near, group, margin=1.5, alike=0.005)) == pytest.approx(0.5)
+    assert float(ranking_loss(predicted, near, group, margin=1.5, alike=0.02)) == 0
+
+
 def test_the_discriminator_is_trained_towards_d_fake_and_g_towards_real():
     sure = torch.tensor([0.5, 2.0])  # logits
     probability = sure.sigmoid()

@@ -17,7 +17,6 @@ from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.stages.trunk import stage as trunk_stage
-from hiqa_train.stages.trunk.objective import shortfall
 from hiqa_train.stages.trunk.stage import TrunkTraining, ordered_share, trained_image_part
 from hiqa_train.stages.trunk.views import VERSIONS, VIEWS, TrunkViews
 
@@ -99,14 +98,6 @@ def test_the_blocks_after_the_compared_ones_train_and_the_trunk_is_left_to_other
     state = {"learns": {"trunk": training.trainer.state()}, "describe": training.describe()}
     left = trained_image_part(state).state_dict()
     assert all(torch.equal(value, after[f"regressor.{name}"]) for name, value in left.items())
-
-
-def test_versions_fall_short_of_their_differences_or_of_the_margin_and_others_are_not_compared() -> None:
-    told, target = torch.tensor([1.0, 0.0, 5.0]), torch.tensor([2.0, 0.0, 1.99])
-    group = torch.tensor([1, 1, 2])
-    assert shortfall(told, target, group, 0.1, 0.05) == pytest.approx(1.0)  # 2 wanted, 1 told
-    assert shortfall(told, torch.tensor([0.01, 0.0, 0.0]), group, 1.5, 0.005) == pytest.approx(0.5)
-    assert shortfall(told, torch.tensor([0.01, 0.0, 0.0]), group, 1.5, 0.02) == 0  # alike
 
 
 def test_the_share_of_ordered_pairs_counts_pairs_of_one_image() -> None:

@@ -30,6 +30,7 @@ CURVE_DEGREE = 3  # of the curve from full-reference quality to human scores
 # quality. Databases have hardly any image as good as a clean one: there the fitted curve is flat or falls, and versions
 # of different strength would have the same target.
 LEAST_SLOPE = 0.5
+ALIKE = 0.05  # versions whose qualities, in standard deviations, differ by less are not ranked
 RANKED = 5  # the ranking takes a group for every RANKED rows of the batch
 
 Dropout = Callable[[Tensor, float, bool], Tensor]  # (n, N), the share to drop, whether in training -> (n, N)
@@ -168,7 +169,7 @@ class HeadInputs(NamedTuple):
 def order_loss(objective: HeadObjective, rows: HeadInputs) -> Tensor:
     """The ranking loss of versions of one image, on the common scale."""
     score, _, _ = objective(rows.image, rows.pair, dropout=drop_alike)
-    return ranking_loss(score, rows.target, rows.group)
+    return ranking_loss(score, rows.target, rows.group, margin=objective.stage.margin, alike=ALIKE)
 
 
 def reference_loss(objective: HeadObjective, rows: HeadInputs) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from hiqa_cli.networks.pair_regressor import PairRegressor
 from hiqa_train.data.batch import Batch
 from hiqa_train.losses.subsets import subset_loss
-from hiqa_train.losses.terms import Loss
+from hiqa_train.losses.terms import Loss, ranking_loss
 from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.sources.mixed import CLEAN
 
@@ -63,7 +63,8 @@ class TrunkObjective(nn.Module):
             terms["photographs"] = subset_loss(error, group[scored], self.stage.between)
         if bool(versions.any()):
             alike = ALIKE / float(self.deviation[CLEAN])
-            ranked = shortfall(logits[versions], target[versions], group[versions], self.stage.margin, alike)
+            of_versions = logits[versions], target[versions], group[versions]
+            ranked = ranking_loss(*of_versions, margin=self.stage.margin, alike=alike)
             terms["order"] = self.stage.order_weight * ranked
             absolute = functional.smooth_l1_loss(logits[versions], target[versions])
             terms["versions"] = self.stage.versions_weight * absolute
@@ -81,13 +82,3 @@ def statistics_of(regressor: PairRegressor, views: Tensor) -> tuple[Tensor, Tens
     """Views (n * VIEWS, 3, H, W) -> statistics of the tile and of the reduced image, (n, M) each."""
     statistics = regressor.view_statistics(views)
     return statistics[::VIEWS], statistics[1::VIEWS]
-
-
-def shortfall(logits: Tensor, target: Tensor, group: Tensor, margin: float, alike: float) -> Tensor:
-    """Mean amount by which differences of logits, within groups, fall short of the differences of their targets, or of
-    `margin` if these are smaller. logits, target, group: (n,). Pairs whose targets differ by `alike` or less are left
-    out."""
-    wanted = target[:, None] - target[None, :]
-    ranked = (wanted > alike) & (group[:, None] == group[None, :])
-    short = functional.relu(wanted.clamp_min(margin) - (logits[:, None] - logits[None, :])) * ranked
-    return short.sum() / ranked.sum().clamp_min(1)
