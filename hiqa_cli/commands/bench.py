@@ -60,7 +60,7 @@ Count = Annotated[
 
 def bench(
     context: typer.Context,
-    backend: common.Torch,
+    backend: common.AnyBackend,
     inputs: common.FilesAndFolders,
     size: Size = DEFAULT_SIZE,
     count: Count = DEFAULT_COUNT,
@@ -95,7 +95,7 @@ def bench(
 
     scoring = Scoring(mode, max_tiles=None) if all_tiles else Scoring(mode)
     result = measure(scorer, sources, scoring, Limits(), format_row, say.warn)
-    facts = {**asdict(result), **derived(result), "settings": scorer.settings | {"mode": scoring.mode}}
+    facts = {**asdict(result), **derived(result), "settings": {"mode": scoring.mode} | scorer.settings}
     text = json.dumps(facts, indent=2) + "\n"
     if json_file == STDOUT:
         write(text)
@@ -127,9 +127,8 @@ def derived(result: BenchResult) -> dict[str, float]:
 
 def as_lines(result: BenchResult, settings: dict[str, Any]) -> list[str]:
     """The numbers as text."""
-    names = ("mode", "device", "precision", "batch_size", "threads", "torch")
     lines = [
-        ", ".join(f"{name.replace('_', ' ')} {settings[name]}" for name in names),
+        ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items()),
         f"{result.images:,} images, {result.megapixels:.1f} megapixels, {result.tiles:,} tiles",
         f"{result.images_a_second:8.2f} images/s",
         f"{result.megapixels_a_second:8.2f} megapixels/s",
@@ -142,9 +141,12 @@ def as_lines(result: BenchResult, settings: dict[str, Any]) -> list[str]:
         f"{'all':8} {1000 * result.seconds / result.images:12.2f} {100:11.0f} %",
         "",
         f"Networks: {100 * result.network_share:.0f} % of the pipeline's time.",
-        f"Plain convolutions of the same shapes: {100 * result.convolution_share:.0f} % of the networks' time, "
-        f"{result.tera_operations:.2f} TFLOP/s.",
     ]
+    if result.convolutions is not None:
+        share, rate = result.convolutions.share, result.convolutions.tera_operations
+        lines.append(
+            f"Plain convolutions of the same shapes: {100 * share:.0f} % of the networks' time, {rate:.2f} TFLOP/s."
+        )
     if result.peak_bytes:
         lines.append(f"Peak memory {result.peak_bytes / 2**20:,.0f} MiB.")
     return lines

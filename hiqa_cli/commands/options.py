@@ -274,7 +274,8 @@ Inputs = Annotated[InputOptions, input_group(Images)]
 FilesAndFolders = Annotated[InputOptions, OptionGroup(InputOptions, paths=Images, recursive=Recursive)]
 COMPUTING = {"precision": Precision, "batch_size": BatchSize, "threads": Threads, "weights": WeightsFolder}
 DECODING = {"backend": Backend, "isolate": Isolate}
-Torch = Annotated[BackendOptions, OptionGroup(BackendOptions, device=Device, **COMPUTING)]
+Computing = Annotated[BackendOptions, OptionGroup(BackendOptions, device=Device, **COMPUTING)]
+AnyBackend = Annotated[BackendOptions, OptionGroup(BackendOptions, device=Device, **COMPUTING, backend=Backend)]
 Networks = Annotated[BackendOptions, OptionGroup(BackendOptions, device=Device, **COMPUTING, **DECODING)]
 NetworksOfWorkers = Annotated[
     BackendOptions, OptionGroup(BackendOptions, device=DeviceOrGpus, **COMPUTING, workers=Workers, **DECODING)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .generator import Generator
+from .generator import Generator, Hallucination
 from .pair_regressor import PairRegressor
 from .regressor import Regressor
 
@@ -48,7 +48,10 @@ class HiqaNet(nn.Module):
 
     def forward(self, distorted: Tensor) -> HiqaOutput:
         image = as_floats(distorted)
-        generated = self.generator(image)
+        return self.compare(image, self.generator(image))
+
+    def compare(self, image: Tensor, generated: Hallucination) -> HiqaOutput:
+        """The part of R: float32 tiles in 0..1 and G's outputs for them -> the outputs."""
         correction = (image + generated.correction.float()).clamp(0, 1) - image
         statistics = self.regressor.tile_statistics(image, -correction, generated.semantic.float())
         return HiqaOutput(statistics, correction)

@@ -37,13 +37,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scorer(weights: Path) -> Scorer:
-    return Scorer.load(weights, device="cpu", precision="fp32")
+    return Scorer.load(weights, device="cpu", precision="fp32", backend="torch")
 
 
 @pytest.mark.slow
 def test_bench_measures_generated_images(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bench.json"
-    call = ["bench", "--weights", str(weights), "--quiet", "--size", "300x260", "--count", "3"]
+    call = ["bench", "--weights", str(weights), "--quiet", "--size", "300x260", "--count", "3", "--backend", "torch"]
     run([*call, "--json", str(file)])
     shown = capsys.readouterr().out
     facts = json.loads(file.read_text())
@@ -52,12 +52,23 @@ def test_bench_measures_generated_images(weights: Path, tmp_path: Path, capsys: 
     assert list(facts["stages"]) == ["read", "decode", "tile", "G", "R", "write"]
     assert all(seconds > 0 for seconds in facts["stages"].values())
     assert facts["images_a_second"] == pytest.approx(3 / facts["seconds"])
-    assert facts["convolution_share"] > 0
+    assert facts["convolutions"]["share"] > 0
     assert facts["peak_bytes"] > 50e6
     for word in (*facts["stages"], "images/s", "megapixels/s", "TFLOP/s", "Peak memory"):
         assert word in shown
     with pytest.raises(UsageError, match="exists"):
         run([*call, "--json", str(file)])
+
+
+def test_bench_times_the_networks_as_one_stage_with_openvino(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["bench", "--weights", str(weights), "--quiet", "--size", "300x260", "--count", "1", "--backend", "openvino"]
+    assert run([*call, "--json", "-"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert list(facts["stages"]) == ["read", "decode", "tile", "networks", "write"]
+    assert facts["network_share"] == pytest.approx(facts["stages"]["networks"] / facts["seconds"])
+    assert facts["convolutions"] is None
+    assert run(call) == 0
+    assert capsys.readouterr().out.startswith("mode fast, hiqa ")
 
 
 @pytest.mark.slow
@@ -86,7 +97,7 @@ def test_every_convolution_is_timed_in_the_shape_that_it_sees(scorer: Scorer) ->
     assert len(layers) == sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
     assert {shape[0] for _, shape in layers} == {8}
     assert max(shape[2] for _, shape in layers) == 256
-    seconds, operations = time_convolutions(scorer, rounds=1)
+    seconds, operations = time_convolutions(scorer.backend, rounds=1)
     assert seconds > 0
     by_hand = 0
     for layer, (batch, _, height, _) in layers:

@@ -214,7 +214,8 @@ def test_the_map_that_r_sees_is_distorted_minus_hallucination():
         out = network(x)
         imagined = generator(x)
         by_hand = regressor(x, x - imagined.hallucination, imagined.semantic)
-    assert torch.allclose(regressor.predict(out.statistics, nothing)[:, 0], by_hand, atol=1e-6)
+        predicted = regressor.predict(out.statistics, nothing)[:, 0]
+    assert torch.allclose(predicted, by_hand, atol=1e-6)
     assert torch.allclose(out.correction, imagined.hallucination - x, atol=1e-6)
 
 

@@ -110,7 +110,7 @@ def start(given: MeasurementOptions, backend: BackendOptions) -> Measurement:
 def ladders(
     folder: own.Folder,
     given: PhotographMeasurement,
-    backend: common.Torch,
+    backend: common.Computing,
 ) -> int:
     """Correlate scores with the strength of synthetic distortions."""
     from hiqa_train.evaluation.clean.ladders import LADDERS, measure_ladders
@@ -138,7 +138,7 @@ def ladders(
 def gains(
     folder: own.Folder,
     given: PhotographMeasurement,
-    backend: common.Torch,
+    backend: common.Computing,
 ) -> int:
     """Measure the PSNR that hallucinations gain over distorted images.
 
@@ -163,7 +163,7 @@ def gains(
 def uncertainty(
     folder: own.Folder,
     given: PhotographMeasurement,
-    backend: common.Torch,
+    backend: common.Computing,
 ) -> int:
     """Measure how often the stated uncertainty covers the error."""
     from hiqa_train.uncertainty.activations import observe_scores
@@ -210,7 +210,7 @@ def people(
         ),
     ],
     given: PlainMeasurement,
-    backend: common.Torch,
+    backend: common.Computing,
 ) -> int:
     """Correlate scores of rebuilt TID2013 images with its published scores."""
     from hiqa_train.evaluation.clean.tid_agreement import measure_people

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hiqa_train.evaluation.predict import Prediction
     from hiqa_train.evaluation.result import DatabaseResult
 
+ONLY_SPEED = ("batch_size", "threads")  # settings that scores do not depend on
 PARTS: tuple[PartName, ...] = ("test", "validation", "training", "all")
 
 Part = Annotated[
@@ -135,7 +136,7 @@ def database(
     options: Selection,
     files: Files,
     scoring: own.AllTilesScoring,
-    backend: common.Torch,
+    backend: common.Computing,
     show_literature: own.ShowLiterature = False,
     quiet: common.Quiet = False,
 ) -> int:
@@ -277,8 +278,7 @@ class DatabaseEvaluator:
             folder = user_cache() / "scores"
         except FileNotFoundError:
             return None
-        names = ("hiqa", "weights", "device", "precision", "torch")
-        key = {name: self._scorer.settings[name] for name in names} | {
+        key = {name: value for name, value in self._scorer.settings.items() if name not in ONLY_SPEED} | {
             **asdict(self._scoring),
             "root": os.fspath(choice.dataset.root.resolve()),
         }

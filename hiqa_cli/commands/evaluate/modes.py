@@ -30,7 +30,7 @@ def modes(
         typer.Argument(metavar="DIR", help="BIQ2021's folder.", file_okay=False, exists=True, rich_help_panel=INPUT),
     ],
     given: PlainMeasurement,
-    backend: common.Torch,
+    backend: common.Computing,
     images: Annotated[
         int | None,
         typer.Option(
@@ -76,7 +76,7 @@ def sampling(
         ),
     ],
     given: PlainMeasurement,
-    backend: common.Torch,
+    backend: common.Computing,
 ) -> int:
     """Compare sampled tiles of large photographs with all their tiles."""
     from hiqa_train.evaluation.clean.mode_comparison import measure_sampling

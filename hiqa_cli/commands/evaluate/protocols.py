@@ -147,7 +147,7 @@ def splits(
     methods: Methods,
     files: Files,
     scoring: own.AllTilesScoring,
-    backend: common.Torch,
+    backend: common.Computing,
     train_on: TrainOn = None,
     quiet: common.Quiet = False,
 ) -> int:
@@ -167,7 +167,7 @@ def official(
     methods: Methods,
     files: Files,
     scoring: own.AllTilesScoring,
-    backend: common.Torch,
+    backend: common.Computing,
     quiet: common.Quiet = False,
 ) -> int:
     """Train and test on the split that a database is published with.
@@ -186,7 +186,7 @@ def cross(
     methods: Methods,
     files: Files,
     scoring: own.AllTilesScoring,
-    backend: common.Torch,
+    backend: common.Computing,
     train_on: TrainOn,
     quiet: common.Quiet = False,
 ) -> int:

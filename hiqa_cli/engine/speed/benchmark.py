@@ -20,21 +20,34 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from hiqa_cli.engine.backends.backend import Backend
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.config import TILE, Scoring
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.engine.scorer import Job, Scorer
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
-from hiqa_cli.errors import HiqaError, UsageError
+from hiqa_cli.errors import HiqaError
 from hiqa_cli.images.read import decode_picture
 from hiqa_cli.images.source import Limits, read_bytes
-from hiqa_cli.networks.hiqa import HiqaNet
+from hiqa_cli.networks.hiqa import HiqaNet, as_floats
 
 from .timing import add_seconds, median_seconds, seconds_of
 
-STAGES = ("read", "decode", "tile", "G", "R", "write")
+AROUND = ("read", "decode", "tile", "write")  # the stages beside the networks
 ROUNDS = 5
 SEED = 1
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """Torch's plain convolutions of the networks' shapes, timed individually.
+
+    share: their time over that of G and R. tera_operations: 1e12 multiplications and additions per second, in the
+        networks' precision.
+    """
+
+    share: float
+    tera_operations: float
 
 
 @dataclass(frozen=True)
@@ -42,10 +55,9 @@ class BenchResult:
     """Seconds are totals over all images.
 
     tiles: number of tiles that went through the networks.
-    seconds: median of the complete pipeline; stages: each of STAGES individually.
-    convolution_share: time of torch's plain convolutions of the same shapes, timed individually, over that of G and R.
-    tera_operations: rate of those convolutions in the networks' precision, 1e12 multiplications and additions per
-        second.
+    seconds: median of the complete pipeline; stages: each stage individually, in order: "G" and "R" with the backend
+        torch, "networks" for both with any other.
+    convolutions: with the backend torch only.
     peak_bytes: peak memory of this process; 0 where the system does not report it.
     """
 
@@ -54,8 +66,7 @@ class BenchResult:
     tiles: int
     seconds: float
     stages: dict[str, float]
-    convolution_share: float
-    tera_operations: float
+    convolutions: Convolutions | None
     peak_bytes: int
 
     @property
@@ -71,7 +82,7 @@ class BenchResult:
     @property
     def network_share(self) -> float:
         """Time of the networks over that of the pipeline: 1 where everything else runs in parallel with them."""
-        return (self.stages["G"] + self.stages["R"]) / self.seconds
+        return sum(self.stages[name] for name in self.stages if name not in AROUND) / self.seconds
 
 
 def generated_images(width: int, height: int, count: int) -> list[bytes]:
@@ -105,7 +116,8 @@ def bench(
     """
     results: list[ScoreResult] = []
     _score_all(scorer, images, scoring, limits, lambda name, result: results.append(result))  # warms up as well
-    stages = dict.fromkeys(STAGES, 0.0)
+    networks = ("G", "R") if isinstance(scorer.backend, TorchBackend) else ("networks",)
+    stages = dict.fromkeys((*AROUND[:-1], *networks, AROUND[-1]), 0.0)
     tiles: list[np.ndarray] = []
     pixels = 0
     for image, result in zip(images, results, strict=True):
@@ -122,19 +134,20 @@ def bench(
         name = "image" if isinstance(image, bytes) else str(image)
         with add_seconds(stages, "write"):
             write(name, result)
-    _time_networks(scorer, tiles, stages)
+    if isinstance(scorer.backend, TorchBackend):
+        _time_networks(scorer.backend, tiles, stages)
+    else:
+        with add_seconds(stages, "networks"):
+            scorer.backend.predict_tiles(tiles, corrections=False)
     pipeline = partial(seconds_of, partial(_score_all, scorer, images, scoring, limits, write))
     seconds = median_seconds({"pipeline": pipeline}, ROUNDS, warm_up=0)["pipeline"]
-    convolutions, operations = time_convolutions(scorer, ROUNDS)
-    batches = len(tiles) / scorer.backend.batch_size
     return BenchResult(
         images=len(images),
         megapixels=pixels / 1e6,
         tiles=len(tiles),
         seconds=seconds,
         stages=stages,
-        convolution_share=convolutions * batches / (stages["G"] + stages["R"]),
-        tera_operations=operations / convolutions / 1e12,
+        convolutions=_convolutions(scorer.backend, len(tiles), stages),
         peak_bytes=peak_memory(),
     )
 
@@ -149,33 +162,23 @@ def places_of(result: ScoreResult, scoring: Scoring) -> list[tuple[int, int]]:
 
 
 @torch.inference_mode()
-def _time_networks(scorer: Scorer, tiles: Sequence[np.ndarray], stages: dict[str, float]) -> None:
+def _time_networks(backend: TorchBackend, tiles: Sequence[np.ndarray], stages: dict[str, float]) -> None:
     """Add the seconds of building batches to "tile", and those of G and R to theirs."""
-    backend = torch_backend(scorer)
     size = backend.batch_size
     for warm in (True, False):
         for first in range(0, min(len(tiles), size) if warm else len(tiles), size):
-            found = dict.fromkeys(STAGES, 0.0)
+            found = dict.fromkeys(("tile", "G", "R"), 0.0)
             with add_seconds(found, "tile"):
                 batch = backend.make_batch(tiles[first : first + size])
             with add_seconds(found, "G"):
-                output = backend.network.run_generator(batch)
+                image = as_floats(batch)
+                generated = backend.network.generator(image)
                 _wait_for_device()
             with add_seconds(found, "R"):
-                backend.network.run_regressor(output)
+                backend.network.compare(image, generated)
                 _wait_for_device()
             for stage, seconds in found.items():
                 stages[stage] += 0.0 if warm else seconds
-
-
-def torch_backend(scorer: Scorer) -> TorchBackend:
-    """The torch backend of a scorer. UsageError for any other."""
-    if not isinstance(scorer.backend, TorchBackend):
-        raise UsageError(
-            f"stages can be timed with the backend torch only, found {scorer.backend.name}",
-            "load the scorer with torch",
-        )
-    return scorer.backend
 
 
 def _wait_for_device() -> None:
@@ -200,17 +203,25 @@ def _score_all(
         write(job.name, result)
 
 
+def _convolutions(backend: Backend, tiles: int, stages: dict[str, float]) -> Convolutions | None:
+    """The rate of plain convolutions, and their share of the measured stages."""
+    if not isinstance(backend, TorchBackend):
+        return None
+    seconds, operations = time_convolutions(backend, ROUNDS)
+    batches = tiles / backend.batch_size
+    return Convolutions(seconds * batches / (stages["G"] + stages["R"]), operations / seconds / 1e12)
+
+
 @torch.inference_mode()
-def time_convolutions(scorer: Scorer, rounds: int) -> tuple[float, float]:
+def time_convolutions(backend: TorchBackend, rounds: int) -> tuple[float, float]:
     """(seconds, multiplications and additions) of torch's plain convolutions for one batch.
 
     Each convolution of G and R is timed individually, channels_last, in the networks' precision; medians are summed.
     """
-    network, device = torch_backend(scorer).network, scorer.device
     seconds = operations = 0.0
-    for layer, shape in convolution_shapes(network, scorer.backend.batch_size):
+    for layer, shape in convolution_shapes(backend.network, backend.batch_size):
         like = layer.weight
-        x = torch.rand(shape, device=device).to(like.dtype).to(memory_format=torch.channels_last)
+        x = torch.rand(shape, device=like.device).to(like.dtype).to(memory_format=torch.channels_last)
         weight = like.detach().to(memory_format=torch.channels_last)
         convolve = partial(functional.conv2d, x, weight, layer.bias, layer.stride, layer.padding, groups=layer.groups)
         timed = partial(seconds_of, convolve, _wait_for_device)
