@@ -55,9 +55,9 @@ GRADE_COLOURS = dict(
 class Scoring:
     """How an image is scored.
 
-    mode: "exact" (the paper's method: every overlapping tile goes through the networks) or "fast" (adjacent tiles go
-        through the networks once, and overlapping windows are pooled from their features).
-    stride: px between the tiles (windows) whose scores are averaged, 1..256.
+    mode: "exact" (the paper's method: overlapping tiles, every `stride` px) or "fast" (adjacent tiles).
+    stride: px between tiles, 1..256: those that give the score in mode "exact", and those that hallucination and maps
+        are blended from.
     max_tiles: an image of more adjacent tiles than this is scored by a sample of at most this many of them, spread over
         it; None: never sample.
     tolerance: points; sampling stops once the standard error of the mean is at most this.
@@ -88,6 +88,11 @@ class Scoring:
         """
         tiles = math.ceil(width / TILE) * math.ceil(height / TILE)
         return self.max_tiles is not None and tiles > self.max_tiles
+
+    @property
+    def tile_stride(self) -> int:
+        """Px between the tiles that give the score, where all of them do."""
+        return self.stride if self.mode == "exact" else TILE
 
     def blend_stride(self, width: int, height: int) -> int:
         """Px between the tiles that hallucination and maps are blended from. The tiles that give the score must be

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.console.text import name_text, path_from_name
+from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.outputs.full_size import MAP_PIECE_QUALITY, PIECE_QUALITY, FullSize, encode_pieces
 from hiqa_cli.engine.outputs.preview import LARGE_SIDE, Preview, as_uint8, encode_preview, paint_quality, reduce_to
@@ -159,14 +160,13 @@ def _preview_from_row(
 
 def _quality_preview(row: Row, picture: Picture, tiles: TileScores | None) -> tuple[np.ndarray | None, str]:
     """The quality map (h, w, 3) uint8 RGB from the tile scores, and why there is none although tiles were scored."""
-    stride = row.stride
-    if tiles is None or stride is None:
+    if tiles is None or row.stride is None:
         return None, ""
     borders = borders_of(row)
     width, height = picture.width - borders.left - borders.right, picture.height - borders.top - borders.bottom
     if width < 1 or height < 1:
         return None, "quality map not shown: the borders in the row are wider than the image"
-    grid = plan_tiles(width, height, stride)
+    grid = plan_tiles(width, height, Scoring(row.mode or Scoring.mode, row.stride).tile_stride)
     places = [(x + borders.left, y + borders.top) for x, y in grid.places()]
     if list(zip(tiles.xs, tiles.ys, strict=True)) != places:
         return None, "quality map not shown: only a sample of the tiles was scored"

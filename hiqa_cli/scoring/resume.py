@@ -152,7 +152,7 @@ def _difference(row: Row, weights: str, version: str, settings: dict[str, Any]) 
     assert row.width is not None  # codec checks this
     assert row.height is not None
     scoring = Scoring(settings["mode"], settings["stride"], settings["tolerance"], settings["max_tiles"])
-    tiles = plan_tiles(row.width, row.height, scoring.stride).count
+    tiles = plan_tiles(row.width, row.height, scoring.tile_stride).count
     pairs: list[tuple[str, Any, Any]] = [
         ("weights", row.weights, weights),
         ("mode", row.mode, scoring.mode),

@@ -127,7 +127,7 @@ def test_json_lines_tell_tiles_maps_notes_version_and_settings(folder_run: Folde
     assert mean == pytest.approx(big["score"], abs=1e-3)
     assert big["tiles"] == 4
     assert big["maps"] == {kind: f"maps/photos/sub/a b.{kind}.png" for kind in KINDS}
-    assert (big["version"], big["settings"]) == (__version__, {"stride": 64})  # what differs from the defaults
+    assert (big["version"], big["settings"]) == (__version__, {"stride": 64, "backend": "torch"})  # what differs
     assert "reflected" in " ".join(lines[0]["notes"])
     assert lines[4]["score"] is None
     assert "maps" not in lines[4]

@@ -30,7 +30,7 @@ SETTINGS = {
     "keep_borders": False,
     "precision": "fp32",
     "device": "cpu",
-    "backend": "torch",
+    "backend": "openvino",
 }
 EXTRA = {"version": "9"}
 HEADER = (
@@ -252,7 +252,6 @@ def test_a_row_whose_score_is_no_number_is_refused_by_row_number(tmp_path: Path)
     [
         (CSV, "ffffffff", "9", {}, "weights"),
         (CSV, "0123abcd", "9", {"precision": "bf16"}, "precision"),
-        (CSV, "0123abcd", "9", {"stride": 16}, "tiles"),
         (CSV, "0123abcd", "9", {"mode": "exact"}, "mode"),
         (JSON_LINES, "0123abcd", "9", {"tolerance": 2.0}, "tolerance"),
         (JSON_LINES, "0123abcd", "9", {"stride": 100}, "stride"),
@@ -273,3 +272,12 @@ def test_rows_of_another_run_are_refused(
     check_rows_fit([table], "0123abcd", "9", SETTINGS)
     with pytest.raises(UsageError, match=named):
         check_rows_fit([table], weights, version, {**SETTINGS, **changed})
+
+
+def test_rows_of_another_stride_are_known_by_their_number_of_tiles_in_mode_exact(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", CSV, replace(scored("a.png"), mode="exact"))
+    table = LineTable(str(path), CSV, IfExists.RESUME)
+    exact = {**SETTINGS, "mode": "exact"}
+    check_rows_fit([table], "0123abcd", "9", exact)
+    with pytest.raises(UsageError, match="tiles 2, now 4"):
+        check_rows_fit([table], "0123abcd", "9", {**exact, "stride": 16})

@@ -166,7 +166,7 @@ def aggregate_for(width: int, height: int, scoring: Scoring, points_of: PointsOf
     if scoring.samples(width, height):
         assert scoring.max_tiles is not None
         return SampledTiles(plan_tiles(width, height, TILE), scoring.tolerance, scoring.max_tiles, points_of)
-    return EveryTile(plan_tiles(width, height, scoring.stride if scoring.mode == "exact" else TILE))
+    return EveryTile(plan_tiles(width, height, scoring.tile_stride))
 
 
 def blend_grid(width: int, height: int, scoring: Scoring) -> TileGrid:
