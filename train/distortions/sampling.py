@@ -155,6 +155,15 @@ def random_colour_blocks(image: np.ndarray, random: Random) -> np.ndarray:
     return colour_blocks(image, count_for(image, logarithmic(random, 10, 60)), random)
 
 
+# Hardly visible: the strengths of RANDOM are logarithmic, and few of them are below what TID2013 has.
+MILD: dict[str, RandomDistortion] = {
+    "mild noise": lambda image, random: add_noise(image, logarithmic(random, 1, 6), random),
+    "mild blur": lambda image, random: blur(image, logarithmic(random, 0.3, 0.9)),
+    "mild jpeg": lambda image, random: jpeg(image, int(random.integers(60, 98))),
+    "mild jpeg2000": lambda image, random: jpeg2000(image, logarithmic(random, 1, 4)),
+    "mild reduction": lambda image, random: downscale(image, logarithmic(random, 1.05, 1.6)),
+}
+
 # TID2013's 24 types, in the order of their numbers.
 TID: dict[str, RandomDistortion] = {
     "white noise": lambda image, random: add_noise(image, logarithmic(random, 4, 25), random),
@@ -229,12 +238,13 @@ KINDS: dict[str, RandomDistortion] = {
     **TID,
     **KADID,
     **CHAINS,
+    **MILD,
     "mixture": random_mixture,
     "clean": lambda image, random: image,
 }
 
 # Kinds whose strength depends on the size of the image: a codec's fixed header, errors per file, depth of haze.
-NEED_LARGE = frozenset({"jpeg2000", "mixture", "jpeg errors", "jpeg2000 errors", "haze"})
+NEED_LARGE = frozenset({"jpeg2000", "mild jpeg2000", "mixture", "jpeg errors", "jpeg2000 errors", "haze"})
 
 
 def default_shares(

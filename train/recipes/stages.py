@@ -156,6 +156,8 @@ class HeadsStage:
         images that are too small. photograph_share: of the photographs without references, those of which a group is
         drawn, for the ranking only. ladder_share: of the groups, those that are ladders (data/distortion_groups.py).
     shares: of each kind of distortion, as in RegressorStage.
+    mild_groups, mild_photograph_share, mild_shares: the same of further groups, without ladders, which teach the order
+        of versions that hardly differ.
     batch: rows per step, of versions, of databases with references, and of databases without, each.
     compares, pair_units, gate_units: see PairRegressorConfig.
     image_rate: learning rate of the image head as a multiple of `learning.rate`; 0: only its scale changes.
@@ -175,6 +177,9 @@ class HeadsStage:
     photograph_share: float
     ladder_share: float
     shares: Mapping[str, float]
+    mild_groups: int
+    mild_photograph_share: float
+    mild_shares: Mapping[str, float]
     steps: int
     batch: int
     learning: OptimiserSettings

@@ -119,7 +119,7 @@ def choose_vgg(
         raise UsageError(f"the run in {out} uses VGG-19, which is not in the cache", "give its --vgg FILE or download")
     if vgg == TRUNK or (vgg is None and (held is None or (before is not None and before["network"] == TRUNK))):
         report(
-            "perceptual loss: lower layers of the trunk of hiqa's weights, whose training scenes count as this run's; "
+            "perceptual loss: lower layers of the trunk of hiqa's weights, as ImageNet left them; "
             f"--vgg download takes VGG-19 ({MEGABYTES} MB)"
         )
         return recipe, None

@@ -45,6 +45,8 @@ def small_recipe(**changes: object) -> Recipe:
         "groups": 1,
         "patches": (256,),
         "photograph_share": 0.0,
+        "mild_groups": 0,
+        "mild_photograph_share": 0.0,
         "steps": 20,
         "batch": 10,
         "pair_units": 4,

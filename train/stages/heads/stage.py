@@ -24,7 +24,7 @@ from hiqa_train.uncertainty.coverage import IntervalCase
 from hiqa_train.uncertainty.scale_anchor import ScaleAnchor, fit_anchor
 
 from .collect import collect_rows
-from .examples import Draw, of_clean_images, of_database, of_photographs
+from .examples import Draw, GroupSettings, of_clean_images, of_database, of_photographs
 from .rows import Rows
 from .training import train_heads
 
@@ -108,19 +108,36 @@ def open_networks(folder: Path, generator: Generator, regressor: PairRegressor) 
 
 
 def draws_of(data: MixedSource, stage: HeadsStage, seed: int) -> list[Draw]:
-    """All images of the databases, and groups of clean images and photographs; those for validation come last."""
+    """All images of the databases, and groups of clean images and photographs."""
     draws: list[Draw] = []
+    usual = GroupSettings(stage.patches, stage.ladder_share, stage.shares, seed)
     for validates in (False, True):
         scored = data.databases.validating if validates else data.databases.training
-        clean = data.photographs.validating if validates else data.photographs.training
         draws += of_database(scored, validates=validates, first_group=GROUPS_A_PART * 5 * validates)
-        offset = GROUPS_A_PART * (1 + 2 * validates)
-        draws += of_clean_images(clean, stage, seed + validates, validates=validates, first_group=offset)
-        photographs = [image for image in scored if image.reference is None]
-        distorted = evenly_spaced(photographs, round(stage.photograph_share * len(photographs)))
-        offset += GROUPS_A_PART
-        draws += of_photographs(distorted, stage, seed + 2 + validates, validates=validates, first_group=offset)
+        draws += groups_of(data, stage.groups, stage.photograph_share, usual, validates=validates, part=1)
+    mild = GroupSettings(stage.patches, 0.0, stage.mild_shares, seed + 4)
+    for validates in (False, True):
+        draws += groups_of(data, stage.mild_groups, stage.mild_photograph_share, mild, validates=validates, part=6)
     return draws
+
+
+def groups_of(
+    data: MixedSource, groups: int, photograph_share: float, settings: GroupSettings, *, validates: bool, part: int
+) -> list[Draw]:
+    """`groups` distortion groups of each clean image, and one of each photograph of a share of them.
+
+    part: group numbers are reserved for four parts from this one on.
+    """
+    clean = data.photographs.validating if validates else data.photographs.training
+    scored = data.databases.validating if validates else data.databases.training
+    photographs = [image for image in scored if image.reference is None]
+    distorted = evenly_spaced(photographs, round(photograph_share * len(photographs)))
+    part += 2 * validates
+    of_clean, of_scored = (replace(settings, seed=settings.seed + more + validates) for more in (0, 2))
+    return [
+        *of_clean_images(clean, groups, of_clean, validates=validates, first_group=GROUPS_A_PART * part),
+        *of_photographs(distorted, of_scored, validates=validates, first_group=GROUPS_A_PART * (part + 1)),
+    ]
 
 
 def anchored_cases(
@@ -206,4 +223,7 @@ def rows_identity(stage: HeadsStage) -> dict[str, Any]:
         "patches": stage.patches,
         "ladder_share": stage.ladder_share,
         "shares": dict(stage.shares),
+        "mild_groups": stage.mild_groups,
+        "mild_photograph_share": stage.mild_photograph_share,
+        "mild_shares": dict(stage.mild_shares),
     }
