@@ -161,7 +161,8 @@ class HeadsStage:
     batch: rows per step, of versions, of databases with references, and of databases without, each.
     compares, pair_units, gate_units: see PairRegressorConfig.
     image_rate: learning rate of the image head as a multiple of `learning.rate`; 0: only its scale changes.
-    image_dropout, pair_dropout: of the heads' inputs. hidden_dropout: of the comparison's hidden units.
+    image_dropout, pair_dropout, gate_dropout: of the inputs of the heads and of the gate. hidden_dropout: of the
+        comparison's hidden units.
     versions_weight, compared_weight, photographs_weight: of the losses of versions, of databases with references, and
         of databases without.
     alone_weight: of the same losses of a single head, beside those of the score: of the image head on photographs, of
@@ -189,6 +190,7 @@ class HeadsStage:
     gate_units: int
     image_dropout: float
     pair_dropout: float
+    gate_dropout: float
     hidden_dropout: float
     versions_weight: float
     compared_weight: float

@@ -131,7 +131,8 @@ class HeadObjective(nn.Module):
             return of_image, of_image, None
         hidden = self.comparison.activations(dropout(pair, stage.pair_dropout, self.training))
         of_comparison = self.comparison.logit_of(pair, dropout(hidden, stage.hidden_dropout, self.training))
-        return PairLogits(of_image, of_comparison, self.gate(image, pair)).joined, of_image, of_comparison
+        gate = self.gate(*(dropout(numbers, stage.gate_dropout, self.training) for numbers in (image, pair)))
+        return PairLogits(of_image, of_comparison, gate).joined, of_image, of_comparison
 
     @torch.no_grad()
     def merge(self) -> None:
