@@ -47,7 +47,7 @@ def test_two_versions_are_compared(driver: Any, tmp_path: Path) -> None:
         assert violations(page) == []
     assert page.shown == ["x/worse", "a little better", "much better"]
     label = page.find("[role=option]").get_attribute("aria-label")
-    assert label == "−30.0 80.0 → 50.0 ± 10.5 worse x, lower"
+    assert label == "−30.0 80.0 → 50.0 ± 11.3 worse x, lower"
     page.js("document.getElementById('uncompared').open = true")
     page.wait("document.querySelectorAll('#uncompared-list tr').length === 2")
     assert "truncated JPEG" in page.text("#uncompared-list")

@@ -166,6 +166,7 @@ def test_search_filters_order_and_gate_outlive_a_reload(driver: Any, large: Path
     page.set("search", "")
     page.set("folder", "")
     page.find("#clear-range").click()
+    page.wait("document.querySelectorAll('.cell').length === 3")
     driver.refresh()
     page.wait("document.querySelectorAll('.cell').length === 3")  # nothing is left of what was taken back
 
