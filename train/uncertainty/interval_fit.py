@@ -1,8 +1,8 @@
 """Fits the half-width that hiqa states (engine/calibration.py), including R's error head.
 
 Human scores of photographs, human scores of distorted images, and targets from references differ, and R errs on
-different images with respect to each. Every database has equal weight; targets from references have less, because they
-rate images as perfect that people find dull.
+different images with respect to each. Every database has equal weight, and all targets from references together have that
+of one.
 
 A fit needs many scenes. If the validation images have few, images that R was trained on are added, with their errors
 multiplied by `growth`. Cross-validation by scene shrinks the predicted errors to what generalises to other scenes, and
@@ -26,7 +26,6 @@ from .error_head import ErrorExamples, fit_error_head, padded
 
 MIN_ERROR = 0.05  # points, before taking a logarithm
 PENALTY = 1e-3
-REFERENCE_WEIGHT = 0.2  # of all targets from references together; a database has 1
 USED = 4  # features of a score; the next, the number of tiles, would identify a database whose images have one size
 PARTS = 4  # of the cross-validation
 
@@ -60,9 +59,9 @@ def examples_of(cases: list[IntervalCase]) -> ErrorExamples:
 
 
 def case_weights(cases: list[IntervalCase]) -> np.ndarray:
-    """Weights (n,) that sum to 1 for each database, and to REFERENCE_WEIGHT for targets from references."""
+    """Weights (n,) that sum to 1 for each database, and for all targets from references together."""
     number = Counter(case.database for case in cases)
-    return np.array([(REFERENCE_WEIGHT if case.database is None else 1) / number[case.database] for case in cases])
+    return np.array([1 / number[case.database] for case in cases])
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) -> float:

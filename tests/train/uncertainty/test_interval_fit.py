@@ -20,7 +20,7 @@ from hiqa_cli.networks.tile_regressor import ErrorHead
 from hiqa_train.uncertainty.activations import observe_activations
 from hiqa_train.uncertainty.coverage import IntervalCase, measure_coverage
 from hiqa_train.uncertainty.error_head import attach_error_head
-from hiqa_train.uncertainty.interval_fit import REFERENCE_WEIGHT, fit_half_width
+from hiqa_train.uncertainty.interval_fit import fit_half_width
 
 
 def stated(cases: list[IntervalCase], calibration: Calibration, head: nn.Module) -> list[IntervalCase]:
@@ -97,7 +97,7 @@ def test_an_activation_may_predict_errors_in_opposite_directions_on_different_im
         assert measure_coverage(some).error_ratio > 2
 
 
-def test_every_database_has_equal_weight_and_references_have_less() -> None:
+def test_every_database_and_all_references_have_equal_weight() -> None:
     """Errors of 2 points in many pictures, of 20 in few: were all pictures alike, 80 % would mean the many."""
 
     def shares(many: int | None, few: int) -> tuple[float, float]:
@@ -113,7 +113,7 @@ def test_every_database_has_equal_weight_and_references_have_less() -> None:
     assert (of_many + of_few) / 2 == pytest.approx(0.8, abs=0.03)
     of_reference, of_few = shares(None, 0)
     assert of_reference > 0.95
-    assert (REFERENCE_WEIGHT * of_reference + of_few) / (1 + REFERENCE_WEIGHT) == pytest.approx(0.8, abs=0.01)
+    assert (of_reference + of_few) / 2 == pytest.approx(0.8, abs=0.01)
 
 
 def test_with_few_scenes_training_images_help_to_predict_errors() -> None:
