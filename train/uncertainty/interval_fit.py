@@ -1,8 +1,8 @@
 """Fits the half-width that hiqa states (engine/calibration.py), including R's error head.
 
 Human scores of photographs, human scores of distorted images, and targets from references differ, and R errs on
-different images with respect to each. Every database has equal weight, and all targets from references together have that
-of one.
+different images with respect to each. Every database has equal weight, and all targets from references together have
+that of one.
 
 A fit needs many scenes. If the validation images have few, images that R was trained on are added, with their errors
 multiplied by `growth`. Cross-validation by scene shrinks the predicted errors to what generalises to other scenes, and

@@ -46,6 +46,9 @@ class Lane:
         for place, output in ((1, 0), (2, 1)):
             self._regressor.set_input_tensor(place, self._generator.get_output_tensor(output))
         self._regressor.set_input_tensor(0, self._generator.get_input_tensor(0))
+        # The first access to an array imports NumPy behind a lock that is not the interpreter's: two threads at once
+        # would wait for each other for ever.
+        assert self._generator.get_input_tensor(0).data.size
 
     def run(self, tile: np.ndarray, correction: bool) -> tuple[np.ndarray, np.ndarray | None]:
         """Statistics (N,) of the tile and, if `correction` is set, its correction; copies, since the next tile
