@@ -42,7 +42,7 @@ def check_images(images: Iterable[ImageSource]) -> Iterable[ImageSource]:
                 "use score(), or give an array (N, H, W, C) or a tensor (N, C, H, W)",
             )
         return images
-    if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Picture) or (
+    if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Picture | Mapping) or (
         is_pillow_image(images) or is_binary_stream(images)
     ):
         raise UsageError(
