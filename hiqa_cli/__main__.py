@@ -70,8 +70,8 @@ def _show_traceback(arguments: list[str]) -> None:
 def _kept_traceback() -> str:
     """The name of a file with the traceback of the error being handled: a long run need not be repeated to see it."""
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="hiqa-error-", suffix=".txt", delete=False) as file:
-            file.write(traceback.format_exc())
+        with tempfile.NamedTemporaryFile(prefix="hiqa-error-", suffix=".txt", delete=False) as file:
+            file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))  # names may be no Unicode
         return file.name
     except OSError:
         return "the output of --verbose"

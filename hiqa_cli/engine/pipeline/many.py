@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -26,11 +27,16 @@ LONGEST_NAME = 300  # characters of a path in a message
 
 def job_of(image: ImageSource, hallucination: bool, discrepancy: bool, limits: Limits, bgr: bool) -> Job:
     """The job of an image; requested arrays are returned in memory."""
-    if isinstance(image, Mapping) and image.keys() == STORED:
+    if is_stored_image(image):
         image = image["path"] if image["bytes"] is None else image["bytes"]
     wanted = hallucination or discrepancy
     outputs = Outputs(arrays=ArraySlot(hallucination, discrepancy)) if wanted else NO_OUTPUTS
     return Job(image, outputs=outputs, limits=limits, bgr=bgr)
+
+
+def is_stored_image(image: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether `image` is one of a Hugging Face dataset that is not decoded."""
+    return isinstance(image, Mapping) and image.keys() == STORED
 
 
 def check_images(images: Iterable[ImageSource]) -> Iterable[ImageSource]:
@@ -43,7 +49,7 @@ def check_images(images: Iterable[ImageSource]) -> Iterable[ImageSource]:
             )
         return images
     if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview | Picture) or (
-        is_pillow_image(images) or is_binary_stream(images)
+        is_stored_image(images) or is_pillow_image(images) or is_binary_stream(images)
     ):
         raise UsageError(
             f"score_many() takes several images, found {type_name(images)}", "use score(), or put it in a list"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -229,7 +230,7 @@ def test_closed_streams_are_no_trouble() -> None:
 def test_an_internal_error_is_one_line_that_names_a_file_with_the_rest_and_verbose_shows_it(tmp_path: Path) -> None:
     script = (
         "import sys, hiqa_cli.commands.app\n"
-        "def fail(arguments): raise RuntimeError('odd')\n"
+        "def fail(arguments): raise RuntimeError('odd \\udce9')\n"
         "hiqa_cli.commands.app.run = fail\n"
         "from hiqa_cli.__main__ import main\n"
         "main()\n"
@@ -245,11 +246,11 @@ def test_an_internal_error_is_one_line_that_names_a_file_with_the_rest_and_verbo
         assert b"please report" in done.stderr
         assert (len(done.stderr.splitlines()) >= lines) is True
         assert (b"Traceback" in done.stderr) is bool(arguments)
-        file = Path(done.stderr.splitlines()[-1].decode().rpartition(" ")[2])
+        file = Path(os.fsdecode(done.stderr.splitlines()[-1]).rpartition(" ")[2])
         assert file.parent == tmp_path
         told = file.read_text()
         assert told.startswith("Traceback")
-        assert "RuntimeError: odd" in told
+        assert "RuntimeError: odd \\udce9" in told
 
 
 def test_a_bare_checkout_says_that_training_needs_an_install() -> None:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from support.process import picture_bytes, write_picture
 
-from hiqa_cli import HiqaError, ImageError, Job, Picture, Scorer, ScoreResult
+from hiqa_cli import HiqaError, ImageError, Job, Picture, Scorer, ScoreResult, UsageError
 from hiqa_cli.engine.backends.torch_backend import TorchBackend
 from hiqa_cli.engine.pipeline import prefetch
 from hiqa_cli.engine.pipeline.prefetch import Prefetcher
@@ -101,6 +101,8 @@ def test_images_of_a_hugging_face_dataset_are_read_from_their_bytes_or_their_pat
     assert scorer.score(stored[1]).score == plain[1]
     with pytest.raises(ImageError, match="None in place of an image"):
         scorer.score({"bytes": None, "path": None})
+    with pytest.raises(UsageError, match="several images, found an object of type dict; use score"):
+        scorer.score_many(stored[0])
 
 
 def test_an_error_is_returned_in_its_place(scorer: Scorer, files: list[Path]) -> None:
