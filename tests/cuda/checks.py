@@ -42,26 +42,17 @@ LARGEST, MEAN = 0.5, 0.1  # points between the CPU in float32 and the device
 LONE = {"fp32": 0.01, "bf16": 0.05}  # points between a tile alone and among others
 
 
-def smooth(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, C) with the means of 33 x 33 px in place of its pixels, at its borders those of mirrored ones."""
-    planes = torch.from_numpy(pixels.transpose(2, 0, 1))[None]
-    mirrored = torch.nn.functional.pad(planes, (16, 16, 16, 16), mode="reflect")
-    return torch.nn.functional.avg_pool2d(mirrored, 33, stride=1)[0].numpy().transpose(1, 2, 0)
-
-
 @cache
 def tiles(count: int = 48) -> tuple[np.ndarray, ...]:
-    """Tiles with edges or smooth shapes, gradients, texture and noise, the same in every run."""
+    """Tiles with edges or without, gradients, texture and noise, the same in every run."""
     random = np.random.default_rng(3)
     y, x = np.mgrid[:TILE, :TILE]
     found = []
     for number in range(count):
         waves = np.stack([np.sin((x * (c + 1) + y * number) / (6 + 2 * number % 37)) for c in range(3)], axis=2)
         blocks = random.normal(0, 40, (TILE // 16, TILE // 16, 3)).repeat(16, 0).repeat(16, 1)
-        if number % 2:
-            blocks = smooth(blocks)
-        noise = random.normal(0, number % 24, (TILE, TILE, 3))
-        found.append(np.clip(128 + 50 * waves / (1 + number % 3 * 4) + blocks + noise, 0, 255).astype(np.uint8))
+        levels = 128 + 50 * waves / (1 + number % 3 * 4) + blocks * (number % 2)
+        found.append(np.clip(levels + random.normal(0, number % 24, (TILE, TILE, 3)), 0, 255).astype(np.uint8))
     return tuple(found)
 
 
