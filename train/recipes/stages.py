@@ -201,7 +201,8 @@ class HeadsStage:
     between: float
 
 
-Stage = RegressorStage | GeneratorStage | JointStage | TrunkStage | HeadsStage
+PatchStage = RegressorStage | GeneratorStage | JointStage  # its batches are patches of a source
+Stage = PatchStage | TrunkStage | HeadsStage
 KINDS: dict[str, type[Stage]] = {
     "regressor": RegressorStage,
     "generator": GeneratorStage,

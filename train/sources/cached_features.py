@@ -21,7 +21,7 @@ from hiqa_train.data.scored_images import ScoredImage, ScoredPatch, batch_of_pat
 from hiqa_train.data.training_split import DatabaseSplit
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.schema import RunSettings
-from hiqa_train.recipes.stages import RegressorStage, Stage
+from hiqa_train.recipes.stages import PatchStage, RegressorStage
 from hiqa_train.trainer.validation import Validation
 
 from .database import DatabaseSource
@@ -145,7 +145,7 @@ class CachedFeatureSource(DatabaseSource):
         self.feature_cache = feature_cache
         self._features: dict[Path, ImageFeatures] = {}
 
-    def _features_for(self, stage: Stage) -> Mapping[Path, ImageFeatures]:
+    def _features_for(self, stage: PatchStage) -> Mapping[Path, ImageFeatures]:
         """The features of all images, computed when a stage first needs them; empty for a stage that uses none."""
         if not isinstance(stage, RegressorStage):
             raise UsageError(
@@ -160,12 +160,12 @@ class CachedFeatureSource(DatabaseSource):
                 self.advance()
         return self._features
 
-    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: PatchStage, *, with_references: bool) -> PatchSource:
         features = self._features_for(stage)
         seed = stage_seed(self.seed, "patches")
         return CachedFeaturePatches(self.training, stage.patch, seed, features, with_references=with_references)
 
-    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: PatchStage, run_device: RunDevice, *, with_references: bool) -> Validation:
         each = self.settings.validation_patches
         source = CachedFeatureFixedPatches(
             self.validating, stage.patch, each, self._features_for(stage), with_references=with_references

@@ -29,7 +29,7 @@ from hiqa_train.datasets import DATABASES
 from hiqa_train.distributed import RunDevice
 from hiqa_train.losses.score_maps import to_common_scale
 from hiqa_train.recipes.schema import RunSettings
-from hiqa_train.recipes.stages import Stage
+from hiqa_train.recipes.stages import PatchStage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, case_of
@@ -138,11 +138,11 @@ class DatabaseSource:
             for image in evenly_spaced([image for image in self.training if image.database == n], most)
         ]
 
-    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: PatchStage, *, with_references: bool) -> PatchSource:
         seed = stage_seed(self.seed, name)
         return DatabasePatches(self.training, stage.patch, seed, with_references=with_references)
 
-    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: PatchStage, run_device: RunDevice, *, with_references: bool) -> Validation:
         each = self.settings.validation_patches
         source = FixedPatches(self.validating, stage.patch, each, with_references=with_references)
         return Validation(source, source.epoch_length, each, stage.batch, run_device)

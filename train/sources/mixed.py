@@ -11,7 +11,7 @@ from typing import Any
 from hiqa_cli.errors import UsageError
 from hiqa_train.data.batch import PatchSource
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.stages import JointStage, RegressorStage, Stage
+from hiqa_train.recipes.stages import JointStage, PatchStage, RegressorStage, Stage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase
@@ -34,11 +34,11 @@ class MixedSource:
         self.photographs, self.databases = photographs, databases
         self.names = (PHOTOGRAPHS, *databases.names)
 
-    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: PatchStage, *, with_references: bool) -> PatchSource:
         check_patches(name, stage)
         return self.photographs.training_patches(name, stage, with_references=with_references)
 
-    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: PatchStage, run_device: RunDevice, *, with_references: bool) -> Validation:
         check_patches(name, stage)
         return self.photographs.validation(name, stage, run_device, with_references=with_references)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from hiqa_train.data.batch import PatchSource
 from hiqa_train.distributed import RunDevice
-from hiqa_train.recipes.stages import Stage
+from hiqa_train.recipes.stages import PatchStage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase
@@ -27,10 +27,10 @@ class DataSource(Protocol):
     every_reference: bool
     any_reference: bool
 
-    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: PatchStage, *, with_references: bool) -> PatchSource:
         """The training patches of a stage."""
 
-    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: PatchStage, run_device: RunDevice, *, with_references: bool) -> Validation:
         """The validation patches of a stage."""
 
     def interval_cases(

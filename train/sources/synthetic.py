@@ -21,7 +21,7 @@ from hiqa_train.data.patches import draw_pair
 from hiqa_train.distortions import expand_shares
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.schema import RunSettings
-from hiqa_train.recipes.stages import GeneratorStage, Stage
+from hiqa_train.recipes.stages import GeneratorStage, PatchStage
 from hiqa_train.trainer.validation import Validation
 from hiqa_train.uncertainty.activations import ScoreFunction
 from hiqa_train.uncertainty.coverage import IntervalCase, draw_cases
@@ -95,16 +95,16 @@ class SyntheticSource:
         self.training, self.validating, self.seed, self.names = training, validation, seed, names
         self.settings = settings
 
-    def _patches(self, images: list[CleanImage], stage: Stage, seed: int) -> PatchSource:
+    def _patches(self, images: list[CleanImage], stage: PatchStage, seed: int) -> PatchSource:
         shares = expand_shares(stage.shares)
         if isinstance(stage, GeneratorStage):
             return SyntheticPairs(images, stage.patch, shares, seed)
         return SyntheticGroups(images, stage.patch, shares, seed)
 
-    def training_patches(self, name: str, stage: Stage, *, with_references: bool) -> PatchSource:
+    def training_patches(self, name: str, stage: PatchStage, *, with_references: bool) -> PatchSource:
         return self._patches(self.training, stage, stage_seed(self.seed, name))
 
-    def validation(self, name: str, stage: Stage, run_device: RunDevice, *, with_references: bool) -> Validation:
+    def validation(self, name: str, stage: PatchStage, run_device: RunDevice, *, with_references: bool) -> Validation:
         source = self._patches(self.validating, stage, VALIDATION_SEED)
         count = min(self.settings.validation_pictures, len(self.validating)) * self.settings.validation_patches
         return Validation(source, -(-count // GROUP) * GROUP, 1, stage.batch, run_device)

@@ -10,7 +10,7 @@ from hiqa_train.losses.objectives import FeatureNetworks
 from hiqa_train.losses.perceptual import PerceptualFeatures
 from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.schema import Recipe
-from hiqa_train.recipes.stages import GeneratorStage, JointStage, RegressorStage, TrunkStage
+from hiqa_train.recipes.stages import GeneratorStage, JointStage, PatchStage, RegressorStage, TrunkStage
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource, stage_seed
 from hiqa_train.trainer.loop import TrainingStage
@@ -123,6 +123,7 @@ class StageFactory:
 
     def _validation(self, name: str, with_references: bool) -> Validation:
         stage = self.recipe.stages[name]
+        assert isinstance(stage, PatchStage)
         return self.data.validation(name, stage, self.run_device, with_references=with_references)
 
     def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> FeatureNetworks:

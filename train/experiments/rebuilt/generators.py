@@ -124,7 +124,7 @@ class GeneratorStudy:
 
     def measures(self, network: Generator, run_device: RunDevice) -> dict[str, float]:
         """Measure a G on the validation pairs: `pixel`, `psi` (even if it did not train with it), `gain_db`."""
-        recipe, stage = self.only("QPL")
+        _, stage = self.only("QPL")
         psi = TrainedNetworks(self.pretrained, None).regressor(stage.psi).regressor.to(run_device.device)
         layer = stage.psi_layer - 1
 
@@ -134,7 +134,7 @@ class GeneratorStudy:
             pixel = PIXEL_LOSSES[stage.pixel](hallucination, batch.distorted, batch.reference)
             return {"pixel": pixel, "psi": feature_loss(*features)}
 
-        validation = self.data.validation(self.stage, recipe.stages[self.stage], run_device, with_references=True)
+        validation = self.data.validation(self.stage, stage, run_device, with_references=True)
         return hallucination_measures(network.to(run_device.device).eval(), losses, validation)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hiqa_cli.networks.pair_regressor import PairRegressor, PairRegressorConfig
 from hiqa_cli.networks.statistics import COMPARED
-from hiqa_train.data.batch import Batch
+from hiqa_train.data.batch import Batch, PatchSource
 from hiqa_train.distributed import RunDevice
 from hiqa_train.recipes.stages import TrunkStage
 from hiqa_train.sources.mixed import CLEAN, MixedSource
@@ -50,7 +50,8 @@ class TrunkTraining:
     ) -> None:
         self.name, self.recipe, self.seed = name, recipe, seed
         self.steps, self.batch, self.run_device = recipe.steps, recipe.batch, run_device
-        self.source, self.validating = source, validating
+        self.source: PatchSource = source
+        self.validating = validating
         regressor = untrained_regressor(recipe, seed)
         objective = TrunkObjective(regressor, recipe, databases + 1)
         factors = {"regressor.trunk": 1.0, "": recipe.head_rate}
