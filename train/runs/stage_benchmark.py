@@ -16,7 +16,6 @@ from functools import partial
 
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from hiqa_cli.engine.speed.timing import add_seconds, median_seconds, no_wait, seconds_of
 from hiqa_train.data.batch import Batch
@@ -29,7 +28,7 @@ from hiqa_train.stages.factory import StageFactory
 from hiqa_train.stages.initialise import UntrainedNetworks, load_generator
 from hiqa_train.stages.plan import make_plan, vgg_layers
 from hiqa_train.trainer.batches import load_batches
-from hiqa_train.trainer.convolution_rate import PlainConvolution
+from hiqa_train.trainer.convolution_rate import PlainConvolution, count_multiplications
 from hiqa_train.trainer.loop import TrainingStage
 
 from .options import RunOptions
@@ -118,9 +117,7 @@ def profile_stage(stage: TrainingStage, recipe: Recipe, run_device: RunDevice) -
     """Count the multiplications of a few steps, time them against the plain convolution, and profile them."""
     steps = StageTiming(stage, recipe, run_device)
     steps.run()  # not counted: the first step with an adversarial loss also measures R on the validation part
-    with FlopCounterMode(display=False) as counter:
-        steps.run()
-    multiplications = counter.get_total_flops() / 2
+    multiplications = count_multiplications(steps.run)
     plain = PlainConvolution(run_device.precision, run_device.device)
     calls = plain.calls_for(multiplications)
     wait = torch.cuda.synchronize if run_device.device.type == "cuda" else no_wait

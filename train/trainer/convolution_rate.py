@@ -6,8 +6,11 @@ channels_last) on the same processor at the same moment is comparable.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +22,7 @@ from hiqa_cli.engine.weights import load_weights
 from hiqa_cli.networks.hiqa import HiqaNet
 
 TILES = 8
+aten = torch.ops.aten
 
 
 class PlainConvolution:
@@ -63,9 +67,36 @@ class ConvolutionRate:
 
 def multiplications(network: nn.Module, batch: torch.Tensor) -> float:
     """Multiplications of one forward pass."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(batch)
+    with torch.no_grad():
+        return count_multiplications(lambda: network(batch))
+
+
+def count_multiplications(work: Callable[[], object]) -> float:
+    """Multiplications of `work`, backward passes included."""
+    with FlopCounterMode(display=False, custom_mapping={aten.convolution_backward: backward_flops}) as counter:
+        work()
     return counter.get_total_flops() / 2
+
+
+def backward_flops(  # the arguments of the operator, tensors by their shapes
+    gradient: Sequence[int],
+    image: Sequence[int],
+    weight: Sequence[int],
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+    output_mask: Sequence[bool],
+    out_shape: Any = None,
+) -> int:
+    """Operations of a convolution's backward pass: those of the forward pass for the gradient of the image, and as many
+    for that of the weight. torch counts a weight gradient of a grouped convolution as if it had one group: 64 times as
+    many for a depthwise convolution of 64 channels."""
+    forward = 2 * math.prod(weight) * math.prod((image if transposed else gradient)[2:]) * gradient[0]
+    return forward * sum(output_mask[:2])
 
 
 def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> ConvolutionRate:
