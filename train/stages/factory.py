@@ -14,10 +14,10 @@ from hiqa_train.recipes.stages import GeneratorStage, JointStage, PatchStage, Re
 from hiqa_train.sources.mixed import MixedSource
 from hiqa_train.sources.protocol import DataSource, stage_seed
 from hiqa_train.trainer.loop import TrainingStage
-from hiqa_train.trainer.validation import Validation
 
 from .generator import GeneratorTraining
 from .initialise import NetworkProvider
+from .inputs import StageInputs
 from .joint import JointTraining
 from .plan import generator_stage
 from .regressor import RegressorTraining
@@ -57,14 +57,9 @@ class StageFactory:
 
     def _generator(self, name: str, recipe: GeneratorStage, networks: NetworkProvider) -> GeneratorTraining:
         return GeneratorTraining(
-            name,
+            self._inputs(name, with_references=True, validates_with=True),
             recipe,
             self.recipe.networks,
-            self.data.training_patches(name, recipe, with_references=True),
-            self._validation(name, True),
-            self.run_device,
-            databases=len(self.data.names),
-            seed=stage_seed(self.seed, name),
             features=self._features(recipe, networks),
             init_generator=self.init_generator,
             init_two_input=self.init_two_input,
@@ -81,14 +76,10 @@ class StageFactory:
         assert isinstance(generator_recipe, GeneratorStage)
         assert isinstance(regressor_recipe, RegressorStage)
         return JointTraining(
-            name,
+            self._inputs(name, with_references=True, validates_with=self.with_references(regressor_recipe)),
             recipe,
             generator_recipe,
             regressor_recipe,
-            self.data.training_patches(name, recipe, with_references=True),
-            self._validation(name, self.with_references(regressor_recipe)),
-            self.run_device,
-            seed=stage_seed(self.seed, name),
             generator=networks.generator(recipe.generator),
             regressor=networks.regressor(recipe.regressor),
             features=self._features(generator_recipe, networks),
@@ -98,14 +89,9 @@ class StageFactory:
         uses_g = recipe.sees == "hallucination" or recipe.fusion
         with_references = self.with_references(recipe)
         return RegressorTraining(
-            name,
+            self._inputs(name, with_references=with_references, validates_with=with_references),
             recipe,
             self.recipe.networks,
-            self.data.training_patches(name, recipe, with_references=with_references),
-            self._validation(name, with_references),
-            self.run_device,
-            databases=len(self.data.names),
-            seed=stage_seed(self.seed, name),
             with_references=with_references,
             generator=networks.generator(generator_stage(self.recipe)) if uses_g else None,
             initial=self._initial(name, recipe, networks),
@@ -121,10 +107,18 @@ class StageFactory:
         needed = recipe.local_weight > 0 or recipe.sees == "reference" or bool(recipe.shares)
         return needed and self.data.every_reference
 
-    def _validation(self, name: str, with_references: bool) -> Validation:
+    def _inputs(self, name: str, *, with_references: bool, validates_with: bool) -> StageInputs:
+        """with_references, validates_with: whether patches to train on, and those to validate on, have references."""
         stage = self.recipe.stages[name]
         assert isinstance(stage, PatchStage)
-        return self.data.validation(name, stage, self.run_device, with_references=with_references)
+        return StageInputs(
+            name,
+            self.data.training_patches(name, stage, with_references=with_references),
+            self.data.validation(name, stage, self.run_device, with_references=validates_with),
+            self.run_device,
+            databases=len(self.data.names),
+            seed=stage_seed(self.seed, name),
+        )
 
     def _features(self, recipe: GeneratorStage, networks: NetworkProvider) -> FeatureNetworks:
         psi = networks.regressor(recipe.psi).regressor if recipe.psi_weight else None

@@ -17,8 +17,7 @@ from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
-from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
-from hiqa_train.distributed import RunDevice
+from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.losses.objectives import (
     DiscriminatorObjective,
     FeatureNetworks,
@@ -38,8 +37,9 @@ from hiqa_train.recipes.schema import Networks
 from hiqa_train.recipes.stages import GeneratorStage
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
-from hiqa_train.trainer.validation import Validation, hallucination_measures, predict
+from hiqa_train.trainer.validation import hallucination_measures, predict
 
+from .inputs import StageInputs
 from .regressor import initialise_from
 
 INEFFECTIVE = (0.05, 0.95)  # outside this range of the share of d_fake = 1, formula (7) hardly differs from a plain GAN
@@ -67,15 +67,10 @@ class GeneratorTraining:
 
     def __init__(
         self,
-        name: str,
+        given: StageInputs,
         recipe: GeneratorStage,
         networks: Networks,
-        source: PatchSource,
-        validation: Validation,
-        run_device: RunDevice,
         *,
-        databases: int,
-        seed: int,
         features: FeatureNetworks,
         init_generator: Generator | None = None,
         init_two_input: MappedRegressor | None = None,
@@ -84,11 +79,11 @@ class GeneratorTraining:
         from. init_two_input: the R on images alone that the two-input R of formula (7) starts from. None for random
         weights. Raises UsageError if the sizes of one differ from the recipe's.
         """
-        self.name, self.recipe, self.seed = name, recipe, seed
-        self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
-        self.run_device, self.databases = run_device, databases
-        self.features = features.to(run_device.device)
-        torch.manual_seed(seed)
+        self.name, self.recipe, self.seed = given.name, recipe, given.seed
+        self.steps, self.batch, self.source = recipe.steps, recipe.batch, given.source
+        self.validation, self.run_device, self.databases = given.validation, given.run_device, given.databases
+        self.features = features.to(self.run_device.device)
+        torch.manual_seed(self.seed)
         self.network = Generator(networks.generator)
         if init_generator is not None:
             if init_generator.config != networks.generator:
@@ -97,17 +92,17 @@ class GeneratorTraining:
             self.network.load_state_dict(init_generator.state_dict())
         objective = GeneratorObjective(self.network, recipe, self.features)
         self.weights = objective.weights
-        self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, run_device)
+        self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, self.run_device)
         self.trainers: dict[str, Any] = {"generator": self.trainer}
         self.features_start = round(recipe.steps * recipe.features_from)
         self.adversarial_start = round(recipe.steps * recipe.adversarial_from)
         self.threshold = Threshold()
         # one seed per network, so that its initial weights do not depend on the other networks of the recipe
         if recipe.adversarial != "none":
-            torch.manual_seed(seed + 1)
+            torch.manual_seed(self.seed + 1)
             self._add_discriminator(networks)
         if recipe.adversarial == "quality":
-            torch.manual_seed(seed + 2)
+            torch.manual_seed(self.seed + 2)
             self._add_two_input_regressor(networks, init_two_input)
 
     def _add_discriminator(self, networks: Networks) -> None:

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from hiqa_cli.networks.generator import Generator
-from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
-from hiqa_train.distributed import RunDevice
+from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.losses.objectives import (
     FeatureNetworks,
     FrozenCritics,
@@ -26,7 +25,9 @@ from hiqa_train.losses.score_maps import MappedRegressor
 from hiqa_train.recipes.stages import GeneratorStage, JointStage, RegressorStage
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
-from hiqa_train.trainer.validation import Validation, predict
+from hiqa_train.trainer.validation import predict
+
+from .inputs import StageInputs
 
 
 class JointTraining:
@@ -37,38 +38,35 @@ class JointTraining:
 
     def __init__(
         self,
-        name: str,
+        given: StageInputs,
         recipe: JointStage,
         generator_recipe: GeneratorStage,
         regressor_recipe: RegressorStage,
-        source: PatchSource,
-        validation: Validation,
-        run_device: RunDevice,
         *,
-        seed: int,
         generator: Generator,
         regressor: MappedRegressor,
         features: FeatureNetworks,
     ) -> None:
         """generator, regressor: the networks of the two earlier stages. generator_recipe, regressor_recipe: the recipes
         of these stages. features: networks of the feature losses that G's recipe has a weight for."""
-        self.name, self.recipe, self.seed = name, recipe, seed
-        self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
-        self.run_device, self.generator_recipe, self.regressor_recipe = run_device, generator_recipe, regressor_recipe
-        torch.manual_seed(seed)
+        self.name, self.recipe, self.seed = given.name, recipe, given.seed
+        self.steps, self.batch, self.source = recipe.steps, recipe.batch, given.source
+        self.validation, self.run_device = given.validation, given.run_device
+        self.generator_recipe, self.regressor_recipe = generator_recipe, regressor_recipe
+        torch.manual_seed(self.seed)
         self.generator = generator.requires_grad_(True)
         self.regressor = regressor.requires_grad_(True)
-        used = features.to(run_device.device)
+        used = features.to(self.run_device.device)
         objective = GeneratorObjective(self.generator, generator_recipe, used, score_weight=recipe.score_weight)
         self.generator_trainer = NetworkTrainer(
-            objective, self.generator, recipe.generator_learning, recipe.steps, run_device
+            objective, self.generator, recipe.generator_learning, recipe.steps, self.run_device
         )
         # no local loss: its heads ended with their stage, and new ones would disturb R at first
         regressor_objective = RegressorObjective(
             self.regressor, ranking_weight=regressor_recipe.ranking_weight, local_weight=0.0
         )
         self.regressor_trainer = NetworkTrainer(
-            regressor_objective, self.regressor, recipe.learning, recipe.steps, run_device
+            regressor_objective, self.regressor, recipe.learning, recipe.steps, self.run_device
         )
         self.trainers: dict[str, Any] = {"generator": self.generator_trainer, "regressor": self.regressor_trainer}
 

@@ -15,8 +15,7 @@ from torch import Tensor
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor, RegressorConfig
-from hiqa_train.data.batch import Batch, PatchSource, RegressorInputs
-from hiqa_train.distributed import RunDevice
+from hiqa_train.data.batch import Batch, RegressorInputs
 from hiqa_train.losses.frozen import FrozenGenerator
 from hiqa_train.losses.objectives import RegressorObjective, centre_crop, regressor_inputs
 from hiqa_train.losses.score_maps import MappedRegressor
@@ -24,7 +23,9 @@ from hiqa_train.recipes.schema import Networks
 from hiqa_train.recipes.stages import RegressorStage
 from hiqa_train.trainer.network_trainer import NetworkTrainer
 from hiqa_train.trainer.sample_grid import SampleGrid
-from hiqa_train.trainer.validation import Validation, predict
+from hiqa_train.trainer.validation import predict
+
+from .inputs import StageInputs
 
 
 class RegressorTraining:
@@ -36,36 +37,31 @@ class RegressorTraining:
 
     def __init__(
         self,
-        name: str,
+        given: StageInputs,
         recipe: RegressorStage,
         networks: Networks,
-        source: PatchSource,
-        validation: Validation,
-        run_device: RunDevice,
         *,
-        databases: int,
-        seed: int,
         generator: Generator | None,
         initial: MappedRegressor | None,
         with_references: bool,
     ) -> None:
         """generator: a frozen G, None if the recipe uses neither hallucination nor fusion. initial: an R to copy
         weights from. with_references: whether batches hold references; without them, the local loss is off."""
-        self.name, self.recipe, self.seed = name, recipe, seed
-        self.steps, self.batch, self.source, self.validation = recipe.steps, recipe.batch, source, validation
-        self.run_device = run_device
-        self.generator = None if generator is None else FrozenGenerator(generator, run_device)
+        self.name, self.recipe, self.seed = given.name, recipe, given.seed
+        self.steps, self.batch, self.source = recipe.steps, recipe.batch, given.source
+        self.validation, self.run_device = given.validation, given.run_device
+        self.generator = None if generator is None else FrozenGenerator(generator, self.run_device)
         channels = networks.generator.channels[-1] if generator is None else generator.config.channels[-1]
-        torch.manual_seed(seed)
+        torch.manual_seed(self.seed)
         regressor = Regressor(networks.regressor_of(recipe, channels))
-        self.network = MappedRegressor(regressor, databases)
+        self.network = MappedRegressor(regressor, given.databases)
         if initial is not None:
             initialise_from(regressor, initial.regressor.state_dict())
             if self.network.maps is not None and initial.maps is not None:
                 self.network.maps.load_state_dict(initial.maps.state_dict())
         local = recipe.local_weight if with_references else 0.0
         objective = RegressorObjective(self.network, ranking_weight=recipe.ranking_weight, local_weight=local)
-        self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, run_device)
+        self.trainer = NetworkTrainer(objective, self.network, recipe.learning, recipe.steps, self.run_device)
         self.trainers = {"regressor": self.trainer}
 
     def describe(self) -> dict[str, Any]:

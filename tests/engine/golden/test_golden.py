@@ -38,6 +38,7 @@ def test_all_examples_are_golden():
     assert pictures == set(GOLDEN["scores"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket"])
 def test_a_clean_example_scores_above_its_distorted_versions(scores, name):
     clean = scores[f"{name}.png"].score

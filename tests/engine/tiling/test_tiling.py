@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.outputs.sinks import compose_strip
@@ -71,6 +74,18 @@ def test_the_reduced_image_averages_areas_and_takes_16_bits_as_8() -> None:
     assert np.abs(tile - means).max() <= 1  # rows and columns are rounded one after the other
     (deep,) = whole_tiles(pixels.astype(np.uint16) * 257)
     assert np.array_equal(deep, tile)
+
+
+def test_reducing_a_large_image_in_strips_gives_what_reducing_it_at_once_gives_in_little_memory() -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (1531, 2047, 3), np.uint16)
+    eight = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    at_once = np.asarray(Image.fromarray(eight).resize(reduced_size(2047, 1531), Image.Resampling.BOX))
+    tracemalloc.start()
+    first, *_ = whole_tiles(pixels)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(first, at_once[:256, :256])
+    assert peak < 2 * pixels.nbytes
 
 
 @pytest.mark.parametrize("stride", [0, -1, 257, 1.5, True, "128"])

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.hostile.mutants import mutants, sound_files
+from support.process import RunHiqa
 
 from hiqa_cli.errors import ImageError
 from hiqa_cli.images.isolation.reader import IsolatedReader
@@ -54,3 +57,30 @@ def test_mutants_end_in_a_picture_or_in_one_clear_error(reader: IsolatedReader) 
     assert faults == []
     assert read > COUNT / 20
     assert refused > COUNT / 3
+
+
+@pytest.mark.slow
+def test_mutants_are_rows_of_the_command_and_no_prefix_scores_without_its_pixels(
+    run_hiqa: RunHiqa, tiny_weights: Path, tmp_path: Path
+) -> None:
+    for kind, data in sound_files().items():
+        (tmp_path / kind).write_bytes(data)
+    tried = list(mutants(COUNT, SEED))
+    for mutant in tried:
+        (tmp_path / mutant.name).write_bytes(mutant.data)
+    names = [path.name for path in tmp_path.iterdir()]
+    done = run_hiqa(
+        *("score", "--files-from", "-", "--max-pixels", "100000", "--jsonl", "out.jsonl", "-q"),
+        *("--precision", "fp32"),
+        weights=tiny_weights, cwd=tmp_path, input="\n".join(names).encode(),
+    )  # fmt: skip
+    assert done.code == 1
+    assert b"Traceback" not in done.err
+    errors = [line for line in done.messages if line.startswith("hiqa: ")]  # libtiff adds lines of its own
+    assert len(done.lines) + len(errors) == len(names)  # a score or an error
+    rows = {row["path"]: row for row in map(json.loads, (tmp_path / "out.jsonl").read_text("utf-8").splitlines())}
+    assert rows.keys() == set(names)
+    for mutant in tried:
+        found, whole = rows[mutant.name], rows[mutant.kind]
+        if mutant.mutation == "prefix" and found["error"] is None:
+            assert found["score"] == whole["score"] or set(found["notes"]) - set(whole["notes"]), mutant.name

@@ -55,10 +55,10 @@ def small_recipe(**changes: object) -> Recipe:
     return small.with_stage("heads", **{**few, **changes})
 
 
-def heads(**changes: object) -> HeadsStage:
+def heads(steps: int, **changes: object) -> HeadsStage:
     stage = load_recipe("release").stages["heads"]
     assert isinstance(stage, HeadsStage)
-    return dataclasses.replace(stage, steps=300, batch=40, pair_units=8, gate_units=4, **changes)
+    return dataclasses.replace(stage, steps=steps, batch=40, pair_units=8, gate_units=4, **changes)
 
 
 @pytest.fixture(autouse=True)
@@ -102,11 +102,12 @@ def untrained(some: Rows) -> PairRegressor:
     return regressor.eval().requires_grad_(False)  # as in a run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told_by", ["image", "pair"])
 def test_heads_find_what_decides_the_quality_in_image_or_comparison(told_by: str) -> None:
     some = rows(600, told_by)
     regressor = untrained(some)
-    train_heads(regressor, some, SOURCES, heads(image_rate=1.0, order_weight=0.5), 1, lambda line: None)
+    train_heads(regressor, some, SOURCES, heads(300, image_rate=1.0, order_weight=0.5), 1, lambda line: None)
     scores = heads_stage.scores_of(regressor, some)
     truth = np.where(some.source == 2, (some.human - 0.2) / 0.5, some.measured)
     compared = some.source != 2
@@ -119,7 +120,7 @@ def test_the_head_of_images_stays_in_order_at_rate_zero_and_moves_else() -> None
     numbers = before.of_image(before.described(torch.from_numpy(some.statistics), torch.from_numpy(some.whole))[0])
     for rate in (0.0, 1.0):
         regressor = copy.deepcopy(before)
-        train_heads(regressor, some, SOURCES, heads(image_rate=rate), 1, lambda line: None)
+        train_heads(regressor, some, SOURCES, heads(20, image_rate=rate), 1, lambda line: None)
         moved.append(float(spearmanr(before.image(numbers), regressor.image(numbers))[0]) < 1)
     assert moved == [False, True]
 
@@ -129,7 +130,7 @@ def test_a_training_is_the_same_every_time() -> None:
     for _ in range(2):
         torch.manual_seed(0)
         regressor = untrained(some)
-        train_heads(regressor, some, SOURCES, heads(), 1, lambda line: None)
+        train_heads(regressor, some, SOURCES, heads(20), 1, lambda line: None)
         found.append(heads_stage.scores_of(regressor, some))
     np.testing.assert_array_equal(*found)
 
