@@ -104,7 +104,7 @@ def _frequencies() -> tuple[np.ndarray, np.ndarray]:
     turn = (angle * ANGLES + 0.5).astype(int) % ANGLES
     far = [(distance >= low) & (distance < high) for low, high in ((0.06, 0.2), (0.2, 0.5))]
     of_angle = np.stack([(turn == number) & ring for ring in far for number in range(ANGLES)])
-    return tuple(one / one.sum(axis=1, keepdims=True) for one in (of_band, of_angle))  # type: ignore[return-value]
+    return tuple(one / one.sum(axis=1, keepdims=True) for one in (of_band, of_angle))
 
 
 WINDOW = np.outer(np.hanning(SIDE), np.hanning(SIDE)).astype(np.float32)
