@@ -1,12 +1,11 @@
 """The faults that the head of reasons learns from: for each word, the kinds of distortion that produce it.
 
-FITTED are the kinds that the head is fitted to. HELD_OUT are kinds that none of them is, to measure the head with:
-motion along a line, WebP and AVIF, photon noise, bicubic enlargement by three.
+None of them is motion along a line, WebP or AVIF, photon noise, or bicubic enlargement: with these the head is measured
+(`hiqa_train.evaluation.clean.reasons`).
 """
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 
@@ -219,40 +218,4 @@ FITTED: Mapping[str, Mapping[str, RandomDistortion]] = {
         "aliased": aliased,
         "jitter": KADID["jitter"],
     },
-}
-
-
-def stored(image: np.ndarray, form: str, quality: int) -> np.ndarray:
-    """The picture after Pillow wrote it in a lossy format."""
-    file = io.BytesIO()
-    pillow().fromarray(image).save(file, form, quality=quality)
-    return np.asarray(pillow().open(io.BytesIO(file.getvalue())).convert("RGB"))
-
-
-def photons(image: np.ndarray, random: Random) -> np.ndarray:
-    """Poisson noise of 12 to 400 photons in white."""
-    white = logarithmic(random, 12, 400)
-    return library.to_8bit(random.poisson(image / 255 * white) / white * 255)
-
-
-def bicubic(image: np.ndarray, random: Random) -> np.ndarray:
-    """Reduced to a third and enlarged three times, both bicubic, by Pillow."""
-    height, width = image.shape[:2]
-    cubic = pillow().Resampling.BICUBIC
-    small = pillow().fromarray(image).resize((round(width / 3), round(height / 3)), cubic)
-    return np.asarray(small.resize((width, height), cubic))
-
-
-HELD_OUT: Mapping[str, Mapping[str, RandomDistortion]] = {
-    BLUR: {
-        "motion blur": lambda image, random: library.motion_blur(
-            image, logarithmic(random, 4, 25), random.uniform(0, math.pi)
-        )
-    },
-    NOISE: {"Poisson noise": photons},
-    COMPRESSION: {
-        "WebP": lambda image, random: stored(image, "WEBP", round(logarithmic(random, 1, 60))),
-        "AVIF": lambda image, random: stored(image, "AVIF", round(logarithmic(random, 1, 50))),
-    },
-    LOW_RESOLUTION: {"bicubic three times": bicubic},
 }

@@ -1,0 +1,75 @@
+"""The threshold of each word: the logit from which it is called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hiqa_cli.engine.pipeline.reasons.head import ReasonsHead
+from hiqa_cli.engine.pipeline.reasons.names import WORDS
+
+from .rows import FaultRows
+
+SURE, FAINT = 10.0, 2.0  # points: a fault that costs more is there, one that costs less is as good as absent
+
+
+def presence(points: np.ndarray) -> np.ndarray:
+    """(n, words) points -> 1 where the fault is there, 0 where it is not, NaN where it is too faint to say."""
+    known = np.nan_to_num(points, nan=0.0)
+    return np.where(known >= SURE, 1.0, np.where(known <= FAINT, 0.0, np.nan)).astype(np.float32)
+
+
+def with_thresholds(head: ReasonsHead, rows: FaultRows, false_alarms: float) -> ReasonsHead:
+    """The head with the thresholds that give the highest F1 on these rows, among those at which it calls each word on
+    at most a share of `false_alarms` of the rows without any fault."""
+    logits, truth = _logits(head, rows), presence(rows.points)
+    flawless = np.isnan(rows.points).all(axis=1)
+    found = np.zeros(len(WORDS), np.float32)
+    for word in range(len(WORDS)):
+        known = ~np.isnan(truth[:, word])
+        least = highest_of(logits[flawless, word], false_alarms)
+        candidates = np.unique(np.append(logits[known, word], least))
+        candidates = candidates[candidates >= least]
+        scores = [f1(logits[known, word] > one, truth[known, word] == 1) for one in candidates]
+        found[word] = candidates[int(np.argmax(scores))]
+    return replace(head, threshold=found)
+
+
+def highest_of(logits: np.ndarray, share: float) -> float:
+    """The lowest threshold that at most a share of the logits exceed."""
+    return float(np.sort(logits)[len(logits) - 1 - int(share * len(logits))]) if len(logits) else -np.inf
+
+
+def f1(called: np.ndarray, there: np.ndarray) -> float:
+    """The harmonic mean of precision and recall, 0 where nothing is called rightly."""
+    right = int(np.sum(called & there))
+    return 2 * right / (int(called.sum()) + int(there.sum())) if right else 0.0
+
+
+def measure(head: ReasonsHead, rows: FaultRows) -> dict[str, Any]:
+    """Of each word on these rows: precision, recall, F1, false alarms on images without a fault, and the mean error of
+    the points where it is called rightly."""
+    judged = head.outputs(head.inputs(rows.statistics, rows.whole, rows.measures))
+    truth, flawless = presence(rows.points), np.isnan(rows.points).all(axis=1)
+    found: dict[str, Any] = {}
+    for place, word in enumerate(WORDS):
+        known = ~np.isnan(truth[:, place])
+        called, there = judged.evidence[known, place] > 0, truth[known, place] == 1
+        right = called & there
+        errors = np.abs(judged.points - rows.points)[known, place][right]
+        found[word] = {
+            "images": int(there.sum()),
+            "precision": round(float(right.sum() / max(1, called.sum())), 3),
+            "recall": round(float(right.sum() / max(1, there.sum())), 3),
+            "f1": round(f1(called, there), 3),
+            "false_alarms": round(float(np.mean(judged.evidence[flawless, place] > 0)), 4) if flawless.any() else 0.0,
+            "points_error": round(float(errors.mean()), 1) if len(errors) else None,
+        }
+    return found
+
+
+def _logits(head: ReasonsHead, rows: FaultRows) -> np.ndarray:
+    judged = head.outputs(head.inputs(rows.statistics, rows.whole, rows.measures))
+    return np.asarray(judged.evidence + head.threshold)
