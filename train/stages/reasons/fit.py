@@ -49,7 +49,7 @@ def fit_head(
     numbers = numbers_of(training, layout)
     centre, scale = numbers.mean(axis=0), numbers.std(axis=0) + STRETCH
     inputs = torch.from_numpy(np.clip((numbers - centre) / scale, -LIMIT, LIMIT).astype(np.float32))
-    targets = torch.from_numpy(presence(training.points))
+    targets = torch.from_numpy(presence(training))
     points = torch.from_numpy(np.nan_to_num(training.points, nan=0.0) / POINTS_UNIT)
     members = []
     for number in range(settings.members):

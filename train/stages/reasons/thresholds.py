@@ -8,23 +8,43 @@ from typing import Any
 import numpy as np
 
 from hiqa_cli.engine.pipeline.reasons.head import ReasonsHead
-from hiqa_cli.engine.pipeline.reasons.names import WORDS
+from hiqa_cli.engine.pipeline.reasons.measures import CAST, CLIPPED, HIGH, LOW, MEDIAN, STRONGEST
+from hiqa_cli.engine.pipeline.reasons.names import COLOUR, LOW_CONTRAST, OVEREXPOSED, UNDEREXPOSED, WORDS
 
 from .rows import FaultRows
 
 SURE, FAINT = 10.0, 2.0  # points: a fault that costs more is there, one that costs less is as good as absent
 
 
-def presence(points: np.ndarray) -> np.ndarray:
-    """(n, words) points -> 1 where the fault is there, 0 where it is not, NaN where it is too faint to say."""
-    known = np.nan_to_num(points, nan=0.0)
-    return np.where(known >= SURE, 1.0, np.where(known <= FAINT, 0.0, np.nan)).astype(np.float32)
+def presence(rows: FaultRows) -> np.ndarray:
+    """(n, words) of 1 where the fault is there and can be seen, 0 where it is not, NaN where it is too faint to say."""
+    known = np.nan_to_num(rows.points, nan=0.0)
+    there = np.where(known >= SURE, 1.0, np.where(known <= FAINT, 0.0, np.nan)).astype(np.float32)
+    for word, seen in seen_in(rows.measures).items():
+        column = there[:, WORDS.index(word)]
+        column[(column == 1) & ~seen] = np.nan
+    return there
+
+
+def seen_in(measures: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether a fault of light or colour could be seen without the original, (n,) for each of these words.
+
+    A bright picture that was darkened a little looks like any other: only what lies towards the end of clean images'
+    range counts, about their outer quarter for exposure, and their outer tenth for contrast and colour.
+    """
+    median, spread = measures[:, MEDIAN], measures[:, HIGH] - measures[:, LOW]
+    return {
+        UNDEREXPOSED: median <= 0.36,
+        OVEREXPOSED: (median >= 0.65) | (measures[:, CLIPPED] >= -1.5),
+        LOW_CONTRAST: spread <= 0.45,
+        COLOUR: (measures[:, CAST] >= 0.5) | (measures[:, STRONGEST] >= 2.5),
+    }
 
 
 def with_thresholds(head: ReasonsHead, rows: FaultRows, false_alarms: float) -> ReasonsHead:
     """The head with the thresholds that give the highest F1 on these rows, among those at which it calls each word on
     at most a share of `false_alarms` of the rows without any fault."""
-    logits, truth = _logits(head, rows), presence(rows.points)
+    logits, truth = _logits(head, rows), presence(rows)
     flawless = np.isnan(rows.points).all(axis=1)
     found = np.zeros(len(WORDS), np.float32)
     for word in range(len(WORDS)):
@@ -52,7 +72,7 @@ def measure(head: ReasonsHead, rows: FaultRows) -> dict[str, Any]:
     """Of each word on these rows: precision, recall, F1, false alarms on images without a fault, and the mean error of
     the points where it is called rightly."""
     judged = head.outputs(head.inputs(rows.statistics, rows.whole, rows.measures))
-    truth, flawless = presence(rows.points), np.isnan(rows.points).all(axis=1)
+    truth, flawless = presence(rows), np.isnan(rows.points).all(axis=1)
     found: dict[str, Any] = {}
     for place, word in enumerate(WORDS):
         known = ~np.isnan(truth[:, place])

@@ -19,6 +19,10 @@ ANGLES = 6
 LEAST_POWER = 0.05  # added before the logarithm, in squared 8-bit levels: below rounding to 8 bits
 SMALLEST_SHARE = 1e-3  # added to shares before their logarithm
 
+# Places in the measures: quantiles of luma, 0..1; the logarithm of the share of pixels with a clipped channel; how far
+# the mean of the lightest tenth is from grey, and how strong the strongest colours are, in units of 32 levels.
+LOW, MEDIAN, HIGH, CLIPPED, CAST, STRONGEST = 1, 3, 5, 14, 29, 37
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 BLUE_YELLOW = np.array([-0.168736, -0.331264, 0.5], np.float32)
 RED_GREEN = np.array([0.5, -0.418688, -0.081312], np.float32)
