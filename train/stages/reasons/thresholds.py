@@ -13,13 +13,13 @@ from hiqa_cli.engine.pipeline.reasons.names import COLOUR, LOW_CONTRAST, OVEREXP
 
 from .rows import FaultRows
 
-SURE, FAINT = 10.0, 2.0  # points: a fault that costs more is there, one that costs less is as good as absent
+SURE = 10.0  # points: a fault that costs as much is there; one that costs less may be too faint, or hidden by others
 
 
 def presence(rows: FaultRows) -> np.ndarray:
-    """(n, words) of 1 where the fault is there and can be seen, 0 where it is not, NaN where it is too faint to say."""
-    known = np.nan_to_num(rows.points, nan=0.0)
-    there = np.where(known >= SURE, 1.0, np.where(known <= FAINT, 0.0, np.nan)).astype(np.float32)
+    """(n, words) of 1 where the fault is there and can be seen, 0 where it is not, NaN where nobody can say."""
+    absent, sure = np.isnan(rows.points), np.nan_to_num(rows.points, nan=0.0) >= SURE
+    there = np.where(absent, 0.0, np.where(sure, 1.0, np.nan)).astype(np.float32)
     for word, seen in seen_in(rows.measures).items():
         column = there[:, WORDS.index(word)]
         column[(column == 1) & ~seen] = np.nan
