@@ -23,7 +23,7 @@ from .options import RunOptions
 from .sources import VALIDATION_SHARE
 
 ROWS, WEIGHTS = "rows", "weights"  # folders in OUT
-TURNS = 5  # draws of each image, beside the whole image
+TURNS = 3  # draws of each image, beside the whole image
 
 Report = Callable[[str], None]
 

@@ -167,6 +167,7 @@ def test_the_measure_counts_calls_of_each_kind_and_of_clean_images(folder: Path)
     expected = 1 + sum(len(strengths) for _, _, strengths in HELD_OUT.values()) - sum(result.too_faint.values())
     assert sum(result.counts.values()) == expected
     assert 0 <= result.mean_f1 <= 1
+    assert all(number <= result.counts[kind] for kind, words in result.calls.items() for number in words.values())
     result.add("motion blur", {BLUR: 30.0}, cost=20.0)
     assert result.of_word(BLUR).points_error is not None
 

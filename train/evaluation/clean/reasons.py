@@ -96,7 +96,7 @@ class ReasonsResult:
     def add(self, kind: str, found: Mapping[str, float], cost: float = 0.0) -> None:
         """Count a version. found: word -> points. cost: by MDSI."""
         self.counts[kind] += 1
-        self.calls.setdefault(kind, Counter()).update(found)
+        self.calls.setdefault(kind, Counter()).update(list(found))
         word = HELD_OUT[kind][0] if kind in HELD_OUT else ""
         if word in found:
             self.errors.setdefault(word, []).append(abs(found[word] - cost))

@@ -25,14 +25,14 @@ class FitSettings:
     """members: networks. units: hidden ones of each. epochs, batch, rate, decay: of AdamW on a cosine schedule.
     dropout: of inputs. false_alarms: share of validation images without a fault that a word may be called on."""
 
-    members: int = 4
-    units: int = 24
+    members: int = 3
+    units: int = 48
     epochs: int = 40
     batch: int = 256
     rate: float = 2e-3
     decay: float = 0.05
     dropout: float = 0.3
-    false_alarms: float = 0.005
+    false_alarms: float = 0.01
 
 
 def numbers_of(rows: FaultRows, layout: Layout) -> np.ndarray:
