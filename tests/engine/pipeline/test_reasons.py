@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from support.photographs import photograph
-from support.tiny_reasons import write_tiny_reasons
+from support.tiny_training import write_tiny_reasons
 from support.tiny_weights import tiny_pair_networks, write_tiny_weights
 
 from hiqa_cli import Place, Reason, Scorer, TileScore

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.photographs import photograph
-from support.tiny_reasons import write_clean_images, write_tiny_reasons
+from support.tiny_training import write_clean_images, write_tiny_reasons
 from support.tiny_weights import tiny_pair_networks, write_tiny_weights
 
 from hiqa_cli.engine.calibration import Calibration

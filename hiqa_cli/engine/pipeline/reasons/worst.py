@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from hiqa_cli.engine.config import TILE
 
 from .reason import Place
 
-if TYPE_CHECKING:
-    from hiqa_cli.engine.results import TileScore
-
 MOST = 3
 SHARE = 4  # one in so many tiles, at most: of an image of few tiles, three would be nearly all
 
 
-def worst_places(tiles: Sequence[TileScore], width: int, height: int) -> tuple[Place, ...]:
+class ScoredTile(Protocol):
+    """A tile with its left and top edge in px, and its score: `TileScore`."""
+
+    @property
+    def x(self) -> int: ...
+
+    @property
+    def y(self) -> int: ...
+
+    @property
+    def score(self) -> float: ...
+
+
+def worst_places(tiles: Sequence[ScoredTile], width: int, height: int) -> tuple[Place, ...]:
     """Up to MOST tiles that do not overlap, the lowest score first, as rectangles within an image of width x height px;
     none of an image of fewer than SHARE tiles."""
     found: list[Place] = []
