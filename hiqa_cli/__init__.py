@@ -30,6 +30,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .engine.config import Scoring
     from .engine.job import Job, Outputs
+    from .engine.pipeline.reasons.reason import Place, Reason
     from .engine.results import ScoreResult, TileScore
     from .engine.scorer import Scorer
     from .images.picture import Picture
@@ -47,6 +48,8 @@ __all__ = [
     "OutputError",
     "Outputs",
     "Picture",
+    "Place",
+    "Reason",
     "ScoreResult",
     "Scorer",
     "Scoring",
@@ -62,6 +65,8 @@ _MODULES = {
     "Limits": "images.source",
     "Outputs": "engine.job",
     "Picture": "images.picture",
+    "Place": "engine.pipeline.reasons.reason",
+    "Reason": "engine.pipeline.reasons.reason",
     "ScoreResult": "engine.results",
     "Scorer": "engine.scorer",
     "Scoring": "engine.config",

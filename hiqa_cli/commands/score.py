@@ -143,7 +143,7 @@ Only = Annotated[
         metavar="WORD,...",
         parser=some_of("--only", ONLY_WORDS),
         autocompletion=lambda: list(ONLY_WORDS),
-        help=f"Print only images of these kinds: {', '.join(ONLY_WORDS)}.",
+        help=f"Print only images of these kinds, or with these reasons: {', '.join(ONLY_WORDS)}.",
         rich_help_panel=ADVANCED,
     ),
 ]

@@ -16,6 +16,8 @@ from .backends.devices import BATCH_SIZE, Placement, cpu_bf16_flags, default_bat
 from .backends.preferred import preferred_backend
 from .calibration import Calibration
 from .config import AUTO, BACKENDS, OPENVINO, TORCH
+from .pipeline.reasons.file import read_head
+from .pipeline.reasons.head import ReasonsHead
 from .weights import load_weights
 
 
@@ -45,17 +47,25 @@ class LoadSettings:
 
 
 class Loaded(NamedTuple):
-    """What loading gives. choice: how `auto` was decided, for --verbose; empty where nothing was left open."""
+    """What loading gives. choice: how `auto` was decided, for --verbose; empty where nothing was left open. head: of
+    reasons, None without one."""
 
     backend: Backend
     placement: Placement
     calibration: Calibration
     weights_id: str
     choice: str = ""
+    head: ReasonsHead | None = None
 
 
 def load(settings: LoadSettings) -> Loaded:
     """Load weights onto a device; raises what Scorer.load() names."""
+    loaded = load_networks(settings)
+    return loaded._replace(head=read_head(settings.weights, loaded.backend.traits))
+
+
+def load_networks(settings: LoadSettings) -> Loaded:
+    """G and R alone, without the head of reasons."""
     if backend_of(settings) == OPENVINO:
         from .backends.openvino_backend import load_openvino
 

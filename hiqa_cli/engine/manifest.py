@@ -20,7 +20,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 GENERATOR_FILE = "generator.safetensors"
 REGRESSOR_FILE = "regressor.safetensors"
+REASONS_FILE = "reasons.safetensors"
 WEIGHT_FILES = (GENERATOR_FILE, REGRESSOR_FILE)
+OPTIONAL_FILES = (REASONS_FILE,)
 REINSTALL = "get the folder again; hiqa does not score with weights that it cannot verify"
 
 
@@ -108,9 +110,9 @@ def read_manifest(folder: Path) -> Manifest:
 def _checked(fields: dict[str, Any], weights_id: str) -> Manifest:
     files = {
         name: (str(fields["files"][name]["sha256"]).lower(), int(fields["files"][name]["bytes"]))
-        for name in WEIGHT_FILES
+        for name in (*WEIGHT_FILES, *(name for name in OPTIONAL_FILES if name in fields["files"]))
     }
-    unknown = sorted(set(fields["files"]) - set(WEIGHT_FILES))
+    unknown = sorted(set(fields["files"]) - set(files))
     if unknown:
         raise ValueError(f"lists an unknown file: {unknown[0]}")
     return Manifest(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,12 @@ from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
 from .config import grade
 from .pipeline.kinds.names import PHOTOGRAPH
+from .pipeline.reasons.reason import Place, Reason
+from .pipeline.reasons.worst import worst_places
 from .row_schema import COLUMNS, DECIMALS, LEAST, MOST, rating_columns
+
+if TYPE_CHECKING:
+    from .outputs.sinks import Verdict
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class ScoreResult:
     weights: first 8 hex digits of the sha256 of the weights' manifest.
     stride: px between tiles.
     kind: "photograph"; or "flat", "text", "screenshot" or "drawing", whose score means little: `uncertainty` is 100.
+    reasons: up to three faults, those that cost most points first; none of a picture that is no photograph, and from
+        weights without a head for them.
     borders: px at each side of the image that were left out as a border of one colour. Tiles have their place in the
         whole image all the same.
     notes: what was done to the image before scoring (profile, alpha, borders, reflection, rotation, frames).
@@ -77,6 +84,7 @@ class ScoreResult:
     tile_total: int
     standard_error: float = 0.0
     kind: str = PHOTOGRAPH
+    reasons: tuple[Reason, ...] = ()
     borders: Borders = NO_BORDERS
     notes: tuple[str, ...] = ()
     exif: tuple[tuple[str, str], ...] = ()
@@ -106,11 +114,28 @@ class ScoreResult:
             f"{self.width}x{self.height} px",
             f"{count if count == self.tile_total else f'{count} of {self.tile_total}'} tiles",
             f"{self.mode} {self.precision}",
-            *([] if self.kind == PHOTOGRAPH else [self.kind]),
+            *self.words,
             *(f"{name} {value.shape}" for name in ARRAYS if (value := getattr(self, name)) is not None),
             *self.notes,
         ]
         return f"<ScoreResult {', '.join(parts)}>"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What to say of the image beside its score: its kind where it is no photograph, and its reasons."""
+        return (*([] if self.kind == PHOTOGRAPH else [self.kind]), *map(str, self.reasons))
+
+    @property
+    def worst_places(self) -> tuple[Place, ...]:
+        """The places with the lowest scores, up to three; none of a small image."""
+        return worst_places(self.tiles, self.width, self.height)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What pictures of the result say."""
+        from .outputs.sinks import Verdict
+
+        return Verdict(self.score, self.uncertainty, self.words, self.worst_places)
 
     def _repr_html_(self) -> str:
         """For notebooks: the facts as a table, and the panel where the result has its hallucination."""
@@ -118,11 +143,12 @@ class ScoreResult:
 
         panel = None
         if self.distorted is not None and self.hallucination is not None:
-            panel = panel_png(self.distorted, self.hallucination, self.score, self.uncertainty, self.weights)
+            panel = panel_png(self.distorted, self.hallucination, self.verdict, self.weights)
         facts = {
             "score": f"{self.score:.2f} +/- {self.uncertainty:.2f} points, {grade(self.score)}",
             "size": f"{self.width} x {self.height} px",
             "kind": self.kind,
+            **({"reasons": ", ".join(map(str, self.reasons))} if self.reasons else {}),
             "tiles": f"{len(self.tiles)} of {self.tile_total}, mode {self.mode}, {self.precision}",
             "weights": self.weights,
             **({"notes": "; ".join(self.notes)} if self.notes else {}),
@@ -135,6 +161,7 @@ class ScoreResult:
 
         lower, upper: the interval score +/- uncertainty, cut to 0..100. tiles: their number. `standard_error` is None
             where it is infinite. borders: left, top, right and bottom in px. notes: a list. exif: a dictionary.
+        reasons: a list of dictionaries (`Reason.to_dict`).
         """
         row = self.to_row()
         finite = math.isfinite(self.standard_error)
@@ -144,7 +171,9 @@ class ScoreResult:
             "upper": min(MOST, self.score + self.uncertainty),
             "uncertainty": self.uncertainty,
             "standard_error": self.standard_error if finite else None,
-            **{name: row[name] for name in ("grade", "kind", "notes", "width", "height", "tiles")},
+            **{name: row[name] for name in ("grade", "kind")},
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            **{name: row[name] for name in ("notes", "width", "height", "tiles")},
             "tile_total": self.tile_total,
             "stride": self.stride,
             "borders": self.borders._asdict(),
@@ -156,14 +185,14 @@ class ScoreResult:
         """The result as a row of a table, column -> value, in the order of CSV and JSON lines.
 
         Points have four decimals. `standard_error` is None where it is infinite. `notes` and `reasons` are lists.
-        `reasons` is empty: no weights predict them yet. `error` is empty: a result has none.
+        A reason is its word with whole points. `error` is empty: a result has none.
         """
         values = {
             "path": path,
             **rating_columns(self.score, self.uncertainty),
             "standard_error": round(self.standard_error, DECIMALS) if math.isfinite(self.standard_error) else None,
             "kind": self.kind,
-            "reasons": [],
+            "reasons": list(map(str, self.reasons)),
             "notes": list(self.notes),
             "width": self.width,
             "height": self.height,

@@ -43,6 +43,7 @@ class Scorer:
     backend: what runs the networks; its `name` is "torch" or "openvino".
     device: "cpu", "cuda" or "mps". precision: "fp32" or "bf16".
     choice: what was measured to decide about "auto"; empty where nothing was.
+    head: finds the reasons; None where the weights have no such head.
     """
 
     def __init__(self, loaded: Loaded, arguments: LoadSettings, reader: PictureReader = DIRECT) -> None:
@@ -52,6 +53,7 @@ class Scorer:
         self.device = loaded.placement.device
         self.precision = loaded.placement.precision
         self.choice = loaded.choice
+        self.head = loaded.head
         self._arguments = arguments
         self._reader = reader
 
@@ -228,6 +230,7 @@ class Scorer:
             precision=self.precision,
             weights_id=self.weights_id,
             reader=self._reader,
+            head=self.head,
         )
 
 

@@ -39,6 +39,7 @@ from .manifest import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     from hiqa_cli.networks.generator import Generator
@@ -278,6 +279,13 @@ def _packed(kind: str, network: nn.Module, config: str, more: Mapping[str, str])
         **more,
     }
     return _in_order(save(tensors, metadata))
+
+
+def pack_tensors(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file of arrays, with the format and the version of hiqa in its metadata."""
+    from safetensors.numpy import save
+
+    return _in_order(save(dict(tensors), {"hiqa.format": str(FORMAT), "hiqa.version": __version__, **metadata}))
 
 
 def _in_order(data: bytes) -> bytes:

@@ -34,11 +34,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .description import MAP_NUMBERS
 from .efficientnet_lite import EfficientNetLite
 from .statistics import (
     COMPARED,
     IMAGE_CHANNELS,
-    MAP_NUMBERS,
     PAIR_CHANNELS,
     TAPS,
     Moments,

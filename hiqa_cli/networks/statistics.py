@@ -14,17 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .description import LEAST_VARIANCE, MAP_SCALES, MAP_UNITS, PAIR_FLOOR, SPREAD_FLOOR
 from .efficientnet_lite import STAGES, EfficientNetLite
 
 TAPS = (0, 2, 4, 10, 15)  # blocks of the trunk before each reduction, and the last one: 1/2 to 1/32 of the resolution
 COMPARED = (0, 2, 4)  # taps at which the pair is compared; features of later ones stand for objects, not for detail
-MAP_SCALES = 3  # the discrepancy map at full, half and quarter resolution
-MAP_NUMBERS = 3 * 3 * MAP_SCALES  # mean, mean absolute value and mean square of each colour, at each scale
-
-LEAST_VARIANCE = 1e-12
-SPREAD_FLOOR = 0.02  # added to a spread before its logarithm, in units of the features
-PAIR_FLOOR = 1e-3  # added to differences in units of the spreads, before their logarithm
-MAP_UNITS = 4 * 255.0  # factor of the map before log(1 + x), which bends at x = 1: a quarter of an 8-bit level
 
 
 def tap_channels(taps: Sequence[int]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import io
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from hiqa_cli.engine.outputs.panel import FAINT
 from hiqa_cli.engine.outputs.png_writer import PngWriter, own_text
 from hiqa_cli.engine.outputs.preview import THUMBNAIL_SIDE
 from hiqa_cli.engine.outputs.webp import check_webp
+from hiqa_cli.engine.pipeline.reasons.reason import word_of
 
 from .entry import ReportEntry, RunFacts
 
 COLUMNS = 5
 PHOTO_HEIGHT = 240  # px; a photo's room in its cell is THUMBNAIL_SIDE wide
-CAPTION, MARGIN, HEADING = 52, 18, 54  # px
+CAPTION, MARGIN, HEADING = 66, 18, 54  # px
 BACKGROUND = (238, 238, 240)  # around photos of another shape
 METER_WIDTH, METER_HEIGHT = 40, 13  # px
 PATH_LETTERS = 40  # that fit into a cell
@@ -49,6 +51,7 @@ class ContactSheet:
         self._heap: list[_RankedEntry] = []
         self._scored = 0
         self._failed = 0
+        self._words: Counter[str] = Counter()  # of all scored images
 
     def needs_preview(self, score: float | None) -> bool:
         """Whether an entry with this score is among the worst so far."""
@@ -60,6 +63,7 @@ class ContactSheet:
             self._failed += 1
             return
         self._scored += 1
+        self._words.update(map(word_of, entry.reasons))
         if self.needs_preview(entry.score):
             ranked = _RankedEntry(-entry.score, -self._scored, entry)
             if len(self._heap) < self._worst:
@@ -72,7 +76,8 @@ class ContactSheet:
         entries = [ranked.entry for ranked in sorted(self._heap, reverse=True)]
         heading = f"Worst {len(entries):,} of {self._scored:,} images"
         heading += f", {self._failed:,} failed" if self._failed else ""
-        canvas = draw_sheet(entries, heading)
+        counts = ", ".join(f"{number:,} {word}" for word, number in self._words.most_common())
+        canvas = draw_sheet(entries, heading, counts)
         text = own_text("contact sheet", facts.weights or "unknown")
         with PngWriter(self._target, canvas.shape[1], canvas.shape[0], 3, text) as png:
             png.write(canvas)
@@ -81,14 +86,16 @@ class ContactSheet:
         """Do nothing: no file exists before finish()."""
 
 
-def draw_sheet(entries: list[ReportEntry], heading: str) -> np.ndarray:
-    """The sheet (H, W, 3) uint8 RGB: photos in rows, each above its score, grade, uncertainty and path."""
+def draw_sheet(entries: list[ReportEntry], heading: str, counts: str) -> np.ndarray:
+    """The sheet (H, W, 3) uint8 RGB: photos in rows, each above its score, grade, uncertainty, path and reasons.
+    counts: of reasons, below the heading."""
     columns = max(1, min(COLUMNS, len(entries)))
     rows = -(-len(entries) // columns)
     width = MARGIN + max(columns, 2) * (THUMBNAIL_SIDE + MARGIN)  # the heading needs two columns
     height = HEADING + rows * (PHOTO_HEIGHT + CAPTION + MARGIN)
     canvas = np.full((height, width, 3), PAPER, np.uint8)
-    draw_text(canvas, heading, MARGIN, 20, 14, bold=True)
+    draw_text(canvas, heading, MARGIN, 16, 14, bold=True)
+    draw_text(canvas, counts, MARGIN, 38, 9, ink=FAINT)
     for place, entry in enumerate(entries):
         x = MARGIN + place % columns * (THUMBNAIL_SIDE + MARGIN)
         y = HEADING + place // columns * (PHOTO_HEIGHT + CAPTION + MARGIN)
@@ -110,6 +117,7 @@ def _draw_entry(cell: np.ndarray, entry: ReportEntry) -> None:
     left += 8 + draw_text(cell, grade(entry.score), left, top + 3, 9.5, bold=True, ink=grade_rgb(entry.score))
     draw_text(cell, f"+/- {entry.uncertainty or 0:.1f}", left, top + 3, 9, ink=FAINT)
     draw_text(cell, _short_ascii(entry.path), 0, top + 25, 9)
+    draw_text(cell, ", ".join(entry.reasons), 0, top + 41, 8.5, ink=FAINT)
 
 
 def _draw_photo(room: np.ndarray, photo: np.ndarray) -> None:

@@ -31,7 +31,8 @@ class Row:
     """The result of one image, as in files; the fields are the columns, in their order.
 
     path: as given, see text.name_text. score, lower, upper: points, 0..100. uncertainty, standard_error: points; the
-    latter only where tiles were sampled. grade, kind: "" without a score. reasons: empty, no weights predict them yet.
+    latter only where tiles were sampled. grade, kind: "" without a score. reasons: words with whole
+    points, such as "blur 14".
     width, height: px, upright. tiles: number of tiles scored. error: why there is no score, else "".
     extra: fields that only JSON lines have.
     """

@@ -8,6 +8,8 @@ from pathlib import Path
 from hiqa_cli.distributed.cluster.share import Bounds
 from hiqa_cli.engine.config import DEFAULT_BACKEND, DEFAULT_MAX_TILES, Scoring
 from hiqa_cli.engine.pipeline.kinds.names import KINDS, NOT_A_PHOTOGRAPH, UMBRELLA
+from hiqa_cli.engine.pipeline.reasons.names import WORDS
+from hiqa_cli.engine.pipeline.reasons.reason import word_of
 from hiqa_cli.errors import UsageError
 from hiqa_cli.images.source import Limits
 from hiqa_cli.report.gate import DropLimits
@@ -19,7 +21,7 @@ from .inputs import STANDARD_INPUT, InputOptions
 from .shard import Shard
 
 STDOUT = "-"
-ONLY_WORDS = (*KINDS, UMBRELLA)  # that --only takes
+ONLY_WORDS = (*KINDS, UMBRELLA, *WORDS)  # that --only takes
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class RowFilter:
             return False
         if (self.below is not None and row.score >= self.below) or (self.above is not None and row.score < self.above):
             return False
-        words = {row.kind, *row.reasons, *([UMBRELLA] if row.kind in NOT_A_PHOTOGRAPH else [])}
+        words = {row.kind, *map(word_of, row.reasons), *([UMBRELLA] if row.kind in NOT_A_PHOTOGRAPH else [])}
         return not self.only or not words.isdisjoint(self.only)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hiqa_cli.console.exit_codes import ExitCode, code_for_counts
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.config import GRADES
+from hiqa_cli.engine.pipeline.reasons.reason import word_of
 from hiqa_cli.rows.row import Row
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class RunSummary:
         self.scored += 1
         self.scores.append(row.score)
         self.grades[row.grade] += 1
-        self.words.update(row.words)
+        self.words.update(map(word_of, row.words))
         if self.gate is not None and row.score < self.gate:
             self.below_gate += 1
             self.failing.append((row.score, row.path))

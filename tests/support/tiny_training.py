@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 from hiqa_train.data.training_split import DatabaseSplit, split_databases
@@ -14,7 +15,10 @@ from hiqa_train.datasets.sample import Sample
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.runs.options import RunOptions
+from hiqa_train.runs.reasons import train_reasons
 from support.database_trees import write_table
+from support.photographs import photograph
+from support.tiny_weights import write_tiny_weights
 
 SIZE = (72, 66)
 
@@ -107,3 +111,20 @@ def assert_equal(one, other) -> None:
             assert_equal(a, b)
     else:
         assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+def write_clean_images(folder: Path, count: int = 12) -> Path:
+    """Photographs of 320 px, of which some validate by their names."""
+    folder.mkdir()
+    for number in range(count):
+        cv2.imwrite(str(folder / f"{number}.png"), photograph(number, 320))
+    return folder
+
+
+def write_tiny_reasons(folder: Path) -> Path:
+    """A folder of weights whose head knows little but comes from real rows; OUT is `folder`/out."""
+    base = write_tiny_weights(folder / "base", pair=True)
+    images = write_clean_images(folder / "clean")
+    found = train_reasons([images], base, folder / "out", RunOptions(), lambda: False, lambda line: None, turns=1)
+    assert found is not None
+    return found

@@ -17,6 +17,7 @@ Every function takes and returns (H, W, 3) uint8 RGB. Codecs and resampling are 
 
 from .blur import (
     add_noise_and_denoise,
+    astigmatic_blur,
     blur,
     defocus,
     denoise,
@@ -26,7 +27,7 @@ from .blur import (
     unsharp,
     zero_bordered_blur,
 )
-from .codecs import decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg, wavelet_codec
+from .codecs import block_codec, decode, jpeg, jpeg2000, jpeg2000_bytes, jpeg_bytes, unlimited_jpeg, wavelet_codec
 from .colours import (
     aberration,
     change_saturation,
@@ -35,8 +36,9 @@ from .colours import (
     scale_chroma,
     separate_channels,
     shift_colour,
+    white_balance,
 )
-from .local import colour_blocks, flat_blocks, jitter, moved_patches, sparse_sampling
+from .local import colour_blocks, cut_off, dissolve, flat_blocks, jitter, moved_patches, sparse_sampling
 from .noise import (
     add_noise,
     chroma_noise,
@@ -81,7 +83,9 @@ __all__ = [
     "aberration",
     "add_noise",
     "add_noise_and_denoise",
+    "astigmatic_blur",
     "band",
+    "block_codec",
     "blur",
     "change_contrast",
     "change_gamma",
@@ -91,12 +95,14 @@ __all__ = [
     "comfort_noise",
     "compressed_noise",
     "correlated_noise",
+    "cut_off",
     "decode",
     "default_shares",
     "defocus",
     "denoise",
     "diffuse_colour",
     "displace_green",
+    "dissolve",
     "distort",
     "downscale",
     "expand_shares",
@@ -133,5 +139,6 @@ __all__ = [
     "unsharp",
     "vignette",
     "wavelet_codec",
+    "white_balance",
     "zero_bordered_blur",
 ]

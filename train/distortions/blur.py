@@ -45,6 +45,15 @@ def motion_blur(image: np.ndarray, length: float, angle: float) -> np.ndarray:
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
 
 
+def astigmatic_blur(image: np.ndarray, sigma: float, ratio: float, angle: float) -> np.ndarray:
+    """Lens blur that differs by direction: a Gaussian of `sigma` px along `angle` (radians), sigma / ratio across."""
+    reach = math.ceil(3 * sigma)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+    kernel = np.exp(-(along**2 + (across * ratio) ** 2) / (2 * sigma**2))
+    return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+
+
 def downscale(image: np.ndarray, factor: float, up: int = cv2.INTER_CUBIC) -> np.ndarray:
     """Loss of resolution: reduced by area averaging by `factor` >= 1, then enlarged to the original size."""
     height, width = image.shape[:2]

@@ -13,6 +13,7 @@ import numpy as np
 from hiqa_cli.errors import DependencyError
 
 from .opencv import cv2
+from .pixels import dct_blocks, from_ycc, to_8bit, to_ycc, undo_dct_blocks
 
 # ITU-T T.81, annex K: the tables that libjpeg scales by quality, row by row.
 # fmt: off
@@ -81,6 +82,24 @@ def decode(data: np.ndarray) -> np.ndarray:
     if picture is None:
         raise RuntimeError("OpenCV could not read its own file")
     return np.ascontiguousarray(picture[..., ::-1])
+
+
+def block_codec(image: np.ndarray, step: float, side: int, smoothing: float) -> np.ndarray:
+    """The losses of a video codec: a DCT of blocks of `side` px, quantised by `step` levels with a wide dead zone,
+    chroma at half the resolution, and edges between blocks smoothed by a bilateral filter of `smoothing` steps."""
+    height, width = image.shape[:2]
+    ycc = to_ycc(image)
+    chroma = cv2.resize(ycc[..., 1:], ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+
+    def coded(planes: np.ndarray, size: int) -> np.ndarray:
+        scaled = dct_blocks(planes, size) / step
+        whole = np.sign(scaled) * np.floor(np.abs(scaled) + 1 / 3)
+        return np.ascontiguousarray(undo_dct_blocks(whole * step, *planes.shape[:2]))
+
+    luma = coded(ycc[..., :1], side)
+    colour = cv2.resize(coded(chroma, max(4, side // 2)), (width, height), interpolation=cv2.INTER_LINEAR)
+    decoded = to_8bit(from_ycc(np.concatenate([luma, colour], axis=2)))
+    return cv2.bilateralFilter(decoded, 5, smoothing * step, 2) if smoothing else decoded
 
 
 def jpeg2000_bytes(image: np.ndarray, per_mille: int) -> np.ndarray:

@@ -39,6 +39,11 @@ def shift_colour(image: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return to_8bit(as_float(image) + levels.astype(np.float32))
 
 
+def white_balance(image: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """A wrong white balance: every channel times its gain, (3,), in linear light (gamma 2.2)."""
+    return to_8bit(as_float(image) * (gains ** (1 / 2.2)).astype(np.float32))
+
+
 def diffuse_colour(image: np.ndarray, sigma: float) -> np.ndarray:
     """Colour diffusion (KADID-10k's type 4): chroma alone blurred, by a Gaussian of `sigma` px."""
     ycc = to_ycc(image)

@@ -58,6 +58,18 @@ def colour_blocks(image: np.ndarray, count: int, random: Random, *, side: int = 
     return out
 
 
+def cut_off(image: np.ndarray, share: float, level: int) -> np.ndarray:
+    """A file that ended early: the lower `share` of the picture is grey of one level."""
+    out = image.copy()
+    out[round(image.shape[0] * (1 - share)) :] = level
+    return out
+
+
+def dissolve(image: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """Two pictures of one size at once, `share` of the second, as in a fade between scenes or a double exposure."""
+    return to_8bit(as_float(image) * (1 - share) + as_float(other) * share)
+
+
 def jitter(image: np.ndarray, reach: float, random: Random) -> np.ndarray:
     """Every pixel taken from up to `reach` px away, with cubic interpolation (KADID-10k's type 19)."""
     height, width = image.shape[:2]

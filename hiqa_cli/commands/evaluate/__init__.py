@@ -11,6 +11,7 @@ from .clean_images import gains, ladders, people, uncertainty
 from .database import database
 from .modes import modes, sampling, speed
 from .protocols import cross, official, splits
+from .reasons import reasons
 
 evaluate = command_group("evaluate")
 
@@ -27,5 +28,8 @@ def describe(context: typer.Context) -> None:
         raise UsageError("nothing to measure", "hiqa evaluate --help lists the subcommands")
 
 
-for function in (database, splits, official, cross, ladders, gains, uncertainty, people, modes, sampling, speed):
+MEASURES = (
+    database, splits, official, cross, ladders, gains, uncertainty, reasons, people, modes, sampling, speed
+)  # fmt: skip
+for function in MEASURES:
     add_command(evaluate, function.__name__, function)

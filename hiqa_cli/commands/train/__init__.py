@@ -21,18 +21,21 @@ from hiqa_cli.scoring.options import BackendOptions
 
 from .actions import Training
 from .options import Data, Start
+from .reasons import add_reasons
 
 STAGES = ("generator", "regressor", "joint")
 ABLATION = "ablation"
+REASONS = "reasons"
+WORDS = (*STAGES, ABLATION, REASONS)
 RUNS_FOLDER = "runs"
 
 StageName = Annotated[
     str | None,
     typer.Argument(
-        metavar="|".join((*STAGES, ABLATION)),
-        parser=one_of("STAGE", (*STAGES, ABLATION)),
+        metavar="|".join(WORDS),
+        parser=one_of("STAGE", WORDS),
         show_default=False,
-        help="Train one stage of the recipe, or run the paper's ablation, instead of all stages.",
+        help="Train one stage of the recipe, run the paper's ablation, or give weights a head of reasons.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -88,6 +91,7 @@ def train(
     hiqa train --dataset tid2013 --out runs/tid2013
     hiqa train --dataset my.csv --higher-is-better --range 1 5
     hiqa train --clean-images photos/
+    hiqa train reasons --clean-images photos/ --init-from weights/
 
     Exit codes: 0 trained; 1 training or output failed; 2 wrong usage, or nothing could start; 130 stopped by Ctrl-C.
     """
@@ -103,6 +107,10 @@ def train(
     leads = is_leader()
     progress = StageProgress(enabled=leads and not quiet)
     say = Messages(quiet=quiet or not leads, clear=progress.cleared)
+    if stage == REASONS:
+        given = (start.init_from, out or default_out((REASONS,), resume))
+        return add_reasons(data, *given, RunOptions(seed=start.seed, resume=resume), StopSignal(), say)
+    data.check()
     recipe = load_recipe(start.recipe or data.default_recipe)
     folder = out or default_out(data.names, resume)
     options = RunOptions(

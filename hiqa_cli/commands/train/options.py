@@ -101,6 +101,13 @@ class TrainingData:
         """What is trained on, as named on the command line."""
         return (*self.databases.names, *map(str, self.clean_images))
 
+    def check(self) -> None:
+        """UsageError where there are no data."""
+        if not self.names:
+            raise UsageError(
+                "no training data: give --dataset, --clean-images or both", "hiqa datasets lists databases"
+            )
+
     @property
     def default_recipe(self) -> str:
         """The name of the recipe for such data."""
@@ -120,9 +127,7 @@ def training_data(
     allow_missing: bool = DatasetOptions.allow_missing,
     test_scenes: str | None = None,
 ) -> TrainingData:
-    """The data as the options describe it. UsageError where there is none, or a test part cannot be chosen."""
-    if not (dataset or clean_images):
-        raise UsageError("no training data: give --dataset, --clean-images or both", "hiqa datasets lists databases")
+    """The data as the options describe it. UsageError where a test part cannot be chosen."""
     if test_scenes is not None and not dataset:
         raise UsageError("--test-scenes: photographs without a database are split by name", "give --dataset too")
     databases = DatasetOptions(dataset, root, higher_is_better, nominal, allow_missing)

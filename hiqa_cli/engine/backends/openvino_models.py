@@ -15,7 +15,7 @@ from typing import Any
 
 from hiqa_cli._version import __version__
 from hiqa_cli.engine.config import TILE
-from hiqa_cli.engine.manifest import Manifest
+from hiqa_cli.engine.manifest import WEIGHT_FILES, Manifest
 from hiqa_cli.errors import cannot_write
 from hiqa_cli.files.atomic import atomic_folder
 
@@ -60,7 +60,7 @@ def cache_folder() -> Path:
 def made_for(core: Any, manifest: Manifest) -> dict[str, Any]:
     """Everything that compiled networks depend on."""
     return {
-        "weights": {name: sha256 for name, (sha256, _) in manifest.files.items()},
+        "weights": {name: manifest.files[name][0] for name in WEIGHT_FILES},
         "hiqa": __version__,
         "form": FORM,
         "openvino": import_openvino().get_version(),

@@ -14,14 +14,13 @@ from .colour_scale import DISCREPANCY_SCALE
 from .panel import draw_panel, lay_out
 from .png_writer import PngWriter, own_text
 from .preview import fit
+from .sinks import Canvas, Verdict
 
 PICTURE_SIDE = 480  # px, the longer side of each picture of the panel: a notebook stores every byte that it shows
 ROWS = 256  # reduced at once
 
 
-def panel_png(
-    distorted: np.ndarray, hallucination: np.ndarray, score: float, uncertainty: float, weights_id: str
-) -> bytes:
+def panel_png(distorted: np.ndarray, hallucination: np.ndarray, verdict: Verdict, weights_id: str) -> bytes:
     """The panel as a PNG file, of two pictures (H, W, 3) uint8 RGB."""
     height, width = distorted.shape[:2]
     columns, rows = fit(width, height, PICTURE_SIDE)
@@ -33,7 +32,7 @@ def panel_png(
             part.add(y, strip)
     one, two, map_ = (part.result() for part in parts)
     pictures = (to_uint8(one), to_uint8(two), DISCREPANCY_SCALE.paint(map_[:, :, 0]))
-    panel = draw_panel(lay_out(columns, rows), pictures, score, uncertainty)
+    panel = draw_panel(lay_out(columns, rows), pictures, verdict, Canvas(width, height))
     file = io.BytesIO()
     png = PngWriter(file, panel.shape[1], panel.shape[0], 3, own_text("panel", weights_id))
     png.write(panel)

@@ -5,19 +5,21 @@ Its four cells form a row, a two by two square or a column, whichever shows the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hiqa_cli.engine.config import GRADES, grade
+from hiqa_cli.engine.pipeline.reasons.reason import Place
 
 from .area import AreaReducer, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, draw_horizontal_legend
 from .draw_text import INK, PAPER, draw_text
 from .grade_colours import grade_rgb
 from .png_writer import PngWriter, own_text
-from .sinks import Canvas, Strip
+from .sinks import Canvas, Strip, Verdict
 
 LARGEST_SIDE = 2400  # px
 # Lengths in px at unit 1:
@@ -32,6 +34,7 @@ SMALL = 128  # px; images up to this side are enlarged, by repeating pixels, up 
 WIDEST = 420  # px at unit 1, of the bar
 TRACK = (226, 226, 230)
 FAINT = (110, 110, 116)
+FRAMED = 2  # of the three pictures, those on which the worst places are framed
 LABELS = ("distorted", "hallucination", "discrepancy map", "score")
 
 
@@ -121,7 +124,7 @@ class PanelSink:
 
     def __init__(self, target: Path, canvas: Canvas, weights_id: str) -> None:
         layout = lay_out(canvas.width, canvas.height)
-        self._layout = layout
+        self._layout, self._canvas = layout, canvas
         columns, rows = layout.reduced
         self._parts = [AreaReducer(canvas.width, canvas.height, columns, rows, channels) for channels in (3, 3, 1)]
         self._png = PngWriter(target, layout.width, layout.height, 3, own_text("panel", weights_id))
@@ -134,14 +137,14 @@ class PanelSink:
     def add_quality(self, quality: np.ndarray) -> None:
         """Not used."""
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
         pictures = (
             to_uint8(distorted),
             to_uint8(hallucination),
             DISCREPANCY_SCALE.paint(levels[:, :, 0]),
         )
-        self._png.write(draw_panel(self._layout, pictures, score, uncertainty))
+        self._png.write(draw_panel(self._layout, pictures, verdict, self._canvas))
         self._png.finish()
 
     def commit(self) -> None:
@@ -151,18 +154,37 @@ class PanelSink:
         self._png.abandon()
 
 
-def draw_panel(layout: PanelLayout, pictures: tuple[np.ndarray, ...], score: float, uncertainty: float) -> np.ndarray:
-    """The panel (H, W, 3) uint8 RGB from three pictures of the layout's reduced size."""
+def draw_panel(
+    layout: PanelLayout, pictures: tuple[np.ndarray, ...], verdict: Verdict, canvas_of: Canvas
+) -> np.ndarray:
+    """The panel (H, W, 3) uint8 RGB from three pictures of the layout's reduced size. canvas_of: the image at its full
+    size, in which the worst places lie."""
     canvas = np.full((layout.height, layout.width, 3), PAPER, np.uint8)
     for label, (x, y) in zip(LABELS, layout.corners, strict=True):
         draw_text(canvas, label, x, y + 5 * layout.unit, 10 * layout.unit, bold=True)
     top = layout.label_height
-    for picture, (x, y) in zip(pictures, layout.corners[:3], strict=True):
+    for number, (picture, (x, y)) in enumerate(zip(pictures, layout.corners[:3], strict=True)):
         larger = picture.repeat(layout.enlarged, axis=0).repeat(layout.enlarged, axis=1)
+        if number < FRAMED:
+            frame_places(larger, verdict.worst, canvas_of, layout.unit)
         canvas[y + top : y + top + larger.shape[0], x : x + larger.shape[1]] = larger
     x, y = layout.corners[3]
-    draw_score_card(canvas, x, y + top, layout.card_width, layout.unit, score, uncertainty)
+    draw_score_card(canvas, x, y + top, layout.card_width, layout.unit, verdict)
     return canvas
+
+
+def frame_places(picture: np.ndarray, places: Sequence[Place], full: Canvas, unit: float) -> None:
+    """Frame places of the full image on its picture (h, w, 3), in place: white within black, seen on any ground."""
+    height, width = picture.shape[:2]
+    thick = max(1, round(unit))
+    for place in places:
+        left, right = (round(x * width / full.width) for x in (place.x, place.x + place.w))
+        top, bottom = (round(y * height / full.height) for y in (place.y, place.y + place.h))
+        for inset, colour in ((0, 0), (thick, 255)):
+            x1, y1, x2, y2 = left + inset, top + inset, right - inset, bottom - inset
+            if x2 - x1 > 2 * thick and y2 - y1 > 2 * thick:
+                picture[y1:y2, x1 : x1 + thick] = picture[y1:y2, x2 - thick : x2] = colour
+                picture[y1 : y1 + thick, x1:x2] = picture[y2 - thick : y2, x1:x2] = colour
 
 
 def draw_score_card(
@@ -171,16 +193,17 @@ def draw_score_card(
     y: int,
     room: int,
     unit: float,
-    score: float,
-    uncertainty: float,
+    verdict: Verdict,
 ) -> None:
-    """Draw score, grade, uncertainty and the map's scale, with top left corner at x, y, in `room` px of width;
+    """Draw score, grade, uncertainty, reasons and the map's scale, with top left corner at x, y, in `room` px of width;
     220 px high at unit 1."""
+    score = verdict.score
     width = min(room, round(WIDEST * unit))
     wide = draw_text(canvas, f"{score:.1f}", x, y + 6 * unit, 38 * unit, bold=True)
     right = x + wide + 16 * unit
     draw_text(canvas, grade(score), right, y + 6 * unit, 15 * unit, bold=True, ink=grade_rgb(score))
-    draw_text(canvas, f"+/- {uncertainty:.1f} points", right, y + 33 * unit, 10 * unit, ink=FAINT)
+    draw_text(canvas, f"+/- {verdict.uncertainty:.1f} points", right, y + 33 * unit, 10 * unit, ink=FAINT)
+    draw_text(canvas, ", ".join(verdict.words), x, y + 52 * unit, 8 * unit)
     _draw_bar(canvas, x, y + round(68 * unit), width, unit, score)
     top = y + round(150 * unit)
     text = f"{DISCREPANCY_SCALE.title}, {DISCREPANCY_SCALE.unit}"

@@ -18,7 +18,7 @@ from .draw_text import PAPER
 from .panel import PanelSink
 from .png_writer import PngWriter, own_text
 from .preview import PreviewSink
-from .sinks import ArraySink, Canvas, Sink, Strip
+from .sinks import ArraySink, Canvas, Sink, Strip, Verdict
 
 LETTERING_PER_SIDE = 600.0  # px, the shorter side of an image whose legend has unit 1
 LARGEST_UNIT = 10.0
@@ -63,7 +63,7 @@ class HallucinationSink:
     def add_quality(self, quality: np.ndarray) -> None:
         """Not used."""
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         self._png.finish()
 
     def commit(self) -> None:
@@ -94,7 +94,7 @@ class _MapSink:
         self._png.write(rows)
         self._y += len(colours)
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         while self._y < self._rows:  # an image lower than its legend
             rows = min(STRIP_ROWS, self._rows - self._y)
             self._write(np.full((rows, self._canvas.width, 3), PAPER, np.uint8))

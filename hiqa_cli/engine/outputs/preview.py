@@ -18,7 +18,7 @@ from .area import AreaReducer, reduce_by_area, to_uint8
 from .colour_scale import DISCREPANCY_SCALE, QUALITY_SCALE, paint_left_out
 from .full_size import MAP_PIECE_QUALITY, PIECE_QUALITY, FullSize, PieceEncoder
 from .png_writer import own_text
-from .sinks import Canvas, Strip
+from .sinks import Canvas, Strip, Verdict
 from .webp import stamped_webp
 
 LARGE_SIDE = 1280  # px, the longer side of the large preview: a laptop's screen
@@ -96,7 +96,7 @@ class PreviewSink:
         self._quality.add(self._quality_rows, quality)
         self._quality_rows += len(quality)
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         distorted, hallucination, levels = (part.result() for part in self._parts)
         self._finished = encode_preview(
             to_uint8(distorted),

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hiqa_cli.engine.pipeline.reasons.reason import Place
 from hiqa_cli.engine.tiling.blending import STRIP_ROWS
 from hiqa_cli.engine.tiling.sides import NO_BORDERS, Borders
 
@@ -65,6 +66,16 @@ class Strip:
         return np.abs(self.discrepancy).mean(axis=2) * np.float32(255.0)
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What pictures say of an image: score and uncertainty in points, what is wrong in words, and the worst places."""
+
+    score: float
+    uncertainty: float
+    words: tuple[str, ...] = ()
+    worst: tuple[Place, ...] = ()
+
+
 class Sink(Protocol):
     """Takes an image's strips from the top down, then finish() and commit(), or abandon().
 
@@ -80,7 +91,7 @@ class Sink(Protocol):
     def add_quality(self, quality: np.ndarray) -> None:
         """Take the next rows (n, W) float32 of the quality map, points 0..100."""
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         """Complete the output after the last row, but leave an existing file at the target as it is."""
 
     def commit(self) -> None:
@@ -140,7 +151,7 @@ class ArraySink:
     def add_quality(self, quality: np.ndarray) -> None:
         """Not used."""
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         """Not used."""
 
     def commit(self) -> None:

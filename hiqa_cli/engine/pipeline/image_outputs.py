@@ -10,7 +10,7 @@ import numpy as np
 
 from hiqa_cli.engine.job import Outputs
 from hiqa_cli.engine.outputs.pictures import open_sinks
-from hiqa_cli.engine.outputs.sinks import Canvas, compose_strip
+from hiqa_cli.engine.outputs.sinks import Canvas, Verdict, compose_strip
 from hiqa_cli.engine.tiling.blending import STRIP_ROWS, CorrectionBlender, ScoreBlender
 from hiqa_cli.engine.tiling.grid import TileGrid
 from hiqa_cli.engine.tiling.sides import Borders
@@ -79,10 +79,10 @@ class ImageOutputs:
         for y in range(first, after, STRIP_ROWS):
             self._add_strip(y, np.zeros((min(STRIP_ROWS, after - y), *self._pixels.shape[1:]), np.float32))
 
-    def finish(self, score: float, uncertainty: float) -> None:
+    def finish(self, verdict: Verdict) -> None:
         """Complete the pictures, then move all of them into place. Raises OutputError."""
         for sink in self._sinks:
-            sink.finish(score, uncertainty)
+            sink.finish(verdict)
         for sink in self._sinks:
             sink.commit()
 

@@ -25,6 +25,10 @@ from hiqa_cli.images.picture import Picture
 from .image_outputs import ImageOutputs
 from .kinds.model import kind_of
 from .kinds.names import NOTES, PHOTOGRAPH
+from .reasons.find import find_reasons
+from .reasons.head import ReasonsHead
+from .reasons.measures import measures
+from .reasons.reason import Reason
 from .statistics import ImageStatistics, image_prediction, pooled
 
 Z80 = 1.2816  # a normal variable lies within this many standard deviations 80 % of the time
@@ -39,6 +43,8 @@ class ImageState:
     _aggregate: Aggregate  # this and the following: set by begin()
     _grid: TileGrid
     _kind: str
+    _head: ReasonsHead | None
+    _measured: np.ndarray | None
     _scoring: Scoring
     _backend: Backend
 
@@ -57,13 +63,17 @@ class ImageState:
         self._views: deque[np.ndarray] = deque()  # tiles of the reduced image that are still to run
         self._seen: list[np.ndarray] = []  # what R sees of those that have run
 
-    def begin(self, picture: Picture, scoring: Scoring, backend: Backend, weights_id: str) -> None:
-        """Plan the tiles and open the outputs; raises HiqaError where one cannot be written."""
+    def begin(
+        self, picture: Picture, scoring: Scoring, backend: Backend, weights_id: str, head: ReasonsHead | None
+    ) -> None:
+        """Plan the tiles and open the outputs; raises HiqaError where one cannot be written. head: None: no reasons."""
         self.pixel_count = picture.width * picture.height
         self._scoring, self._backend = scoring, backend
         self._borders = NO_BORDERS if scoring.keep_borders else find_borders(picture.pixels)
         self._pixels = inside(picture.pixels, self._borders)
         self._kind = kind_of(self._pixels)
+        self._head = head if self._kind == PHOTOGRAPH else None
+        self._measured = measures(self._pixels) if self._head is not None else None
         height, width = self._pixels.shape[:2]
         self._aggregate = aggregate_for(width, height, scoring, self._points_of)
         grid = self._grid = blend_grid(width, height, scoring)
@@ -138,18 +148,15 @@ class ImageState:
             raise ValueError("this image is finished or has failed")
         statistics, error = self._aggregate.statistics, self._aggregate.standard_error
         of_tiles = self._predict(statistics)
-        score, predicted_error = image_prediction(
-            self._backend, ImageStatistics(statistics, self._aggregate.weights, pooled(np.stack(self._seen)))
-        )
+        image = ImageStatistics(statistics, self._aggregate.weights, pooled(np.stack(self._seen)))
+        score, predicted_error = image_prediction(self._backend, image)
         check_finite(of_tiles, np.array([score, predicted_error]))
         half_width = calibration.half_width(score, of_tiles[:, 0].tolist(), predicted_error)
         uncertainty = min(math.hypot(half_width, Z80 * error), MOST)  # infinite after one tile of several
         if self._kind != PHOTOGRAPH:
             uncertainty = MOST
-        if self._outputs is not None:
-            self._outputs.finish(score, uncertainty)
         notes = NOTES.get(self._kind, ""), self._borders.note, self._grid.note, sample_note(self._aggregate)
-        self.outcome = ScoreResult(
+        result = ScoreResult(
             score=score,
             uncertainty=uncertainty,
             width=picture.width,
@@ -165,11 +172,23 @@ class ImageState:
             tile_total=self._aggregate.total,
             standard_error=error,
             kind=self._kind,
+            reasons=self._reasons(image),
             borders=self._borders,
             notes=(*picture.notes, *(note for note in notes if note)),
             exif=picture.exif,
         )
+        if self._outputs is not None:
+            self._outputs.finish(result.verdict)
+        self.outcome = result
         self._release()
+
+    def _reasons(self, image: ImageStatistics) -> tuple[Reason, ...]:
+        """What is wrong with a photograph, with places in the whole picture."""
+        if self._head is None or self._measured is None:
+            return ()
+        height, width = self._pixels.shape[:2]
+        found = find_reasons(self._head, image, self._measured, self._aggregate.places, width, height)
+        return tuple(reason.moved(self._borders.left, self._borders.top) for reason in found)
 
     def fail(self, error: HiqaError) -> None:
         """End with an error, and remove what was written so far."""

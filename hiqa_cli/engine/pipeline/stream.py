@@ -25,6 +25,7 @@ from hiqa_cli.images.picture import Picture
 
 from .image_state import ImageState
 from .prefetch import Prefetcher
+from .reasons.head import ReasonsHead
 from .sources import DIRECT, PictureReader
 
 Found = TypeVar("Found")
@@ -58,6 +59,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         precision: str,
         weights_id: str,
         reader: PictureReader = DIRECT,
+        head: ReasonsHead | None = None,
     ) -> None:
         self._closed = True  # until reading has begun
         backend.enter_process()
@@ -67,6 +69,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         self._scoring = scoring
         self._precision = precision
         self._weights_id = weights_id
+        self._head = head
         self._active: deque[ImageState] = deque()  # in the order of the jobs
         self._reader = Prefetcher(jobs, backend.readers, reader)
         self._closed = False
@@ -135,7 +138,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
             state.fail(image)
             return state
         try:
-            state.begin(image, self._scoring, self._backend, self._weights_id)
+            state.begin(image, self._scoring, self._backend, self._weights_id, self._head)
         except (HiqaError, MemoryError) as error:
             self._fail(state, error)
         return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from .rows import Rows
 
 PIECE = 64  # draws per file
 ABOUT = "about.json"  # the identity of data and networks
+One = TypeVar("One")
 
 
 def collect_rows(
@@ -32,25 +33,44 @@ def collect_rows(
     stopped: Callable[[], bool],
     report: Callable[[str], None],
 ) -> Rows | None:
-    """Compute the rows of all draws in `folder`; pieces that it already holds are read instead. Returns None if
-    `stopped` returned True before the last piece.
+    """The rows of all draws, see collect_pieces()."""
 
-    identity: of data and networks. Raises UsageError if the folder holds rows of other data or networks, and
-    OutputError.
+    def compute(some: Sequence[Draw], file: Path) -> None:
+        rows_of([example for draw in some for example in draw()], backend).save(file)
+
+    files = collect_pieces("heads", draws, compute, folder, identity, stopped=stopped, report=report)
+    return None if files is None else Rows.joined([Rows.load(file) for file in files])
+
+
+def collect_pieces(
+    title: str,
+    draws: Sequence[One],
+    compute: Callable[[Sequence[One], Path], None],
+    folder: Path,
+    identity: dict[str, Any],
+    *,
+    stopped: Callable[[], bool],
+    report: Callable[[str], None],
+) -> list[Path] | None:
+    """Compute the rows of all draws in files of `folder`, PIECE draws each, but for those that it already holds.
+    Returns the files, or None if `stopped` returned True before the last one.
+
+    compute: makes the rows of some draws, and writes them to a file. title: what messages begin with. identity: of data
+    and networks. Raises UsageError if the folder holds rows of other data or networks, and OutputError.
     """
     check_identity(folder, identity)
-    parts = []
+    files = []
     for first in range(0, len(draws), PIECE):
         file = folder / f"{first:06}.npz"
         if not file.exists():
             if stopped():
                 return None
-            examples = [example for draw in draws[first : first + PIECE] for example in draw()]
-            rows_of(examples, backend).save(file)
+            compute(draws[first : first + PIECE], file)
             if first // PIECE % 10 == 0:
-                report(f"heads: {first + PIECE:,} of {len(draws):,} images and groups are through the networks")
-        parts.append(Rows.load(file))
-    return Rows.joined(parts)
+                done = min(first + PIECE, len(draws))
+                report(f"{title}: {done:,} of {len(draws):,} images and groups are through the networks")
+        files.append(file)
+    return files
 
 
 def check_identity(folder: Path, identity: dict[str, Any]) -> None:

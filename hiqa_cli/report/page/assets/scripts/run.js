@@ -105,7 +105,7 @@ function fillCell(cell, entry) {
   cell.querySelector(".score").textContent = entry.score.toFixed(1);
   cell.querySelector(".grade").textContent = grade(entry.score);
   cell.querySelector(".meter").dataset.filled = facts.grades.indexOf(grade(entry.score)) + 1;
-  cell.querySelector(".reasons").textContent = entry.reasons.join(", ");
+  cell.querySelector(".reasons").replaceChildren(...entry.reasons.map((reason) => make("span", "chip", reason)));
   cell.querySelector(".uncertainty").textContent = `± ${entry.uncertainty.toFixed(1)}`;
   cell.querySelector(".name").textContent = fileName(entry.path);
   cell.querySelector(".folder").textContent = folderName(entry.path);

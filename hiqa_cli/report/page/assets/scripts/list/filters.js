@@ -36,7 +36,12 @@ function fillChoices(select, counts, everything, nameOf) {
   select.closest("label").hidden = !counts.length;
 }
 
-// reasonsOf(entry): the reasons of its low score, [] where the weights predict none.
+// "blur 14" is the word blur with its points; the kind of a picture that is no photograph has none.
+function wordOf(reason) {
+  return reason.replace(/ \d+$/, "");
+}
+
+// reasonsOf(entry): what is wrong with it, [] where nothing is, or the weights have no head that tells.
 function connectFilters(listing, reasonsOf) {
   const folder = byId("folder"), reason = byId("reason");
   const fill = () => {
@@ -48,12 +53,12 @@ function connectFilters(listing, reasonsOf) {
       return depth ? `${"\u2003".repeat(depth)}${fileName(name)}` : name;
     });
     const reasons = new Map();
-    for (const entry of listing.entries) for (const one of reasonsOf(entry)) reasons.set(one, (reasons.get(one) ?? 0) + 1);
+    for (const entry of listing.entries) for (const one of new Set(reasonsOf(entry).map(wordOf))) reasons.set(one, (reasons.get(one) ?? 0) + 1);
     fillChoices(reason, [...reasons].sort(([a, m], [b, n]) => n - m || collator.compare(a, b)), "any reason", (name) => name);
   };
   const filters = () => ({
     folder: folder.value ? (entry) => isInFolder(entry.path, folder.value) : null,
-    reason: reason.value ? (entry) => reasonsOf(entry).includes(reason.value) : null,
+    reason: reason.value ? (entry) => reasonsOf(entry).map(wordOf).includes(reason.value) : null,
   });
   fill();
   listing.onEntries(() => {
