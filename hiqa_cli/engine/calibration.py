@@ -21,6 +21,10 @@ import numpy as np
 SMALLEST = 0.1  # points
 FEWEST_TILES, MOST_TILES = 4, 9
 LARGEST = 60.0  # points; a score on 0..100 with a larger half-width carries no information
+# The uncertainty of the change between two versions of an image is this times the root of the summed squares of both
+# scores' uncertainties: 80 % of the changes of the target lie within it where the versions may be of any kind; between
+# settings of one codec they lie much nearer. Fitted on 9,720 pairs of versions of validation images (docs/reports.md).
+PAIR_SCALE = 1.0
 
 
 def features(score: float, tile_scores: Sequence[float]) -> tuple[float, float, float, float, float]:

@@ -16,10 +16,6 @@ import numpy as np
 RESAMPLES, SEED = 10_000, 0
 LARGE_SAMPLE = 5_000  # pairs from which on the limits of large samples replace the bootstrap, which they equal by then
 TWO_SIDED = 1.96  # standard deviations of 95 %
-# The uncertainty of the change of one picture is this times the root of the summed squares of both scores'
-# uncertainties: 80 % of the changes of the target lie within it where the versions may be of any kind; between settings
-# of one codec they lie much nearer. Fitted on 9,720 pairs of versions of validation images (docs/reports.md).
-PAIR_SCALE = 1.0
 NEGLIGIBLE = 1.0  # points: a smaller mean change is no difference, however sure it is
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.browser import Page
-from support.report_material import NAMES
+from support.report_material import NAMES, entry, write_page
+
+CUT_OFF = "[...document.querySelectorAll(arguments[0])].filter((one) => one.scrollWidth > one.clientWidth)"
 
 
 def test_a_divider_separates_the_distorted_image_from_its_hallucination(page: Page) -> None:
@@ -140,6 +144,33 @@ def test_a_phone_has_two_columns_no_sideways_scrolling_and_a_slider_for_the_fing
     for kind, at in (("touchStart", [first]), *moves, ("touchEnd", [])):
         page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
     assert float(page.find("#split").get_attribute("value")) == pytest.approx(80, abs=2)
+
+
+@pytest.mark.parametrize("width", [360, 390, 1400])
+def test_a_narrow_cell_shows_score_grade_and_the_widest_uncertainty(driver: Any, tmp_path: Path, width: int) -> None:
+    entries = [replace(entry(f"{number}.jpg", 94.4), uncertainty=100.0) for number in range(8)]
+    write_page(tmp_path / "wide.html", entries)
+    page = Page(driver).open(tmp_path / "wide.html", width, 800, phone=width < 1000)
+    assert page.text(".cell .line .uncertainty") == "± 100.0"
+    assert page.js(f"return {CUT_OFF}.length", ".cell .line") == 0
+
+
+def test_side_by_side_on_a_phone_names_both_pictures_in_full(page: Page, small: Path) -> None:
+    page.open(small, 390, 844, phone=True)
+    page.open_entry(NAMES[1])
+    page.keys("1", "s")
+    page.wait("document.querySelector('.stage').classList.contains('beside')")
+    assert page.js(f"return {CUT_OFF}.map((one) => one.textContent)", ".side-label") == []
+
+
+def test_an_overlay_and_its_legend_do_not_move_the_picture(page: Page, small: Path) -> None:
+    page.open(small, 1400, 900)
+    page.open_entry(NAMES[1])
+    place = "const box = document.getElementById('frame').getBoundingClientRect(); return [box.x, box.y, box.width]"
+    before = page.js(place)
+    page.keys("d")
+    page.wait("document.getElementById('legend-bar').getBoundingClientRect().height")
+    assert page.js(place) == before
 
 
 def test_a_screen_reader_finds_names_roles_and_places(page: Page) -> None:

@@ -8,8 +8,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from hiqa_cli.engine.calibration import PAIR_SCALE
 from hiqa_cli.engine.outputs.webp import check_webp
-from hiqa_cli.report.change import NEGLIGIBLE, PAIR_SCALE, measure_change
+from hiqa_cli.report.change import NEGLIGIBLE, measure_change
 from hiqa_cli.report.entry import ReportEntry, RunFacts
 
 from .document import Document
