@@ -102,6 +102,22 @@ def test_rows_have_whole_points_and_never_none() -> None:
     assert word_of("not-a-photograph") == "not-a-photograph"
 
 
+def test_the_faults_of_the_examples_are_named_and_the_others_have_none() -> None:
+    root = Path(__file__).parents[3]
+    released = Scorer.load(root / "weights", backend="torch", device="cpu", precision="fp32")
+    names = ["astronaut", "astronaut_noise", "chelsea_blur", "coffee", "coffee_jpeg", "coffee_lowres"]
+    found = {name: next((root / "examples").glob(f"{name}.*")) for name in names}
+    words = {name: [reason.word for reason in released.score(file).reasons] for name, file in found.items()}
+    assert words == {
+        "astronaut": [],
+        "astronaut_noise": ["noise"],
+        "chelsea_blur": ["blur"],
+        "coffee": [],
+        "coffee_jpeg": ["compression"],
+        "coffee_lowres": ["low-resolution"],
+    }
+
+
 def test_a_picture_that_is_no_photograph_has_no_reasons(scorer: Scorer) -> None:
     result = scorer.score(np.full((400, 300, 3), 200, np.uint8))
     assert (result.kind, result.reasons) == ("flat", ())
