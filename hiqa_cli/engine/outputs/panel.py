@@ -203,9 +203,9 @@ def draw_score_card(
     right = x + wide + 16 * unit
     draw_text(canvas, grade(score), right, y + 6 * unit, 15 * unit, bold=True, ink=grade_rgb(score))
     draw_text(canvas, f"+/- {verdict.uncertainty:.1f} points", right, y + 33 * unit, 10 * unit, ink=FAINT)
-    draw_text(canvas, ", ".join(verdict.words), x, y + 52 * unit, 8 * unit)
-    _draw_bar(canvas, x, y + round(68 * unit), width, unit, score)
-    top = y + round(150 * unit)
+    draw_text(canvas, ", ".join(verdict.words), x, y + 56 * unit, 10 * unit)
+    _draw_bar(canvas, x, y + round(82 * unit), width, unit, score)
+    top = y + round(156 * unit)
     text = f"{DISCREPANCY_SCALE.title}, {DISCREPANCY_SCALE.unit}"
     draw_text(canvas, text, x, top, 9 * unit, ink=FAINT)
     draw_horizontal_legend(canvas, DISCREPANCY_SCALE, unit, x, top + round(18 * unit), width)

@@ -167,7 +167,10 @@ def test_the_worst_places_are_the_lowest_tiles_and_do_not_overlap() -> None:
     assert found[0] == Place(0, 0, 256, 256)
     assert len(found) == 3
     assert all(abs(a.x - b.x) >= 256 or abs(a.y - b.y) >= 256 for a in found for b in found if a is not b)
-    assert worst_places(tiles[:3], 600, 256) == (), "three of three would be no place"
+    assert worst_places(tiles[:3], 600, 280) == (), "three of three would be no place"
+    corners = [TileScore(x, y, 50.0) for y in (0, 32) for x in (0, 128)]
+    assert len(worst_places(corners, 600, 280)) == 1
+    assert worst_places(corners, 384, 288) == (), "a tile is more than half of the image"
 
 
 def test_the_head_sees_a_tile_with_the_whole_image_in_view(scorer: Scorer) -> None:

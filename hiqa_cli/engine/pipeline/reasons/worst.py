@@ -11,6 +11,7 @@ from .reason import Place
 
 MOST = 3
 SHARE = 4  # one in so many tiles, at most: of an image of few tiles, three would be nearly all
+LARGEST = 0.4  # of the image: a tile that covers more of it is no place within it
 
 
 class ScoredTile(Protocol):
@@ -28,8 +29,10 @@ class ScoredTile(Protocol):
 
 def worst_places(tiles: Sequence[ScoredTile], width: int, height: int) -> tuple[Place, ...]:
     """Up to MOST tiles that do not overlap, the lowest score first, as rectangles within an image of width x height px;
-    none of an image of fewer than SHARE tiles."""
+    none of an image of fewer than SHARE tiles, or of which a tile covers more than LARGEST."""
     found: list[Place] = []
+    if TILE * TILE > LARGEST * width * height:
+        return ()
     for tile in sorted(tiles, key=lambda tile: tile.score):
         if len(found) == min(MOST, len(tiles) // SHARE):
             break
