@@ -28,7 +28,7 @@ from hiqa_train.stages.reasons.chains import FaultyImage, draw_chain
 from hiqa_train.stages.reasons.faults import FITTED
 from hiqa_train.stages.reasons.identity import networks_of
 from hiqa_train.stages.reasons.rows import FaultDraw, draws_of
-from hiqa_train.stages.reasons.thresholds import f1, highest_of
+from hiqa_train.stages.reasons.thresholds import f_measure, highest_of
 
 
 def quiet(line: str) -> None:
@@ -176,7 +176,7 @@ def test_thresholds_keep_false_alarms_to_their_share() -> None:
     logits = np.arange(200.0)
     assert (logits > highest_of(logits, 0.01)).sum() == 2
     assert (logits > highest_of(logits, 0.0)).sum() == 0
-    assert f1(np.array([True, True, False]), np.array([True, False, False])) == pytest.approx(2 / 3)
+    assert f_measure(np.array([True, True, False]), np.array([True, False, False])) == pytest.approx(2 / 3)
 
 
 def test_rows_of_a_draw_are_named_after_its_photograph(folder: Path) -> None:

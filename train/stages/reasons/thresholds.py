@@ -13,6 +13,7 @@ from hiqa_cli.engine.pipeline.reasons.names import COLOUR, LOW_CONTRAST, OVEREXP
 
 from .rows import FaultRows
 
+BETA = 0.5  # recall counts half as much as precision: a wrong word costs more trust than a missing one
 SURE = 10.0  # points: a fault that costs as much is there; one that costs less may be too faint, or hidden by others
 
 
@@ -42,8 +43,8 @@ def seen_in(measures: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def with_thresholds(head: ReasonsHead, rows: FaultRows, false_alarms: float) -> ReasonsHead:
-    """The head with the thresholds that give the highest F1 on these rows, among those at which it calls each word on
-    at most a share of `false_alarms` of the rows without any fault."""
+    """The head with the thresholds that give the highest F-measure of BETA on these rows, among those at which it calls
+    each word on at most a share of `false_alarms` of the rows without any fault."""
     logits, truth = _logits(head, rows), presence(rows)
     flawless = np.isnan(rows.points).all(axis=1)
     found = np.zeros(len(WORDS), np.float32)
@@ -52,7 +53,7 @@ def with_thresholds(head: ReasonsHead, rows: FaultRows, false_alarms: float) -> 
         least = highest_of(logits[flawless, word], false_alarms)
         candidates = np.unique(np.append(logits[known, word], least))
         candidates = candidates[candidates >= least]
-        scores = [f1(logits[known, word] > one, truth[known, word] == 1) for one in candidates]
+        scores = [f_measure(logits[known, word] > one, truth[known, word] == 1, BETA) for one in candidates]
         found[word] = candidates[int(np.argmax(scores))]
     return replace(head, threshold=found)
 
@@ -62,10 +63,11 @@ def highest_of(logits: np.ndarray, share: float) -> float:
     return float(np.sort(logits)[len(logits) - 1 - int(share * len(logits))]) if len(logits) else -np.inf
 
 
-def f1(called: np.ndarray, there: np.ndarray) -> float:
-    """The harmonic mean of precision and recall, 0 where nothing is called rightly."""
+def f_measure(called: np.ndarray, there: np.ndarray, beta: float = 1.0) -> float:
+    """The harmonic mean of precision and recall, recall counting `beta` times as much (van Rijsbergen, 1979); 0 where
+    nothing is called rightly."""
     right = int(np.sum(called & there))
-    return 2 * right / (int(called.sum()) + int(there.sum())) if right else 0.0
+    return (1 + beta**2) * right / (int(called.sum()) + beta**2 * int(there.sum())) if right else 0.0
 
 
 def measure(head: ReasonsHead, rows: FaultRows) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def measure(head: ReasonsHead, rows: FaultRows) -> dict[str, Any]:
             "images": int(there.sum()),
             "precision": round(float(right.sum() / max(1, called.sum())), 3),
             "recall": round(float(right.sum() / max(1, there.sum())), 3),
-            "f1": round(f1(called, there), 3),
+            "f1": round(f_measure(called, there), 3),
             "false_alarms": round(float(np.mean(judged.evidence[flawless, place] > 0)), 4) if flawless.any() else 0.0,
             "points_error": round(float(errors.mean()), 1) if len(errors) else None,
         }
