@@ -31,7 +31,7 @@ def worst_places(tiles: Sequence[ScoredTile], width: int, height: int) -> tuple[
     """Up to MOST tiles that do not overlap, the lowest score first, as rectangles within an image of width x height px;
     none of an image of fewer than SHARE tiles, or of which a tile covers more than LARGEST."""
     found: list[Place] = []
-    if TILE * TILE > LARGEST * width * height:
+    if LARGEST * width * height < TILE * TILE:
         return ()
     for tile in sorted(tiles, key=lambda tile: tile.score):
         if len(found) == min(MOST, len(tiles) // SHARE):
