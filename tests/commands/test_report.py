@@ -206,7 +206,7 @@ def test_a_contact_sheet_of_the_worst(
     assert run(["report", "out.jsonl", "--png", "--worst", "2"]) == 0
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("report.png\n", "")
-    assert decode_picture(Path("report.png").read_bytes()).pixels.shape == (54 + 310, 18 + 2 * 338, 3)
+    assert decode_picture(Path("report.png").read_bytes()).pixels.shape == (54 + 324, 18 + 2 * 338, 3)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from hiqa_cli.networks.description import MAP_NUMBERS
 from hiqa_cli.networks.generator import Generator, GeneratorConfig
 from hiqa_cli.networks.hiqa import HiqaNet
 from hiqa_cli.networks.pair_regressor import VIEW_NUMBERS, PairHead, PairRegressor, PairRegressorConfig
-from hiqa_cli.networks.statistics import MAP_NUMBERS, PAIR_CHANNELS, Moments, describe_map, map_moments, moments
+from hiqa_cli.networks.statistics import PAIR_CHANNELS, Moments, describe_map, map_moments, moments
 
 FEW = PairRegressorConfig(semantic_channels=8, image_units=4, pair_units=4, gate_units=2)
 

@@ -76,10 +76,12 @@ def test_mutants_are_rows_of_the_command_and_no_prefix_scores_without_its_pixels
     )  # fmt: skip
     assert done.code == 1
     assert b"Traceback" not in done.err
-    errors = [line for line in done.messages if line.startswith("hiqa: ")]  # libtiff adds lines of its own
-    assert len(done.lines) + len(errors) == len(names)  # a score or an error
-    rows = {row["path"]: row for row in map(json.loads, (tmp_path / "out.jsonl").read_text("utf-8").splitlines())}
+    stored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    rows = {row["path"]: row for row in stored}
+    assert len(stored) == len(names)
     assert rows.keys() == set(names)
+    assert len(done.lines) == sum(row["score"] is not None for row in stored)
+    assert all((row["score"] is None) == bool(row["error"]) and "\n" not in (row["error"] or "") for row in stored)
     for mutant in tried:
         found, whole = rows[mutant.name], rows[mutant.kind]
         if mutant.mutation == "prefix" and found["error"] is None:
