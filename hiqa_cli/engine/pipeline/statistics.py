@@ -11,6 +11,8 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.tiling.grid import cut_tile, plan_tiles
 from hiqa_cli.engine.tiling.whole import whole_tiles
 
+from .product import product
+
 
 class ImageStatistics(NamedTuple):
     """tiles: (n, N) float32, of the adjacent tiles. weights: (n,), how much each counts. whole: (1, M) float32, of the
@@ -44,4 +46,4 @@ def image_prediction(backend: Backend, image: ImageStatistics) -> tuple[float, f
 def pooled(statistics: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """The mean of statistics of tiles (n, N) -> (1, N) float32, weighted by (n,) weights with sum 1."""
     wide = statistics.astype(np.float64)
-    return np.asarray(wide.mean(axis=0) if weights is None else weights @ wide, np.float32)[None]
+    return np.asarray(wide.mean(axis=0) if weights is None else product(wide.T, weights), np.float32)[None]

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
+from hiqa_cli.engine.pipeline.product import product
+
 from .features import features
 from .names import KINDS, PHOTOGRAPH
 
@@ -27,8 +29,8 @@ def _weights() -> dict[str, np.ndarray]:
 def logits(measures: np.ndarray, weights: dict[str, np.ndarray]) -> np.ndarray:
     """(n, FEATURES) -> (n, kinds), in the order of KINDS."""
     scaled = np.clip((measures - weights["mean"]) / weights["spread"], -5, 5)
-    hidden = np.maximum(scaled @ weights["hidden.weight"].T + weights["hidden.bias"], 0)
-    return np.asarray(hidden @ weights["kind.weight"].T + weights["kind.bias"])
+    hidden = np.maximum(product(scaled, weights["hidden.weight"]) + weights["hidden.bias"], 0)
+    return np.asarray(product(hidden, weights["kind.weight"]) + weights["kind.bias"])
 
 
 def name_kinds(measures: np.ndarray, weights: dict[str, np.ndarray]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hiqa_cli.engine.pipeline.product import product
 from hiqa_cli.engine.pipeline.statistics import ImageStatistics, pooled
 
 from .description import Layout, describe
@@ -72,9 +73,9 @@ class ReasonsHead:
 
     def outputs(self, inputs: np.ndarray) -> Judgement:
         """Standardised inputs (n, D) -> the judgement."""
-        hidden = np.maximum(inputs @ self.hidden.T + self.hidden_bias, 0)
-        logits = hidden @ self.logit.T + self.logit_bias
-        points = (hidden @ self.points.T + self.points_bias) * POINTS_UNIT
+        hidden = np.maximum(product(inputs, self.hidden) + self.hidden_bias, 0)
+        logits = product(hidden, self.logit) + self.logit_bias
+        points = (product(hidden, self.points) + self.points_bias) * POINTS_UNIT
         return Judgement(logits - self.threshold, np.clip(points, 0, 100))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from hiqa_cli.engine.pipeline.kinds.features import SIDE, blocks_of
+from hiqa_cli.engine.pipeline.product import product
 
 SPARSE = 64  # pixels a side, at most
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)  # percent
@@ -38,7 +39,7 @@ def measures(pixels: np.ndarray) -> np.ndarray:
 
 def _tones(levels: np.ndarray) -> np.ndarray:
     """Of (n, 3) levels: where the luma lies and how far it spreads, what is clipped, how many steps it has."""
-    luma = levels @ LUMA
+    luma = product(levels, LUMA)
     quantiles = np.percentile(luma, QUANTILES)
     highest, lowest = levels.max(axis=1), levels.min(axis=1)
     shares = [
@@ -47,7 +48,7 @@ def _tones(levels: np.ndarray) -> np.ndarray:
     ]
     linear = float(np.mean((luma / 255) ** 2.2))
     steps = np.count_nonzero(np.bincount(np.rint(luma).astype(int))) / (quantiles[-1] - quantiles[0] + 1)
-    colours = len(np.unique(np.rint(levels).astype(np.int64) @ np.array([65536, 256, 1]))) / len(levels)
+    colours = len(np.unique(product(np.rint(levels).astype(np.int64), np.array([65536, 256, 1])))) / len(levels)
     haze = np.percentile(lowest, (1, 10, 50)) / 255  # the dark channel: He et al., CVPR 2009
     return np.array(
         [
@@ -67,8 +68,8 @@ def _tones(levels: np.ndarray) -> np.ndarray:
 def _colours(levels: np.ndarray) -> np.ndarray:
     """Of (n, 3) levels: the mean colour of all, of the lightest and of the darkest pixels, and how strong colours
     are."""
-    luma = levels @ LUMA
-    chroma = np.stack([levels @ BLUE_YELLOW, levels @ RED_GREEN], axis=1)
+    luma = product(levels, LUMA)
+    chroma = product(levels, np.stack([BLUE_YELLOW, RED_GREEN]))
     strength = np.hypot(chroma[:, 0], chroma[:, 1])
     low, high = np.percentile(luma, (10, 90))
     parts = [chroma.mean(axis=0), chroma[luma >= high].mean(axis=0), chroma[luma <= low].mean(axis=0)]
@@ -88,12 +89,12 @@ def _colours(levels: np.ndarray) -> np.ndarray:
 def _spectrum(pixels: np.ndarray) -> np.ndarray:
     """Logarithms of the power of luma in bands of frequencies, and how it differs between directions."""
     blocks = blocks_of(pixels)
-    luma = blocks.astype(np.float32) @ LUMA
+    luma = product(blocks.astype(np.float32), LUMA)
     luma = np.pad(luma, [(0, 0), (0, SIDE - luma.shape[1]), (0, SIDE - luma.shape[2])], "symmetric")
     luma -= luma.mean(axis=(1, 2), keepdims=True)
     power = (np.abs(np.fft.rfft2(luma * WINDOW)) ** 2).mean(axis=0) / np.square(WINDOW).sum()
-    bands = np.log((BAND_OF @ power.ravel()) + LEAST_POWER)
-    angles = np.log((ANGLE_OF @ power.ravel()) + LEAST_POWER)
+    bands = np.log(product(power.ravel(), BAND_OF) + LEAST_POWER)
+    angles = np.log(product(power.ravel(), ANGLE_OF) + LEAST_POWER)
     angles = np.sort(angles.reshape(2, ANGLES), axis=1)  # an image may be turned
     return np.concatenate([bands, np.diff(bands), (angles - angles.mean(axis=1, keepdims=True)).ravel()])
 
