@@ -30,7 +30,7 @@ def test_ladders_are_measured_on_a_folder_of_clean_pictures(run_hiqa, tiny_weigh
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.lines[0].startswith("ladders, 1 image")
-    for kind in ("noise", "blur", "jpeg", "jpeg2000", "down"):
+    for kind in ("noise", "blur", "jpeg", "jpeg2000", "down", "motion", "exposure"):
         assert any(line.split()[0] == kind for line in done.lines[1:])
     assert "jpeg2000 at 0.5 bit/px reached 0." in done.out.decode()
     found = json.loads(out.read_text())

@@ -85,7 +85,7 @@ def test_measurements_of_random_weights_have_the_right_shape(tmp_path):
     scorer = Scorer.load(write_tiny_weights(tmp_path / "w"), device="cpu", precision="fp32")
     images = [CleanImage("a.png", photograph(1, 320)[:256, :256].copy())]
     ladders = measure_ladders(scorer, images, stride=256, report=lambda line: None)
-    assert set(ladders.mean_srocc) == {"noise", "blur", "jpeg", "jpeg2000", "down"}
+    assert set(ladders.mean_srocc) == {"noise", "blur", "jpeg", "jpeg2000", "down", "motion", "exposure"}
     assert all(-1 <= value <= 1 for value in ladders.mean_srocc.values())
     assert 0 <= ladders.share_above <= 1
     gains, clean = measure_gains(scorer, images, stride=256, with_filters=False, report=lambda line: None)

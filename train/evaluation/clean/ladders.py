@@ -1,8 +1,9 @@
 """Ladders: clean images distorted in rising strength; scores should fall from step to step.
 
-For each of five kinds: the rank correlation of score and strength in each image (the clean image is strength 0), its
+For each kind: the rank correlation of score and strength in each image (the clean image is strength 0), its
 mean over images, and how often the clean image scores above its distorted versions. Distortions are OpenCV's with its
-defaults; noise is clipped, rounded to 8 bits, and seeded by image and strength.
+defaults; noise is clipped, rounded to 8 bits, and seeded by image and strength; the direction of motion is seeded by the
+image.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_train.data.clean_images import CleanImage
-from hiqa_train.distortions import add_noise, blur, decode, downscale, jpeg, jpeg2000_bytes
+from hiqa_train.distortions import add_noise, blur, decode, downscale, expose, jpeg, jpeg2000_bytes, motion_blur
 
-# Strengths from mild to strong: sigma in levels, sigma in px, quality, bits per pixel, factor.
+# Strengths from mild to strong: sigma in levels, sigma in px, quality, bits per pixel, factor, px, stops of light lost.
 LADDERS: dict[str, tuple[float, ...]] = {
     "noise": (3, 6, 12, 25, 50),
     "blur": (0.7, 1.2, 2, 3.5, 6),
     "jpeg": (80, 50, 25, 12, 5),
     "jpeg2000": (1, 0.5, 0.25, 0.12, 0.06),
     "down": (1.5, 2, 3, 4, 6),
+    "motion": (3, 5, 9, 15, 25),
+    "exposure": (0.5, 1, 1.5, 2, 3),
 }
 
 
@@ -56,6 +59,11 @@ def seeded_noise(image: CleanImage, sigma: float) -> np.ndarray:
     return add_noise(image.pixels, sigma, np.random.default_rng(seed))
 
 
+def direction(image: CleanImage) -> float:
+    """The direction of motion in an image, radians in 0..pi, the same on every machine."""
+    return float(np.random.default_rng(zlib.crc32(image.name.encode())).uniform(0, np.pi))
+
+
 def jpeg2000_at_most(pixels: np.ndarray, bits_per_pixel: float) -> tuple[np.ndarray, float]:
     """The image after the largest JPEG 2000 file of at most this rate that OpenCV writes, and its rate.
 
@@ -84,6 +92,8 @@ def steps(image: CleanImage, kind: str) -> Iterator[tuple[float, np.ndarray, flo
         "blur": lambda strength: blur(image.pixels, strength),
         "jpeg": lambda strength: jpeg(image.pixels, int(strength)),
         "down": lambda strength: downscale(image.pixels, strength),
+        "motion": lambda strength: motion_blur(image.pixels, strength, direction(image)),
+        "exposure": lambda strength: expose(image.pixels, -strength),
     }
     for strength in LADDERS[kind]:
         if kind == "jpeg2000":
