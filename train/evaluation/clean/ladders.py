@@ -2,7 +2,7 @@
 
 For each kind: the rank correlation of score and strength in each image (the clean image is strength 0), its
 mean over images, and how often the clean image scores above its distorted versions. Distortions are OpenCV's with its
-defaults; noise is clipped, rounded to 8 bits, and seeded by image and strength; the direction of motion is seeded by the
+defaults; noise is clipped, rounded to 8 bits, and seeded by image and strength; motion has a direction seeded by the
 image.
 """
 
