@@ -48,7 +48,7 @@ class TileScore:
 class ScoreResult:
     """The result for one image.
 
-    score: mean over the tiles (section 3.4), 0..100, higher is better.
+    score: of the statistics of all tiles (section 3.4) and of the reduced whole, 0..100, higher is better.
     uncertainty: half-width in points: for 80 % of the validation images the subjective score lies within score +/- it.
     width, height: px of the upright image, before any reflection.
     tiles: the tiles whose mean the score is, row by row; of a sample, in the order of drawing.

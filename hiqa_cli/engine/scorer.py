@@ -4,8 +4,8 @@
     result = scorer.score("photo.jpg")
     print(result.score, result.uncertainty)
 
-Scores are points on 0..100, higher is better. A score is the mean over overlapping tiles of 256x256 px of the image's
-own pixels (section 3.4): nothing is resized.
+Scores are points on 0..100, higher is better. A score is made from tiles of 256x256 px of the image's own pixels
+(section 3.4), and from the whole image, reduced once to a short side of 256 px.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from hiqa_cli.engine.pipeline.reasons.head import ReasonsHead
 from hiqa_cli.engine.scorer import Scorer
 from hiqa_cli.errors import UsageError
 from hiqa_cli.networks.traits import PAIR
-from hiqa_train.data.clean_images import CleanImage, load_clean_images, train_validation_split
 from hiqa_train.stages.heads.collect import collect_pieces
 from hiqa_train.stages.reasons.fit import FitSettings, fit_head
 from hiqa_train.stages.reasons.identity import layout_of, networks_of
@@ -20,7 +19,7 @@ from hiqa_train.stages.reasons.rows import FaultDraw, FaultRows, draws_of, rows_
 from hiqa_train.stages.reasons.thresholds import measure
 
 from .options import RunOptions
-from .sources import VALIDATION_SHARE
+from .sources import split_photographs
 
 ROWS, WEIGHTS = "rows", "weights"  # folders in OUT
 TURNS = 3  # draws of each image, beside the whole image
@@ -46,7 +45,7 @@ def train_reasons(
     base = default_folder() if weights is None else weights
     layout, made_for = layout_of(base), networks_of(base)
     _check_out(out, resume=options.resume)
-    training, validating = _split(folders)
+    training, validating = split_photographs(folders)
     report(f"{len(training):,} photographs to fit to, {len(validating):,} to validate on")
     scorer = Scorer.load(base, backend=TORCH, device="cpu", precision="fp32")
 
@@ -79,19 +78,6 @@ def copy_reasons(weights: Path, out: Path, report: Report) -> Path:
         )
     _check_out(out, resume=False)
     return _written(weights, head, read_manifest(source).measured.get("reasons", {}), out, report)
-
-
-def _split(folders: Sequence[Path]) -> tuple[list[CleanImage], list[CleanImage]]:
-    training: list[CleanImage] = []
-    validating: list[CleanImage] = []
-    for folder in folders:
-        to_train, to_validate = train_validation_split(load_clean_images(folder), VALIDATION_SHARE)
-        training += to_train
-        validating += to_validate
-    if not training or not validating:
-        names = ", ".join(map(str, folders))
-        raise UsageError(f"{names}: too few to split into training and validation", "give more photographs")
-    return training, validating
 
 
 def _check_out(out: Path, *, resume: bool) -> None:

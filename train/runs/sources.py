@@ -54,6 +54,21 @@ def open_databases(
     return CachedFeatureSource(parts, recipe.watch, options.seed, folder, check_stop, features)
 
 
+def split_photographs(folders: Sequence[Path]) -> tuple[list[CleanImage], list[CleanImage]]:
+    """The clean images of all folders, split by file name into training and validation. Raises UsageError if there are
+    too few."""
+    training: list[CleanImage] = []
+    validation: list[CleanImage] = []
+    for folder in folders:
+        to_train, to_validate = train_validation_split(load_clean_images(folder), VALIDATION_SHARE)
+        training += to_train
+        validation += to_validate
+    if not training or not validation:
+        names = ", ".join(map(str, folders))
+        raise UsageError(f"{names}: too few to split into training and validation", "give more photographs")
+    return training, validation
+
+
 def open_photographs(
     folders: Sequence[Path], recipe: Recipe, options: RunOptions, report: Callable[[str], None]
 ) -> SyntheticSource:
@@ -64,15 +79,7 @@ def open_photographs(
     for name, stage in recipe.stages.items():
         if not stage.shares:
             raise UsageError(f"the recipe's stage {name} has no shares of distortions", "give --recipe synthetic")
-    training: list[CleanImage] = []
-    validation: list[CleanImage] = []
-    for folder in folders:
-        to_train, to_validate = train_validation_split(load_clean_images(folder), VALIDATION_SHARE)
-        training += to_train
-        validation += to_validate
-    if not training or not validation:
-        names = ", ".join(map(str, folders))
-        raise UsageError(f"{names}: too few to split into training and validation", "give more photographs")
+    training, validation = split_photographs(folders)
     report(f"{len(training):,} photographs to train on, {len(validation):,} to validate on")
     return SyntheticSource(training, validation, recipe.watch, options.seed, tuple(folder.name for folder in folders))
 

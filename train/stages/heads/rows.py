@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-from hiqa_cli.errors import cannot_write
-from hiqa_cli.files.atomic import atomic_file
+from hiqa_train.stages.stored_rows import StoredRows
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(StoredRows):
     """Rows of n images.
 
     statistics, whole: (n, N), (n, M) float32 (`TileRegressor`), pooled over the image's tiles.
@@ -39,26 +36,3 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.source)
-
-    def of(self, chosen: np.ndarray) -> Rows:
-        """The chosen rows. chosen: (n,) bool, or numbers of rows."""
-        return Rows(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """All rows of `parts`, in order."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
-
-    def save(self, file: Path) -> None:
-        """Write atomically. Raises OutputError."""
-        try:
-            with atomic_file(file, sync=False) as out:
-                np.savez(out, **{field.name: getattr(self, field.name) for field in fields(self)})
-        except OSError as error:
-            raise cannot_write(file, error) from error
-
-    @classmethod
-    def load(cls, file: Path) -> Rows:
-        """The inverse of save()."""
-        with np.load(file, allow_pickle=False) as stored:
-            return cls(*(stored[field.name] for field in fields(cls)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from hiqa_cli.engine.config import TILE
 from hiqa_cli.engine.pipeline.reasons.measures import measures
 from hiqa_cli.engine.pipeline.reasons.names import WORDS
 from hiqa_cli.engine.pipeline.statistics import image_statistics, pooled
-from hiqa_cli.errors import cannot_write
-from hiqa_cli.files.atomic import atomic_file
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.patches import ON_GRID_SHARE
+from hiqa_train.stages.stored_rows import StoredRows
 
 from .chains import FaultyImage, Version, draw_chain
 from .faults import FITTED
@@ -28,7 +26,7 @@ UNFAULTED = (float("nan"),) * len(WORDS)
 
 
 @dataclass(frozen=True)
-class FaultRows:
+class FaultRows(StoredRows):
     """Rows of n images.
 
     statistics, whole, measures: (n, N), (n, M), (n, MEASURES) float32. points: (n, words) float32, what leaving each
@@ -46,29 +44,6 @@ class FaultRows:
 
     def __len__(self) -> int:
         return len(self.draw)
-
-    def of(self, chosen: np.ndarray) -> FaultRows:
-        """The chosen rows. chosen: (n,) bool, or numbers of rows."""
-        return FaultRows(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[FaultRows]) -> FaultRows:
-        """All rows of `parts`, in order."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
-
-    def save(self, file: Path) -> None:
-        """Write atomically. Raises OutputError."""
-        try:
-            with atomic_file(file, sync=False) as out:
-                np.savez(out, **{field.name: getattr(self, field.name) for field in fields(self)})
-        except OSError as error:
-            raise cannot_write(file, error) from error
-
-    @classmethod
-    def load(cls, file: Path) -> FaultRows:
-        """The inverse of save()."""
-        with np.load(file, allow_pickle=False) as stored:
-            return cls(*(stored[field.name] for field in fields(cls)))
 
 
 @dataclass(frozen=True)
