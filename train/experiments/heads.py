@@ -16,6 +16,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -54,10 +55,15 @@ def stored_rows(run: Path) -> Rows:
     return Rows.joined([Rows.load(file) for file in files])
 
 
+def heads_table(run: Path) -> dict[str, Any]:
+    """The heads stage of the run's recipe, as its record has it."""
+    table: dict[str, Any] = json.loads((run / RUN_RECORD).read_bytes())["recipe"]["stages"][STAGE]
+    return table
+
+
 def stage_of(run: Path) -> HeadsStage:
     """The heads stage of the run's recipe."""
-    record = json.loads((run / RUN_RECORD).read_bytes())
-    return dataclass_from_table(HeadsStage, record["recipe"]["stages"][STAGE], f"{run / RUN_RECORD}: [{STAGE}]")
+    return dataclass_from_table(HeadsStage, heads_table(run), f"{run / RUN_RECORD}: [{STAGE}]")
 
 
 def test_rows(run: Path, samples: Sequence[Sample]) -> Rows:
@@ -68,13 +74,17 @@ def test_rows(run: Path, samples: Sequence[Sample]) -> Rows:
         parts = []
         for number, sample in enumerate(samples):
             pixels = read_picture(sample.path).pixels
-            kind = str(int(sample.path.stem.split("_")[1]))  # i04_07_2.bmp: type 7
-            example = Example(pixels, None, sample.quality, CLEAN + 1, kind, number, True, sample.scene)
+            example = Example(pixels, None, sample.quality, CLEAN + 1, type_of(sample), number, True, sample.scene)
             parts.append(rows_of([example], scorer.backend))
             if number % 100 == 0:
                 report(f"{number:,} of {len(samples):,} test images have passed through the networks")
         Rows.joined(parts).save(file)
     return Rows.load(file)
+
+
+def type_of(sample: Sample) -> str:
+    """The type of distortion of an image of TID2013: "7" for i04_07_2.bmp."""
+    return str(int(sample.path.stem.split("_")[1]))
 
 
 def trained(run: Path, stage: HeadsStage, rows: Rows, seed: int) -> PairRegressor:

@@ -203,6 +203,7 @@ class Run:
             image_part,
             self.data,
             self.options.seed,
+            precision=self.run_device.precision,
             stopped=lambda: bool(self.stop.signal),
             report=self.report,
         )

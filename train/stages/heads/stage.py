@@ -51,24 +51,27 @@ def run_heads(
     data: MixedSource,
     seed: int,
     *,
+    precision: str,
     stopped: Callable[[], bool],
     report: Callable[[str], None],
 ) -> TrainedHeads | None:
     """Collect the rows in `folder`, continuing after those of an earlier call, and train the heads. Returns None if
     `stopped` returned True before all rows were collected.
 
-    image_part: the R on images alone that the trunk stage trained. Raises UsageError if `folder` holds rows of other
-    data or networks, and OutputError.
+    image_part: the R on images alone that the trunk stage trained. precision: "fp32" or "bf16", of the networks that
+    images go through; the heads are float32. Raises UsageError if `folder` holds rows of other data or networks, and
+    OutputError.
     """
     for_rows = PairRegressorConfig(
         semantic_channels=generator.config.channels[-1],
         compares=stage.compares,
         image_units=image_part.config.image_units,
     )
-    scorer = open_networks(folder / NETWORKS, generator, build_regressor(for_rows, image_part))
+    scorer = open_networks(folder / NETWORKS, generator, build_regressor(for_rows, image_part), precision)
     draws = draws_of(data, stage, stage_seed(seed, name))
     report(f"heads: {len(draws):,} images and groups go through the networks once, into {folder / ROWS}")
-    identity = {"networks": scorer.weights_id, "data": data.describe(), **rows_identity(stage), "seed": seed}
+    settings = {**rows_identity(stage), "seed": seed, "precision": precision}
+    identity = {"networks": scorer.weights_id, "data": data.describe(), **settings}
     rows = collect_rows(draws, scorer.backend, folder / ROWS, identity, stopped=stopped, report=report)
     if rows is None:
         return None
@@ -91,8 +94,9 @@ def build_regressor(config: PairRegressorConfig, image_part: PairRegressor) -> P
     return regressor
 
 
-def open_networks(folder: Path, generator: Generator, regressor: PairRegressor) -> Scorer:
-    """Save the networks and load them as weights, so that statistics are those of scoring, bit for bit."""
+def open_networks(folder: Path, generator: Generator, regressor: PairRegressor, precision: str) -> Scorer:
+    """Save the networks and load them as weights, so that statistics are those of scoring in this precision, bit for
+    bit."""
     save_weights(
         folder,
         generator,
@@ -104,7 +108,7 @@ def open_networks(folder: Path, generator: Generator, regressor: PairRegressor) 
         training_data=[],
         measured={},
     )
-    return Scorer.load(folder, device="cpu", precision="fp32")
+    return Scorer.load(folder, device="cpu", precision=precision)
 
 
 def draws_of(data: MixedSource, stage: HeadsStage, seed: int) -> list[Draw]:
