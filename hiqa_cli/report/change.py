@@ -53,15 +53,15 @@ class Change:
 
     def sentence(self, second: str) -> str:
         """The verdict in words. second: the name of the second version."""
-        interval = "a single image has no interval"
-        if self.mean_interval is not None:
-            interval = f"95 % interval {self.mean_interval[0]:+.1f} to {self.mean_interval[1]:+.1f}"
-        sure = f"mean {self.mean:+.1f} points, {interval}"
+        if self.mean_interval is None:
+            return f"{second}: no difference (mean {self.mean:+.1f} points, a single image has no interval)"
+        low, high = self.mean_interval
         if self.verdict == "no difference":
-            return f"{second}: no difference ({sure})"
+            return f"{second}: no difference (mean {self.mean:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f})"
+        least, most = sorted((abs(low), abs(high)))
         number = self.lower if self.verdict == "lower" else self.higher
-        points = f"{abs(self.mean):.1f} points {self.verdict}"
-        return f"{second} scores {points}, on {number:,} of {self.pairs:,} images ({sure})"
+        points = f"{abs(self.mean):.1f} points {self.verdict} (95 % interval {least:.1f} to {most:.1f})"
+        return f"{second} scores {points}, on {number:,} of {self.pairs:,} images"
 
 
 def measure_change(first: Sequence[float], second: Sequence[float]) -> Change:

@@ -41,7 +41,7 @@ def test_the_verdict_is_in_words_with_interval_and_losers(run_hiqa: RunHiqa, run
     done = run_hiqa("compare", "first.csv", "lower.jsonl", "same.csv", cwd=runs)
     assert (done.code, done.messages) == (0, [])
     assert done.lines[0] == "Compared with first.csv:"
-    assert done.lines[1].startswith("  lower.jsonl scores 9.0 points lower, on 12 of 12 images (mean -9.0 points, 95 %")
+    assert done.lines[1].startswith("  lower.jsonl scores 9.0 points lower (95 % interval 8.6 to 9.4), on 12 of 12")
     assert done.lines[2].startswith("  same.csv: no difference (mean ")
     assert "Fell most in lower.jsonl:" in done.lines
 

@@ -23,7 +23,8 @@ def test_a_fall_on_every_image_is_a_verdict_however_uncertain_single_scores_are(
     assert change.mean == pytest.approx(-13, abs=1.5)
     low, high = change.mean_interval
     assert low < change.mean < high
-    assert change.sentence("B").startswith(f"B scores {-change.mean:.1f} points lower, on 40 of 40 images (mean -1")
+    interval = f"95 % interval {-high:.1f} to {-low:.1f}"
+    assert change.sentence("B") == f"B scores {-change.mean:.1f} points lower ({interval}), on 40 of 40 images"
 
 
 @pytest.mark.parametrize(("shift", "spread"), [(0.4, 0.3), (0.0, 5.0), (1.5, 12.0)])

@@ -151,8 +151,23 @@ def test_a_narrow_cell_shows_score_grade_and_the_widest_uncertainty(driver: Any,
     entries = [replace(entry(f"{number}.jpg", 94.4), uncertainty=100.0) for number in range(8)]
     write_page(tmp_path / "wide.html", entries)
     page = Page(driver).open(tmp_path / "wide.html", width, 800, phone=width < 1000)
-    assert page.text(".cell .line .uncertainty") == "± 100.0"
+    assert page.text(".cell .line .uncertainty") == "± 100"
     assert page.js(f"return {CUT_OFF}.length", ".cell .line") == 0
+
+
+def test_a_word_that_does_not_fit_a_cell_is_left_to_the_viewer_whole(driver: Any, tmp_path: Path) -> None:
+    words = ("low-resolution 31", "underexposed 24", "compression 12")
+    write_page(tmp_path / "words.html", [replace(entry(f"{number}.jpg", 30.0), reasons=words) for number in range(8)])
+    page = Page(driver).open(tmp_path / "words.html", 1400, 900)
+    shown = """const box = document.querySelector(".cell .reasons").getBoundingClientRect();
+      return [...document.querySelectorAll(".cell .reasons")[0].children].map((chip) => chip.getBoundingClientRect())
+        .filter((chip) => chip.top < box.bottom - 1)
+        .map((chip) => chip.right <= box.right && chip.bottom <= box.bottom + 1)"""
+    fits = page.js(shown)
+    assert 1 <= len(fits) < len(words)
+    assert all(fits)
+    page.open_entry("0.jpg")
+    assert ", ".join(words) in page.text("#about")
 
 
 def test_side_by_side_on_a_phone_names_both_pictures_in_full(page: Page, small: Path) -> None:

@@ -44,9 +44,7 @@ def test_a_run_that_fell_by_more_than_allowed_exits_with_3_and_keeps_its_rows(sc
     assert len(done.lines) == 3
     unmatched, verdict, mean, most = done.messages
     assert unmatched == "hiqa: this run: 2 images without a pair"
-    assert verdict.startswith(
-        "hiqa: compared with high.jsonl: this run scores 8.0 points lower, on 2 of 2 images (mean"
-    )
+    assert verdict.startswith("hiqa: compared with high.jsonl: this run scores 8.0 points lower (95 % interval ")
     assert mean == "hiqa: this run: the mean score falls by 8.00, more than 7.5"
     assert most == "hiqa: this run: 5 % of the images fall by 8.90 or more, more than 5"
     assert len((earlier / "out.csv").read_text().splitlines()) == 4

@@ -120,6 +120,11 @@ function grade(score) {
   return facts.grades[Math.min(Math.max(Math.floor(score / step), 0), facts.grades.length - 1)];
 }
 
+// Half of the interval of a score or a change, points; an interval of all scores needs no decimals.
+function halfWidthText(points) {
+  return `± ${points >= 99.95 ? 100 : points.toFixed(1)}`;
+}
+
 function fileName(path) {
   return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
 }

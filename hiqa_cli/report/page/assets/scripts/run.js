@@ -106,14 +106,14 @@ function fillCell(cell, entry) {
   cell.querySelector(".grade").textContent = grade(entry.score);
   cell.querySelector(".meter").dataset.filled = facts.grades.indexOf(grade(entry.score)) + 1;
   cell.querySelector(".reasons").replaceChildren(...entry.reasons.map((reason) => make("span", "chip", reason)));
-  cell.querySelector(".uncertainty").textContent = `± ${entry.uncertainty.toFixed(1)}`;
+  cell.querySelector(".uncertainty").textContent = halfWidthText(entry.uncertainty);
   cell.querySelector(".name").textContent = fileName(entry.path);
   cell.querySelector(".folder").textContent = folderName(entry.path);
 }
 
 // For screen readers: what the cell shows, in its order, so that speech input finds it by what it reads.
 function labelOf(entry) {
-  const parts = [entry.score.toFixed(1), grade(entry.score), `± ${entry.uncertainty.toFixed(1)}`, fileName(entry.path),
+  const parts = [entry.score.toFixed(1), grade(entry.score), halfWidthText(entry.uncertainty), fileName(entry.path),
     folderName(entry.path), entry.reasons.join(", ")];
   if (entry.thumbnailAt === ABSENT) parts.unshift("no preview");
   return parts.filter(Boolean).join(" ");
@@ -124,7 +124,7 @@ function labelOf(entry) {
 function heading(box, entry) {
   box.dataset.grade = grade(entry.score);
   box.replaceChildren(make("b", "score", entry.score.toFixed(1)), meter(entry.score), make("span", "grade", grade(entry.score)),
-    make("span", "uncertainty", `± ${entry.uncertainty.toFixed(1)} points`));
+    make("span", "uncertainty", `${halfWidthText(entry.uncertainty)} points`));
 }
 
 function sides(entry, detail) {
@@ -178,7 +178,7 @@ connectFilters(listing, (entry) => entry.reasons);
 keepFilters(listing);
 connectPrint(listing, {
   kinds: ["thumbnail"], markOf: (entry) => ({ grade: grade(entry.score) }),
-  textsOf: (entry) => [`${entry.score.toFixed(1)} ${grade(entry.score)}`, `± ${entry.uncertainty.toFixed(1)}`, ...entry.reasons, entry.path],
+  textsOf: (entry) => [`${entry.score.toFixed(1)} ${grade(entry.score)}`, halfWidthText(entry.uncertainty), ...entry.reasons, entry.path],
 });
 showTotals();
 showErrors();

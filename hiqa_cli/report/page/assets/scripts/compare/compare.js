@@ -121,7 +121,7 @@ function fillCell(cell, pair) {
   cell.dataset.outcome = pair.outcome;
   cell.querySelector(".score").textContent = signed(pair.change);
   cell.querySelector(".scores").textContent = `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`;
-  cell.querySelector(".uncertainty").textContent = `± ${pair.uncertainty.toFixed(1)}`;
+  cell.querySelector(".uncertainty").textContent = halfWidthText(pair.uncertainty);
   cell.querySelector(".name").textContent = fileName(pair.path);
   cell.querySelector(".folder").textContent = folderName(pair.path);
 }
@@ -131,7 +131,7 @@ function outcomeText(pair) {
 }
 
 function labelOf(pair) {
-  const parts = [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, `± ${pair.uncertainty.toFixed(1)}`,
+  const parts = [signed(pair.change), `${pair.first.score.toFixed(1)} → ${pair.second.score.toFixed(1)}`, halfWidthText(pair.uncertainty),
     fileName(pair.path), folderName(pair.path)];
   if (pair.thumbnailAt === ABSENT) parts.unshift("no preview");
   return `${parts.filter(Boolean).join(" ")}, ${outcomeText(pair)}`;
@@ -142,7 +142,7 @@ function labelOf(pair) {
 function heading(box, pair) {
   box.dataset.outcome = pair.outcome;
   box.replaceChildren(make("b", "score", signed(pair.change)), make("span", "grade", outcomeText(pair)),
-    make("span", "uncertainty", `± ${pair.uncertainty.toFixed(1)} points`));
+    make("span", "uncertainty", `${halfWidthText(pair.uncertainty)} points`));
 }
 
 function sides(pair, detail) {
@@ -174,7 +174,7 @@ function describe(pair, detail) {
   return ["first", "second"].flatMap((side, place) => {
     const entry = pair[side], more = detail[chosen[place]] ?? {};
     const parts = [
-      make("h3", "", `${sideName(place, entry.path)}: ${entry.score.toFixed(1)} ${grade(entry.score)}, ± ${entry.uncertainty.toFixed(1)}`),
+      make("h3", "", `${sideName(place, entry.path)}: ${entry.score.toFixed(1)} ${grade(entry.score)}, ${halfWidthText(entry.uncertainty)}`),
       pathWithCopy(entry.path),
       factTable([
         ["size", `${integers.format(entry.width)} × ${integers.format(entry.height)} px`],
