@@ -1,7 +1,7 @@
 """Measures the trunk stage on a source of photographs that it was not trained on.
 
     python -m hiqa_train.experiments.left_out OUT --table TRAIN.csv|biq2021 --root DIR --clean-images DIR
-        [--without ss01,ss02] [--steps 750] [--frozen] [--seed 1]
+        [--without ss01,ss02] [--steps 750] [--frozen] [--seed 1] [--precision auto]
 
 Trains the trunk stage of the recipe `release` on all subsets of the photographs but one, in turn, with the same number
 of steps, and prints the SROCC of the image head on the subset left out, on all tiles and the reduced image, with the
@@ -29,7 +29,7 @@ from hiqa_train.data.patches import to_tensor
 from hiqa_train.data.scored_images import ScoredImage
 from hiqa_train.data.training_split import split_databases
 from hiqa_train.datasets import open_dataset
-from hiqa_train.distributed import RunDevice
+from hiqa_train.distributed import RunDevice, join_processes
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.schema import Recipe
 from hiqa_train.recipes.stages import TrunkStage
@@ -49,7 +49,15 @@ MEASURED = 1000  # maximum number of photographs of the subset left out
 FROZEN = 1e-9  # factor on the learning rate of the filters, with which they do not change
 
 
-def measure(data: MixedSource, recipe: Recipe, stage: TrunkStage, without: Sequence[str], out: Path, seed: int) -> int:
+def measure(
+    data: MixedSource,
+    recipe: Recipe,
+    stage: TrunkStage,
+    without: Sequence[str],
+    out: Path,
+    seed: int,
+    run_device: RunDevice,
+) -> int:
     """Train without each subset in turn, and print the SROCC on it. Returns the exit code.
 
     without: the subsets to leave out; all if empty.
@@ -58,7 +66,7 @@ def measure(data: MixedSource, recipe: Recipe, stage: TrunkStage, without: Seque
     photographs = [image for image in data.databases.training if image.reference is None]
     of_subsets = []
     for subset in without or sorted({image.subset for image in photographs}):
-        regressor = train_without(subset, data, recipe, stage, out / subset, seed, stop)
+        regressor = train_without(subset, data, recipe, stage, out / subset, seed, run_device, stop)
         if regressor is None:
             return 128 + stop.signal
         left_out = evenly_spaced([image for image in photographs if image.subset == subset], MEASURED)
@@ -69,10 +77,16 @@ def measure(data: MixedSource, recipe: Recipe, stage: TrunkStage, without: Seque
 
 
 def train_without(
-    subset: str, data: MixedSource, recipe: Recipe, stage: TrunkStage, folder: Path, seed: int, stop: StopSignal
+    subset: str,
+    data: MixedSource,
+    recipe: Recipe,
+    stage: TrunkStage,
+    folder: Path,
+    seed: int,
+    run_device: RunDevice,
+    stop: StopSignal,
 ) -> PairRegressor | None:
     """Train the trunk stage on the photographs of all other subsets. Returns None if a signal ended it early."""
-    run_device = RunDevice(torch.device("cpu"), "fp32")
     training, validating = (
         [image for image in images if image.reference is None and image.subset != subset]
         for images in (data.databases.training, data.databases.validating)
@@ -118,6 +132,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=750)
     parser.add_argument("--frozen", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--cache-dir", type=Path, default=None)
     given = parser.parse_args()
 
@@ -130,10 +145,12 @@ def main() -> None:
             learning = dataclasses.replace(stage.learning, rate=FROZEN * stage.learning.rate)
             stage = dataclasses.replace(stage, learning=learning, head_rate=stage.head_rate / FROZEN)
         parts, _, _ = split_databases([open_dataset(given.table, given.root)], given.seed)
-        options = RunOptions(device="cpu", precision="fp32", cache=given.cache_dir or default_cache_folder())
+        options = RunOptions(device="cpu", precision=given.precision, cache=given.cache_dir or default_cache_folder())
         data = open_mixed(parts, (), [given.clean_images], recipe, options, StopSignal(), report)
         without = [name for name in given.without.split(",") if name]
-        return measure(data, recipe, stage, without, given.out, given.seed)
+        with join_processes(options.device, options.precision) as run_device:
+            report(f"trains in {run_device.precision}, measures in fp32")
+            return measure(data, recipe, stage, without, given.out, given.seed, run_device)
 
     run_command(go)
 

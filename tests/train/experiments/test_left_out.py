@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from support.photographs import photograph
 from support.tiny_training import short_recipe
 
 from hiqa_train.data.clean_images import CleanImage
 from hiqa_train.data.scored_images import ScoredImage
+from hiqa_train.distributed import RunDevice
 from hiqa_train.experiments import left_out
 from hiqa_train.recipes.loader import load_recipe
 from hiqa_train.recipes.stages import TrunkStage
@@ -41,7 +43,7 @@ def test_each_subset_is_left_out_in_turn_and_measured(
     assert isinstance(stage, TrunkStage)
     stage = dataclasses.replace(stage, steps=1, batch=6, patch=256, photographs=1, image_units=4)
     watched = short_recipe(steps=1)
-    arguments = (data, watched, stage, (), tmp_path / "out", 1)
+    arguments = (data, watched, stage, (), tmp_path / "out", 1, RunDevice(torch.device("cpu"), "fp32"))
     assert left_out.measure(*arguments) == 0  # type: ignore[arg-type]
     told = capsys.readouterr().out
     for line in ("left out: a, 3 photographs: SROCC", "left out: b, 3 photographs: SROCC", "mean"):
