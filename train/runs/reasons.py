@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hiqa_cli.engine.backends.devices import place
 from hiqa_cli.engine.config import TORCH
 from hiqa_cli.engine.manifest import MANIFEST, default_folder, read_manifest
 from hiqa_cli.engine.pipeline.reasons.file import add_head, read_head
@@ -47,13 +48,15 @@ def train_reasons(
     _check_out(out, resume=options.resume)
     training, validating = split_photographs(folders)
     report(f"{len(training):,} photographs to fit to, {len(validating):,} to validate on")
-    scorer = Scorer.load(base, backend=TORCH, device="cpu", precision="fp32")
+    precision = place("cpu", options.precision).precision
+    scorer = Scorer.load(base, backend=TORCH, device="cpu", precision=precision)
 
     def compute(draws: Sequence[FaultDraw], file: Path) -> None:
         rows_of(draws, scorer.backend).save(file)
 
     names = sorted(image.name for image in (*training, *validating))
-    identity = {"networks": made_for, "clean_images": names, "turns": turns, "seed": options.seed}
+    settings = {"turns": turns, "seed": options.seed, "precision": precision}
+    identity = {"networks": made_for, "clean_images": names, **settings}
     draws = draws_of(training, validating, turns, options.seed)
     files = collect_pieces("reasons", draws, compute, out / ROWS, identity, stopped=stopped, report=report)
     if files is None:
