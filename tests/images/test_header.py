@@ -25,6 +25,11 @@ def test_zeros_are_refused_beyond_the_longest_run_of_a_sound_picture() -> None:
         refuse_zeros("AVIF", b"\1" + bytes(most + 1) + b"\1", 0, most + 3, most)
 
 
+def test_a_stated_size_beyond_all_memory_asks_for_none() -> None:
+    """An AVIF may state 2**31 x 2**31 px (found by bench/fuzz.py)."""
+    refuse_zeros("AVIF", bytes(10), 0, 10, longest_zero_run(2**31, 2**31))
+
+
 def test_texts_of_files_become_one_printable_line() -> None:
     """Control codes cannot reach a terminal; the length is that of the line that is left."""
     assert printable_line("a\x1b[31m \n\t b\0c", 80) == "a [31m b c"
