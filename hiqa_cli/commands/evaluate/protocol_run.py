@@ -198,13 +198,13 @@ def make_method(
         recipe,
         loading,
         options.seed,
-        generator,
-        vgg,
-        kind,
-        partial(training_progress, say),
-        methods.init_from,
-        methods.whole_views,
-        has_references,
+        generator=generator,
+        vgg=vgg,
+        kind=kind,
+        progress=partial(training_progress, say),
+        init_regressor=methods.init_from,
+        cached_features=methods.whole_views,
+        has_references=has_references,
     )
 
 
