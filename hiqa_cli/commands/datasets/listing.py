@@ -48,7 +48,7 @@ def set_dataset(
     database = find_database(name)
     root = Path(os.path.abspath(path.expanduser()))
     check_marks(database, root)
-    file = save_root(name, root)
+    file = save_root(database, root)
     if os.environ.get(database.variable):
         Messages().warn(f"{database.variable} is set and overrides the configuration file")
     write_output(
