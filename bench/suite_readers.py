@@ -22,7 +22,6 @@ from hiqa_cli.images.picture import Picture
 from hiqa_cli.images.read import read_picture
 
 MEMORY = 6 * 2**30  # bytes of a worker
-MODULES = ("pillow_heif", "pillow_jxl", "pyvips")
 
 
 class CannotRead(Exception):

@@ -58,7 +58,7 @@ def _guarded(arguments: list[str]) -> int:
             write_message(str(missing))
             return code_for_error(missing)
         what = f"internal error: {type(error).__name__}: {error}"
-        write_message(f"{what}; this is a bug in hiqa, please report it with {_kept_traceback()}")
+        write_message(f"{what}; this is a bug in hiqa, please report it with {_save_traceback()}")
         return ExitCode.FAILED
 
 
@@ -67,8 +67,9 @@ def _show_traceback(arguments: list[str]) -> None:
         traceback.print_exc()
 
 
-def _kept_traceback() -> str:
-    """The name of a file with the traceback of the error being handled: a long run need not be repeated to see it."""
+def _save_traceback() -> str:
+    """Save the traceback of the error being handled, so that a long run need not be repeated to see it; the name of the
+    file."""
     try:
         with tempfile.NamedTemporaryFile(prefix="hiqa-error-", suffix=".txt", delete=False) as file:
             file.write(traceback.format_exc().encode("utf-8", "backslashreplace"))  # names may be no Unicode

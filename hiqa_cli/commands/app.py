@@ -82,7 +82,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: greps well, and costs a third of the time
     context_settings=HELP_NAMES,
     epilog=f"hiqa {__version__}. Exit codes: 0 all scored; 1 an image could not be scored; "
-    "2 wrong usage, or nothing could start; 3 an image scored below --min-score.",
+    "2 wrong usage, or nothing could start; 3 an image scored below --min-score, "
+    "or scores fell by more than --max-drop.",
 )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_bytes
@@ -21,7 +22,6 @@ from hiqa_cli.rows.row import scored_row
 from hiqa_cli.scoring.inputs import InputOptions, find_inputs
 from hiqa_cli.scoring.jobs import load_scorer
 from hiqa_cli.scoring.options import STDOUT
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .usage.help import INPUT, on_command_line
@@ -98,9 +98,9 @@ def bench(
     facts = {**asdict(result), **derived(result), "settings": {"mode": scoring.mode} | scorer.settings}
     text = json.dumps(facts, indent=2) + "\n"
     if json_file == STDOUT:
-        write(text)
+        write_output(text)
         return ExitCode.OK
-    write("\n".join(as_lines(result, facts["settings"])) + "\n")
+    write_output("\n".join(as_lines(result, facts["settings"])) + "\n")
     if json_file is not None:
         write_bytes(Path(json_file), text.encode("utf-8"))
     return ExitCode.OK

@@ -13,6 +13,7 @@ import typer
 from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import count, escape_for_pipe, name_text
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import NO_OUTPUTS, Job, Outputs
@@ -23,7 +24,6 @@ from hiqa_cli.scoring.inputs import Input, InputOptions, Inputs, find_inputs
 from hiqa_cli.scoring.jobs import check_standard_input, job_for, load_scorer, score_jobs
 from hiqa_cli.scoring.options import BackendOptions
 from hiqa_cli.scoring.output_paths import PANEL, OutputPaths, check_output_paths, plan_output_paths
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .usage.help import OUTPUT
@@ -210,7 +210,7 @@ def _run_jobs(
 def _print_paths(target: OutputPaths | None, print0: bool) -> None:
     for path in target.pictures.values() if target is not None else ():
         name = name_text(path)
-        write(f"{name}\0" if print0 else f"{escape_for_pipe(name)}\n")
+        write_output(f"{name}\0" if print0 else f"{escape_for_pipe(name)}\n")
 
 
 def _report_summary(inputs: Inputs, written: int, failed: int, messages: Messages) -> None:

@@ -9,13 +9,13 @@ import typer
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import count, escape_for_pipe
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import check_new_file, claimed_outputs, is_same_target
 from hiqa_cli.rows.merge import merge_tables
 from hiqa_cli.rows.stored import SUFFIXES, suffix_of
 from hiqa_cli.scoring.inputs import read_file_list
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .usage.help import INPUT, OUTPUT
@@ -83,7 +83,7 @@ def merge(
         f"{count(result.repeats, 'repeat')} left out"
     )
     for path in result.missing:
-        write(escape_for_pipe(path) + "\n")
+        write_output(escape_for_pipe(path) + "\n")
     if result.missing:
         say.warn(f"{len(result.missing):,} of {len(set(expected)):,} paths of --against are in no table")
     return ExitCode.FAILED if result.missing else ExitCode.OK

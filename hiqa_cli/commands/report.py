@@ -10,6 +10,7 @@ import typer
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import escape_for_pipe, name_text
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.output_checks import claimed_outputs
@@ -19,7 +20,6 @@ from hiqa_cli.rows.stored import is_table
 from hiqa_cli.rows.table import IfExists
 from hiqa_cli.scoring.inputs import InputOptions
 from hiqa_cli.scoring.options import ScoreOptions
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 from .usage.help import INPUT, OUTPUT, on_command_line
@@ -134,7 +134,7 @@ def report(
         say = Messages(quiet=quiet, verbose=verbose)
         code = report_run(run, target, limits, say, min_score=min_score, overwrite=overwrite, isolate=backend.isolate)
     if _file_state(path) != before:
-        write(f"{escape_for_pipe(name_text(path))}\n")
+        write_output(f"{escape_for_pipe(name_text(path))}\n")
     return code
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hiqa_cli.console.exit_codes import ExitCode
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import name_text
 from hiqa_cli.engine.manifest import FileCheck, Manifest, default_folder, read_manifest, verify_manifest
 from hiqa_cli.rows.codec import encode_text
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as common
 
@@ -31,9 +31,9 @@ def weights(
     checks = verify_manifest(folder)
     facts = describe(folder, manifest, checks)
     if as_json:
-        write(encode_text(json.dumps(facts, indent=2, ensure_ascii=False)).decode() + "\n")
+        write_output(encode_text(json.dumps(facts, indent=2, ensure_ascii=False)).decode() + "\n")
     else:
-        write("\n".join(as_lines(facts)) + "\n")
+        write_output("\n".join(as_lines(facts)) + "\n")
     return ExitCode.OK if all(check.ok for check in checks) else ExitCode.FAILED
 
 

@@ -54,6 +54,12 @@ class StandardOutputBuffer(io.BufferedWriter):
         return cannot_write("standard output", error)
 
 
+def write_output(text: str) -> None:
+    """Write text to standard output and flush it. Raises ClosedPipe or OutputError once `prepare` has been called."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def silence(descriptor: int) -> None:
     """Redirect a descriptor to the null device, so that flushing buffers at exit cannot fail."""
     with contextlib.suppress(OSError):

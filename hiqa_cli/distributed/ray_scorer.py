@@ -55,7 +55,16 @@ class RayScorer:
         """
         folder = None if weights is None else Path(os.path.abspath(weights))
         share = threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or None  # Ray sets it for its workers
-        settings = LoadSettings(folder, backend, device, precision, batch_size, share, None, isolate)
+        settings = LoadSettings(
+            weights=folder,
+            backend=backend,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            threads=share,
+            on_warning=None,
+            isolate=isolate,
+        )
         self._scorer = load_on_node(settings, weights_id)
         self._scoring = scoring
         self._limits = limits

@@ -18,7 +18,7 @@ from .config import grade
 from .pipeline.kinds.names import PHOTOGRAPH
 from .pipeline.reasons.reason import Place, Reason
 from .pipeline.reasons.worst import worst_places
-from .row_schema import COLUMNS, DECIMALS, LEAST, MOST, rating_columns
+from .row_schema import COLUMNS, DECIMALS, HIGHEST, LOWEST, rating_columns
 
 if TYPE_CHECKING:
     from .outputs.sinks import Verdict
@@ -51,8 +51,8 @@ class ScoreResult:
     score: of the statistics of all tiles (section 3.4) and of the reduced whole, 0..100, higher is better.
     uncertainty: half-width in points: for 80 % of the validation images the subjective score lies within score +/- it.
     width, height: px of the upright image, before any reflection.
-    tiles: the tiles whose mean the score is, row by row; of a sample, in the order of drawing.
-    mode: "exact" (every overlapping tile through the networks, as in the paper) or "fast" (one pass, see `windows`).
+    tiles: the tiles whose statistics make the score, row by row; of a sample, in the order of drawing.
+    mode: "exact" (every overlapping tile through the networks, as in the paper) or "fast" (adjacent tiles, each once).
     tile_total: how many tiles the whole image has; more than `tiles` where a large one was sampled.
     standard_error: of the score in points, from sampling; 0 where no tile was left out, infinite where a single tile
         of several was scored.
@@ -167,8 +167,8 @@ class ScoreResult:
         finite = math.isfinite(self.standard_error)
         return {
             "score": self.score,
-            "lower": max(LEAST, self.score - self.uncertainty),
-            "upper": min(MOST, self.score + self.uncertainty),
+            "lower": max(LOWEST, self.score - self.uncertainty),
+            "upper": min(HIGHEST, self.score + self.uncertainty),
             "uncertainty": self.uncertainty,
             "standard_error": self.standard_error if finite else None,
             **{name: row[name] for name in ("grade", "kind")},

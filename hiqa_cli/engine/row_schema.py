@@ -27,7 +27,7 @@ COLUMNS = (
     "error",
 )
 DECIMALS = 4  # of points in rows and for the gate, so that a row read back passes or fails alike
-LEAST, MOST = 0.0, 100.0  # points
+LOWEST, HIGHEST = 0.0, 100.0  # points of a score
 
 
 def rating_columns(score: float, uncertainty: float) -> dict[str, float | str]:
@@ -37,7 +37,7 @@ def rating_columns(score: float, uncertainty: float) -> dict[str, float | str]:
     the row would look it up.
     """
     rounded = round(score, DECIMALS)
-    lower, upper = (min(max(end, LEAST), MOST) for end in (score - uncertainty, score + uncertainty))
+    lower, upper = (min(max(end, LOWEST), HIGHEST) for end in (score - uncertainty, score + uncertainty))
     return {
         "score": rounded,
         "lower": round(lower, DECIMALS),

@@ -49,14 +49,14 @@ def load_workers(options: BackendOptions, cluster: ClusterOptions, messages: Mes
 
     weights = None if options.weights is None else Path(os.path.abspath(options.weights))
     settings = LoadSettings(
-        weights,
-        options.backend,
-        options.device,
-        options.precision,
-        options.batch_size,
-        options.threads,
-        messages.warn,
-        options.isolate,
+        weights=weights,
+        backend=options.backend,
+        device=options.device,
+        precision=options.precision,
+        batch_size=options.batch_size,
+        threads=options.threads,
+        on_warning=messages.warn,
+        isolate=options.isolate,
     )
     if cluster.is_used:
         return _join_cluster(settings, cluster, messages)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Protocol
 
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import count, escape_for_pipe, escape_for_terminal
 from hiqa_cli.engine.config import GRADE_COLOURS
 from hiqa_cli.errors import cannot_write
@@ -37,7 +38,7 @@ class PipePrinter:
 
     def show(self, row: Row) -> None:
         if row.score is not None:
-            write(f"{row.score:.2f}\t{escape_for_pipe(row.path)}\n")
+            write_output(f"{row.score:.2f}\t{escape_for_pipe(row.path)}\n")
 
     def end(self, summary: RunSummary) -> None:
         """Nothing to finish."""
@@ -48,7 +49,7 @@ class NulPrinter:
 
     def show(self, row: Row) -> None:
         if row.is_scored:
-            write(f"{row.path}\0")
+            write_output(f"{row.path}\0")
 
     def end(self, summary: RunSummary) -> None:
         """Nothing to finish."""
@@ -79,7 +80,7 @@ class FilePrinter:
 
     def _write(self, data: bytes) -> None:
         data, self._pending = self._pending + data, b""
-        write(data.decode("utf-8"))
+        write_output(data.decode("utf-8"))
 
 
 class TerminalPrinter:
@@ -209,12 +210,6 @@ def make_printer(
         printer = PipePrinter()
     printer = SortedPrinter(printer, order, worst) if order or worst is not None else printer
     return FilteredPrinter(printer, row_filter) if row_filter else printer
-
-
-def write(text: str) -> None:
-    """Write text to standard output and flush it."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def bar(score: float) -> str:

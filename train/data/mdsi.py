@@ -109,7 +109,7 @@ def mdsi_quality(distorted: Tensor, reference: Tensor) -> Tensor:
 
 
 @without_autocast
-def local_quality_loss(distorted: Tensor, reference: Tensor) -> list[Tensor]:
+def local_quality_targets(distorted: Tensor, reference: Tensor) -> list[Tensor]:
     """Both (B, 3, H, W) RGB in 0..1 -> for each stage of R (B, 2, H/stride, W/stride) float32, about 0..1.
 
     Channel 0: the missing similarity of each cell on the scale of MDSI's fourth root. Channel 1: the logarithm of its

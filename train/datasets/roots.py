@@ -79,21 +79,20 @@ def saved_roots() -> dict[str, Path]:
     return {name: Path(root).expanduser() for name, root in section.items()}
 
 
-def save_root(name: str, root: Path) -> Path:
+def save_root(database: DatabaseInfo, root: Path) -> Path:
     """Write the root of a database into the configuration file and keep everything else in it; returns its path.
 
     Raises UsageError for a path that TOML cannot hold or a file that hiqa cannot edit, OutputError for a file that
     cannot be written; the file is unchanged then.
     """
-    path = configuration_file()
+    path, name = configuration_file(), database.name
     text = _read(path)
     old = _parse(text, path)
     value = os.fspath(root)
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        hint = f"use HIQA_{name.upper()}_ROOT"
-        raise UsageError(f"{value!r} is not UTF-8: a TOML file cannot hold it", hint) from error
+        raise UsageError(f"{value!r} is not UTF-8: a TOML file cannot hold it", f"set {database.variable}") from error
     new_text = set_value(text, name, value)
     section = old.get(SECTION, {})
     expected = {**old, SECTION: {**section, name: value}} if isinstance(section, dict) else None

@@ -18,7 +18,7 @@ from hiqa_cli.networks.discriminator import Discriminator
 from hiqa_cli.networks.generator import Generator
 from hiqa_cli.networks.regressor import Regressor
 from hiqa_train.data.batch import Batch, RegressorInputs, discrepancy_map
-from hiqa_train.data.mdsi import local_quality_loss, mdsi_quality
+from hiqa_train.data.mdsi import local_quality_targets, mdsi_quality
 from hiqa_train.distributed import frozen
 from hiqa_train.recipes.stages import GeneratorStage
 
@@ -35,7 +35,7 @@ from .terms import (
     score_loss,
 )
 
-LOCAL_CHANNELS = 2  # of mdsi.local_quality_loss()
+LOCAL_CHANNELS = 2  # of mdsi.local_quality_targets()
 
 
 def target_quality(batch: Batch) -> Tensor:
@@ -79,7 +79,7 @@ def regressor_score(regressor: Regressor, features: Tensor, semantic: Tensor | N
 class RegressorObjective(nn.Module):
     """Formula (12), plus optional losses for the ranking of patches and for local quality.
 
-    ranking_weight: of `ranking_loss`. local_weight: of the auxiliary targets `local_quality_loss`.
+    ranking_weight: of `ranking_loss`. local_weight: of the auxiliary targets `local_quality_targets`.
     """
 
     def __init__(self, network: MappedRegressor, *, ranking_weight: float, local_weight: float) -> None:
@@ -110,7 +110,7 @@ class RegressorObjective(nn.Module):
     def _local_loss(self, batch: Batch, features: list[Tensor]) -> Tensor:
         """Mean absolute error of the auxiliary heads."""
         assert batch.reference is not None
-        targets = local_quality_loss(batch.distorted, batch.reference)
+        targets = local_quality_targets(batch.distorted, batch.reference)
         predicted = [head(stage).float() for head, stage in zip(self.local, features, strict=True)]
         return torch.stack([functional.l1_loss(a, b) for a, b in zip(predicted, targets, strict=True)]).mean()
 

@@ -48,15 +48,15 @@ class Networks:
     def regressor(self, semantic_channels: int, *, discrepancy: bool, fusion: bool) -> RegressorConfig:
         """The configuration of an R. semantic_channels: of the features of G that it fuses."""
         return RegressorConfig(
-            self.regressor_width,
-            semantic_channels,
-            self.regressor_hidden,
-            discrepancy,
-            fusion,
-            self.batch_norm,
-            self.absolute_map,
-            self.regressor_blocks,
-            self.regressor_stem,
+            width=self.regressor_width,
+            semantic_channels=semantic_channels,
+            hidden=self.regressor_hidden,
+            discrepancy=discrepancy,
+            semantic=fusion,
+            batch_norm=self.batch_norm,
+            absolute_map=self.absolute_map,
+            blocks=self.regressor_blocks,
+            stem=self.regressor_stem,
         )
 
     def regressor_of(self, stage: RegressorStage, semantic_channels: int) -> RegressorConfig:

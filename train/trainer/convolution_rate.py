@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -99,7 +100,7 @@ def backward_flops(  # the arguments of the operator, tensors by their shapes
     return forward * sum(output_mask[:2])
 
 
-def measure_speed(weights: str | None, precision: str, rounds: int = 5) -> ConvolutionRate:
+def measure_speed(weights: Path | None, precision: str, rounds: int = 5) -> ConvolutionRate:
     """Time G and R, as scoring runs them, on the CPU in "fp32" or "bf16"."""
     loaded = load_weights(weights)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32

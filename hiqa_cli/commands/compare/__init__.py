@@ -11,13 +11,13 @@ import typer
 
 from hiqa_cli.console.exit_codes import code_for_counts
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import check_new_file, claimed_outputs, is_same_target
 from hiqa_cli.report.options import EMBED_LIMIT_MB, ReportTarget
 from hiqa_cli.scoring.gate.changes import changes_text
 from hiqa_cli.scoring.options import STDOUT
-from hiqa_cli.scoring.row_printer import write
 
 from .. import gate
 from .. import options as common
@@ -95,11 +95,11 @@ def compare(
         comparisons = [result.comparison for result in results]
         facts = as_facts(first, comparisons)
         if form is not None:
-            write(changes_text(form, results, failed))
+            write_output(changes_text(form, results, failed))
         elif json_file == STDOUT:
-            write(json.dumps(facts, indent=2) + "\n")
+            write_output(json.dumps(facts, indent=2) + "\n")
         else:
-            write("\n".join(as_lines(first, comparisons)) + "\n")
+            write_output("\n".join(as_lines(first, comparisons)) + "\n")
         if json_path is not None:
             write_json(json_path, facts)
     problems = [problem for result in results for problem in result.problems]

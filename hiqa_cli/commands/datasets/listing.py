@@ -13,8 +13,8 @@ import typer
 from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import escape_for_pipe, escape_for_terminal, name_text
-from hiqa_cli.scoring.row_printer import write
 
 if TYPE_CHECKING:
     from hiqa_train.datasets import DatabaseInfo
@@ -26,11 +26,11 @@ def list_datasets(as_json: bool) -> int:
 
     facts = [describe(database) for database in DATABASES.values()]
     if as_json:
-        write(json.dumps({"datasets": facts}, indent=2, ensure_ascii=False) + "\n")
+        write_output(json.dumps({"datasets": facts}, indent=2, ensure_ascii=False) + "\n")
     elif sys.stdout.isatty():
-        write("\n".join(as_table(facts)) + "\n")
+        write_output("\n".join(as_table(facts)) + "\n")
     else:
-        write("".join("\t".join(map(escape_for_pipe, tab_fields(row))) + "\n" for row in facts))
+        write_output("".join("\t".join(map(escape_for_pipe, tab_fields(row))) + "\n" for row in facts))
     return ExitCode.OK
 
 
@@ -48,10 +48,12 @@ def set_dataset(
     database = find_database(name)
     root = Path(os.path.abspath(path.expanduser()))
     check_marks(database, root)
-    file = save_root(name, root)
+    file = save_root(database, root)
     if os.environ.get(database.variable):
         Messages().warn(f"{database.variable} is set and overrides the configuration file")
-    write(f"{name}: {escape_for_terminal(name_text(root))} (written to {escape_for_terminal(name_text(file))})\n")
+    write_output(
+        f"{name}: {escape_for_terminal(name_text(root))} (written to {escape_for_terminal(name_text(file))})\n"
+    )
     return ExitCode.OK
 
 

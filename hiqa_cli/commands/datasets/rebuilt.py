@@ -16,9 +16,9 @@ from hiqa_cli.commands.usage.help import INPUT, OUTPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages, did_you_mean
 from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import escape_for_terminal, name_text
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.row_printer import write
 
 NAMES = ("tid2013-rebuilt", "tid2008-rebuilt")
 
@@ -113,7 +113,7 @@ def build_dataset(
     finally:
         progress.close()
     kept = f", {built.kept:,} already present" if built.kept else ""
-    write(f"{name}: {built.written:,} images written to {escape_for_terminal(name_text(tree))}{kept}\n")
+    write_output(f"{name}: {built.written:,} images written to {escape_for_terminal(name_text(tree))}{kept}\n")
     return ExitCode.OK
 
 
@@ -159,7 +159,7 @@ def measure_dataset(
         measure.write_header(rows)
     progress = ImageProgress(len(measure.present(tree)) - len(done), enabled=not quiet)
 
-    def keep(row: measure.TypeMeasurement) -> None:
+    def keep(row: measure.ImageMeasurement) -> None:
         if rows is not None:
             measure.append(rows, row)
         progress.advance()
@@ -168,5 +168,5 @@ def measure_dataset(
         found = measure.measure(tree, scores, done, keep)
     finally:
         progress.close()
-    write("\n".join(measure.as_markdown(*measure.compare_types(found))) + "\n")
+    write_output("\n".join(measure.as_markdown(*measure.compare_types(found))) + "\n")
     return ExitCode.OK

@@ -13,9 +13,9 @@ from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import escape_for_terminal, name_text
 from hiqa_cli.errors import DatasetError
-from hiqa_cli.scoring.row_printer import write
 
 from .options import AllowMissing, HigherIsBetter, NominalRange, direction_of
 
@@ -64,9 +64,9 @@ def verify_dataset(
     finally:
         progress.close()
     if as_json:
-        write(json.dumps(as_object(dataset, result), indent=2, ensure_ascii=False) + "\n")
+        write_output(json.dumps(as_object(dataset, result), indent=2, ensure_ascii=False) + "\n")
     else:
-        write("\n".join(escape_for_terminal(line) for line in as_lines(dataset, result)) + "\n")
+        write_output("\n".join(escape_for_terminal(line) for line in as_lines(dataset, result)) + "\n")
     return ExitCode.OK if result.ok else ExitCode.FAILED
 
 

@@ -14,6 +14,7 @@ from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import count
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
@@ -21,7 +22,6 @@ from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.scoring.jobs import load_scorer
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as own
 
@@ -89,7 +89,7 @@ class Measurement:
 
     def finish(self, name: str, lines: Sequence[str], facts: dict[str, Any]) -> int:
         """Print the result and write the JSON file; the exit code."""
-        write("\n".join(lines) + "\n")
+        write_output("\n".join(lines) + "\n")
         if self.json_file is not None:
             write_json(self.json_file, {"settings": self.scorer.settings | {"stride": self.stride}, name: facts})
         return ExitCode.OK

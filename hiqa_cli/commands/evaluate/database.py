@@ -19,13 +19,13 @@ from hiqa_cli.commands.usage.values import one_of, whole_number
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.engine.backends.cache import user_cache
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.manifest import default_folder, read_manifest
 from hiqa_cli.errors import UsageError
 from hiqa_cli.scoring.jobs import load_scorer
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.row_printer import write
 
 from . import options as own
 from .agreement_text import measure_lines, published_lines
@@ -178,10 +178,10 @@ def evaluate_databases(
     evaluator = DatabaseEvaluator(options, backend, scoring, say)
     results = [evaluator.measure(choice, left_out, trained.scenes is not None) for choice, left_out in chosen]
     for result in results:
-        write("\n".join(measure_lines(result, trained.weights_id)) + "\n")
+        write_output("\n".join(measure_lines(result, trained.weights_id)) + "\n")
         if show_literature:
-            write("\n".join(["", *published_lines(result)]) + "\n")
-        write("\n" if result is not results[-1] else "")
+            write_output("\n".join(["", *published_lines(result)]) + "\n")
+        write_output("\n" if result is not results[-1] else "")
     files.write(results, trained.weights_id, evaluator.settings())
 
 

@@ -105,7 +105,7 @@ def speed(
     lines: list[str] = []
     facts: dict[str, Any] = {}
     for precision in ("fp32", "bf16"):
-        result = measure_speed(str(weights) if weights else None, precision)
+        result = measure_speed(weights, precision)
         lines.append(
             f"speed, {precision}: {TILES} tiles of {result.gmac:.2f} GMAC in {result.seconds:.3f} s; a plain 3x3 "
             f"convolution with as many multiplications {result.convolution_seconds:.3f} s, ratio {result.ratio:.2f}"

@@ -14,13 +14,13 @@ from hiqa_cli.commands.train.setup import choose_vgg
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
 from hiqa_cli.console.progress import ImageProgress, ProgressLine, StageProgress
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import count, escape_for_terminal
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.errors import UsageError
 from hiqa_cli.files.atomic import write_json
 from hiqa_cli.files.output_checks import check_new_file
 from hiqa_cli.scoring.options import BackendOptions
-from hiqa_cli.scoring.row_printer import write
 
 from .agreement_text import literature_lines, row_lines, summary_lines
 from .options import DEFAULT_RESAMPLES
@@ -198,13 +198,13 @@ def make_method(
         recipe,
         loading,
         options.seed,
-        generator,
-        vgg,
-        kind,
-        partial(training_progress, say),
-        methods.init_from,
-        methods.whole_views,
-        has_references,
+        generator=generator,
+        vgg=vgg,
+        kind=kind,
+        progress=partial(training_progress, say),
+        init_regressor=methods.init_from,
+        cached_features=methods.whole_views,
+        has_references=has_references,
     )
 
 
@@ -263,7 +263,7 @@ def print_results(
             plcc = next(row.measures["plcc"].median for row in first if row.type == ALL)
             published = published_for(dataset.name, trained if study.across else "")
             lines += ["", *literature_lines(f"{first[0].method}, here", medians, plcc, published)]
-        write("\n".join(lines) + ("\n\n" if dataset is not study.targets[-1] else "\n"))
+        write_output("\n".join(lines) + ("\n\n" if dataset is not study.targets[-1] else "\n"))
 
 
 def write_files(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from hiqa_cli.console.exit_codes import ExitCode
 from hiqa_cli.console.messages import Messages
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.errors import UsageError
-from hiqa_cli.scoring.row_printer import write
 
 from .options import TrainingData
 from .setup import choose_vgg, open_databases
@@ -63,14 +63,14 @@ class Training:
         rows = run_ablation(part, tests, self.recipe, self.out, self.options, self.stop, self.report)
         if rows is None:
             return None
-        write("\n".join(table(part.name, rows)) + "\n")
+        write_output("\n".join(table(part.name, rows)) + "\n")
         return self.out
 
     def profile(self) -> int:
         """Print speed and time shares of each stage; the exit code."""
         from hiqa_train.runs.stage_benchmark import profile_stages, table
 
-        write("\n".join(table(profile_stages(self._data(), self.recipe, self.options))) + "\n")
+        write_output("\n".join(table(profile_stages(self._data(), self.recipe, self.options))) + "\n")
         return ExitCode.OK
 
     def _data(self) -> DataSource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,9 +20,6 @@ from hiqa_cli.commands.options import seed
 from hiqa_cli.commands.usage.groups import OptionGroup
 from hiqa_cli.commands.usage.help import INPUT, TRAINING
 from hiqa_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 CleanImages = Annotated[
     list[Path] | None,

@@ -57,10 +57,9 @@ def node_name() -> str:
 def settle(settings: LoadSettings) -> Settled | HiqaError:
     """Load on the node where this runs: what `auto` becomes for the whole run."""
     try:
-        one = load_on_node(settings)
+        return Settled.of(load_on_node(settings))
     except HiqaError as error:
         return error
-    return Settled(one.settings, one.weights_id, one.backend.name, one.device, one.precision, one.choice)
 
 
 class BlockScorer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import Job
@@ -11,6 +12,9 @@ from hiqa_cli.engine.outputs.preview import PreviewSlot
 from hiqa_cli.engine.outputs.sinks import ArraySlot
 from hiqa_cli.engine.results import ScoreResult
 from hiqa_cli.errors import HiqaError
+
+if TYPE_CHECKING:
+    from hiqa_cli.engine.scorer import Scorer
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,18 @@ class Settled:
     device: str
     precision: str
     choice: str
+
+    @classmethod
+    def of(cls, scorer: Scorer) -> Settled:
+        """What this Scorer has."""
+        return cls(
+            settings=scorer.settings,
+            weights_id=scorer.weights_id,
+            backend=scorer.backend.name,
+            device=scorer.device,
+            precision=scorer.precision,
+            choice=scorer.choice,
+        )
 
 
 @dataclass(frozen=True)

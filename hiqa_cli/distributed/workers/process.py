@@ -65,9 +65,7 @@ def _work(connection: Connection, inbox: SimpleQueue[Any], backend: str) -> None
 
     import_backend(backend)
     scorer = _load(inbox.get(), lambda text: connection.send(Warned(text)))
-    connection.send(
-        Settled(scorer.settings, scorer.weights_id, scorer.backend.name, scorer.device, scorer.precision, scorer.choice)
-    )
+    connection.send(Settled.of(scorer))
     scoring = inbox.get().scoring
     with scorer.score_stream(_jobs(inbox), scoring=scoring) as outcomes:
         for job, outcome in outcomes:

@@ -8,6 +8,7 @@ a tenth (docs/benchmarks.md).
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -60,20 +61,16 @@ def read_measurement(key: str, ways: Mapping[str, object]) -> Measurement | None
     return found if found.chosen in ways and found.milliseconds.keys() == ways.keys() else None
 
 
-def keep_measurement(key: str, measurement: Measurement) -> bool:
-    """Add a measurement to the cache; whether it could be kept."""
+def keep_measurement(key: str, measurement: Measurement) -> None:
+    """Add a measurement to the cache; where it cannot be written, the next process measures again."""
     path = cache_file()
     try:
         kept = json.loads(path.read_bytes())
-        assert isinstance(kept, dict)
-    except (OSError, ValueError, AssertionError):
+    except (OSError, ValueError):
         kept = {}
-    try:
+    with contextlib.suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, kept | {key: asdict(measurement)})
-    except (OSError, OutputError):
-        return False
-    return True
+        write_json(path, (kept if isinstance(kept, dict) else {}) | {key: asdict(measurement)})
 
 
 def can_keep() -> bool:

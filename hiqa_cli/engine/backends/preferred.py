@@ -37,7 +37,7 @@ def has_accelerator() -> bool:
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     if sys.platform == "win32":
-        return (Path(os.environ.get("SYSTEMROOT", r"C:\\Windows")) / "System32" / "nvcuda.dll").exists()
+        return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
     return any(path.exists() for path in ACCELERATORS)
 
 

@@ -13,7 +13,7 @@ from hiqa_cli.engine.calibration import Calibration
 from hiqa_cli.engine.config import Scoring
 from hiqa_cli.engine.job import Job
 from hiqa_cli.engine.results import ScoreResult, TileScore
-from hiqa_cli.engine.row_schema import MOST
+from hiqa_cli.engine.row_schema import HIGHEST
 from hiqa_cli.engine.tiling.aggregate import Aggregate, aggregate_for, blend_grid
 from hiqa_cli.engine.tiling.borders import find_borders, inside
 from hiqa_cli.engine.tiling.grid import TileGrid, cut_tile
@@ -152,9 +152,9 @@ class ImageState:
         score, predicted_error = image_prediction(self._backend, image)
         check_finite(of_tiles, np.array([score, predicted_error]))
         half_width = calibration.half_width(score, of_tiles[:, 0].tolist(), predicted_error)
-        uncertainty = min(math.hypot(half_width, Z80 * error), MOST)  # infinite after one tile of several
+        uncertainty = min(math.hypot(half_width, Z80 * error), HIGHEST)  # infinite after one tile of several
         if self._kind != PHOTOGRAPH:
-            uncertainty = MOST
+            uncertainty = HIGHEST
         notes = NOTES.get(self._kind, ""), self._borders.note, self._grid.note, sample_note(self._aggregate)
         result = ScoreResult(
             score=score,

@@ -1,4 +1,4 @@
-"""The statistics of one image, as a score is made from them: for training and evaluation."""
+"""The statistics of one image, and the prediction from them: the same in scoring, training and evaluation."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from .sources import DIRECT, PictureReader
 Found = TypeVar("Found")
 
 
-class Task(NamedTuple):
+class TileTask(NamedTuple):
     """A tile to run, and the image that it belongs to. is_view: it is one of the reduced image."""
 
     state: ImageState
@@ -39,7 +39,7 @@ class Task(NamedTuple):
     is_view: bool
 
 
-Batch = list[Task]
+Batch = list[TileTask]
 
 
 class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
@@ -122,7 +122,7 @@ class ScoreStream(Iterator[tuple[Job, ScoreResult | HiqaError]]):
         while len(batch) < self._backend.tiles_at_once:
             state = next((state for state in self._active if state.has_tiles), None)
             if state is not None:
-                batch.append(Task(state, *state.next_tile()))
+                batch.append(TileTask(state, *state.next_tile()))
                 continue
             if self._active and self._active[0].outcome is not None and not batch:
                 break

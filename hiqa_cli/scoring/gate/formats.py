@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
+from hiqa_cli.console.streams import write_output
 from hiqa_cli.console.text import count, escape_for_terminal
 from hiqa_cli.rows.row import Row
 
-from ..row_printer import RowPrinter, write
+from ..row_printer import RowPrinter
 from ..summary import RunSummary
 from .changes import change_annotations, change_suite, change_summary
 from .syntax import (
@@ -39,11 +40,11 @@ class GithubPrinter:
     def show(self, row: Row) -> None:
         problem = problem_of(row, self._gate)
         if problem:
-            write(annotation("error", escape_for_terminal(f"{row.path}: {problem}"), row.path))
+            write_output(annotation("error", escape_for_terminal(f"{row.path}: {problem}"), row.path))
 
     def end(self, summary: RunSummary) -> None:
         changes = [] if summary.against_baseline is None else change_annotations(summary.against_baseline)
-        write("".join([*changes, annotation("notice", counts(summary, self._gate))]))
+        write_output("".join([*changes, annotation("notice", counts(summary, self._gate))]))
 
 
 class JunitPrinter:
@@ -63,7 +64,7 @@ class JunitPrinter:
 
     def end(self, summary: RunSummary) -> None:
         changes = [] if summary.against_baseline is None else [change_suite(summary.against_baseline)]
-        write(junit_document([self._suite, *changes]))
+        write_output(junit_document([self._suite, *changes]))
 
 
 class MarkdownPrinter:
@@ -90,7 +91,7 @@ class MarkdownPrinter:
         if summary.against_baseline is not None:
             lines += ["", f"Compared with {markdown(summary.against_baseline.first)}:", ""]
             lines.append(change_summary(summary.against_baseline).rstrip("\n"))
-        write("\n".join(lines) + "\n")
+        write_output("\n".join(lines) + "\n")
 
 
 def counts(summary: RunSummary, gate: float | None) -> str:

@@ -12,7 +12,7 @@ from hiqa_train import distortions
 from hiqa_train.data.batch import Batch
 from hiqa_train.data.mdsi import (
     ZERO_QUALITY_MDSI,
-    local_quality_loss,
+    local_quality_targets,
     mdsi,
     mdsi_quality,
     quality_from_mdsi,
@@ -78,7 +78,7 @@ def test_local_losses_are_where_the_distortion_is():
     reference = to_tensor([PHOTO[:128, :128]])
     distorted = reference.clone()
     distorted[..., :32, :32] += 0.2 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    stages = local_quality_loss(distorted, reference)
+    stages = local_quality_targets(distorted, reference)
     assert [tuple(stage.shape) for stage in stages] == [(1, 2, side, side) for side in (32, 16, 8, 4)]
     local = stages[-1]
     assert local[0, 1, 0, 0] > 0.5
@@ -108,9 +108,9 @@ def test_labels_are_float32_whatever_precision_the_networks_compute_in():
 
 def test_local_targets_are_float32_whatever_precision_the_networks_compute_in():
     distorted, reference = mildly_distorted_pairs()
-    outside = local_quality_loss(distorted, reference)
+    outside = local_quality_targets(distorted, reference)
     with torch.autocast("cpu", torch.bfloat16):
-        inside = local_quality_loss(distorted, reference)
+        inside = local_quality_targets(distorted, reference)
     for one, other in zip(inside, outside, strict=True):
         assert one.dtype == torch.float32
         assert torch.allclose(one, other, rtol=0, atol=1e-6)

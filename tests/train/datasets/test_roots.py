@@ -33,7 +33,7 @@ def test_root_takes_precedence_over_the_environment_and_that_over_the_configurat
     a, b, c = (tmp_path / name for name in "abc")
     for folder in (a, b, c):
         folder.mkdir()
-    save_root("live", c)
+    save_root(DATABASES["live"], c)
     assert (find_root(LIVE).path, find_root(LIVE).origin) == (c, str(settings))
     monkeypatch.setenv("HIQA_LIVE_ROOT", str(b))
     assert (find_root(LIVE).path, find_root(LIVE).origin) == (b, "HIQA_LIVE_ROOT")
@@ -64,17 +64,17 @@ def test_an_empty_variable_is_ignored(monkeypatch: pytest.MonkeyPatch):
 def test_set_keeps_every_other_entry_and_comment(settings: Path, tmp_path: Path):
     settings.parent.mkdir(parents=True)
     settings.write_text('# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "/old"\n\n[other]\nlive = 1\n')
-    save_root("live", tmp_path)
+    save_root(DATABASES["live"], tmp_path)
     assert settings.read_text() == (
         f'# mine\n[datasets]\ncsiq = "/csiq" # the old disk\nlive = "{tmp_path}"\n\n[other]\nlive = 1\n'
     )
-    save_root("spaq", tmp_path)
+    save_root(DATABASES["spaq"], tmp_path)
     assert saved_roots() == {"csiq": Path("/csiq"), "live": tmp_path, "spaq": tmp_path}
 
 
 @pytest.mark.parametrize("name", ['with "quotes"', "back\\slash", "tab\there", "ümläut 日本", "a#b = [c]", "del\x7f"])
 def test_any_folder_name_round_trips(tmp_path: Path, name: str):
-    save_root("live", tmp_path / name)
+    save_root(DATABASES["live"], tmp_path / name)
     assert saved_roots() == {"live": tmp_path / name}
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_hiqa_cannot_edit_is_left_unchanged(settings: Path, tmp_path
     settings.parent.mkdir(parents=True)
     settings.write_text('datasets = { live = "/old" }\n')
     with pytest.raises(UsageError, match="by hand"):
-        save_root("live", tmp_path)
+        save_root(DATABASES["live"], tmp_path)
     assert settings.read_text() == 'datasets = { live = "/old" }\n'
 
 
@@ -116,7 +116,7 @@ def test_a_link_to_the_file_and_its_permissions_stay(settings: Path, tmp_path: P
     real.chmod(0o640)
     settings.parent.mkdir(parents=True)
     settings.symlink_to(real)
-    save_root("live", tmp_path)
+    save_root(DATABASES["live"], tmp_path)
     assert settings.is_symlink()
     assert tomllib.loads(real.read_text()) == {"a": 1, "datasets": {"live": str(tmp_path)}}
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
@@ -125,7 +125,7 @@ def test_a_link_to_the_file_and_its_permissions_stay(settings: Path, tmp_path: P
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    save_root("csiq", tmp_path)
+    save_root(DATABASES["csiq"], tmp_path)
     before = settings.read_bytes()
 
     def full(_: int) -> None:
@@ -133,14 +133,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="no space left on device"):
-        save_root("live", tmp_path)
+        save_root(DATABASES["live"], tmp_path)
     assert settings.read_bytes() == before
     assert [path.name for path in settings.parent.iterdir()] == ["config.toml"]
 
 
 def test_a_path_that_is_not_utf8_is_refused_and_the_variable_suggested():
     with pytest.raises(UsageError, match="HIQA_LIVE_ROOT"):
-        save_root("live", Path("/data/\udcff"))
+        save_root(DATABASES["live"], Path("/data/\udcff"))
     assert not configuration_file().exists()
 
 

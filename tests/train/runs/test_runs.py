@@ -104,7 +104,7 @@ def test_speed_is_measured_relative_to_a_plain_convolution(tmp_path):
 
     from hiqa_train.trainer.convolution_rate import measure_speed
 
-    found = measure_speed(str(write_tiny_weights(tmp_path / "w")), "fp32", rounds=1)
+    found = measure_speed(write_tiny_weights(tmp_path / "w"), "fp32", rounds=1)
     assert 0.001 < found.gmac < 1
     assert found.seconds > 0
     assert found.ratio == pytest.approx(found.seconds / found.convolution_seconds)

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hiqa_train.distortions import Random
 from hiqa_train.distortions.opencv import cv2
 
 from .fonts import choose_font, words
 from .plain import colour
-
-Random = np.random.Generator
 
 
 def _canvas(width: int, height: int, random: Random) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hiqa_train.distortions import Random
 from hiqa_train.distortions.opencv import cv2
 
 from .fonts import choose_font, choose_language, line_of
 from .plain import colour
 
-Random = np.random.Generator
 Colour = tuple[int, int, int]
 
 

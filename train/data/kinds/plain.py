@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .fonts import choose_font, choose_language, words
+from hiqa_train.distortions import Random
 
-Random = np.random.Generator
+from .fonts import choose_font, choose_language, words
 
 
 def colour(random: Random, low: int = 0, high: int = 256) -> tuple[int, int, int]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from hiqa_train.distortions import Random
 from hiqa_train.distortions.codecs import jpeg
 from hiqa_train.distortions.opencv import cv2
-
-Random = np.random.Generator
 
 
 def worn(pixels: np.ndarray, random: Random) -> np.ndarray:

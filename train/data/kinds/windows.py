@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hiqa_train.distortions import Random
 from hiqa_train.distortions.opencv import cv2
 
 from .drawings import chart
 from .fonts import choose_font, choose_language, line_of, words
 from .plain import colour
 
-Random = np.random.Generator
 Photo = np.ndarray | None
 Theme = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 

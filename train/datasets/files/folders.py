@@ -10,7 +10,7 @@ import os
 import unicodedata
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 MAX_DEPTH = 3  # levels of folders below the root that are searched
 MAX_FOLDERS = 2000  # limits the search if the root is a whole disk
@@ -75,8 +75,10 @@ class Files:
                 if not entry.is_dir():
                     self._files.setdefault(fold(entry.name), []).append(Path(entry.path))
 
-    def find(self, name: str) -> Path | None:
-        """The file of that name: exactly as spelled if it exists, else in another case."""
+    def find(self, path: str) -> Path | None:
+        """The file with the name at the end of `path`, in whichever folder: exactly as spelled if it exists, else in
+        another case."""
+        name = PurePosixPath(path).name
         candidates = self._files.get(fold(name), [])
         exact = [path for path in candidates if path.name == name]
         return next(iter(exact or candidates), None)

@@ -42,7 +42,7 @@ def read_biq2021(root: Path) -> Dataset:
                 )
             )
     files = Files(folder)
-    return collect(BIQ2021, root, rows, TABLES[0][0], lambda name: files.find(PurePosixPath(name).name))
+    return collect(BIQ2021, root, rows, TABLES[0][0], files.find)
 
 
 BIQ2021 = DatabaseInfo(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
@@ -52,14 +52,7 @@ def read_csiq(root: Path) -> Dataset:
             )
         )
     images, originals = Files(distorted), Files(references)
-    return collect(
-        CSIQ,
-        root,
-        rows,
-        workbook.name,
-        lambda name: images.find(PurePosixPath(name).name),
-        lambda name: originals.find(PurePosixPath(name).name),
-    )
+    return collect(CSIQ, root, rows, workbook.name, images.find, originals.find)
 
 
 CSIQ = DatabaseInfo(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
@@ -70,10 +70,7 @@ def read_kadid10k(root: Path) -> Dataset:
         )
     files = Files(folder)
 
-    def find(name: str) -> Path | None:
-        return files.find(PurePosixPath(name).name)
-
-    return collect(KADID10K, root, rows, table.name, find, find)
+    return collect(KADID10K, root, rows, table.name, files.find, files.find)
 
 
 KADID10K = DatabaseInfo(

@@ -49,7 +49,7 @@ def read_koniq10k(root: Path) -> Dataset:
         )
     files = Files(folder)
     notes = (f"images of {folder.name}", f"scores of {table.name}") + (() if "set" in header else ("no split",))
-    return collect(KONIQ10K, root, rows, table.name, lambda name: files.find(PurePosixPath(name).name), notes=notes)
+    return collect(KONIQ10K, root, rows, table.name, files.find, notes=notes)
 
 
 KONIQ10K = DatabaseInfo(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
@@ -52,7 +52,7 @@ def read_live(root: Path) -> Dataset:
                 rows.append(_row(folder, number, score, reference))
     files = Files(references)
     notes = (f"scores of {table.name}",)
-    return collect(LIVE, root, rows, table.name, images.get, lambda name: files.find(PurePosixPath(name).name), notes)
+    return collect(LIVE, root, rows, table.name, images.get, files.find, notes)
 
 
 def _row(folder: str, number: int, score: float, reference: str) -> TableRow:

@@ -35,7 +35,7 @@ def read_livec(root: Path) -> Dataset:
         for name, score in zip(images[TRAINING:], scores[TRAINING:], strict=True)
     ]
     files = Files(folder, depth=0)
-    return collect(LIVEC, root, rows, score_file.name, lambda name: files.find(PurePosixPath(name).name))
+    return collect(LIVEC, root, rows, score_file.name, files.find)
 
 
 LIVEC = DatabaseInfo(

@@ -31,8 +31,7 @@ def read_livemd(root: Path) -> Dataset:
     separate = Files(locate(root, "Ref_Images"))  # folder of the references in a repacked copy
 
     def image(name: str) -> Path | None:
-        part, _, file = name.split("/")
-        return files[part].find(file)
+        return files[name.partition("/")[0]].find(name)
 
     def reference(name: str) -> Path | None:  # both parts have the same
         found = (where.find(name) for where in (*files.values(), separate))

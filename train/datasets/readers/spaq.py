@@ -34,19 +34,13 @@ def read_spaq(root: Path) -> Dataset:
             )
         )
     files = Files(folder)
-    repacked = {row.name for row in rows if _published(files, row.name) is None and _png(files, row.name) is not None}
+    repacked = {row.name for row in rows if files.find(row.name) is None and _png(files, row.name) is not None}
     notes = (f"repacked copy: {len(repacked):,} images are .png in place of the published .jpg",) if repacked else ()
-    return collect(
-        SPAQ, root, rows, workbook.name, lambda name: _published(files, name) or _png(files, name), notes=notes
-    )
-
-
-def _published(files: Files, name: str) -> Path | None:
-    return files.find(PurePosixPath(name).name)
+    return collect(SPAQ, root, rows, workbook.name, lambda name: files.find(name) or _png(files, name), notes=notes)
 
 
 def _png(files: Files, name: str) -> Path | None:
-    return files.find(PurePosixPath(name).stem + ".png")
+    return files.find(f"{PurePosixPath(name).stem}.png")
 
 
 SPAQ = DatabaseInfo(

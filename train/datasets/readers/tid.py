@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hiqa_cli.errors import DatasetError
 from hiqa_train.datasets.database import DatabaseInfo
@@ -84,15 +84,8 @@ def read_tid(name: str, types: int, levels: int, references: int, root: Path) ->
             )
         )
     distorted, undistorted = Files(locate(root, DISTORTED)), Files(locate(root, REFERENCES_FOLDER))
-    return collect(
-        database,
-        root,
-        rows,
-        table.name,
-        lambda image: distorted.find(PurePosixPath(image).name),
-        lambda image: undistorted.find(PurePosixPath(image).name),
-        (REBUILT_NOTE,) if name.endswith("-rebuilt") else (),
-    )
+    notes = (REBUILT_NOTE,) if name.endswith("-rebuilt") else ()
+    return collect(database, root, rows, table.name, distorted.find, undistorted.find, notes)
 
 
 def _database(name: str, types: int, levels: int) -> DatabaseInfo:

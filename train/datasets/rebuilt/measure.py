@@ -45,7 +45,7 @@ MOST_EXACT, MOST_MEAN, MOST_SCENE, MOST_STRUCTURE, LEAST_RANKS = 0.001, 0.1, 0.5
 
 
 @dataclass(frozen=True)
-class TypeMeasurement:
+class ImageMeasurement:
     """One image: PSNR in dB and SSIMULACRA (0 is identical), ours and published; None if not measured."""
 
     type: int
@@ -102,14 +102,14 @@ def present(tree: Path) -> list[tuple[int, int, int]]:
     return places
 
 
-def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[float, float, float]) -> TypeMeasurement:
+def measure_image(tree: Path, place: tuple[int, int, int], published: tuple[float, float, float]) -> ImageMeasurement:
     """Measure one image of the tree, with SSIMULACRA if it is installed."""
     kind, level, scene = place
     distorted = tree / DISTORTED / image_name(scene, kind, level)
     reference = tree / REFERENCES_FOLDER / f"I{scene:02}.BMP"
     found = psnr(read_picture(distorted).pixels, read_picture(reference).pixels)
     structure = _by_tool(distorted, reference) if has_tool() else None
-    return TypeMeasurement(kind, level, scene, found, structure, *published)
+    return ImageMeasurement(kind, level, scene, found, structure, *published)
 
 
 def _by_tool(distorted: Path, reference: Path) -> float:
@@ -125,8 +125,8 @@ def _by_tool(distorted: Path, reference: Path) -> float:
 
 
 def measure(
-    tree: Path, scores: Path, done: Iterable[TypeMeasurement], add: Callable[[TypeMeasurement], None]
-) -> list[TypeMeasurement]:
+    tree: Path, scores: Path, done: Iterable[ImageMeasurement], add: Callable[[ImageMeasurement], None]
+) -> list[ImageMeasurement]:
     """Measure every image of the tree that is not in `done`; calls `add` with each new measurement."""
     published = read_published(scores)
     rows = {(row.type, row.level, row.scene): row for row in done}
@@ -139,20 +139,20 @@ def measure(
     return [rows[place] for place in sorted(rows)]
 
 
-def as_fields(row: TypeMeasurement) -> list[str]:
+def as_fields(row: ImageMeasurement) -> list[str]:
     """A measurement as a row of the CSV file."""
     return [
-        "" if value is None else f"{value:.6g}" for value in (getattr(row, f.name) for f in fields(TypeMeasurement))
+        "" if value is None else f"{value:.6g}" for value in (getattr(row, f.name) for f in fields(ImageMeasurement))
     ]
 
 
-HEADER = [field.name for field in fields(TypeMeasurement)]
+HEADER = [field.name for field in fields(ImageMeasurement)]
 
 
-def read_measured(path: Path) -> list[TypeMeasurement]:
+def read_measured(path: Path) -> list[ImageMeasurement]:
     """Read a CSV file of measurements."""
     return [
-        TypeMeasurement(
+        ImageMeasurement(
             int(row["type"]),
             int(row["level"]),
             int(row["scene"]),
@@ -167,7 +167,7 @@ def read_measured(path: Path) -> list[TypeMeasurement]:
 
 
 @dataclass(frozen=True)
-class ClassComparison:
+class TypeComparison:
     """A type's row of the table.
 
     structure: largest deviation of SSIMULACRA's mean over a level, divided by its ratio. ranks: SSIMULACRA's rank
@@ -186,33 +186,33 @@ class ClassComparison:
     kind: Class | None
 
 
-def ratio_of(rows: list[TypeMeasurement]) -> float:
+def ratio_of(rows: list[ImageMeasurement]) -> float:
     """SSIMULACRA here, divided by the published one: mean over levels of the ratios of means, on the exact types."""
     exact = [kind for kind in types() if _within(rows, kind, MOST_EXACT)]
     ratios = [_level_ratio(part) for kind in exact for part in _levels(rows, kind)]
     return float(np.mean(ratios)) if ratios else float("nan")
 
 
-def _levels(rows: list[TypeMeasurement], kind: int) -> list[list[TypeMeasurement]]:
+def _levels(rows: list[ImageMeasurement], kind: int) -> list[list[ImageMeasurement]]:
     parts = [[row for row in rows if (row.type, row.level) == (kind, level)] for level in LEVELS]
     return [part for part in parts if part]
 
 
-def _off(rows: Iterable[TypeMeasurement]) -> np.ndarray:
+def _off(rows: Iterable[ImageMeasurement]) -> np.ndarray:
     return np.array([row.psnr - row.published_psnr for row in rows])
 
 
-def _within(rows: list[TypeMeasurement], kind: int, bound: float) -> bool:
+def _within(rows: list[ImageMeasurement], kind: int, bound: float) -> bool:
     off = _off(row for row in rows if row.type == kind)
     return off.size > 0 and float(np.abs(off).max()) <= bound
 
 
-def _level_ratio(part: list[TypeMeasurement]) -> float:
+def _level_ratio(part: list[ImageMeasurement]) -> float:
     ours = [float("nan") if row.ssimulacra is None else row.ssimulacra for row in part]
     return float(np.mean(ours) / np.mean([row.published_ssimulacra for row in part]))
 
 
-def compare_type(rows: list[TypeMeasurement], kind: int, ratio: float) -> ClassComparison:
+def compare_type(rows: list[ImageMeasurement], kind: int, ratio: float) -> TypeComparison:
     """Classify a type. Without SSIMULACRA, only "exact" can be determined."""
     mine = [row for row in rows if row.type == kind]
     off = _off(mine)
@@ -238,7 +238,7 @@ def compare_type(rows: list[TypeMeasurement], kind: int, ratio: float) -> ClassC
         found = "same level"
     elif near and ranks >= LEAST_RANKS:
         found = "alike"
-    return ClassComparison(
+    return TypeComparison(
         kind, len(mine), largest, float(np.abs(off).mean()), level_mean, structure, ranks, people, found
     )
 
@@ -247,13 +247,13 @@ def _srocc(a: np.ndarray, b: np.ndarray) -> float:
     return float("nan") if np.isnan(a).any() or len(a) < 3 else float(spearmanr(a, b)[0])
 
 
-def compare_types(rows: list[TypeMeasurement]) -> tuple[float, list[ClassComparison]]:
+def compare_types(rows: list[ImageMeasurement]) -> tuple[float, list[TypeComparison]]:
     """SSIMULACRA's ratio, and the comparison of every measured type."""
     ratio = ratio_of(rows)
     return ratio, [compare_type(rows, kind, ratio) for kind in types() if any(row.type == kind for row in rows)]
 
 
-def as_markdown(ratio: float, comparisons: list[ClassComparison]) -> list[str]:
+def as_markdown(ratio: float, comparisons: list[TypeComparison]) -> list[str]:
     """The table of REBUILT.md."""
     lines = [
         f"SSIMULACRA here is {ratio:.3f} times the published values on the exact types.",
@@ -280,7 +280,7 @@ def write_header(path: Path) -> None:
         csv.writer(file, lineterminator="\n").writerow(HEADER)
 
 
-def append(path: Path, row: TypeMeasurement) -> None:
+def append(path: Path, row: ImageMeasurement) -> None:
     """Append a measurement to the file."""
     with open(path, "a", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerow(as_fields(row))

@@ -145,7 +145,9 @@ def measure_sampling(
         sizes.append(picture.width * picture.height / 1e6)
         report(f"sampling: {path.name}, {sizes[-1]:.1f} megapixels, {some.score:.2f}, all tiles {every.score:.2f}")
     if not sampled:
-        raise UsageError(f"no image in {folder} is large enough to be sampled", "give larger ones, or --max-tiles")
+        raise UsageError(
+            f"no image in {folder} is large enough to be sampled", f"give images of more than {scoring.max_tiles} tiles"
+        )
     gaps = np.abs(np.subtract(sampled, whole))
     return SamplingResult(
         len(sampled),

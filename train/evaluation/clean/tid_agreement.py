@@ -7,7 +7,6 @@ given the tables. The rebuilt images have the published colour PSNR.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -17,24 +16,12 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.errors import UsageError, os_reason
+from hiqa_cli.errors import UsageError
 from hiqa_cli.images.read import image_files, read_picture
+from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.rebuilt.tid_distortions import rebuild
 
 BLUR, JPEG = 8, 10  # TID2013's types
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file. UsageError if it or a column is missing."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {os_reason(error)}") from error
-    for column in columns:
-        if not rows or column not in rows[0]:
-            raise UsageError(f"{path} has no column {column!r}", f"expected {', '.join(columns)}")
-    return rows
 
 
 def references(folder: Path, offsets: Path, excluded: Collection[str] = ()) -> dict[int, np.ndarray]:
@@ -44,7 +31,7 @@ def references(folder: Path, offsets: Path, excluded: Collection[str] = ()) -> d
     """
     files = {int(digits.group()): path for path in image_files(folder) if (digits := re.search(r"\d+", path.stem))}
     found = {}
-    for row in read_table(offsets, ("reference", "kodak", "x", "y", "width", "height")):
+    for _, row in read_csv(offsets, ("reference", "kodak", "x", "y", "width", "height")):
         number = re.search(r"\d+", row["kodak"])
         if number is None or f"kodim{int(number.group()):02}" in excluded:
             continue
@@ -87,7 +74,7 @@ def measure_people(
     report(f"people: {len(scenes)} scenes that the weights were not trained on")
     published = {
         (int(row["reference"]), int(row["type"]), int(row["level"])): float(row["mos"])
-        for row in read_table(scores, ("reference", "type", "level", "mos"))
+        for _, row in read_csv(scores, ("reference", "type", "level", "mos"))
     }
     ours: dict[int, list[float]] = {BLUR: [], JPEG: []}
     theirs: dict[int, list[float]] = {BLUR: [], JPEG: []}

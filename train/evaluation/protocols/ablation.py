@@ -157,9 +157,9 @@ def measure_variant(where: Path, recipe: Recipe, options: RunOptions, test: Sequ
     regressors = [name for name, stage in recipe.stages.items() if isinstance(stage, RegressorStage)]
     stage = recipe.stages[regressors[-1]]
     assert isinstance(stage, RegressorStage)
-    finished = TrainedNetworks(where, None)
+    finished, generator_name = TrainedNetworks(where, None), generator_stage(recipe)
     network = finished.regressor(regressors[-1])
-    generator = finished.generator(generator_stage(recipe)) if generator_stage(recipe) else None
+    generator = finished.generator(generator_name) if generator_name else None
     images = open_samples([(0, sample) for sample in test], options.cache or default_cache_folder(), lambda: None)
     with join_processes(options.device, "fp32") as run_device:
         network.to(run_device.device)

@@ -27,8 +27,6 @@ from hiqa_train.distortions import KADID, RANDOM, TID, Random, RandomDistortion,
 from hiqa_train.distortions.codecs import pillow
 from hiqa_train.distortions.opencv import cv2
 
-TURN = 2 * math.pi  # radians
-
 
 def lens(image: np.ndarray, random: Random) -> np.ndarray:
     """Out of focus: the mean over a disc of 0.8 to 8 px."""

@@ -45,8 +45,8 @@ def _pooled(measures: np.ndarray) -> np.ndarray:
     return np.concatenate([measures.mean(axis=0), np.quantile(measures, QUANTILES, axis=0).ravel()])
 
 
-def _share(numbers: np.ndarray) -> np.ndarray:
-    return np.log(numbers + SMALLEST_SHARE)
+def _log_share(shares: np.ndarray) -> np.ndarray:
+    return np.log(shares + SMALLEST_SHARE)
 
 
 def _grey(blocks: np.ndarray) -> np.ndarray:
@@ -69,10 +69,10 @@ def _differences(grey: np.ndarray) -> np.ndarray:
     bend = np.abs(np.diff(grey, n=2, axis=2)).astype(np.uint8).reshape(count, -1)
     bends = np.stack([np.bincount(block, minlength=256) for block in bend]).cumsum(axis=1) / bend.shape[1]
     measures = [
-        _share(shares),
-        _share(1 - shares),
-        _share(bends[:, [0, 1, 3, 7, 31]]),
-        _share(along.sum(axis=1) / (steep.sum(axis=1) + 8.0))[:, None],
+        _log_share(shares),
+        _log_share(1 - shares),
+        _log_share(bends[:, [0, 1, 3, 7, 31]]),
+        _log_share(along.sum(axis=1) / (steep.sum(axis=1) + 8.0))[:, None],
         np.log1p((counts * np.arange(256)).sum(axis=1))[:, None],
     ]
     return _pooled(np.concatenate(measures, axis=1))
@@ -83,11 +83,11 @@ def _tones(grey: np.ndarray) -> np.ndarray:
     grey = grey.reshape(len(grey), -1) >> 3
     counts = np.stack([np.bincount(block, minlength=32) for block in grey]) / grey.shape[1]
     ordered = -np.sort(-counts, axis=1)
-    between = (counts * np.arange(32)).sum(axis=1, keepdims=True)
-    spread = np.sqrt((counts * (np.arange(32) - between) ** 2).sum(axis=1))
-    skew = ((counts * (np.arange(32) - between) ** 3).sum(axis=1)) / (spread**3 + 1)
+    mean = (counts * np.arange(32)).sum(axis=1, keepdims=True)
+    spread = np.sqrt((counts * (np.arange(32) - mean) ** 2).sum(axis=1))
+    skew = ((counts * (np.arange(32) - mean) ** 3).sum(axis=1)) / (spread**3 + 1)
     used = (counts > 0.002).sum(axis=1) / 32
-    apart = np.abs(counts.argmax(axis=1) - np.where(counts > 0.02, np.abs(np.arange(32) - between), 0).argmax(axis=1))
+    apart = np.abs(counts.argmax(axis=1) - np.where(counts > 0.02, np.abs(np.arange(32) - mean), 0).argmax(axis=1))
     columns = [
         ordered[:, 0],
         ordered[:, :2].sum(axis=1),
@@ -113,7 +113,7 @@ def _colours(sparse: np.ndarray) -> np.ndarray:
     shares += [rough[0], rough[:2].sum(), rough[:8].sum(), (rough > 0).sum() / 4096]
     shares += [(light > 0.97).mean(), (light < 0.03).mean(), (strength < 0.02).mean(), (strength > 0.6).mean()]
     plain = [light.mean(), light.std(), strength.mean(), strength.std()]
-    return np.concatenate([_share(np.array(shares)), plain])
+    return np.concatenate([_log_share(np.array(shares)), plain])
 
 
 FEATURES = len(features(np.zeros((1, 1, 3), np.uint8)))

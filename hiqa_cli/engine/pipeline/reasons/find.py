@@ -32,14 +32,14 @@ def find_reasons(
     measured: the measures of the image. corners: x, y of the tiles in `image`. width, height: px of the image.
     """
     evidence, points = (one[0] for one in head.judge(image, measured))
-    called = [place for place in range(len(WORDS)) if evidence[place] > 0 and points[place] >= LEAST_POINTS]
-    called = sorted(called, key=lambda place: -points[place])[:MOST]
+    called = [word for word in range(len(WORDS)) if evidence[word] > 0 and points[word] >= LEAST_POINTS]
+    called = sorted(called, key=lambda word: -points[word])[:MOST]
     if not called:
         return ()
     of_tiles = head.judge_tiles(image, measured).points
     return tuple(
-        Reason(WORDS[place], float(points[place]), local_place(of_tiles[:, place], corners, width, height))
-        for place in called
+        Reason(WORDS[word], float(points[word]), local_place(of_tiles[:, word], corners, width, height))
+        for word in called
     )
 
 

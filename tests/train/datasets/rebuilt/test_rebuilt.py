@@ -21,7 +21,7 @@ from hiqa_train.datasets.readers.tid import NOT_REBUILT
 from hiqa_train.datasets.rebuilt import kodak, measure
 from hiqa_train.datasets.rebuilt import tid_distortions as recipes
 from hiqa_train.datasets.rebuilt.build import EDITIONS
-from hiqa_train.datasets.rebuilt.measure import TypeMeasurement
+from hiqa_train.datasets.rebuilt.measure import ImageMeasurement
 from hiqa_train.distortions import psnr
 
 QUICK = [1, 7, 8, 10, 16, 18]  # types that take no time
@@ -167,17 +167,17 @@ def test_the_recipe_has_a_strength_for_every_image_of_every_type_that_is_rebuilt
         assert found in (set(range(1, 25)), set())
 
 
-def rows_of(kind: int, off: float = 0.0, structure: float = 1.0) -> list[TypeMeasurement]:
+def rows_of(kind: int, off: float = 0.0, structure: float = 1.0) -> list[ImageMeasurement]:
     """Images of a type whose PSNRs are `off` dB and whose SSIMULACRAs `structure` times what was published."""
     return [
-        TypeMeasurement(kind, level, scene, 40 - 3 * level + off, structure * 0.05 * (level + scene / 50),
+        ImageMeasurement(kind, level, scene, 40 - 3 * level + off, structure * 0.05 * (level + scene / 50),
                  40 - 3 * level, 0.05 * (level + scene / 50), 7 - level)
         for level in range(1, 6)
         for scene in range(1, 25)
     ]  # fmt: skip
 
 
-def classes(rows: list[TypeMeasurement]) -> dict[int, str]:
+def classes(rows: list[ImageMeasurement]) -> dict[int, str]:
     ratio, comparisons = measure.compare_types(rows)
     assert ratio == pytest.approx(0.9)
     return {row.number: row.kind for row in comparisons}
