@@ -146,7 +146,7 @@ def boxes(data: Data, start: int, end: int, name: str) -> Iterator[tuple[bytes, 
             raise damaged(name, f"a box of {size} bytes at byte {at:,}")
         if at + size > end:
             label = ascii(kind.decode("latin-1")).strip("'")
-            raise truncated(name, data, f"inside a {label} box")
+            raise truncated(name, data, f"inside the box {label}")
         yield kind, at + head, at + size
         at += size
 

@@ -101,7 +101,7 @@ def test_flipped_bits_in_the_header_give_a_picture_or_a_clear_error(name: str) -
 def test_the_message_names_the_size_and_what_is_missing() -> None:
     data = FILES["JPEG"][:1500]
     assert refusal(data) == "truncated JPEG: 1,500 bytes end inside the scan data, no end marker"
-    assert refusal(FILES["PNG"][:900]) == "truncated PNG: 900 bytes end inside a IDAT chunk, no end chunk IEND"
+    assert refusal(FILES["PNG"][:900]) == "truncated PNG: 900 bytes end inside the chunk IDAT, no end chunk IEND"
     assert "strip 1 of 1" in refusal(FILES["plain TIFF"][:900])
 
 

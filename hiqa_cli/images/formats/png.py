@@ -53,7 +53,7 @@ def read_png(data: Data) -> Header:
                 raise damaged(NAME, f"no chunk at byte {at:,}")
             end = at + 12 + length
             if end > len(data):
-                raise truncated(NAME, data, f"inside a {kind.decode()} chunk, no end chunk IEND")
+                raise truncated(NAME, data, f"inside the chunk {kind.decode()}, no end chunk IEND")
             sound = True
             if kind in _CHECKED or kind in _KEPT:
                 (stated,) = struct.unpack_from(">I", data, end - 4)

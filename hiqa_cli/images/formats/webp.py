@@ -21,7 +21,7 @@ def read_webp(data: Data) -> Header:
         kind = bytes(data[at : at + 4])
         start, length = at + 8, number(data, at + 4, 4, NAME, little=True)
         if start + length > riff_end:
-            raise truncated(NAME, data, f"inside a {_text(kind)} chunk")
+            raise truncated(NAME, data, f"inside the chunk {_text(kind)}")
         if kind == b"VP8X":
             flags = number(data, start, 1, NAME)
             alpha, extended = bool(flags & 0x10), True
