@@ -97,6 +97,10 @@ def test_agreement_with_people_is_measured_on_scenes_that_the_weights_were_not_t
         done = run_hiqa(*ask, "--weights", weights)
         assert done.code == 0, done.err
         assert done.lines[0].startswith(f"people, {pictures} images")
+    scores.write_text("reference,type,level,mos\n")
+    done = run_hiqa(*ask, "--weights", tiny_weights)
+    assert done.code == 2
+    assert "has no row of reference 7, type 8, level 1" in done.messages[-1]
 
 
 def test_train_refuses_folders_and_files_that_are_not_there_in_one_line(run_hiqa, tmp_path, clean_pictures):

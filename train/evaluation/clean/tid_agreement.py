@@ -10,18 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from hiqa_cli.engine.scorer import Scorer
-from hiqa_cli.errors import UsageError
+from hiqa_cli.errors import DatasetError, UsageError
 from hiqa_cli.images.read import image_files, read_picture
 from hiqa_train.datasets.files.tables import read_csv
 from hiqa_train.datasets.rebuilt.tid_distortions import rebuild
 
 BLUR, JPEG = 8, 10  # TID2013's types
+LEVELS = range(1, 6)
 
 
 def references(folder: Path, offsets: Path, excluded: Collection[str] = ()) -> dict[int, np.ndarray]:
@@ -76,10 +78,13 @@ def measure_people(
         (int(row["reference"]), int(row["type"]), int(row["level"])): float(row["mos"])
         for _, row in read_csv(scores, ("reference", "type", "level", "mos"))
     }
+    for number, kind, level in product(sorted(scenes), (BLUR, JPEG), LEVELS):
+        if (number, kind, level) not in published:
+            raise DatasetError(f"{scores} has no row of reference {number}, type {kind}, level {level}")
     ours: dict[int, list[float]] = {BLUR: [], JPEG: []}
     theirs: dict[int, list[float]] = {BLUR: [], JPEG: []}
     for number, image in sorted(scenes.items()):
-        for level in range(1, 6):
+        for level in LEVELS:
             pictures = {kind: rebuild(image, kind, level, number) for kind in (BLUR, JPEG)}
             for kind, picture in pictures.items():
                 ours[kind].append(scorer.score(picture, stride=stride).score)
