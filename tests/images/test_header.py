@@ -32,7 +32,7 @@ def test_a_stated_size_beyond_all_memory_is_refused_as_too_large() -> None:
     data = bytearray(sound_files()["AVIF"])
     size = data.index(b"ispe") + 8
     data[size : size + 8] = b"\x7f\xff\xff\xff" * 2
-    with pytest.raises(ImageError, match="2147483647 x 2147483647 .* more than the limit"):
+    with pytest.raises(ImageError, match=r"2147483647 x 2147483647 .* more than the limit"):
         decode_picture(bytes(data))
 
 
